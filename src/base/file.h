@@ -1,0 +1,67 @@
+// Files: read-only mappings, whole small files, and writing that never leaves half a file under its final name.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace lfm {
+
+// A whole file mapped read-only. Movable; unmaps at the end of its life. Thread-safe to read.
+class MappedFile {
+ public:
+  static Result<MappedFile> Open(const std::string& path);
+  MappedFile() = default;
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+  // Tells the kernel that these bytes are no longer needed in memory (they can be read again from the file).
+  void Release(std::span<const std::byte> part) const;
+  // Asks the kernel to read these bytes ahead.
+  void WillNeed(std::span<const std::byte> part) const;
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+  std::string path_;
+};
+
+// The whole content of a file of at most max_bytes.
+Result<std::string> ReadWholeFile(const std::string& path, size_t max_bytes = size_t{256} << 20);
+
+// Writes `path` through a temporary file beside it that is renamed by Commit(). Without Commit() nothing remains.
+class AtomicFile {
+ public:
+  static Result<AtomicFile> Create(const std::string& path);
+  AtomicFile(AtomicFile&& other) noexcept;
+  AtomicFile& operator=(AtomicFile&&) = delete;
+  ~AtomicFile();
+
+  Status Append(std::span<const std::byte> bytes);
+  Status Append(std::string_view text) { return Append(std::as_bytes(std::span(text.data(), text.size()))); }
+  // Appends zero bytes up to the next multiple of `alignment`.
+  Status Pad(size_t alignment);
+  // Overwrites bytes that were already appended (headers whose content is known last).
+  Status WriteAt(uint64_t offset, std::span<const std::byte> bytes);
+  uint64_t size() const { return size_; }
+  // Flushes to disk and gives the file its final name.
+  Status Commit();
+
+ private:
+  AtomicFile() = default;
+  int fd_ = -1;
+  uint64_t size_ = 0;
+  std::string path_, temporary_;
+};
+
+bool FileExists(const std::string& path);
+bool IsDirectory(const std::string& path);
+
+}  // namespace lfm

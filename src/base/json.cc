@@ -1,0 +1,274 @@
+#include "base/json.h"
+
+#include <rapidjson/error/en.h>
+#include <rapidjson/memorystream.h>
+#include <rapidjson/reader.h>
+
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+#include "base/strings.h"
+
+namespace lfm {
+namespace {
+
+// Builds a Json from RapidJSON's events. Numbers arrive as text. Refuses depth beyond the limit.
+class Builder {
+ public:
+  explicit Builder(int max_depth) : max_depth_(max_depth) {}
+
+  bool Null() { return Add(Json()); }
+  bool Bool(bool value) { return Add(Json(value)); }
+  bool Int(int value) { return Add(Json(value)); }
+  bool Uint(unsigned value) { return Add(Json(int64_t{value})); }
+  bool Int64(int64_t value) { return Add(Json(value)); }
+  bool Uint64(uint64_t value) { return Add(Json(value)); }
+  bool Double(double value) { return Add(Json(value)); }
+  bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
+    return Add(Json::MakeNumber(std::string(text, length)));
+  }
+  bool String(const char* text, rapidjson::SizeType length, bool) { return Add(Json(std::string(text, length))); }
+  bool Key(const char* text, rapidjson::SizeType length, bool) {
+    stack_.back()->members().emplace_back(std::string(text, length), Json());
+    return true;
+  }
+  bool StartObject() { return Open(Json::MakeObject()); }
+  bool StartArray() { return Open(Json::MakeArray()); }
+  bool EndObject(rapidjson::SizeType) { return Close(); }
+  bool EndArray(rapidjson::SizeType) { return Close(); }
+
+  Json root;
+  bool too_deep = false;
+
+ private:
+  // Places a value where the innermost open container expects it. Pointers in stack_ stay valid: a container's own
+  // storage grows only while none of its items is open.
+  Json* Place(Json value) {
+    if (stack_.empty()) {
+      root = std::move(value);
+      return &root;
+    }
+    Json& parent = *stack_.back();
+    if (parent.is_array()) {
+      parent.items().push_back(std::move(value));
+      return &parent.items().back();
+    }
+    parent.members().back().second = std::move(value);
+    return &parent.members().back().second;
+  }
+  bool Add(Json value) { return Place(std::move(value)), true; }
+  bool Open(Json value) {
+    if (static_cast<int>(stack_.size()) >= max_depth_) {
+      too_deep = true;
+      return false;
+    }
+    stack_.push_back(Place(std::move(value)));
+    return true;
+  }
+  bool Close() { return stack_.pop_back(), true; }
+
+  int max_depth_;
+  std::vector<Json*> stack_;
+};
+
+void DumpTo(const Json& value, int indent, int level, std::string& out) {
+  const auto newline = [&](int at) {
+    if (indent >= 0) out += '\n', out.append(static_cast<size_t>(indent * at), ' ');
+  };
+  switch (value.kind()) {
+    case Json::Kind::kNull: out += "null"; break;
+    case Json::Kind::kBool: out += value.AsBool() ? "true" : "false"; break;
+    case Json::Kind::kInteger:
+    case Json::Kind::kFloat: out += value.NumberText(); break;
+    case Json::Kind::kString: out += JsonQuote(value.AsString()); break;
+    case Json::Kind::kArray: {
+      out += '[';
+      bool first = true;
+      for (const Json& item : value.items()) {
+        if (!first) out += indent >= 0 ? "," : ", ";
+        first = false;
+        newline(level + 1);
+        DumpTo(item, indent, level + 1, out);
+      }
+      if (!first) newline(level);
+      out += ']';
+      break;
+    }
+    case Json::Kind::kObject: {
+      out += '{';
+      bool first = true;
+      for (const auto& [name, member] : value.members()) {
+        if (!first) out += indent >= 0 ? "," : ", ";
+        first = false;
+        newline(level + 1);
+        out += JsonQuote(name);
+        out += ": ";
+        DumpTo(member, indent, level + 1, out);
+      }
+      if (!first) newline(level);
+      out += '}';
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+Json::Json(double value) : kind_(Kind::kFloat) {
+  if (std::isnan(value)) {
+    text_ = "NaN";
+  } else if (std::isinf(value)) {
+    text_ = value > 0 ? "Infinity" : "-Infinity";
+  } else {
+    char buffer[40];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+    text_.assign(buffer, end);
+    if (text_.find_first_of(".e") == std::string::npos) text_ += ".0";
+  }
+}
+
+Json Json::MakeArray(Array items) {
+  Json json;
+  json.kind_ = Kind::kArray;
+  json.items_ = std::move(items);
+  return json;
+}
+
+Json Json::MakeObject(Object members) {
+  Json json;
+  json.kind_ = Kind::kObject;
+  json.members_ = std::move(members);
+  return json;
+}
+
+Json Json::MakeNumber(std::string text) {
+  Json json;
+  json.kind_ = text.find_first_of(".eENIn") == std::string::npos ? Kind::kInteger : Kind::kFloat;
+  if (text == "Inf" || text == "-Inf") text += "inity";
+  json.text_ = std::move(text);
+  return json;
+}
+
+int64_t Json::AsInt(int64_t otherwise) const {
+  if (kind_ == Kind::kInteger) {
+    int64_t value = 0;
+    const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
+    return error == std::errc() && end == text_.data() + text_.size() ? value : otherwise;
+  }
+  if (kind_ == Kind::kFloat) {
+    const double value = AsDouble();
+    if (std::abs(value) < 9e15 && value == std::floor(value)) return static_cast<int64_t>(value);
+  }
+  return otherwise;
+}
+
+double Json::AsDouble(double otherwise) const {
+  if (!is_number()) return otherwise;
+  if (text_ == "NaN") return std::nan("");
+  if (text_ == "Infinity") return HUGE_VAL;
+  if (text_ == "-Infinity") return -HUGE_VAL;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
+  if (error == std::errc::result_out_of_range) {  // as Python: too large is inf, too small is 0
+    const bool negative = text_[0] == '-';
+    const bool tiny = text_.find("e-") != std::string::npos || text_.find("E-") != std::string::npos;
+    return tiny ? (negative ? -0.0 : 0.0) : (negative ? -HUGE_VAL : HUGE_VAL);
+  }
+  return error == std::errc() ? value : otherwise;
+}
+
+const std::string& Json::AsString() const {
+  static const std::string kEmpty;
+  return kind_ == Kind::kString ? text_ : kEmpty;
+}
+
+const Json* Json::Find(std::string_view name) const {
+  for (auto it = members_.rbegin(); it != members_.rend(); ++it) {
+    if (it->first == name) return &it->second;
+  }
+  return nullptr;
+}
+
+const Json& Json::operator[](std::string_view name) const {
+  static const Json kNull;
+  const Json* member = Find(name);
+  return member ? *member : kNull;
+}
+
+Json& Json::Set(std::string name, Json value) {
+  if (is_null()) kind_ = Kind::kObject;
+  for (auto& [key, member] : members_) {
+    if (key == name) return member = std::move(value), *this;
+  }
+  members_.emplace_back(std::move(name), std::move(value));
+  return *this;
+}
+
+Json& Json::Append(Json value) {
+  if (is_null()) kind_ = Kind::kArray;
+  items_.push_back(std::move(value));
+  return *this;
+}
+
+std::string Json::Dump(int indent) const {
+  std::string out;
+  DumpTo(*this, indent, 0, out);
+  return out;
+}
+
+bool operator==(const Json& a, const Json& b) {
+  return a.kind_ == b.kind_ && a.bool_ == b.bool_ && a.text_ == b.text_ && a.items_ == b.items_ &&
+         a.members_ == b.members_;
+}
+
+Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    return Error{ErrorCode::kLimit, StrCat("JSON text of ", HumanBytes(text.size()), " is longer than the limit of ",
+                                           HumanBytes(limits.max_bytes))};
+  }
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
+                              rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNanAndInfFlag;
+  Builder builder(limits.max_depth);
+  rapidjson::MemoryStream bytes(text.data(), text.size());
+  rapidjson::Reader reader;
+  const rapidjson::ParseResult result = reader.Parse<kFlags>(bytes, builder);
+  if (builder.too_deep) {
+    return Error{ErrorCode::kLimit, StrCat("JSON at byte ", result.Offset(), " is nested deeper than ",
+                                           limits.max_depth, " levels")};
+  }
+  if (result.IsError()) {
+    return Error{ErrorCode::kCorrupt, StrCat("JSON error at byte ", result.Offset(), ": ",
+                                             rapidjson::GetParseError_En(result.Code()))};
+  }
+  return std::move(builder.root);
+}
+
+std::string JsonQuote(std::string_view text) {
+  const std::string valid = ToValidUtf8(text);
+  std::string out = "\"";
+  out.reserve(valid.size() + 2);
+  for (const char c : valid) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          char escape[8];
+          std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+          out += escape;
+        } else {
+          out += c;
+        }
+    }
+  }
+  return out + '"';
+}
+
+}  // namespace lfm

@@ -1,0 +1,167 @@
+#include "base/threads.h"
+
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdio>
+#include <fstream>
+#include <set>
+#include <sstream>
+#include <string>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
+
+namespace lfm {
+namespace {
+
+inline void Pause() {
+#if defined(__x86_64__)
+  _mm_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Spins a while, then gives the core away: with more threads than cores the one we wait for needs it.
+template <typename Condition>
+void SpinUntil(Condition done) {
+  for (int i = 0; !done(); ++i) {
+    if (i < 4000) {
+      Pause();
+    } else {
+      std::this_thread::yield();
+    }
+  }
+}
+
+std::string ReadLine(const std::string& path) {
+  std::ifstream file(path);
+  std::string line;
+  std::getline(file, line);
+  return line;
+}
+
+// CPUs that the cgroup's quota pays for, or a large number. Version 2 and version 1 files.
+double CgroupQuota() {
+  std::istringstream v2(ReadLine("/sys/fs/cgroup/cpu.max"));
+  std::string quota;
+  double period = 0;
+  if (v2 >> quota >> period && quota != "max" && period > 0) return std::stod(quota) / period;
+  const std::string v1 = ReadLine("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
+  const std::string v1_period = ReadLine("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
+  if (!v1.empty() && v1[0] != '-' && !v1_period.empty()) {
+    const double p = std::atof(v1_period.c_str());
+    if (p > 0) return std::atof(v1.c_str()) / p;
+  }
+  return 1e9;
+}
+
+}  // namespace
+
+Threads::Threads(int n) : n_(std::max(1, n)) {
+  workers_.reserve(static_cast<size_t>(n_ - 1));
+  for (int i = 1; i < n_; ++i) workers_.emplace_back([this, i] { Work(i); });
+}
+
+Threads::~Threads() {
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+    awake_.store(true, std::memory_order_release);
+  }
+  wake_.notify_all();
+  epoch_.fetch_add(1, std::memory_order_release);
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void Threads::Wake() {
+  if (depth_++ > 0 || n_ == 1) return;
+  {
+    std::lock_guard lock(mutex_);
+    awake_.store(true, std::memory_order_release);
+  }
+  wake_.notify_all();
+}
+
+void Threads::Sleep() {
+  if (--depth_ > 0 || n_ == 1) return;
+  awake_.store(false, std::memory_order_release);
+}
+
+void Threads::For(int64_t n, int64_t grain, LoopBody body) {
+  if (n <= 0) return;
+  if (n_ == 1 || n <= grain) {
+    body(0, n, 0);
+    return;
+  }
+  Step step(*this);
+  body_ = &body;
+  total_ = n;
+  grain_ = std::max<int64_t>(1, grain);
+  cursor_.store(0, std::memory_order_relaxed);
+  n_running_.store(n_ - 1, std::memory_order_relaxed);
+  epoch_.fetch_add(1, std::memory_order_release);
+  RunChunks(0);
+  SpinUntil([&] { return n_running_.load(std::memory_order_acquire) == 0; });
+}
+
+void Threads::RunChunks(int i_thread) {
+  for (;;) {
+    const int64_t begin = cursor_.fetch_add(grain_, std::memory_order_relaxed);
+    if (begin >= total_) return;
+    (*body_)(begin, std::min(begin + grain_, total_), i_thread);
+  }
+}
+
+void Threads::Work(int i_thread) {
+  uint64_t seen = 0;
+  for (;;) {
+    if (epoch_.load(std::memory_order_acquire) == seen) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [&] { return awake_.load(std::memory_order_acquire) || stop_; });
+    }
+    SpinUntil([&] {
+      return epoch_.load(std::memory_order_acquire) != seen || !awake_.load(std::memory_order_acquire);
+    });
+    if (epoch_.load(std::memory_order_acquire) == seen) continue;  // the step ended: sleep
+    ++seen;
+    {
+      std::lock_guard lock(mutex_);
+      if (stop_) return;
+    }
+    RunChunks(i_thread);
+    n_running_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+int DefaultThreadCount() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }
+  // One thread a physical core: two hyperthreads share the ports that the kernels fill. Where cores differ in their
+  // top frequency by more than a quarter (P and E cores), only the fast ones.
+  std::set<std::string> cores;
+  std::vector<std::pair<std::string, double>> found;
+  double fastest = 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(static_cast<size_t>(cpu), &allowed)) continue;
+    const std::string base = "/sys/devices/system/cpu/cpu" + std::to_string(cpu);
+    const std::string package = ReadLine(base + "/topology/physical_package_id");
+    const std::string core = ReadLine(base + "/topology/core_id");
+    const double frequency = std::atof(ReadLine(base + "/cpufreq/cpuinfo_max_freq").c_str());
+    const std::string key = core.empty() ? std::to_string(cpu) : package + ":" + core;
+    if (cores.insert(key).second) found.emplace_back(key, frequency);
+    fastest = std::max(fastest, frequency);
+  }
+  int n = 0;
+  for (const auto& [key, frequency] : found) n += frequency >= 0.75 * fastest;
+  const double quota = CgroupQuota();
+  return std::clamp(n, 1, std::max(1, static_cast<int>(std::floor(quota + 0.01))));
+}
+
+}  // namespace lfm

@@ -1,0 +1,85 @@
+// A fixed team of threads that runs one parallel loop at a time. Within a step the workers spin between loops, so
+// that a loop costs about a microsecond; between steps they sleep.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+namespace lfm {
+
+// A borrowed callable void(int64_t begin, int64_t end, int i_thread); must outlive the loop it is passed to.
+class LoopBody {
+ public:
+  template <typename F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, LoopBody>)
+  LoopBody(F&& body)  // NOLINT: implicit on purpose
+      : object_(const_cast<void*>(static_cast<const void*>(&body))),
+        call_([](void* object, int64_t begin, int64_t end, int i_thread) {
+          (*static_cast<std::remove_reference_t<F>*>(object))(begin, end, i_thread);
+        }) {}
+  void operator()(int64_t begin, int64_t end, int i_thread) const { call_(object_, begin, end, i_thread); }
+
+ private:
+  void* object_;
+  void (*call_)(void*, int64_t, int64_t, int);
+};
+
+// The team: the calling thread and n - 1 workers. One thread at a time may use it.
+// Results must not depend on who runs which chunk; work is handed out by an atomic cursor.
+class Threads {
+ public:
+  explicit Threads(int n);
+  ~Threads();
+  Threads(const Threads&) = delete;
+  Threads& operator=(const Threads&) = delete;
+
+  int size() const { return n_; }
+
+  // Calls body(begin, end, i_thread) over [0, n) in chunks of `grain`, on all threads; returns when all is done.
+  // Outside a Step the workers are woken for this one loop.
+  void For(int64_t n, int64_t grain, LoopBody body);
+
+  // While a Step lives, workers spin between loops.
+  class Step {
+   public:
+    explicit Step(Threads& threads) : threads_(threads) { threads_.Wake(); }
+    ~Step() { threads_.Sleep(); }
+    Step(const Step&) = delete;
+    Step& operator=(const Step&) = delete;
+
+   private:
+    Threads& threads_;
+  };
+
+ private:
+  void Wake();
+  void Sleep();
+  void Work(int i_thread);
+  void RunChunks(int i_thread);
+
+  const int n_;
+  std::vector<std::thread> workers_;
+
+  // The loop in flight. Written by the caller before epoch_ grows, read by the workers after they saw it grow.
+  const LoopBody* body_ = nullptr;
+  int64_t total_ = 0, grain_ = 1;
+  alignas(64) std::atomic<int64_t> cursor_{0};
+  alignas(64) std::atomic<uint64_t> epoch_{0};
+  alignas(64) std::atomic<int> n_running_{0};
+
+  alignas(64) std::atomic<bool> awake_{false};
+  bool stop_ = false;
+  int depth_ = 0;  // nested Steps
+  std::mutex mutex_;
+  std::condition_variable wake_;
+};
+
+// The number of threads that decode fastest here: physical performance cores, within affinity and cgroup quota.
+int DefaultThreadCount();
+
+}  // namespace lfm

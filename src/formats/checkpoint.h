@@ -1,0 +1,85 @@
+// A model on disk, whatever its format: named tensors (mapped, not copied) and metadata.
+// Only this folder knows GGUF and safetensors; who loads from a Checkpoint sees names, shapes, types and bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <variant>
+#include <vector>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/result.h"
+#include "base/tensor_type.h"
+
+namespace lfm::formats {
+
+// Which convention the tensors' names and the configuration follow.
+enum class Naming { kGguf, kHuggingFace };
+
+// One stored tensor. `bytes` points into a mapping that its Checkpoint keeps alive.
+struct Tensor {
+  std::string name;
+  TensorType type = TensorType::kF32;
+  std::vector<int64_t> shape;  // slowest first: [rows, cols] or [experts, rows, cols]
+  std::span<const std::byte> bytes;
+  uint32_t i_file = 0;   // index into Checkpoint::files
+  uint64_t offset = 0;   // of the first byte in that file
+
+  int64_t n_elements() const;
+};
+
+// A GGUF metadata value. Arrays of numbers are widened; strings point into the mapping.
+using MetadataValue = std::variant<uint64_t, int64_t, double, bool, std::string_view, std::vector<int64_t>,
+                                   std::vector<double>, std::vector<std::string_view>>;
+
+// GGUF key-values in file order, with typed look-ups. Thread-safe to read.
+class Metadata {
+ public:
+  void Add(std::string key, MetadataValue value);
+  const MetadataValue* Find(std::string_view key) const;
+  // Typed look-ups. Missing: the default. Of the wrong kind: an error that names the key.
+  Result<int64_t> Int(std::string_view key, int64_t otherwise) const;
+  Result<double> Float(std::string_view key, double otherwise) const;
+  Result<bool> Bool(std::string_view key, bool otherwise) const;
+  Result<std::string_view> String(std::string_view key, std::string_view otherwise) const;
+  Result<std::vector<int64_t>> Ints(std::string_view key) const;            // missing: empty; a scalar: one item
+  Result<std::vector<std::string_view>> Strings(std::string_view key) const;  // missing: empty
+  const std::vector<std::pair<std::string, MetadataValue>>& entries() const { return entries_; }
+
+ private:
+  std::vector<std::pair<std::string, MetadataValue>> entries_;
+  std::unordered_map<std::string, size_t> index_;
+};
+
+// An opened model. Movable, not copyable; the mappings live as long as it does. Thread-safe to read.
+struct Checkpoint {
+  Naming naming = Naming::kGguf;
+  std::string path;                // what the user named
+  std::vector<MappedFile> files;   // shards in order
+  std::vector<Tensor> tensors;     // in file order
+  Metadata metadata;               // GGUF only
+
+  // Hugging Face folders only; null when the file is absent.
+  Json config, generation_config, tokenizer, tokenizer_config;
+  std::string chat_template;       // chat_template.jinja, else the tokenizer configuration's, else empty
+
+  uint64_t n_bytes = 0;            // of all weight files together
+
+  const Tensor* Find(std::string_view name) const;
+  void IndexTensors();             // builds the name index; called by the readers
+
+ private:
+  std::unordered_map<std::string_view, size_t> index_;
+};
+
+// Opens a GGUF file (or the first part of a split one: NAME-00001-of-0000N.gguf) or a Hugging Face folder.
+// Validates every offset, size, shape and type against the file's length; reads no weights.
+Result<Checkpoint> OpenCheckpoint(const std::string& path);
+
+}  // namespace lfm::formats

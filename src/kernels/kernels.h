@@ -1,0 +1,154 @@
+// The numeric kernels: what the model asks of a CPU, as one table of function pointers.
+//
+// Every kernel gives the same bits on every ISA (docs/numerics.md, numerics v1). The unit of thought is a virtual
+// vector of 16 f32 lanes. Matrix products: a lane is a weight row, walks along k in order; inside a block of 32 the
+// products are exact integers (or two f32 chains), and blocks are added with one fma each, in order, from +0.
+// Kernels have no threads and no allocation, never fail, and may be called from any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/tensor_type.h"
+
+namespace lfm::kernels {
+
+constexpr int kBlock = 32;       // k per activation block
+constexpr int kLanes = 16;       // weight rows of a panel
+constexpr int kUnitRows = 32;    // rows of two panels: the unit of work of a matrix product
+constexpr int kMaxTile = 64;     // most tokens of one activation tile
+constexpr int kPagePositions = 64;  // positions of a KV page
+
+// 32 activations as int8 with their scale. nsum0/nsum1 are MINUS the sums of the two halves of q.
+// d = amax / 127; q = round-to-even(x * (127 / amax)); dsum = d * float(sum of q). All zero when amax < 2^-100.
+struct Q8Block {
+  int8_t q[kBlock];
+  float d;
+  float dsum;
+  int32_t nsum0, nsum1;
+};
+static_assert(sizeof(Q8Block) == 48);
+
+// 32 activations as they are.
+struct F32Block {
+  float x[kBlock];
+};
+
+// Activations of a tile of n_tokens <= kMaxTile: block-major, [k / 32][n_tokens] records.
+// A work unit of one thread reads them front to back.
+
+// The packed form of a weight matrix [rows, k]: panels of 16 rows, two panels to a unit; rows are padded with zeros to
+// a multiple of 32. k is a multiple of 32. A panel is contiguous; panel_bytes depends on type and k only.
+size_t PanelBytes(TensorType type, int64_t k);
+
+// Packs 16 rows (src + i * row_bytes; rows beyond n_valid become zero) of GGUF blocks of `type` into one panel.
+// False when a scale is not finite (the caller names the tensor). Thread-safe.
+bool PackPanel(TensorType type, const std::byte* src, size_t row_bytes, int n_valid, int64_t k, std::byte* panel);
+
+// Writes row i_row (0..15) of a panel as f32 values [k]: embedding look-up. One implementation for all ISAs.
+void UnpackRow(TensorType type, const std::byte* panel, int i_row, int64_t k, float* out);
+
+// Recovers the exact GGUF blocks of row i_row from a panel: the inverse of PackPanel.
+void UnpackBlocks(TensorType type, const std::byte* panel, int i_row, int64_t k, std::byte* out);
+
+// One block of stored values as f32, by the formulas of gguf's reference. n is a multiple of the block size.
+void Dequantize(TensorType type, const std::byte* src, int64_t n, float* out);
+
+enum class KvType : uint8_t { kF16, kF32, kQ8_0 };
+
+// A page of one layer and one KV head holds 64 keys and 64 values of head_dim, opaque to all but the kernels.
+size_t KvPageBytes(KvType type, int head_dim);
+
+// Running softmax of one query vector: acc holds sum p_j v_j, to be divided by l at the end.
+struct AttentionState {
+  float m;  // running maximum, -inf at first
+  float l;  // running sum of exp(s - m)
+};
+
+// A matrix product of one unit with one tile: out[t * out_stride + r] = sum_k w[r, k] x[t, k], r in [0, 32).
+// panel0 and panel1 hold rows 0..15 and 16..31; n_blocks = k / 32.
+using MatmulQ8 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
+                          int n_tokens, float* out, int64_t out_stride) noexcept;
+using MatmulF32 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x,
+                           int n_tokens, float* out, int64_t out_stride) noexcept;
+
+// One row of numbers per ISA. All pointers are set in a table that Select() returned.
+struct Table {
+  // Products, by weight type (index: TypeIndex). F32/F16/BF16 have no q8 form (null).
+  MatmulQ8 matmul_q8[16];
+  MatmulF32 matmul_f32[16];
+
+  // x [n] -> n / 32 blocks, written `stride` records apart (the tile's block-major order).
+  void (*quantize_q8)(const float* x, int64_t n, Q8Block* out, int64_t stride) noexcept;
+
+  // out[i] = (x[i] * r) * w[i], r = 1 / sqrt(mean(x^2) + eps); 16 partial sums, one fixed tree. out may be x.
+  void (*rms_norm)(const float* x, const float* w, int64_t n, float eps, float* out) noexcept;
+
+  // gate, up [n_tokens][32] (row stride `stride`): h = silu(gate) * up; writes one record a token, adjacent.
+  void (*swiglu_q8)(const float* gate, const float* up, int n_tokens, int64_t stride, Q8Block* out) noexcept;
+  void (*swiglu_f32)(const float* gate, const float* up, int n_tokens, int64_t stride, F32Block* out) noexcept;
+
+  // In place, one head of head_dim: RMS norm with weight w, then rotation of pairs (i, i + head_dim / 2) by
+  // cos, sin [head_dim / 2].
+  void (*norm_rope)(float* x, const float* w, const float* cos, const float* sin, int head_dim, float eps) noexcept;
+
+  // Short convolution of one token and n channels: u = b * x; y = sum_j taps[j] * u_j (j = 0 oldest) by fma in order
+  // from +0; out = c * y. history [n_taps - 1][n], oldest first, holds the u of the tokens before; the caller rolls it.
+  // `taps` is [n_taps][n]. u is written to u_out.
+  void (*short_conv)(const float* b, const float* c, const float* x, const float* const* history, const float* taps,
+                     int n_taps, int64_t n, float* u_out, float* out) noexcept;
+
+  // out[i] += x[i]; out[i] = fma(w, x[i], out[i]).
+  void (*add)(const float* x, int64_t n, float* out) noexcept;
+  void (*add_scaled)(const float* x, float w, int64_t n, float* out) noexcept;
+
+  // 1 / (1 + exp(-x)), elementwise.
+  void (*sigmoid)(const float* x, int64_t n, float* out) noexcept;
+
+  // Stores one position's key and value [head_dim] into a page (index KvType).
+  void (*kv_store[3])(std::byte* page, int i_position, const float* key, const float* value, int head_dim) noexcept;
+  // n_queries query vectors (already scaled) of one KV head against one page: query i sees the page's first
+  // n_keys[i] positions (0..64). Updates state[i] and acc[i * head_dim ...].
+  void (*attend_page[3])(const std::byte* page, const float* queries, const int* n_keys, int n_queries, int head_dim,
+                         AttentionState* state, float* acc) noexcept;
+  // Merges n_parts partial results (in order) of one query: out[i] = sum_p w_p acc_p[i] / sum_p w_p l_p,
+  // w_p = exp(m_p - max m). acc is [n_parts] of head_dim, `stride` floats apart; states `state_stride` apart.
+  void (*attend_merge)(const AttentionState* state, int64_t state_stride, const float* acc, int64_t stride, int n_parts,
+                       int head_dim, float* out) noexcept;
+
+  // What was chosen, for `lfm info`: (operation, kernel) such as ("matmul_q4_k_q8", "avx512vnni").
+  std::vector<std::pair<std::string, std::string>> chosen;
+  std::string isa;  // the name of the best ISA in use
+};
+
+// Dense index 0..15 of a type, for the tables above.
+int TypeIndex(TensorType type);
+
+// ISAs in order of preference. kScalar runs everywhere.
+enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512Vnni, kAmx, kNeon, kI8mm };
+std::string_view IsaName(Isa isa);  // "scalar", "avx2", "avxvnni", "avx512vnni", "amx", "neon", "i8mm"
+// What this host (CPU and OS: XGETBV, arch_prctl for AMX) can run, best first; always ends with kScalar.
+std::vector<Isa> DetectIsas();
+
+// The table for an ISA name, or the host's best for "". An unknown name or one the host lacks is an error that lists
+// those it has. Tables are built once and live for ever. Thread-safe.
+Result<const Table*> Select(std::string_view isa);
+
+// Sets round-to-nearest and denormals on (no FTZ/DAZ) for the calling thread while it lives, then restores.
+class FloatMode {
+ public:
+  FloatMode();
+  ~FloatMode();
+  FloatMode(const FloatMode&) = delete;
+  FloatMode& operator=(const FloatMode&) = delete;
+
+ private:
+  uint64_t saved_;
+};
+
+}  // namespace lfm::kernels
