@@ -1,0 +1,84 @@
+// The model: configuration, weights and the kernels that run it; and forward(), the one function that computes.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/threads.h"
+#include "formats/checkpoint.h"
+#include "kernels/kernels.h"
+#include "model/config.h"
+#include "model/profile.h"
+#include "model/state.h"
+#include "model/weights.h"
+
+namespace lfm::model {
+
+enum class Compute {
+  kAuto,  // activations as int8 blocks where the weights are quantised
+  kF32,   // activations in f32 everywhere
+};
+
+// Immutable after loading; shared by any number of sequences and threads.
+struct Model {
+  Config config;
+  Weights weights;
+  const kernels::Table* kernels = nullptr;
+  Compute compute = Compute::kAuto;
+};
+
+struct ModelOptions {
+  Compute compute = Compute::kAuto;
+  std::string isa;        // "" is the host's best
+  LoadProgress progress;
+};
+
+// Loads a model from an opened checkpoint (which may be closed afterwards).
+Result<std::unique_ptr<const Model>> LoadModel(const formats::Checkpoint& checkpoint, Threads& threads,
+                                               const ModelOptions& options = {});
+
+// One sequence's part of a step: tokens that continue `state`. Which rows get logits: none, the last, or all.
+enum class Logits : uint8_t { kNone, kLast, kAll };
+struct BatchItem {
+  State* state = nullptr;  // reserved for tokens.size() more positions; distinct in a batch
+  std::span<const int32_t> tokens;  // ids in [0, vocab_size)
+  Logits logits = Logits::kLast;
+};
+
+// All memory that a step needs, taken once. One Workspace serves one Forward() at a time.
+class Workspace {
+ public:
+  // For at most max_tokens rows, max_logits rows of logits and sequences of up to max_positions.
+  static Result<std::unique_ptr<Workspace>> Create(const Model& model, int64_t max_tokens, int64_t max_logits,
+                                                   int64_t max_positions, int n_threads);
+  ~Workspace();
+
+  int64_t max_tokens() const;
+  int64_t max_logits() const;
+  // After Forward(): the logits of wanted row i, in batch order.  // [vocab_size]
+  std::span<float> logits(int64_t i) const;
+  int64_t n_logits() const;
+
+  // Where set, Forward() adds the time of its phases.
+  Profile* profile = nullptr;
+  // Where set, Forward() writes the residual stream here: after the embedding, after each layer, after the final norm.
+  float* capture = nullptr;  // [n_layers + 2, n_tokens, d_model]
+
+  struct Buffers;
+  Buffers& buffers() const { return *buffers_; }
+
+ private:
+  Workspace();
+  std::unique_ptr<Buffers> buffers_;
+};
+
+// One step for a batch of sequences: advances the states and computes the wanted logits. Cannot fail: ids, sizes and
+// reservations are the caller's duty (LFM_CHECKed). The results depend on each sequence's tokens only: not on the
+// batch, the chunking, the number of threads or the ISA.
+void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& workspace, Threads& threads);
+
+}  // namespace lfm::model

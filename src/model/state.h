@@ -1,0 +1,124 @@
+// The mutable half of a model, one object a sequence: KV pages of the attention layers and the last inputs of the short
+// convolutions. Both together are "what was read so far"; copying, cutting and saving always treat them as one.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "kernels/kernels.h"
+#include "model/config.h"
+
+namespace lfm::model {
+
+// Sizes of a page and of the convolution state, derived from a Config.
+struct StateLayout {
+  StateLayout(const Config& config, kernels::KvType kv_type);
+
+  kernels::KvType kv_type;
+  int n_attention, n_conv, n_kv_heads, head_dim, d_model, n_history;  // n_history = taps - 1
+  size_t head_bytes;       // keys and values of one layer and head in a page
+  size_t kv_bytes;         // all layers and heads
+  size_t conv_floats;      // [n_conv][n_history][d_model]
+  size_t page_bytes;       // kv_bytes + the convolution state before the page's first position
+  uint64_t fingerprint;    // of all the above, for saved states
+
+  double kv_bytes_per_token() const { return static_cast<double>(kv_bytes) / kernels::kPagePositions; }
+};
+
+class PagePool;
+
+// A page holds 64 positions of every attention layer, and the convolution state before its first position: the place
+// where a sequence can be cut or branched.
+class Page {
+ public:
+  Page(PagePool& pool, std::byte* data) : pool_(pool), data_(data) {}
+  ~Page();
+  Page(const Page&) = delete;
+  Page& operator=(const Page&) = delete;
+  std::byte* data() const { return data_; }
+
+ private:
+  PagePool& pool_;
+  std::byte* data_;
+};
+
+// Hands out pages, up to a limit; freed pages are kept for the next taker. Thread-safe. Outlives its pages.
+class PagePool {
+ public:
+  PagePool(const StateLayout& layout, int64_t max_pages);
+  ~PagePool();
+  PagePool(const PagePool&) = delete;
+  PagePool& operator=(const PagePool&) = delete;
+
+  const StateLayout& layout() const { return layout_; }
+  Result<std::shared_ptr<Page>> Take();
+  int64_t n_used() const;
+  int64_t max_pages() const { return max_pages_; }
+
+ private:
+  friend class Page;
+  void Return(std::byte* data);
+
+  const StateLayout layout_;
+  const int64_t max_pages_;
+  mutable std::mutex mutex_;
+  std::vector<std::byte*> free_;
+  int64_t n_used_ = 0;
+};
+
+// The convolution state at one position: lets a State be cut back to exactly there.
+struct Snapshot {
+  int64_t position = 0;
+  std::vector<float> conv;  // [n_conv][n_history][d_model]
+};
+
+// One sequence. Not thread-safe; distinct States may be used from distinct threads.
+class State {
+ public:
+  explicit State(PagePool& pool);
+  State(State&&) = default;
+  State& operator=(State&&) = default;
+
+  int64_t n_tokens() const { return n_tokens_; }
+
+  // Makes room for n more positions: pages exist and are this sequence's own. After it Forward() cannot fail.
+  Status Reserve(int64_t n);
+  // A second sequence with the same past. Full pages are shared, the last one is copied.
+  Result<State> Copy() const;
+  // Cuts the sequence back. Any multiple of 64 up to n_tokens() works, as does n_tokens() itself.
+  Status Truncate(int64_t position);
+  // The largest position <= `position` that Truncate() takes.
+  int64_t TruncationPoint(int64_t position) const;
+  Snapshot TakeSnapshot() const { return {n_tokens_, conv_}; }
+  // Cuts back to a snapshot of this sequence (or of one it was copied from) that lies in its past.
+  Status Truncate(const Snapshot& snapshot);
+  void Clear();
+
+  // The whole state as bytes, and back. Restore checks sizes and the model's fingerprint.
+  std::vector<std::byte> Save() const;
+  Status Restore(std::span<const std::byte> bytes);
+
+  // For the forward pass.
+  std::byte* Kv(int64_t i_page, int i_attention, int kv_head) const;  // of page i
+  float* PageConv(int64_t i_page) const;                              // [n_conv][n_history][d_model]
+  float* Conv(int i_conv) { return conv_.data() + static_cast<size_t>(i_conv) * conv_stride(); }
+  void Advance(int64_t n) { n_tokens_ += n; }
+  const StateLayout& layout() const { return pool_->layout(); }
+
+ private:
+  size_t conv_stride() const {
+    return static_cast<size_t>(layout().n_history) * static_cast<size_t>(layout().d_model);
+  }
+
+  PagePool* pool_;
+  std::vector<std::shared_ptr<Page>> pages_;
+  std::vector<float> conv_;
+  int64_t n_tokens_ = 0;
+};
+
+}  // namespace lfm::model
