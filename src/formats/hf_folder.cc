@@ -1,0 +1,187 @@
+#include "formats/hf_folder.h"
+
+#include <dirent.h>
+
+#include <algorithm>
+#include <map>
+#include <unordered_map>
+
+#include "base/strings.h"
+#include "formats/file_kind.h"
+#include "formats/safetensors_reader.h"
+
+namespace lfm::formats {
+namespace {
+
+constexpr size_t kMaxShards = 1000;
+constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
+
+Result<Json> ReadJson(const std::string& path) {
+  LFM_TRY(const std::string text, ReadWholeFile(path));
+  auto json = ParseJson(text);
+  if (json.ok()) return json;
+  // An LFS pointer or a login page in its place is a better explanation than a JSON error.
+  const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
+  const FileKind kind = IdentifyFile(bytes);
+  if (kind != FileKind::kJson && kind != FileKind::kText) {
+    return Error{ErrorCode::kCorrupt, StrCat(path, " ", DescribeForeignFile(bytes, path))};
+  }
+  return Error{json.error().code, StrCat(path, ": ", json.error().message, "; download it again")};
+}
+
+// Null when there is no such file.
+Result<Json> ReadOptionalJson(const std::string& path) {
+  if (!FileExists(path)) return Json();
+  return ReadJson(path);
+}
+
+// Up to a few file names of the folder that end in `suffix`, sorted.
+std::vector<std::string> FilesEndingIn(const std::string& folder, std::string_view suffix) {
+  std::vector<std::string> names;
+  DIR* dir = opendir(folder.c_str());
+  if (!dir) return names;
+  while (const dirent* entry = readdir(dir)) {
+    if (std::string_view(entry->d_name).ends_with(suffix) && names.size() < 1000) names.emplace_back(entry->d_name);
+  }
+  closedir(dir);
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+Error NoConfig(const std::string& folder) {
+  const auto gguf = FilesEndingIn(folder, ".gguf");
+  if (!gguf.empty()) {
+    return {ErrorCode::kInvalidArgument,
+            StrCat(folder, " is a folder with ", gguf.size(), gguf.size() == 1 ? " GGUF file" : " GGUF files",
+                   "; name the file: ", folder, folder.ends_with('/') ? "" : "/", gguf[0])};
+  }
+  return {ErrorCode::kNotFound, StrCat(folder, " holds no config.json, so it is no model folder; name a .gguf file or "
+                                               "a folder with config.json and model.safetensors")};
+}
+
+Error NoWeights(const std::string& folder) {
+  for (const std::string_view suffix : {".bin", ".pth", ".pt"}) {
+    const auto pickles = FilesEndingIn(folder, suffix);
+    if (!pickles.empty()) {
+      return {ErrorCode::kUnsupported, StrCat(folder, " has its weights as a PyTorch pickle (", pickles[0],
+                                              "), which lfm never opens; get the safetensors files or a .gguf file")};
+    }
+  }
+  const auto partial = FilesEndingIn(folder, ".safetensors");
+  if (!partial.empty()) {
+    return {ErrorCode::kNotFound, StrCat(folder, " has ", partial[0], " but neither model.safetensors nor "
+                                         "model.safetensors.index.json; download the missing file")};
+  }
+  return {ErrorCode::kNotFound, StrCat(folder, " has no model.safetensors; download the weights too")};
+}
+
+Result<std::vector<Tensor>> MapShard(const std::string& path, Checkpoint& model) {
+  LFM_TRY(MappedFile file, MappedFile::Open(path));
+  const FileKind kind = IdentifyFile(file.bytes());
+  if (kind != FileKind::kSafetensors && kind != FileKind::kUnknown) {
+    return Error{ErrorCode::kCorrupt, StrCat(path, " ", DescribeForeignFile(file.bytes(), path))};
+  }
+  auto tensors = ParseSafetensors(file.bytes());
+  if (!tensors.ok()) {
+    const Error& error = tensors.error();
+    const bool has_advice = error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
+    return Error{error.code, StrCat(path, ": ", error.message, has_advice ? "" : "; download it again")};
+  }
+  const auto i_file = static_cast<uint32_t>(model.files.size());
+  for (Tensor& tensor : *tensors) tensor.i_file = i_file;
+  model.n_bytes += file.bytes().size();
+  model.files.push_back(std::move(file));
+  return tensors;
+}
+
+Status OpenSingle(const std::string& path, Checkpoint& model) {
+  LFM_TRY(model.tensors, MapShard(path, model));
+  return Ok();
+}
+
+// weight_map of the index: tensor -> shard. Tensors that a shard holds but the map does not assign to it are left out.
+Status OpenShards(const std::string& folder, const std::string& index_path, Checkpoint& model) {
+  LFM_TRY(const Json index, ReadJson(index_path));
+  const Json& map = index["weight_map"];
+  if (!map.is_object() || map.members().empty()) {
+    return Error{ErrorCode::kCorrupt, StrCat(index_path, ": \"weight_map\" is missing or empty; download it again")};
+  }
+  std::map<std::string, size_t> shards;  // sorted: the shards' numbers are in their names
+  std::unordered_map<std::string_view, std::string_view> shard_of;
+  for (const auto& [name, shard] : map.members()) {
+    const std::string& file = shard.AsString();
+    if (file.empty() || file.find('/') != std::string::npos || file.starts_with(".")) {
+      return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " is mapped to ", Quote(file),
+                                               ", which is no file name; download it again")};
+    }
+    if (!shard_of.emplace(name, file).second) {
+      return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " appears twice")};
+    }
+    ++shards[file];
+  }
+  if (shards.size() > kMaxShards) {
+    return Error{ErrorCode::kLimit, StrCat(index_path, " names ", shards.size(), " shards; at most ", kMaxShards,
+                                           " are read")};
+  }
+  for (const auto& [file, n_expected] : shards) {
+    LFM_TRY(auto tensors, MapShard(folder + "/" + file, model));
+    size_t n_found = 0;
+    for (Tensor& tensor : tensors) {
+      const auto assigned = shard_of.find(tensor.name);
+      if (assigned == shard_of.end() || assigned->second != file) continue;
+      model.tensors.push_back(std::move(tensor));
+      ++n_found;
+    }
+    if (n_found != n_expected) {
+      return Error{ErrorCode::kCorrupt, StrCat(folder, "/", file, " holds ", n_found, " of the ", n_expected,
+                                               " tensors that ", index_path, " expects in it; download both again")};
+    }
+  }
+  return Ok();
+}
+
+// chat_template.jinja, else the tokenizer configuration's "chat_template": a string, or a list of named ones of which
+// "default" counts.
+Status ReadChatTemplate(const std::string& folder, Checkpoint& model) {
+  const std::string path = folder + "/chat_template.jinja";
+  if (FileExists(path)) {
+    LFM_TRY(model.chat_template, ReadWholeFile(path, kMaxTemplateBytes));
+    return Ok();
+  }
+  const Json& entry = model.tokenizer_config["chat_template"];
+  if (entry.is_string()) model.chat_template = entry.AsString();
+  for (const Json& named : entry.items()) {
+    if (named["name"].AsString() == "default") model.chat_template = named["template"].AsString();
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Result<Checkpoint> OpenHfFolder(const std::string& folder) {
+  Checkpoint model;
+  model.naming = Naming::kHuggingFace;
+  model.path = folder;
+  if (!FileExists(folder + "/config.json")) return NoConfig(folder);
+  LFM_TRY(model.config, ReadJson(folder + "/config.json"));
+  if (!model.config.is_object()) {
+    return Error{ErrorCode::kCorrupt, StrCat(folder, "/config.json is no JSON object; download it again")};
+  }
+  LFM_TRY(model.generation_config, ReadOptionalJson(folder + "/generation_config.json"));
+  LFM_TRY(model.tokenizer, ReadOptionalJson(folder + "/tokenizer.json"));
+  LFM_TRY(model.tokenizer_config, ReadOptionalJson(folder + "/tokenizer_config.json"));
+  LFM_RETURN_IF_ERROR(ReadChatTemplate(folder, model));
+
+  const std::string single = folder + "/model.safetensors", index = single + ".index.json";
+  if (FileExists(single)) {
+    LFM_RETURN_IF_ERROR(OpenSingle(single, model));
+  } else if (FileExists(index)) {
+    LFM_RETURN_IF_ERROR(OpenShards(folder, index, model));
+  } else {
+    return NoWeights(folder);
+  }
+  model.IndexTensors();
+  return model;
+}
+
+}  // namespace lfm::formats
