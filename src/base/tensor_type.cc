@@ -27,6 +27,8 @@ constexpr ForeignType kForeign[] = {
     {9, "Q8_1"},     {15, "Q8_K"},    {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"}, {19, "IQ1_S"},
     {21, "IQ3_S"},   {22, "IQ2_S"},   {24, "I8"},      {25, "I16"},    {26, "I32"},     {27, "I64"},
     {28, "F64"},     {29, "IQ1_M"},   {34, "TQ1_0"},   {35, "TQ2_0"},  {40, "NVFP4"},
+    {31, "Q4_0_4_4"}, {32, "Q4_0_4_8"}, {33, "Q4_0_8_8"}, {36, "IQ4_NL_4_4"}, {37, "IQ4_NL_4_8"}, {38, "IQ4_NL_8_8"},
+    {41, "Q1_0"},    {42, "Q2_0"},
 };
 
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {
