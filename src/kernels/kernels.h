@@ -97,11 +97,10 @@ struct Table {
   // cos, sin [head_dim / 2].
   void (*norm_rope)(float* x, const float* w, const float* cos, const float* sin, int head_dim, float eps) noexcept;
 
-  // Short convolution of one token and n channels: u = b * x; y = sum_j taps[j] * u_j (j = 0 oldest) by fma in order
-  // from +0; out = c * y. history [n_taps - 1][n], oldest first, holds the u of the tokens before; the caller rolls it.
-  // `taps` is [n_taps][n]. u is written to u_out.
-  void (*short_conv)(const float* b, const float* c, const float* x, const float* const* history, const float* taps,
-                     int n_taps, int64_t n, float* u_out, float* out) noexcept;
+  // Short convolution of one token and n channels: y = sum_j taps[j] * u_j by fma from +0, oldest first, where u_j is
+  // history[j] for j < n_taps - 1 and u (this token's) at last; out = c * y. taps is [n_taps][n].
+  void (*short_conv)(const float* u, const float* c, const float* const* history, const float* taps, int n_taps,
+                     int64_t n, float* out) noexcept;
 
   // out[i] += x[i]; out[i] = fma(w, x[i], out[i]).
   void (*add)(const float* x, int64_t n, float* out) noexcept;
