@@ -213,7 +213,8 @@ Status Validate(const Checkpoint& checkpoint, const Config& config) {
     LFM_RETURN_IF_ERROR(require(config.head_dim % 16 == 0 && config.head_dim >= 16 && config.head_dim <= kMaxHeadDim,
                                 "the head size is ", config.head_dim, "; multiples of 16 up to 256 are run"));
     LFM_RETURN_IF_ERROR(require(config.n_heads >= 1 && config.n_kv_heads >= 1 &&
-                                    config.n_heads % config.n_kv_heads == 0 && config.n_heads <= 4096,
+                                    config.n_heads % config.n_kv_heads == 0 &&
+                                    config.n_heads / config.n_kv_heads <= 64 && config.n_heads <= 4096,
                                 config.n_heads, " attention heads do not divide into ", config.n_kv_heads,
                                 " key-value heads"));
     LFM_RETURN_IF_ERROR(require(config.n_heads * config.head_dim % 32 == 0, "the attention width is not a multiple ",
@@ -224,7 +225,7 @@ Status Validate(const Checkpoint& checkpoint, const Config& config) {
                                 config.n_taps, " taps; 1 to 64 are run"));
   }
   if (config.n_experts > 0) {
-    LFM_RETURN_IF_ERROR(require(config.n_experts_used >= 1 && config.n_experts_used <= config.n_experts &&
+    LFM_RETURN_IF_ERROR(require(config.n_experts_used >= 1 && config.n_experts_used <= std::min(config.n_experts, 256) &&
                                     config.n_experts <= 4096,
                                 config.n_experts_used, " experts of ", config.n_experts, " cannot be used"));
     LFM_RETURN_IF_ERROR(require(config.d_ff_expert >= 32 && config.d_ff_expert % 32 == 0, "the experts' width is ",

@@ -1,0 +1,199 @@
+// Grouped-query attention over paged keys and values.
+// A block is up to 64 query vectors of one sequence and KV head. It meets the pages in order, in splits of fixed
+// positions; the splits' partial results are merged in order. Which thread does which split changes nothing.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "base/check.h"
+#include "model/workspace.h"
+
+namespace lfm::model {
+namespace {
+
+using kernels::AttentionState;
+using kernels::kPagePositions;
+
+// Queries of consecutive rows of one item that share a KV head.
+struct Block {
+  int64_t first_row;
+  int n_rows;
+  int kv_head;
+};
+
+class AttentionBlocks {
+ public:
+  AttentionBlocks(const StepContext& step, int i_attention)
+      : step_(step),
+        config_(step.model.config),
+        i_attention_(i_attention),
+        group_(config_.n_heads / config_.n_kv_heads),
+        rows_per_block_(std::max(1, kMaxQueries / group_)),
+        q_width_(int64_t{config_.n_heads} * config_.head_dim) {
+    step.b.first_block.clear();
+    for (const BatchItem& item : step.batch) {
+      step.b.first_block.push_back(n_blocks_);
+      const int64_t n = static_cast<int64_t>(item.tokens.size());
+      n_blocks_ += (n + rows_per_block_ - 1) / rows_per_block_ * config_.n_kv_heads;
+      max_splits_ = std::max(max_splits_, SplitsFor(item.state->n_tokens() + n));
+    }
+  }
+
+  void Run() {
+    // Few blocks over a long past (decoding): a task a split. Else a task a block, whose splits its thread walks.
+    const int n_threads = step_.threads.size();
+    if (max_splits_ > 1 && n_blocks_ <= static_cast<int64_t>(step_.b.partials.size())) {
+      step_.threads.For(n_blocks_ * max_splits_, 1, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) {
+          const Block block = BlockAt(i / max_splits_);
+          RunSplit(block, i % max_splits_, step_.b.partials[static_cast<size_t>(i / max_splits_)]);
+        }
+      });
+      step_.threads.For(n_blocks_, 1, [&](int64_t begin, int64_t end, int) {
+        for (int64_t i = begin; i < end; ++i) Merge(BlockAt(i), step_.b.partials[static_cast<size_t>(i)]);
+      });
+      return;
+    }
+    const int64_t grain = n_blocks_ >= 16 * n_threads ? 2 : 1;
+    step_.threads.For(n_blocks_, grain, [&](int64_t begin, int64_t end, int i_thread) {
+      AttentionPartial& partial = step_.b.partials[static_cast<size_t>(i_thread)];
+      for (int64_t i = begin; i < end; ++i) {
+        const Block block = BlockAt(i);
+        const int64_t n_splits = SplitsFor(LastPosition(block) + 1);
+        for (int64_t split = 0; split < n_splits; ++split) RunSplit(block, split, partial);
+        Merge(block, partial);
+      }
+    });
+  }
+
+ private:
+  static int64_t SplitsFor(int64_t n_positions) { return (n_positions + kSplitPositions - 1) / kSplitPositions; }
+
+  Block BlockAt(int64_t i) const {
+    const std::vector<int64_t>& first_block = step_.b.first_block;
+    const auto item = static_cast<size_t>(std::upper_bound(first_block.begin(), first_block.end(), i) -
+                                          first_block.begin() - 1);
+    const int64_t local = i - first_block[item];
+    const int64_t chunk = local / config_.n_kv_heads * rows_per_block_;
+    const int64_t n = static_cast<int64_t>(step_.batch[item].tokens.size());
+    return {step_.b.first_row[item] + chunk, static_cast<int>(std::min<int64_t>(rows_per_block_, n - chunk)),
+            static_cast<int>(local % config_.n_kv_heads)};
+  }
+
+  const Row& RowAt(int64_t i) const { return step_.b.rows[static_cast<size_t>(i)]; }
+  int64_t LastPosition(const Block& block) const { return RowAt(block.first_row + block.n_rows - 1).position; }
+
+  void RunSplit(const Block& block, int64_t split, AttentionPartial& partial) const {
+    const int n_queries = block.n_rows * group_, d = config_.head_dim;
+    AttentionState* state = partial.state.data() + split * n_queries;
+    float* acc = partial.acc.data() + split * n_queries * d;
+    const int64_t last = LastPosition(block);
+    if (split * kSplitPositions > last) return;
+    std::fill(state, state + n_queries, AttentionState{-std::numeric_limits<float>::infinity(), 0.0f});
+    std::fill(acc, acc + n_queries * d, 0.0f);
+
+    alignas(64) float queries[kMaxQueries * 256];
+    int n_keys[kMaxQueries];
+    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
+    for (int r = 0; r < block.n_rows; ++r) {
+      const float* q = step_.b.wide.data() + (block.first_row + r) * Stride() + int64_t{block.kv_head} * group_ * d;
+      for (int i = 0; i < group_ * d; ++i) queries[r * group_ * d + i] = q[i] * scale;
+    }
+    const State& sequence = *step_.batch[static_cast<size_t>(RowAt(block.first_row).i_item)].state;
+    const int64_t last_page = std::min((split + 1) * kSplitPages - 1, last / kPagePositions);
+    for (int64_t page = split * kSplitPages; page <= last_page; ++page) {
+      for (int i = 0; i < n_queries; ++i) {
+        const int64_t visible = RowAt(block.first_row + i / group_).position + 1 - page * kPagePositions;
+        n_keys[i] = static_cast<int>(std::clamp<int64_t>(visible, 0, kPagePositions));
+      }
+      Kernel()(sequence.Kv(page, i_attention_, block.kv_head), queries, n_keys, n_queries, d, state, acc);
+    }
+  }
+
+  void Merge(const Block& block, const AttentionPartial& partial) const {
+    const int n_queries = block.n_rows * group_, d = config_.head_dim;
+    for (int i = 0; i < n_queries; ++i) {
+      const int64_t row = block.first_row + i / group_;
+      const auto n_splits = static_cast<int>(SplitsFor(RowAt(row).position + 1));
+      float* out = step_.b.mixed.data() + row * q_width_ + (int64_t{block.kv_head} * group_ + i % group_) * d;
+      step_.model.kernels->attend_merge(partial.state.data() + i, n_queries, partial.acc.data() + i * d,
+                                        int64_t{n_queries} * d, n_splits, d, out);
+    }
+  }
+
+  int64_t Stride() const { return q_width_ + int64_t{2} * config_.n_kv_heads * config_.head_dim; }
+  auto Kernel() const -> decltype(kernels::Table::attend_page[0]) {
+    const auto type = static_cast<size_t>(step_.batch[0].state->layout().kv_type);
+    return step_.model.kernels->attend_page[type];
+  }
+
+  const StepContext& step_;
+  const Config& config_;
+  const int i_attention_;
+  const int group_;
+  const int rows_per_block_;
+  const int64_t q_width_;
+  int64_t n_blocks_ = 0, max_splits_ = 1;
+};
+
+// Norms and rotates queries and keys in place, then stores keys and values in the pages.
+void PrepareHeads(const StepContext& step, const Attention& attention, int i_attention) {
+  const Config& config = step.model.config;
+  const kernels::Table& kernels = *step.model.kernels;
+  const int d = config.head_dim, half = d / 2;
+  const int64_t q_width = int64_t{config.n_heads} * d, kv_width = int64_t{config.n_kv_heads} * d;
+  const int64_t stride = q_width + 2 * kv_width;
+  step.threads.For(step.n, 4, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      float* q = step.b.wide.data() + i * stride;
+      float *k = q + q_width, *v = k + kv_width;
+      const float *cos = step.b.cos.data() + i * half, *sin = step.b.sin.data() + i * half;
+      for (int h = 0; h < config.n_heads; ++h) {
+        kernels.norm_rope(q + h * d, attention.q_norm.data(), cos, sin, d, config.norm_eps);
+      }
+      const Row& row = step.b.rows[static_cast<size_t>(i)];
+      const State& state = *step.batch[static_cast<size_t>(row.i_item)].state;
+      const auto store = kernels.kv_store[static_cast<size_t>(state.layout().kv_type)];
+      for (int h = 0; h < config.n_kv_heads; ++h) {
+        kernels.norm_rope(k + h * d, attention.k_norm.data(), cos, sin, d, config.norm_eps);
+        store(state.Kv(row.position / kPagePositions, i_attention, h),
+              static_cast<int>(row.position % kPagePositions), k + h * d, v + h * d, d);
+      }
+    }
+  });
+}
+
+}  // namespace
+
+void AttentionStep(const StepContext& step, const Layer& layer, int i_attention) {
+  const PhaseTimer timer(step.profile, Phase::kAttention);
+  const Config& config = step.model.config;
+  const Attention& attention = layer.attention;
+  const int64_t q_width = int64_t{config.n_heads} * config.head_dim;
+  const int64_t kv_width = int64_t{config.n_kv_heads} * config.head_dim, stride = q_width + 2 * kv_width;
+
+  Forms forms;
+  for (const Matrix* matrix : {&attention.q, &attention.k, &attention.v}) Need(step.model, *matrix, forms);
+  NormRows(step, layer.operator_norm, forms);
+  float* q = step.b.wide.data();
+  const Product qkv[] = {{&attention.q, q, stride},
+                         {&attention.k, q + q_width, stride},
+                         {&attention.v, q + q_width + kv_width, stride}};
+  Multiply(step.model, qkv, step.b.in.tiles(), step.threads);
+  PrepareHeads(step, attention, i_attention);
+  AttentionBlocks(step, i_attention).Run();
+
+  Forms out_forms;
+  Need(step.model, attention.out, out_forms);
+  step.b.in.Arrange(step.n, q_width);
+  step.threads.For(step.n, 8, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      step.b.in.Store(*step.model.kernels, out_forms, i, step.b.mixed.data() + i * q_width);
+    }
+  });
+  const Product out{&attention.out, step.b.x.data(), config.d_model, true};
+  Multiply(step.model, {&out, 1}, step.b.in.tiles(), step.threads);
+}
+
+}  // namespace lfm::model

@@ -1,0 +1,161 @@
+// The forward pass as a page: embed, then for every layer a mixer and a feed-forward network, then the head.
+// The order of float operations is docs/numerics.md; the model's definition is Hugging Face's modeling_lfm2_moe.
+#include <cmath>
+#include <cstring>
+
+#include "base/check.h"
+#include "model/model.h"
+#include "model/workspace.h"
+
+namespace lfm::model {
+namespace {
+
+using kernels::kLanes;
+using kernels::kUnitRows;
+
+// Lists the batch's rows with their positions, and the rows that want logits.
+void ListRows(const Model& model, std::span<const BatchItem> batch, Workspace::Buffers& b) {
+  b.rows.clear();
+  b.first_row.clear();
+  b.wanted.clear();
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const BatchItem& item = batch[i];
+    const int64_t n = static_cast<int64_t>(item.tokens.size());
+    b.first_row.push_back(static_cast<int64_t>(b.rows.size()));
+    LFM_CHECK(n > 0 && item.state->n_tokens() + n <= b.max_positions);
+    for (int64_t j = 0; j < n; ++j) {
+      const int32_t token = item.tokens[static_cast<size_t>(j)];
+      LFM_CHECK(token >= 0 && token < model.config.vocab_size);
+      if (item.logits == Logits::kAll || (item.logits == Logits::kLast && j == n - 1)) {
+        b.wanted.push_back(static_cast<int64_t>(b.rows.size()));
+      }
+      LFM_CHECK(static_cast<int64_t>(b.rows.size()) < b.max_tokens);
+      b.rows.push_back({static_cast<int32_t>(i), token, item.state->n_tokens() + j});
+    }
+  }
+  LFM_CHECK(static_cast<int64_t>(b.wanted.size()) <= b.max_logits);
+  b.n_logits = static_cast<int64_t>(b.wanted.size());
+}
+
+void Embed(const StepContext& step) {
+  const PhaseTimer timer(step.profile, Phase::kEmbedding);
+  const Matrix& matrix = step.model.weights.embedding;
+  step.threads.For(step.n, 4, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t token = step.b.rows[static_cast<size_t>(i)].token;
+      const std::byte* panel = matrix.panel(token / kUnitRows, static_cast<int>(token % kUnitRows / kLanes));
+      kernels::UnpackRow(matrix.type, panel, static_cast<int>(token % kLanes), matrix.k,
+                         step.b.x.data() + i * matrix.k);
+    }
+  });
+}
+
+// Angles as the reference takes them: frequency and angle in f32, then sine and cosine.
+void PrepareRope(const StepContext& step) {
+  const Config& config = step.model.config;
+  if (config.n_attention_layers() == 0) return;
+  const int half = config.head_dim / 2;
+  for (int i = 0; i < half; ++i) {
+    const auto exponent = static_cast<double>(static_cast<float>(2 * i) / static_cast<float>(config.head_dim));
+    const float frequency = 1.0f / static_cast<float>(std::pow(config.rope_theta, exponent));
+    for (int64_t j = 0; j < step.n; ++j) {
+      const float angle = static_cast<float>(step.b.rows[static_cast<size_t>(j)].position) * frequency;
+      const auto at = static_cast<size_t>(j * half + i);
+      step.b.cos[at] = static_cast<float>(std::cos(static_cast<double>(angle)));
+      step.b.sin[at] = static_cast<float>(std::sin(static_cast<double>(angle)));
+    }
+  }
+}
+
+// From here on only the rows that get logits matter: the mixers of the last layer have seen all others.
+void KeepWantedRows(StepContext& step) {
+  const int64_t d = step.model.config.d_model;
+  for (size_t i = 0; i < step.b.wanted.size(); ++i) {
+    const int64_t from = step.b.wanted[i], to = static_cast<int64_t>(i);
+    if (from != to) std::memcpy(step.b.x.data() + to * d, step.b.x.data() + from * d, sizeof(float) * static_cast<size_t>(d));
+  }
+  step.n = step.b.n_logits;
+}
+
+// Final norm and logits of the wanted rows, which b.wanted now numbers among the rows left.
+void Head(const StepContext& step) {
+  const PhaseTimer timer(step.profile, Phase::kHead);
+  if (step.n == 0) return;
+  Forms forms;
+  Need(step.model, step.model.weights.head, forms);
+  NormRows(step, step.model.weights.final_norm, forms);
+  const Product product{&step.model.weights.head, step.b.logits.data(), step.b.vocab_size};
+  Multiply(step.model, {&product, 1}, step.b.in.tiles(), step.threads);
+}
+
+void CaptureFinalNorm(const StepContext& step, float* out) {
+  const int64_t d = step.model.config.d_model;
+  for (int64_t i = 0; i < step.n; ++i) {
+    step.model.kernels->rms_norm(step.b.x.data() + i * d, step.model.weights.final_norm.data(), d,
+                                 step.model.config.norm_eps, out + i * d);
+  }
+}
+
+}  // namespace
+
+void NormRows(const StepContext& step, std::span<const float> weight, Forms forms) {
+  const int64_t d = step.model.config.d_model;
+  step.b.in.Arrange(step.n, d);
+  step.threads.For(step.n, 4, [&](int64_t begin, int64_t end, int i_thread) {
+    float* normed = step.b.normed.data() + i_thread * d;
+    for (int64_t i = begin; i < end; ++i) {
+      step.model.kernels->rms_norm(step.b.x.data() + i * d, weight.data(), d, step.model.config.norm_eps, normed);
+      step.b.in.Store(*step.model.kernels, forms, i, normed);
+    }
+  });
+}
+
+void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& workspace, Threads& threads) {
+  const Threads::Step awake(threads);
+  const kernels::FloatMode float_mode;
+  Workspace::Buffers& b = workspace.buffers();
+  ListRows(model, batch, b);
+  StepContext step{model, batch, b, threads, workspace.profile, static_cast<int64_t>(b.rows.size())};
+  const int64_t n = step.n;
+  const size_t stream_size = static_cast<size_t>(n * model.config.d_model);
+  float* capture = workspace.capture;
+  const auto save_stream = [&] {
+    if (!capture) return;
+    std::memcpy(capture, b.x.data(), stream_size * sizeof(float));
+    capture += stream_size;
+  };
+
+  Embed(step);
+  PrepareRope(step);
+  save_stream();
+  int i_conv = 0, i_attention = 0;
+  for (int i = 0; i < model.config.n_layers; ++i) {
+    const Layer& layer = model.weights.layers[static_cast<size_t>(i)];
+    const LayerConfig& kind = model.config.layers[static_cast<size_t>(i)];
+    if (kind.mixer == Mixer::kConv) {
+      ShortConvStep(step, layer, i_conv++);
+    } else {
+      AttentionStep(step, layer, i_attention++);
+    }
+    if (i == model.config.n_layers - 1 && !capture) KeepWantedRows(step);
+    if (step.n == 0) continue;
+    if (kind.ffn == Ffn::kMoe) {
+      MoeStep(step, layer);
+    } else {
+      DenseStep(step, layer);
+    }
+    save_stream();
+  }
+  if (capture) {
+    CaptureFinalNorm(step, capture);
+    KeepWantedRows(step);
+  }
+  Head(step);
+  for (const BatchItem& item : batch) item.state->Advance(static_cast<int64_t>(item.tokens.size()));
+  if (workspace.profile) {
+    workspace.profile->n_steps += 1;
+    workspace.profile->n_tokens += n;
+  }
+}
+
+}  // namespace lfm::model

@@ -1,0 +1,230 @@
+#include "model/state.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include "base/check.h"
+#include "base/strings.h"
+
+namespace lfm::model {
+namespace {
+
+constexpr int64_t kPage = kernels::kPagePositions;
+constexpr size_t kAlignment = 64;
+constexpr char kMagic[8] = {'L', 'F', 'M', 'S', 'T', 'A', 'T', '1'};
+
+struct SavedHeader {
+  char magic[8];
+  uint64_t fingerprint;
+  int64_t n_tokens;
+};
+
+int64_t PagesFor(int64_t n_positions) { return (n_positions + kPage - 1) / kPage; }
+
+uint64_t Mix(uint64_t hash, uint64_t value) {  // FNV-1a over 64-bit words
+  return (hash ^ value) * 0x100000001B3ull;
+}
+
+}  // namespace
+
+StateLayout::StateLayout(const Config& config, kernels::KvType type)
+    : kv_type(type),
+      n_attention(config.n_attention_layers()),
+      n_conv(config.n_conv_layers()),
+      n_kv_heads(config.n_kv_heads),
+      head_dim(config.head_dim),
+      d_model(config.d_model),
+      n_history(std::max(0, config.n_taps - 1)) {
+  head_bytes = n_attention > 0 ? kernels::KvPageBytes(type, head_dim) : 0;
+  kv_bytes = static_cast<size_t>(n_attention) * static_cast<size_t>(n_kv_heads) * head_bytes;
+  conv_floats = static_cast<size_t>(n_conv) * static_cast<size_t>(n_history) * static_cast<size_t>(d_model);
+  page_bytes = (kv_bytes + kAlignment - 1) / kAlignment * kAlignment + conv_floats * sizeof(float);
+  fingerprint = 0xCBF29CE484222325ull;
+  for (const int value : {static_cast<int>(type), n_attention, n_conv, n_kv_heads, head_dim, d_model, n_history}) {
+    fingerprint = Mix(fingerprint, static_cast<uint64_t>(value));
+  }
+}
+
+Page::~Page() { pool_.Return(data_); }
+
+PagePool::PagePool(const StateLayout& layout, int64_t max_pages) : layout_(layout), max_pages_(max_pages) {}
+
+PagePool::~PagePool() {
+  LFM_CHECK(n_used_ == 0);
+  for (std::byte* data : free_) ::operator delete(data, std::align_val_t{kAlignment});
+}
+
+Result<std::shared_ptr<Page>> PagePool::Take() {
+  std::byte* data = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    if (n_used_ >= max_pages_) {
+      return Error{ErrorCode::kLimit, StrCat("all ", max_pages_, " pages of the KV cache (", max_pages_ * kPage,
+                                             " positions) are in use; raise the context size (-c) or end sequences")};
+    }
+    ++n_used_;
+    if (!free_.empty()) {
+      data = free_.back();
+      free_.pop_back();
+    }
+  }
+  if (!data) data = static_cast<std::byte*>(::operator new(layout_.page_bytes, std::align_val_t{kAlignment},
+                                                           std::nothrow));
+  if (!data) {
+    std::lock_guard lock(mutex_);
+    --n_used_;
+    return Error{ErrorCode::kOutOfMemory, StrCat("no memory for a KV page of ", HumanBytes(layout_.page_bytes))};
+  }
+  std::memset(data, 0, layout_.page_bytes);  // masked lanes are computed too and must be finite
+  return std::make_shared<Page>(*this, data);
+}
+
+int64_t PagePool::n_used() const {
+  std::lock_guard lock(mutex_);
+  return n_used_;
+}
+
+void PagePool::Return(std::byte* data) {
+  std::lock_guard lock(mutex_);
+  --n_used_;
+  free_.push_back(data);
+}
+
+State::State(PagePool& pool) : pool_(&pool), conv_(pool.layout().conv_floats) {}
+
+Status State::Reserve(int64_t n) {
+  const auto n_needed = static_cast<size_t>(PagesFor(n_tokens_ + n));
+  // A page that others share too is theirs to read: the one we are about to write becomes our own copy.
+  const auto i_current = static_cast<size_t>(n_tokens_ / kPage);
+  if (n > 0 && i_current < pages_.size() && pages_[i_current].use_count() > 1) {
+    LFM_TRY(std::shared_ptr<Page> page, pool_->Take());
+    std::memcpy(page->data(), pages_[i_current]->data(), layout().page_bytes);
+    pages_[i_current] = std::move(page);
+  }
+  while (pages_.size() < n_needed) {
+    LFM_TRY(std::shared_ptr<Page> page, pool_->Take());
+    pages_.push_back(std::move(page));
+  }
+  return Ok();
+}
+
+Result<State> State::Copy() const {
+  State copy(*pool_);
+  copy.conv_ = conv_;
+  copy.n_tokens_ = n_tokens_;
+  const auto n_full = static_cast<size_t>(n_tokens_ / kPage);
+  copy.pages_.assign(pages_.begin(), pages_.begin() + static_cast<std::ptrdiff_t>(n_full));
+  if (n_tokens_ % kPage != 0) {
+    LFM_TRY(std::shared_ptr<Page> page, pool_->Take());
+    std::memcpy(page->data(), pages_[n_full]->data(), layout().page_bytes);
+    copy.pages_.push_back(std::move(page));
+  }
+  return copy;
+}
+
+int64_t State::TruncationPoint(int64_t position) const {
+  return position >= n_tokens_ ? n_tokens_ : std::max<int64_t>(0, position) / kPage * kPage;
+}
+
+Status State::Truncate(int64_t position) {
+  if (position == n_tokens_) return Ok();
+  if (position < 0 || position > n_tokens_ || position % kPage != 0) {
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("a sequence of ", n_tokens_, " tokens cannot be cut to ", position,
+                        "; multiples of 64 up to its length can")};
+  }
+  if (position == 0) {
+    Clear();
+    return Ok();
+  }
+  const auto n_pages = static_cast<size_t>(position / kPage);
+  const float* saved = PageConv(static_cast<int64_t>(n_pages));
+  std::copy(saved, saved + conv_.size(), conv_.begin());
+  pages_.resize(n_pages);
+  n_tokens_ = position;
+  return Ok();
+}
+
+Status State::Truncate(const Snapshot& snapshot) {
+  if (snapshot.position < 0 || snapshot.position > n_tokens_ || snapshot.conv.size() != conv_.size()) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("the snapshot at position ", snapshot.position,
+                                                     " is not in the past of this sequence of ", n_tokens_,
+                                                     " tokens")};
+  }
+  conv_ = snapshot.conv;
+  n_tokens_ = snapshot.position;
+  pages_.resize(static_cast<size_t>(PagesFor(n_tokens_)));
+  return Ok();
+}
+
+void State::Clear() {
+  pages_.clear();
+  std::fill(conv_.begin(), conv_.end(), 0.0f);
+  n_tokens_ = 0;
+}
+
+std::vector<std::byte> State::Save() const {
+  SavedHeader header{};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.fingerprint = layout().fingerprint;
+  header.n_tokens = n_tokens_;
+  const auto n_pages = static_cast<size_t>(PagesFor(n_tokens_));
+  const size_t conv_bytes = conv_.size() * sizeof(float);
+  std::vector<std::byte> bytes(sizeof header + conv_bytes + n_pages * layout().page_bytes);
+  std::byte* out = bytes.data();
+  std::memcpy(out, &header, sizeof header);
+  out += sizeof header;
+  if (conv_bytes > 0) std::memcpy(out, conv_.data(), conv_bytes);
+  out += conv_bytes;
+  for (size_t i = 0; i < n_pages; ++i, out += layout().page_bytes) {
+    std::memcpy(out, pages_[i]->data(), layout().page_bytes);
+  }
+  return bytes;
+}
+
+Status State::Restore(std::span<const std::byte> bytes) {
+  SavedHeader header{};
+  const size_t conv_bytes = conv_.size() * sizeof(float);
+  if (bytes.size() < sizeof header + conv_bytes) {
+    return Error{ErrorCode::kCorrupt, StrCat("a saved state of ", bytes.size(), " bytes is too short")};
+  }
+  std::memcpy(&header, bytes.data(), sizeof header);
+  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) {
+    return Error{ErrorCode::kCorrupt, "these bytes are no saved state (wrong magic at byte 0)"};
+  }
+  if (header.fingerprint != layout().fingerprint) {
+    return Error{ErrorCode::kInvalidArgument, "this saved state belongs to another model or KV type"};
+  }
+  const auto n_body = static_cast<int64_t>((bytes.size() - sizeof header - conv_bytes) / layout().page_bytes);
+  if (header.n_tokens < 0 || PagesFor(header.n_tokens) != n_body ||
+      sizeof header + conv_bytes + static_cast<size_t>(n_body) * layout().page_bytes != bytes.size()) {
+    return Error{ErrorCode::kCorrupt, StrCat("a saved state of ", header.n_tokens, " tokens does not have ",
+                                             bytes.size(), " bytes")};
+  }
+  Clear();
+  LFM_RETURN_IF_ERROR(Reserve(header.n_tokens));
+  const std::byte* in = bytes.data() + sizeof header;
+  if (conv_bytes > 0) std::memcpy(conv_.data(), in, conv_bytes);
+  in += conv_bytes;
+  for (const std::shared_ptr<Page>& page : pages_) {
+    std::memcpy(page->data(), in, layout().page_bytes);
+    in += layout().page_bytes;
+  }
+  n_tokens_ = header.n_tokens;
+  return Ok();
+}
+
+std::byte* State::Kv(int64_t i_page, int i_attention, int kv_head) const {
+  const StateLayout& l = layout();
+  const auto i_head = static_cast<size_t>(i_attention) * static_cast<size_t>(l.n_kv_heads) + static_cast<size_t>(kv_head);
+  return pages_[static_cast<size_t>(i_page)]->data() + i_head * l.head_bytes;
+}
+
+float* State::PageConv(int64_t i_page) const {
+  std::byte* data = pages_[static_cast<size_t>(i_page)]->data();
+  return reinterpret_cast<float*>(data + layout().page_bytes - layout().conv_floats * sizeof(float));
+}
+
+}  // namespace lfm::model

@@ -1,0 +1,96 @@
+// The buffers behind a Workspace, shared by the files of the forward pass.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "model/model.h"
+#include "model/tiles.h"
+
+namespace lfm::model {
+
+// Positions of an attention split: fixed, so that the order of sums never depends on threads or batches.
+constexpr int64_t kSplitPages = 16;
+constexpr int64_t kSplitPositions = kSplitPages * kernels::kPagePositions;
+// Query vectors that meet a page together, at most.
+constexpr int kMaxQueries = 64;
+
+// Partial results of one attention block: [n_splits][n_queries].
+struct AttentionPartial {
+  std::vector<kernels::AttentionState> state;
+  std::vector<float> acc;  // head_dim each
+};
+
+// A row of the batch: which item it belongs to and its position in that sequence.
+struct Row {
+  int32_t i_item;
+  int32_t token;
+  int64_t position;
+};
+
+// The router's decision for one layer, for all rows.
+struct Routing {
+  std::vector<int32_t> experts;      // [n][used], in the router's order
+  std::vector<float> weights;        // [n][used]
+  std::vector<int64_t> slots;        // [n][used]: the row's place among the rows sorted by expert
+  std::vector<int32_t> row_of_slot;  // [n * used]
+  std::vector<int32_t> active;       // experts with at least one row
+  std::vector<int64_t> sizes;        // rows of each active expert
+  std::vector<int64_t> first_tile;   // of each active expert, and the end
+  std::vector<int64_t> cursor;       // scratch, [experts]
+};
+
+// A SwiGLU network and the tiles that pass through it in this step.
+struct NetworkWork {
+  const SwiGlu* ffn;
+  std::span<const Tile> tiles;
+  int64_t first_tile;  // number of tiles[0] in the hidden buffer
+};
+
+struct Workspace::Buffers {
+  int64_t max_tokens = 0, max_logits = 0, max_positions = 0;
+  int64_t n_logits = 0, vocab_size = 0;
+
+  std::vector<Row> rows;
+  std::vector<int64_t> first_row;    // of each item
+  std::vector<int64_t> first_block;  // of each item, counted in attention blocks
+  std::vector<float> x;        // [n, d]: the residual stream
+  std::vector<float> normed;   // [n_threads, d]: a normed row on its way into a tile
+  std::vector<float> wide;     // [n, max(3 d, q + 2 kv)]: B, C, X or Q, K, V
+  std::vector<float> mixed;    // [n, max(d, q)]: what the mixers hand to their output projection; u of the conv
+  std::vector<float> cos, sin;  // [n, head_dim / 2]
+  std::vector<float> scores;   // [n, experts]
+  std::vector<float> y;        // [n * used, d]: the experts' outputs
+  std::vector<float> logits;   // [max_logits, vocab]
+  std::vector<int64_t> wanted;  // rows that get logits
+  TileBuffer in;               // normed activations, width d (or q for the attention output)
+  TileBuffer expert_in;        // the same by expert
+  TileBuffer hidden;           // SwiGLU outputs
+  Routing routing;
+  std::vector<NetworkWork> work;
+  std::vector<AttentionPartial> partials;  // a slot a thread, or a block when decoding
+};
+
+// The steps of a layer, each in a file of its own. All read and write Buffers.
+struct StepContext {
+  const Model& model;
+  std::span<const BatchItem> batch;
+  Workspace::Buffers& b;
+  Threads& threads;
+  Profile* profile;
+  int64_t n;  // rows that are still computed
+};
+
+// x += conv(norm(x)), advancing the conv states.
+void ShortConvStep(const StepContext& step, const Layer& layer, int i_conv);
+// x += attention(norm(x)), storing keys and values.
+void AttentionStep(const StepContext& step, const Layer& layer, int i_attention);
+// x += ffn(norm(x)).
+void DenseStep(const StepContext& step, const Layer& layer);
+void MoeStep(const StepContext& step, const Layer& layer);
+
+// Norms every row of x and stores it in the forms that `forms` names, as tiles of `b.in`.
+void NormRows(const StepContext& step, std::span<const float> weight, Forms forms);
+
+}  // namespace lfm::model
