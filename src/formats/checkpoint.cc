@@ -28,12 +28,14 @@ int64_t Tensor::n_elements() const {
   return n;
 }
 
-void Metadata::Add(std::string key, MetadataValue value) {
+void Metadata::Add(std::string key, MetadataValue value, std::span<const std::byte> stored) {
   const auto [place, is_new] = index_.try_emplace(key, entries_.size());
   if (is_new) {
     entries_.emplace_back(std::move(key), std::move(value));
+    stored_.push_back(stored);
   } else {
     entries_[place->second].second = std::move(value);
+    stored_[place->second] = stored;
   }
 }
 
@@ -118,6 +120,12 @@ Result<Checkpoint> OpenCheckpoint(const std::string& path) {
     return model;
   }
   return Error{ErrorCode::kUnsupported, StrCat(path, " ", DescribeForeignFile(file.bytes(), path))};
+}
+
+Result<Checkpoint> OpenTexts(const std::string& path) {
+  if (IsDirectory(path)) return OpenHfTexts(path);
+  if (path.ends_with("tokenizer.json") && FileExists(path)) return OpenHfTexts(ParentFolder(path));
+  return OpenCheckpoint(path);
 }
 
 }  // namespace lfm::formats

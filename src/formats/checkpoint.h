@@ -41,7 +41,8 @@ using MetadataValue = std::variant<uint64_t, int64_t, double, bool, std::string_
 // GGUF key-values in file order, with typed look-ups. Thread-safe to read.
 class Metadata {
  public:
-  void Add(std::string key, MetadataValue value);
+  // Sets a value. `stored` is how the file holds it (u32 type, then the value), for a writer that copies it exactly.
+  void Add(std::string key, MetadataValue value, std::span<const std::byte> stored = {});
   const MetadataValue* Find(std::string_view key) const;
   // Typed look-ups. Missing: the default. Of the wrong kind: an error that names the key.
   Result<int64_t> Int(std::string_view key, int64_t otherwise) const;
@@ -51,9 +52,12 @@ class Metadata {
   Result<std::vector<int64_t>> Ints(std::string_view key) const;            // missing: empty; a scalar: one item
   Result<std::vector<std::string_view>> Strings(std::string_view key) const;  // missing: empty
   const std::vector<std::pair<std::string, MetadataValue>>& entries() const { return entries_; }
+  // The stored form of entries()[i]; empty when it came from no file.
+  std::span<const std::byte> StoredForm(size_t i) const { return stored_[i]; }
 
  private:
   std::vector<std::pair<std::string, MetadataValue>> entries_;
+  std::vector<std::span<const std::byte>> stored_;  // beside entries_
   std::unordered_map<std::string, size_t> index_;
 };
 
@@ -81,5 +85,9 @@ struct Checkpoint {
 // Opens a GGUF file (or the first part of a split one: NAME-00001-of-0000N.gguf) or a Hugging Face folder.
 // Validates every offset, size, shape and type against the file's length; reads no weights.
 Result<Checkpoint> OpenCheckpoint(const std::string& path);
+
+// The same for work on text alone (tokenizer, chat template): a Hugging Face folder needs neither config.json nor
+// weights, and its tensors are left out.
+Result<Checkpoint> OpenTexts(const std::string& path);
 
 }  // namespace lfm::formats

@@ -158,19 +158,25 @@ Status ReadChatTemplate(const std::string& folder, Checkpoint& model) {
 
 }  // namespace
 
-Result<Checkpoint> OpenHfFolder(const std::string& folder) {
+Result<Checkpoint> OpenHfTexts(const std::string& folder) {
   Checkpoint model;
   model.naming = Naming::kHuggingFace;
   model.path = folder;
-  if (!FileExists(folder + "/config.json")) return NoConfig(folder);
-  LFM_TRY(model.config, ReadJson(folder + "/config.json"));
-  if (!model.config.is_object()) {
-    return Error{ErrorCode::kCorrupt, StrCat(folder, "/config.json is no JSON object; download it again")};
-  }
+  LFM_TRY(model.config, ReadOptionalJson(folder + "/config.json"));
   LFM_TRY(model.generation_config, ReadOptionalJson(folder + "/generation_config.json"));
   LFM_TRY(model.tokenizer, ReadOptionalJson(folder + "/tokenizer.json"));
   LFM_TRY(model.tokenizer_config, ReadOptionalJson(folder + "/tokenizer_config.json"));
   LFM_RETURN_IF_ERROR(ReadChatTemplate(folder, model));
+  if (model.config.is_null() && model.tokenizer.is_null()) return NoConfig(folder);
+  return model;
+}
+
+Result<Checkpoint> OpenHfFolder(const std::string& folder) {
+  if (!FileExists(folder + "/config.json")) return NoConfig(folder);
+  LFM_TRY(Checkpoint model, OpenHfTexts(folder));
+  if (!model.config.is_object()) {
+    return Error{ErrorCode::kCorrupt, StrCat(folder, "/config.json is no JSON object; download it again")};
+  }
 
   const std::string single = folder + "/model.safetensors", index = single + ".index.json";
   if (FileExists(single)) {

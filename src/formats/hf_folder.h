@@ -12,4 +12,7 @@ namespace lfm::formats {
 // tokenizer's files, generation_config.json and chat template where they are present. Maps weights, reads none.
 Result<Checkpoint> OpenHfFolder(const std::string& folder);
 
+// The same without weights, for work on text alone: a folder with a tokenizer.json is enough.
+Result<Checkpoint> OpenHfTexts(const std::string& folder);
+
 }  // namespace lfm::formats
