@@ -1,0 +1,210 @@
+#include "engine/session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "base/byte_reader.h"
+#include "base/strings.h"
+
+namespace lfm::engine {
+namespace {
+
+constexpr size_t kMaxMarks = 8;
+constexpr uint64_t kSavedMagic = 0x31304E53534D464C;  // "LFMSSN01"
+
+template <typename T>
+void Put(std::vector<std::byte>& out, std::span<const T> values) {
+  const auto bytes = std::as_bytes(values);
+  out.insert(out.end(), bytes.begin(), bytes.end());
+}
+
+void PutCount(std::vector<std::byte>& out, uint64_t value) { Put(out, std::span<const uint64_t>(&value, 1)); }
+
+// A vector of n values from the bytes at the reader.
+template <typename T>
+Result<std::vector<T>> TakeVector(ByteReader& reader, uint64_t n, std::string_view what) {
+  LFM_RETURN_IF_ERROR(reader.CanHold(n, sizeof(T), what));
+  LFM_TRY(const auto bytes, reader.ReadBytes(n * sizeof(T), what));
+  std::vector<T> values(static_cast<size_t>(n));
+  if (n > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
+  const auto [at, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+  return at - a.begin();
+}
+
+}  // namespace
+
+Session::Session(std::shared_ptr<LoadedModel> model, Threads& threads, int64_t n_ctx, int64_t n_chunk)
+    : model_(std::move(model)), threads_(threads), n_ctx_(n_ctx), n_chunk_(n_chunk), state_(model_->pages()) {}
+
+Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> model, Threads& threads,
+                                                 const SessionOptions& options) {
+  const int64_t n_max = model->config().context_length;
+  if (options.n_ctx < 0 || options.n_ctx > n_max) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("a context of ", options.n_ctx, " positions was asked for, but "
+                                                     "this model was made for 1 to ", n_max)};
+  }
+  if (options.n_chunk < 1) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("the chunk is ", options.n_chunk, " tokens; it must be positive")};
+  }
+  const int64_t n_ctx = options.n_ctx == 0 ? n_max : options.n_ctx;
+  const int64_t n_chunk = std::min(options.n_chunk, n_ctx);
+  std::unique_ptr<Session> session(new Session(std::move(model), threads, n_ctx, n_chunk));
+  LFM_TRY(session->workspace_,
+          model::Workspace::Create(session->model_->model(), n_chunk, 1, n_ctx, threads.size()));
+  session->logits_.reserve(static_cast<size_t>(session->model_->config().vocab_size));
+  return session;
+}
+
+Status Session::CheckTokens(std::span<const int32_t> ids, int64_t n_before) const {
+  const int n_vocab = model_->config().vocab_size;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] < 0 || ids[i] >= n_vocab) {
+      return Error{ErrorCode::kInvalidArgument, StrCat("token ", ids[i], " at place ", i, " is outside of the "
+                                                       "vocabulary (0 to ", n_vocab - 1, ")")};
+    }
+  }
+  const auto n = static_cast<int64_t>(ids.size());
+  if (n > n_ctx_ - n_before) {
+    return Error{ErrorCode::kLimit, StrCat(n_before + n, " tokens exceed the context of ", n_ctx_,
+                                           "; shorten the prompt or choose a larger context (-c), up to ",
+                                           model_->config().context_length)};
+  }
+  return Ok();
+}
+
+Status Session::Read(std::span<const int32_t> ids) {
+  LFM_RETURN_IF_ERROR(CheckTokens(ids, n_tokens()));
+  return ReadChecked(ids);
+}
+
+Status Session::ReadChecked(std::span<const int32_t> ids) {
+  workspace_->profile = profile;
+  const auto n = static_cast<int64_t>(ids.size());
+  for (int64_t done = 0; done < n;) {
+    if (cancel && cancel->load(std::memory_order_relaxed)) return Error{ErrorCode::kCancelled, "interrupted"};
+    const auto chunk = ids.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(n_chunk_, n - done)));
+    done += static_cast<int64_t>(chunk.size());
+    LFM_RETURN_IF_ERROR(state_.Reserve(static_cast<int64_t>(chunk.size())));
+    const bool is_last = done == n;
+    const model::BatchItem item{&state_, chunk, is_last ? model::Logits::kLast : model::Logits::kNone};
+    logits_.clear();
+    model::Forward(model_->model(), std::span(&item, 1), *workspace_, threads_);
+    tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
+    if (is_last) {
+      const auto row = workspace_->logits(0);
+      logits_.assign(row.begin(), row.end());
+    }
+    if (on_progress) on_progress(done, n);
+  }
+  return Ok();
+}
+
+Result<int64_t> Session::ReadPrompt(std::span<const int32_t> ids) {
+  if (ids.empty()) return Error{ErrorCode::kInvalidArgument, "the prompt is empty: there is nothing to continue"};
+  LFM_RETURN_IF_ERROR(CheckTokens(ids, 0));
+  const int64_t common = CommonPrefix(tokens_, ids);
+  const auto n = static_cast<int64_t>(ids.size());
+  if (common == n && n == n_tokens() && !logits_.empty()) return n;
+  // The last token is always read anew: its logits are wanted.
+  LFM_RETURN_IF_ERROR(CutAtOrBelow(std::min(common, n - 1)));
+  const int64_t kept = n_tokens();
+  LFM_RETURN_IF_ERROR(ReadChecked(ids.subspan(static_cast<size_t>(kept))));
+  return kept;
+}
+
+Status Session::CutAtOrBelow(int64_t n) {
+  if (n >= n_tokens()) return Ok();
+  while (!marks_.empty() && marks_.back().position > n) marks_.pop_back();
+  const int64_t boundary = state_.TruncationPoint(n);
+  const bool by_mark = !marks_.empty() && marks_.back().position > boundary;
+  LFM_RETURN_IF_ERROR(by_mark ? state_.Truncate(marks_.back()) : state_.Truncate(boundary));
+  tokens_.resize(static_cast<size_t>(by_mark ? marks_.back().position : boundary));
+  logits_.clear();
+  return Ok();
+}
+
+Status Session::Truncate(int64_t n) {
+  if (n < 0 || n > n_tokens()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("cannot cut a sequence of ", n_tokens(), " tokens back to ", n)};
+  }
+  if (n == n_tokens()) return Ok();
+  const std::vector<int32_t> wanted(tokens_.begin(), tokens_.begin() + n);
+  LFM_RETURN_IF_ERROR(CutAtOrBelow(n));
+  LFM_RETURN_IF_ERROR(ReadChecked(std::span(wanted).subspan(static_cast<size_t>(n_tokens()))));
+  return Ok();
+}
+
+void Session::Mark() {
+  if (!marks_.empty() && marks_.back().position == n_tokens()) return;
+  marks_.push_back(state_.TakeSnapshot());
+  if (marks_.size() > kMaxMarks) marks_.pop_front();
+}
+
+void Session::Clear() {
+  state_.Clear();
+  tokens_.clear();
+  logits_.clear();
+  marks_.clear();
+}
+
+Result<std::unique_ptr<Session>> Session::Copy(Threads& threads) const {
+  LFM_TRY(auto copy, Create(model_, threads, {n_ctx_, n_chunk_}));
+  LFM_TRY(copy->state_, state_.Copy());
+  copy->tokens_ = tokens_;
+  copy->logits_ = logits_;
+  copy->marks_ = marks_;
+  return copy;
+}
+
+// Magic, counts of tokens, logits and state bytes, then these three.
+std::vector<std::byte> Session::Save() const {
+  const std::vector<std::byte> state = state_.Save();
+  std::vector<std::byte> out;
+  out.reserve(32 + tokens_.size() * 4 + logits_.size() * 4 + state.size());
+  PutCount(out, kSavedMagic);
+  PutCount(out, tokens_.size());
+  PutCount(out, logits_.size());
+  PutCount(out, state.size());
+  Put(out, std::span<const int32_t>(tokens_));
+  Put(out, std::span<const float>(logits_));
+  Put(out, std::span<const std::byte>(state));
+  return out;
+}
+
+Status Session::Restore(std::span<const std::byte> bytes) {
+  Clear();
+  ByteReader reader(bytes);
+  LFM_TRY(const auto magic, reader.Read<uint64_t>("the magic of a saved session"));
+  if (magic != kSavedMagic) return Error{ErrorCode::kCorrupt, "at byte 0: these bytes are no saved session of lfm"};
+  LFM_TRY(const auto n_ids, reader.Read<uint64_t>("the count of tokens"));
+  LFM_TRY(const auto n_logits, reader.Read<uint64_t>("the count of logits"));
+  LFM_TRY(const auto n_state, reader.Read<uint64_t>("the size of the state"));
+  LFM_TRY(auto ids, TakeVector<int32_t>(reader, n_ids, "tokens"));
+  LFM_TRY(auto logits, TakeVector<float>(reader, n_logits, "logits"));
+  LFM_TRY(const auto state, reader.ReadBytes(n_state, "the state"));
+  LFM_RETURN_IF_ERROR(CheckTokens(ids, 0));
+  if (n_logits != 0 && n_logits != static_cast<uint64_t>(model_->config().vocab_size)) {
+    return Error{ErrorCode::kCorrupt, StrCat("the saved session has ", n_logits, " logits, but this model's vocabulary "
+                                             "is ", model_->config().vocab_size, "; it belongs to another model")};
+  }
+  Status status = state_.Restore(state);
+  if (status.ok() && state_.n_tokens() != static_cast<int64_t>(n_ids)) {
+    status = Error{ErrorCode::kCorrupt, StrCat("the saved session names ", n_ids, " tokens, but its state holds ",
+                                               state_.n_tokens())};
+  }
+  if (!status.ok()) {
+    state_.Clear();
+    return status;
+  }
+  tokens_ = std::move(ids);
+  logits_ = std::move(logits);
+  return Ok();
+}
+
+}  // namespace lfm::engine

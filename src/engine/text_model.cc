@@ -1,0 +1,206 @@
+#include "engine/text_model.h"
+
+#include <algorithm>
+#include <cctype>
+#include <initializer_list>
+#include <utility>
+#include <vector>
+
+#include "base/strings.h"
+
+namespace lfm::engine {
+namespace {
+
+using formats::Checkpoint;
+using formats::Metadata;
+using formats::Naming;
+
+SamplingParams Neutral() {
+  SamplingParams params;
+  params.temperature = 1;
+  params.min_p = 0;
+  params.repetition_penalty = 1;
+  return params;
+}
+
+std::string LowerCase(std::string_view text) {
+  std::string lower(text);
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+// LFM2.5-8B-A1B is the only member with experts and a vocabulary of 128,000.
+bool IsLfm25Moe(const Checkpoint& checkpoint) {
+  if (checkpoint.naming == Naming::kHuggingFace) {
+    return checkpoint.config["model_type"].AsString() == "lfm2_moe" &&
+           checkpoint.config["vocab_size"].AsInt() == 128000;
+  }
+  const auto name = checkpoint.metadata.String("general.name", "");
+  if (name.ok() && LowerCase(*name).find("lfm2.5-8b-a1b") != std::string::npos) return true;
+  const auto architecture = checkpoint.metadata.String("general.architecture", "");
+  const auto vocabulary = checkpoint.metadata.Int("lfm2moe.vocab_size", 0);
+  return architecture.ok() && *architecture == "lfm2moe" && vocabulary.ok() && *vocabulary == 128000;
+}
+
+SamplingParams CardSampling(const Checkpoint& checkpoint) {
+  SamplingParams params;  // LFM2's card
+  if (IsLfm25Moe(checkpoint)) {
+    params.temperature = 0.2F;
+    params.top_k = 80;
+    params.min_p = 0;
+  }
+  return params;
+}
+
+// Where one setting stands in either kind of file.
+struct Setting {
+  const char* hugging_face;
+  const char* gguf;
+  float SamplingParams::*field;
+};
+constexpr Setting kSettings[] = {
+    {"temperature", "general.sampling.temp", &SamplingParams::temperature},
+    {"top_p", "general.sampling.top_p", &SamplingParams::top_p},
+    {"min_p", "general.sampling.min_p", &SamplingParams::min_p},
+    {"typical_p", "general.sampling.typical_p", &SamplingParams::typical_p},
+    {"repetition_penalty", "general.sampling.penalty_repeat", &SamplingParams::repetition_penalty},
+};
+constexpr int64_t kMaxTopK = 1 << 30;
+
+// Both readers start from neutral values: a setting that the makers leave out beside others is off.
+bool ReadGenerationConfig(const Json& config, SamplingParams& params) {
+  params = Neutral();
+  bool any = false;
+  for (const Setting& setting : kSettings) {
+    const Json& value = config[setting.hugging_face];
+    if (!value.is_number()) continue;
+    params.*setting.field = static_cast<float>(value.AsDouble());
+    any = true;
+  }
+  if (config["top_k"].is_number()) {
+    params.top_k = static_cast<int>(std::clamp<int64_t>(config["top_k"].AsInt(), 0, kMaxTopK));
+    any = true;
+  }
+  if (config["do_sample"].is_bool() && !config["do_sample"].AsBool()) {
+    params.temperature = 0;
+    any = true;
+  }
+  return any;
+}
+
+Result<bool> ReadMetadata(const Metadata& metadata, SamplingParams& params) {
+  params = Neutral();
+  bool any = false;
+  for (const Setting& setting : kSettings) {
+    if (!metadata.Find(setting.gguf)) continue;
+    LFM_TRY(const double value, metadata.Float(setting.gguf, 0));
+    params.*setting.field = static_cast<float>(value);
+    any = true;
+  }
+  if (metadata.Find("general.sampling.top_k")) {
+    LFM_TRY(const int64_t top_k, metadata.Int("general.sampling.top_k", 0));
+    params.top_k = static_cast<int>(std::clamp<int64_t>(top_k, 0, kMaxTopK));
+    any = true;
+  }
+  return any;
+}
+
+Result<std::optional<int64_t>> OptionalId(const Metadata& metadata, const char* key) {
+  if (!metadata.Find(key)) return std::optional<int64_t>();
+  LFM_TRY(const int64_t id, metadata.Int(key, 0));
+  return std::optional<int64_t>(id);
+}
+
+Result<std::optional<bool>> OptionalBool(const Metadata& metadata, const char* key) {
+  if (!metadata.Find(key)) return std::optional<bool>();
+  LFM_TRY(const bool value, metadata.Bool(key, false));
+  return std::optional<bool>(value);
+}
+
+Result<text::Tokenizer> TokenizerFromGguf(const Metadata& metadata) {
+  LFM_TRY(const auto tokens, metadata.Strings("tokenizer.ggml.tokens"));
+  if (tokens.empty()) {
+    return Error{ErrorCode::kCorrupt, "the file holds no tokenizer (tokenizer.ggml.tokens is missing); use a GGUF "
+                                      "file with its tokenizer inside"};
+  }
+  LFM_TRY(const auto types, metadata.Ints("tokenizer.ggml.token_type"));
+  LFM_TRY(const auto merges, metadata.Strings("tokenizer.ggml.merges"));
+  text::GgufVocabulary vocabulary;
+  vocabulary.tokens = tokens;
+  vocabulary.types = types;
+  vocabulary.merges = merges;
+  LFM_TRY(vocabulary.model, metadata.String("tokenizer.ggml.model", ""));
+  LFM_TRY(vocabulary.pre, metadata.String("tokenizer.ggml.pre", ""));
+  LFM_TRY(vocabulary.bos, OptionalId(metadata, "tokenizer.ggml.bos_token_id"));
+  LFM_TRY(vocabulary.eos, OptionalId(metadata, "tokenizer.ggml.eos_token_id"));
+  LFM_TRY(vocabulary.eot, OptionalId(metadata, "tokenizer.ggml.eot_token_id"));
+  LFM_TRY(vocabulary.pad, OptionalId(metadata, "tokenizer.ggml.padding_token_id"));
+  LFM_TRY(vocabulary.unknown, OptionalId(metadata, "tokenizer.ggml.unknown_token_id"));
+  LFM_TRY(vocabulary.add_bos, OptionalBool(metadata, "tokenizer.ggml.add_bos_token"));
+  LFM_TRY(vocabulary.add_eos, OptionalBool(metadata, "tokenizer.ggml.add_eos_token"));
+  LFM_TRY(text::TokenizerSpec spec, text::SpecFromGguf(vocabulary));
+  return text::Tokenizer::Create(std::move(spec));
+}
+
+Result<text::Tokenizer> TokenizerFromHuggingFace(const Checkpoint& checkpoint) {
+  if (checkpoint.tokenizer.is_null()) {
+    return Error{ErrorCode::kNotFound, "there is no tokenizer.json beside the model; download it too"};
+  }
+  LFM_TRY(text::TokenizerSpec spec, text::SpecFromTokenizerJson(checkpoint.tokenizer, checkpoint.tokenizer_config));
+  LFM_TRY(text::Tokenizer tokenizer, text::Tokenizer::Create(std::move(spec)));
+  // eos_token_id of either file: one id or a list.
+  for (const Json* config : {&checkpoint.generation_config, &checkpoint.config}) {
+    const Json& eos = (*config)["eos_token_id"];
+    std::vector<int32_t> ids;
+    const auto add = [&](const Json& id) {
+      if (id.is_integer() && id.AsInt(-1) >= 0 && id.AsInt(-1) < tokenizer.n_tokens()) {
+        ids.push_back(static_cast<int32_t>(id.AsInt()));
+      }
+    };
+    add(eos);
+    for (const Json& id : eos.items()) add(id);
+    tokenizer.AddEndOfGeneration(ids);
+    if (!ids.empty()) break;
+  }
+  return tokenizer;
+}
+
+}  // namespace
+
+Result<SamplingParams> DefaultSampling(const Checkpoint& checkpoint) {
+  SamplingParams params;
+  bool any = false;
+  const bool is_folder = checkpoint.naming == Naming::kHuggingFace;
+  if (is_folder) {
+    any = ReadGenerationConfig(checkpoint.generation_config, params);
+  } else {
+    LFM_TRY(any, ReadMetadata(checkpoint.metadata, params));
+  }
+  if (!any) return CardSampling(checkpoint);
+  if (const Status valid = Validate(params); !valid.ok()) {
+    return Error{ErrorCode::kCorrupt, StrCat(is_folder ? "generation_config.json" : "the metadata general.sampling.*",
+                                             " holds a setting that cannot be: ", valid.error().message)};
+  }
+  return params;
+}
+
+Result<TextModel> ReadTextModel(const Checkpoint& checkpoint) {
+  const bool is_folder = checkpoint.naming == Naming::kHuggingFace;
+  auto tokenizer = is_folder ? TokenizerFromHuggingFace(checkpoint) : TokenizerFromGguf(checkpoint.metadata);
+  if (!tokenizer.ok()) return tokenizer.error().Within(checkpoint.path);
+  std::string chat_template = checkpoint.chat_template;
+  if (!is_folder) {
+    LFM_TRY(chat_template, checkpoint.metadata.String("tokenizer.chat_template", ""));
+  }
+  auto sampling = DefaultSampling(checkpoint);
+  if (!sampling.ok()) return sampling.error().Within(checkpoint.path);
+  return TextModel{std::move(tokenizer).value(), std::move(chat_template), std::move(sampling).value()};
+}
+
+Result<TextModel> OpenTextModel(const std::string& path) {
+  LFM_TRY(const Checkpoint checkpoint, formats::OpenTexts(path));
+  return ReadTextModel(checkpoint);
+}
+
+}  // namespace lfm::engine

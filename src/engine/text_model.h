@@ -1,0 +1,30 @@
+// The text half of a model: tokenizer, chat template and the sampling that its makers recommend.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "engine/sampler.h"
+#include "formats/checkpoint.h"
+#include "text/tokenizer.h"
+
+namespace lfm::engine {
+
+// Immutable after reading; thread-safe.
+struct TextModel {
+  text::Tokenizer tokenizer;
+  std::string chat_template;  // empty: the model has none
+  SamplingParams sampling;    // what is used where the caller asks for nothing else
+};
+
+// From an opened checkpoint of either kind, which may be closed afterwards.
+Result<TextModel> ReadTextModel(const formats::Checkpoint& checkpoint);
+
+// From a model's path; weights are neither needed nor read.
+Result<TextModel> OpenTextModel(const std::string& path);
+
+// The model's own settings where its files carry any (generation_config.json, or general.sampling.* in a GGUF), else
+// those of the model cards: LFM2 0.3, min-p 0.15, repetition 1.05; LFM2.5-8B-A1B 0.2, top-k 80, repetition 1.05.
+Result<SamplingParams> DefaultSampling(const formats::Checkpoint& checkpoint);
+
+}  // namespace lfm::engine
