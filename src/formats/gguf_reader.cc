@@ -9,6 +9,7 @@
 
 #include "base/byte_reader.h"
 #include "base/strings.h"
+#include "formats/gguf_types.h"
 #include "formats/layout_checks.h"
 
 namespace lfm::formats {
@@ -20,30 +21,26 @@ constexpr uint64_t kMaxAlignment = uint64_t{1} << 20;
 constexpr size_t kMinKeyBytes = 8 + 1 + 4 + 1;             // length, a letter, type, a one-byte value
 constexpr size_t kMinTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;  // length, a letter, n_dims, one dim, type, offset
 
-enum class ValueType : uint32_t {
-  kU8 = 0, kI8, kU16, kI16, kU32, kI32, kF32, kBool, kString, kArray, kU64, kI64, kF64
-};
-
 Error Corrupt(uint64_t offset, const std::string& what) {
   return {ErrorCode::kCorrupt, StrCat("at byte ", offset, ": ", what)};
 }
 
 // Bytes of one value of a type of fixed size, 8 (its least size) for strings, else 0.
-size_t ValueBytes(ValueType type) {
+size_t ValueBytes(GgufType type) {
   switch (type) {
-    case ValueType::kU8:
-    case ValueType::kI8:
-    case ValueType::kBool: return 1;
-    case ValueType::kU16:
-    case ValueType::kI16: return 2;
-    case ValueType::kU32:
-    case ValueType::kI32:
-    case ValueType::kF32: return 4;
-    case ValueType::kU64:
-    case ValueType::kI64:
-    case ValueType::kF64:
-    case ValueType::kString: return 8;
-    case ValueType::kArray: return 0;
+    case GgufType::kU8:
+    case GgufType::kI8:
+    case GgufType::kBool: return 1;
+    case GgufType::kU16:
+    case GgufType::kI16: return 2;
+    case GgufType::kU32:
+    case GgufType::kI32:
+    case GgufType::kF32: return 4;
+    case GgufType::kU64:
+    case GgufType::kI64:
+    case GgufType::kF64:
+    case GgufType::kString: return 8;
+    case GgufType::kArray: return 0;
   }
   return 0;
 }
@@ -102,12 +99,13 @@ class HeaderParser {
     if (header_.metadata.Find(key)) return Corrupt(start, StrCat("metadata key ", Quote(key), " appears twice"));
     const uint64_t type_offset = reader_.offset();
     LFM_TRY(const uint32_t type, reader_.Read<uint32_t>("the type of a metadata value"));
-    if (type > static_cast<uint32_t>(ValueType::kF64)) {
+    if (type > static_cast<uint32_t>(GgufType::kF64)) {
       return Corrupt(type_offset, StrCat("metadata key ", Quote(key), " has unknown type ", type));
     }
-    auto value = static_cast<ValueType>(type) == ValueType::kArray ? ReadArray() : ReadScalar(ValueType{type});
+    auto value = static_cast<GgufType>(type) == GgufType::kArray ? ReadArray() : ReadScalar(GgufType{type});
     if (!value.ok()) return value.error().Within(StrCat("metadata key ", Quote(key)));
-    header_.metadata.Add(std::string(key), std::move(value).value());
+    header_.metadata.Add(std::string(key), std::move(value).value(),
+                         bytes_.subspan(type_offset, reader_.offset() - type_offset));
     return Ok();
   }
 
@@ -117,29 +115,29 @@ class HeaderParser {
     return MetadataValue(static_cast<Value>(value));
   }
 
-  Result<MetadataValue> ReadScalar(ValueType type) {
+  Result<MetadataValue> ReadScalar(GgufType type) {
     switch (type) {
-      case ValueType::kU8: return ReadAs<uint8_t, uint64_t>();
-      case ValueType::kI8: return ReadAs<int8_t, int64_t>();
-      case ValueType::kU16: return ReadAs<uint16_t, uint64_t>();
-      case ValueType::kI16: return ReadAs<int16_t, int64_t>();
-      case ValueType::kU32: return ReadAs<uint32_t, uint64_t>();
-      case ValueType::kI32: return ReadAs<int32_t, int64_t>();
-      case ValueType::kU64: return ReadAs<uint64_t, uint64_t>();
-      case ValueType::kI64: return ReadAs<int64_t, int64_t>();
-      case ValueType::kF32: return ReadAs<float, double>();
-      case ValueType::kF64: return ReadAs<double, double>();
-      case ValueType::kBool: {
+      case GgufType::kU8: return ReadAs<uint8_t, uint64_t>();
+      case GgufType::kI8: return ReadAs<int8_t, int64_t>();
+      case GgufType::kU16: return ReadAs<uint16_t, uint64_t>();
+      case GgufType::kI16: return ReadAs<int16_t, int64_t>();
+      case GgufType::kU32: return ReadAs<uint32_t, uint64_t>();
+      case GgufType::kI32: return ReadAs<int32_t, int64_t>();
+      case GgufType::kU64: return ReadAs<uint64_t, uint64_t>();
+      case GgufType::kI64: return ReadAs<int64_t, int64_t>();
+      case GgufType::kF32: return ReadAs<float, double>();
+      case GgufType::kF64: return ReadAs<double, double>();
+      case GgufType::kBool: {
         const uint64_t start = reader_.offset();
         LFM_TRY(const uint8_t value, reader_.Read<uint8_t>("a truth value"));
         if (value > 1) return Corrupt(start, StrCat("a truth value is ", int{value}, ", not 0 or 1"));
         return MetadataValue(value == 1);
       }
-      case ValueType::kString: {
+      case GgufType::kString: {
         LFM_TRY(const std::string_view text, ReadString("a string", std::numeric_limits<uint64_t>::max()));
         return MetadataValue(text);
       }
-      case ValueType::kArray: break;
+      case GgufType::kArray: break;
     }
     return Error{ErrorCode::kInternal, "an array is no scalar"};
   }
@@ -147,28 +145,28 @@ class HeaderParser {
   Result<MetadataValue> ReadArray() {
     const uint64_t start = reader_.offset();
     LFM_TRY(const uint32_t id, reader_.Read<uint32_t>("the type of an array"));
-    if (id == static_cast<uint32_t>(ValueType::kArray)) {
+    if (id == static_cast<uint32_t>(GgufType::kArray)) {
       return Error{ErrorCode::kUnsupported, StrCat("at byte ", start, ": holds arrays in an array, which lfm does not "
                                                    "read; remove the key, or update lfm")};
     }
-    if (id > static_cast<uint32_t>(ValueType::kF64)) {
+    if (id > static_cast<uint32_t>(GgufType::kF64)) {
       return Corrupt(start, StrCat("an array has the unknown type ", id));
     }
-    const auto type = static_cast<ValueType>(id);
+    const auto type = static_cast<GgufType>(id);
     LFM_TRY(const uint64_t n, reader_.Read<uint64_t>("the length of an array"));
     LFM_RETURN_IF_ERROR(reader_.CanHold(n, ValueBytes(type), "array items"));
     switch (type) {
-      case ValueType::kU8: return ReadNumbers<uint8_t, int64_t>(n);
-      case ValueType::kI8: return ReadNumbers<int8_t, int64_t>(n);
-      case ValueType::kU16: return ReadNumbers<uint16_t, int64_t>(n);
-      case ValueType::kI16: return ReadNumbers<int16_t, int64_t>(n);
-      case ValueType::kU32: return ReadNumbers<uint32_t, int64_t>(n);
-      case ValueType::kI32: return ReadNumbers<int32_t, int64_t>(n);
-      case ValueType::kU64: return ReadNumbers<uint64_t, int64_t>(n);
-      case ValueType::kI64: return ReadNumbers<int64_t, int64_t>(n);
-      case ValueType::kBool: return ReadNumbers<uint8_t, int64_t>(n);
-      case ValueType::kF32: return ReadNumbers<float, double>(n);
-      case ValueType::kF64: return ReadNumbers<double, double>(n);
+      case GgufType::kU8: return ReadNumbers<uint8_t, int64_t>(n);
+      case GgufType::kI8: return ReadNumbers<int8_t, int64_t>(n);
+      case GgufType::kU16: return ReadNumbers<uint16_t, int64_t>(n);
+      case GgufType::kI16: return ReadNumbers<int16_t, int64_t>(n);
+      case GgufType::kU32: return ReadNumbers<uint32_t, int64_t>(n);
+      case GgufType::kI32: return ReadNumbers<int32_t, int64_t>(n);
+      case GgufType::kU64: return ReadNumbers<uint64_t, int64_t>(n);
+      case GgufType::kI64: return ReadNumbers<int64_t, int64_t>(n);
+      case GgufType::kBool: return ReadNumbers<uint8_t, int64_t>(n);
+      case GgufType::kF32: return ReadNumbers<float, double>(n);
+      case GgufType::kF64: return ReadNumbers<double, double>(n);
       default: break;
     }
     std::vector<std::string_view> strings;
