@@ -1,0 +1,112 @@
+// The search for added tokens: leftmost, then longest; single_word, lstrip and rstrip as Hugging Face applies them.
+#include "text/added_tokens.h"
+
+#include <algorithm>
+
+#include "text/unicode.h"
+
+namespace lfm::text {
+namespace {
+
+// Where the white space before `end` begins, not before `limit`.
+size_t SpaceBefore(std::string_view text, size_t end, size_t limit) {
+  while (end > limit) {
+    const Utf8Char c = DecodeLastUtf8(text.substr(limit, end - limit));
+    if (!IsWhiteSpace(c.code)) break;
+    end -= c.length;
+  }
+  return end;
+}
+
+size_t SpaceAfter(std::string_view text, size_t begin) {
+  while (begin < text.size()) {
+    const Utf8Char c = DecodeUtf8(text, begin);
+    if (!IsWhiteSpace(c.code)) break;
+    begin += c.length;
+  }
+  return begin;
+}
+
+bool TouchesWord(std::string_view text, size_t begin, size_t end) {
+  return (begin > 0 && IsWordChar(DecodeLastUtf8(text.substr(0, begin)).code)) ||
+         (end < text.size() && IsWordChar(DecodeUtf8(text, end).code));
+}
+
+}  // namespace
+
+AddedTokenMatcher::AddedTokenMatcher(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
+  for (size_t i = 0; i < tokens_.size(); ++i) {
+    (tokens_[i].normalized ? normalized_ : raw_).Add(tokens_[i].content, static_cast<int32_t>(i));
+  }
+}
+
+void AddedTokenMatcher::Tree::Add(std::string_view content, int32_t token) {
+  int32_t* link = &roots[static_cast<unsigned char>(content[0])];
+  for (size_t i = 0; i < content.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(content[i]);
+    int32_t node = *link;
+    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte) node = nodes[static_cast<size_t>(node)].sibling;
+    if (node < 0) {
+      node = static_cast<int32_t>(nodes.size());
+      const int32_t sibling = *link;
+      *link = node;  // before push_back, which may move what it points into
+      nodes.push_back({-1, -1, sibling, byte});
+    }
+    if (i + 1 == content.size()) nodes[static_cast<size_t>(node)].token = token;
+    link = &nodes[static_cast<size_t>(node)].first_child;
+  }
+}
+
+// The longest token that begins at text[begin], or -1.
+int32_t AddedTokenMatcher::Tree::Longest(std::string_view text, size_t begin) const {
+  int32_t best = -1;
+  int32_t node = roots[static_cast<unsigned char>(text[begin])];
+  for (size_t i = begin + 1; node >= 0; ++i) {
+    const Node& here = nodes[static_cast<size_t>(node)];
+    if (here.token >= 0) best = here.token;
+    if (i == text.size()) break;
+    node = here.first_child;
+    const auto byte = static_cast<unsigned char>(text[i]);
+    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte) node = nodes[static_cast<size_t>(node)].sibling;
+  }
+  return best;
+}
+
+void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, bool parse_special,
+                                std::vector<TextPart>& parts) const {
+  size_t done = 0;  // everything before is in `parts`
+  for (size_t i = 0; i < text.size();) {
+    const int32_t match = tree.roots[static_cast<unsigned char>(text[i])] < 0 ? -1 : tree.Longest(text, i);
+    if (match < 0) {
+      ++i;
+      continue;
+    }
+    const AddedToken& token = tokens_[static_cast<size_t>(match)];
+    size_t begin = i, end = i + token.content.size();
+    i = end;
+    if (token.special && !parse_special) continue;
+    if (token.single_word && TouchesWord(text, begin, end)) continue;
+    if (token.lstrip && begin > done) begin = SpaceBefore(text, begin, done);
+    if (token.rstrip) end = SpaceAfter(text, end);
+    if (done < begin) parts.push_back({text.substr(done, begin - done), -1});
+    parts.push_back({text.substr(begin, end - begin), token.id});
+    done = end;
+  }
+  if (done < text.size()) parts.push_back({text.substr(done), -1});
+}
+
+void AddedTokenMatcher::Split(std::string_view text, bool parse_special, std::vector<TextPart>& parts) const {
+  parts.clear();
+  if (normalized_.nodes.empty()) return SplitBy(raw_, text, parse_special, parts);
+  std::vector<TextPart> raw_parts;
+  SplitBy(raw_, text, parse_special, raw_parts);
+  for (const TextPart& part : raw_parts) {
+    if (part.id >= 0) {
+      parts.push_back(part);
+    } else {
+      SplitBy(normalized_, part.text, parse_special, parts);
+    }
+  }
+}
+
+}  // namespace lfm::text
