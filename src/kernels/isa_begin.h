@@ -1,0 +1,12 @@
+// First include of every ISA file: the only headers it may use. All its code is in an anonymous namespace, because the
+// linker merges weak symbols of files compiled with different flags (docs/numerics.md; tests/kernels checks it).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "kernels/families.h"
+#include "kernels/layout.h"
+
+#define LFM_INLINE inline __attribute__((always_inline))
+#define LFM_INLINE_LAMBDA __attribute__((always_inline))

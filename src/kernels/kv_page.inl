@@ -1,0 +1,105 @@
+// The three forms of a KV page: keys [64 / 16][head_dim][16] (a lane per key), values [64][head_dim].
+// q8_0: int8, with one f16 scale per position and 32 dims: keys' scales [4][n_blocks][16], keys, values' scales
+// [64][n_blocks], values.
+
+constexpr int kKeyGroups = kPagePositions / kLanes;
+
+template <KvType kType>
+constexpr int kKvSize = kType == KvType::kF32 ? 4 : kType == KvType::kF16 ? 2 : 1;
+
+LFM_INLINE int KvBlocks(int head_dim) { return (head_dim + kBlock - 1) / kBlock; }
+
+// Byte offsets of a page's parts.
+template <KvType kType>
+struct KvLayout {
+  int head_dim, n_blocks, key_scales, keys, value_scales, values;
+  LFM_INLINE explicit KvLayout(int dim) : head_dim(dim), n_blocks(KvBlocks(dim)) {
+    const int scale_bytes = kType == KvType::kQ8_0 ? kPagePositions * n_blocks * 2 : 0;
+    key_scales = 0;
+    keys = scale_bytes;
+    value_scales = keys + kPagePositions * head_dim * kKvSize<kType>;
+    values = value_scales + scale_bytes;
+  }
+};
+
+// 16 elements to f32.
+template <KvType kType>
+LFM_INLINE F32x16 LoadKv(const uint8_t* p) {
+  if constexpr (kType == KvType::kF32) return Load(reinterpret_cast<const float*>(p));
+  if constexpr (kType == KvType::kF16) return LoadHalf16(p);
+  if constexpr (kType == KvType::kQ8_0) return LoadInt8(p);
+}
+
+// Keys of a group of 16 positions as f32 [head_dim][16].
+template <KvType kType>
+LFM_INLINE void UnpackKeys(const uint8_t* page, const KvLayout<kType>& layout, int group, float* out) {
+  const int n = layout.head_dim;
+  const uint8_t* keys = page + layout.keys + group * n * kLanes * kKvSize<kType>;
+  for (int d = 0; d < n; d++) {
+    F32x16 v = LoadKv<kType>(keys + d * kLanes * kKvSize<kType>);
+    if constexpr (kType == KvType::kQ8_0) {
+      v = Mul(v, LoadHalf16(page + layout.key_scales + 2 * kLanes * (group * layout.n_blocks + d / kBlock)));
+    }
+    Store(out + kLanes * d, v);
+  }
+}
+
+// The value of one position as f32 [head_dim].
+template <KvType kType>
+LFM_INLINE void UnpackValue(const uint8_t* page, const KvLayout<kType>& layout, int position, float* out) {
+  const int n = layout.head_dim;
+  const uint8_t* values = page + layout.values + position * n * kKvSize<kType>;
+  for (int d = 0; d < n; d += kLanes) {
+    F32x16 v = LoadKv<kType>(values + d * kKvSize<kType>);
+    if constexpr (kType == KvType::kQ8_0) {
+      uint16_t scale;
+      __builtin_memcpy(&scale, page + layout.value_scales + 2 * (position * layout.n_blocks + d / kBlock), 2);
+      v = Mul(v, Set(HalfBitsToFloat(scale)));
+    }
+    Store(out + d, v);
+  }
+}
+
+// 16 or 32 values to int8 with an f16 scale. q is computed with the scale before it is rounded to f16.
+LFM_INLINE uint16_t QuantizeKv(const float* x, int n, int8_t* q) {
+  const F32x16 zero = Set(0.0f), x0 = Load(x), x1 = n > kLanes ? Load(x + kLanes) : zero;
+  const float amax = MaxTree(Max(Abs(x0), Abs(x1)));
+  const VF scale = SetF(amax >= 0x1p-100f ? 127.0f / amax : 0.0f);
+  for (int i = 0; i < kParts; i++) {
+    StoreS8(q + kN * i, RoundF(MulF(x0.v[i], scale)));
+    StoreS8(q + kLanes + kN * i, RoundF(MulF(x1.v[i], scale)));
+  }
+  return FloatToHalfBits(amax / 127.0f);
+}
+
+template <KvType kType>
+void KvStore(std::byte* page_bytes, int i_position, const float* key, const float* value, int head_dim) noexcept {
+  uint8_t* const page = reinterpret_cast<uint8_t*>(page_bytes);
+  const KvLayout<kType> layout(head_dim);
+  constexpr int kSize = kKvSize<kType>;
+  const int group = i_position / kLanes, lane = i_position % kLanes;
+  for (int d0 = 0; d0 < head_dim; d0 += kBlock) {
+    const int n = head_dim - d0 < kBlock ? head_dim - d0 : kBlock;
+    alignas(64) uint8_t k[kBlock * 4], v[kBlock * 4];  // this block, converted
+    if constexpr (kType == KvType::kQ8_0) {
+      const int block = d0 / kBlock;
+      const uint16_t ks = QuantizeKv(key + d0, n, reinterpret_cast<int8_t*>(k));
+      const uint16_t vs = QuantizeKv(value + d0, n, reinterpret_cast<int8_t*>(v));
+      __builtin_memcpy(page + layout.key_scales + 2 * (kLanes * (group * layout.n_blocks + block) + lane), &ks, 2);
+      __builtin_memcpy(page + layout.value_scales + 2 * (i_position * layout.n_blocks + block), &vs, 2);
+    } else if constexpr (kType == KvType::kF16) {
+      for (int i = 0; i < n; i += kLanes) {
+        StoreHalf16(k + 2 * i, Load(key + d0 + i));
+        StoreHalf16(v + 2 * i, Load(value + d0 + i));
+      }
+    } else {
+      __builtin_memcpy(k, key + d0, static_cast<size_t>(n) * 4);
+      __builtin_memcpy(v, value + d0, static_cast<size_t>(n) * 4);
+    }
+    for (int i = 0; i < n; i++) {
+      uint8_t* const to = page + layout.keys + ((group * head_dim + d0 + i) * kLanes + lane) * kSize;
+      __builtin_memcpy(to, k + i * kSize, kSize);
+    }
+    __builtin_memcpy(page + layout.values + (i_position * head_dim + d0) * kSize, v, static_cast<size_t>(n) * kSize);
+  }
+}

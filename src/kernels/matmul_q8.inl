@@ -1,0 +1,77 @@
+// Matrix product of packed weights with int8 activations, for all types: decode a block of rows once, then all tokens.
+// Per block and row: acc = fma(S, d * da, acc), then one fma for each min (docs/numerics.md).
+
+constexpr int kUnitParts = 2 * kParts;  // native vectors of 32 rows
+
+template <class D>
+LFM_INLINE void Decode(BlockAt at, int row, Weights<D>& w) {
+  at.row = row;
+  Scales s;
+  D::template Quants<kUnsignedWeights>(at, w.w);
+  D::GetScales(at, s);
+  w.d = s.d;
+  for (int i = 0; i < D::kMins; i++) w.m[i] = s.m[i];
+  if constexpr (D::kHalves) {
+    for (int i = 0; i < 2; i++) w.sc[i] = MakeHalfScale(s.sc[i]);
+  }
+}
+
+template <class D>
+LFM_INLINE VF AddBlock(const Weights<D>& w, const Q8Block& x, VF acc) {
+  acc = FmaF(BlockSum<D>(w, x), MulF(w.d, SetF(x.d)), acc);
+  if constexpr (D::kMins == 1) acc = FmaF(w.m[0], SetF(x.dsum), acc);
+  if constexpr (D::kMins == 2) {
+    acc = FmaF(w.m[0], SetF(x.d * static_cast<float>(-x.nsum0)), acc);
+    acc = FmaF(w.m[1], SetF(x.d * static_cast<float>(-x.nsum1)), acc);
+  }
+  return acc;
+}
+
+// One token: the sums stay in registers.
+template <TensorType kType>
+void MatrixVectorQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
+                    float* out) noexcept {
+  using D = Decoder<kType>;
+  VF acc[kUnitParts];
+  for (int i = 0; i < kUnitParts; i++) acc[i] = SetF(0.0f);
+  ForBlocks<kType>(panel0, panel1, n_blocks, [&](const BlockAt& at0, const BlockAt& at1) LFM_INLINE_LAMBDA {
+    for (int i = 0; i < kUnitParts; i++) {
+      Weights<D> w;
+      Decode<D>(i < kParts ? at0 : at1, i % kParts * kN, w);
+      acc[i] = AddBlock<D>(w, *x, acc[i]);
+    }
+    x++;
+  });
+  for (int i = 0; i < kUnitParts; i++) StoreF(out + kN * i, acc[i]);
+}
+
+template <TensorType kType>
+void MatmulQ8Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
+                float* out, int64_t out_stride) noexcept {
+  using D = Decoder<kType>;
+  if (n_tokens == 1) return MatrixVectorQ8<kType>(panel0, panel1, n_blocks, x, out);
+  alignas(64) float acc[kMaxTile * kUnitRows];
+  for (int i = 0; i < n_tokens * kUnitRows; i += kN) StoreF(acc + i, SetF(0.0f));
+  ForBlocks<kType>(panel0, panel1, n_blocks, [&](const BlockAt& at0, const BlockAt& at1) LFM_INLINE_LAMBDA {
+    for (int i = 0; i < kUnitParts; i += kGroup) {
+      Weights<D> w[kGroup];
+      for (int j = 0; j < kGroup; j++) Decode<D>(i + j < kParts ? at0 : at1, (i + j) % kParts * kN, w[j]);
+      float* a = acc + kN * i;
+      for (int t = 0; t < n_tokens; t++, a += kUnitRows) {
+        for (int j = 0; j < kGroup; j++) StoreF(a + kN * j, AddBlock<D>(w[j], x[t], LoadF(a + kN * j)));
+      }
+    }
+    x += n_tokens;
+  });
+  for (int t = 0; t < n_tokens; t++) {
+    for (int i = 0; i < kUnitRows; i += kN) StoreF(out + t * out_stride + i, LoadF(acc + t * kUnitRows + i));
+  }
+}
+
+// Sets the table's entries of all quantised types.
+template <int kIndex = 0>
+void FillMatmulQ8(MatmulQ8* table) {
+  constexpr TensorType kType = kTypeOrder[kIndex];
+  if constexpr (LayoutOf(kType).scales != 0) table[kIndex] = &MatmulQ8Of<kType>;
+  if constexpr (kIndex + 1 < kTypeCount) FillMatmulQ8<kIndex + 1>(table);
+}

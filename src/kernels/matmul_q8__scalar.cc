@@ -1,0 +1,17 @@
+// Integer matrix products, the portable reference.
+#include "kernels/isa_begin.h"
+
+namespace lfm::kernels {
+namespace {
+#include "kernels/vec_common.inl"
+#include "kernels/vec_scalar.inl"
+#include "kernels/wide.inl"
+#include "kernels/decode.inl"
+#include "kernels/dot_generic.inl"
+#include "kernels/panel.inl"
+#include "kernels/matmul_q8.inl"
+}  // namespace
+
+void Fill_matmul_q8__scalar(Table& table) { FillMatmulQ8(table.matmul_q8); }
+
+}  // namespace lfm::kernels

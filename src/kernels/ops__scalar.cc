@@ -1,0 +1,19 @@
+// Elementwise kernels and attention, the portable reference.
+#include "kernels/isa_begin.h"
+
+namespace lfm::kernels {
+namespace {
+#include "kernels/vec_common.inl"
+#include "kernels/vec_scalar.inl"
+#include "kernels/wide.inl"
+#include "kernels/ops.inl"
+#include "kernels/kv_page.inl"
+#include "kernels/attention.inl"
+}  // namespace
+
+void Fill_ops__scalar(Table& table) {
+  FillOps(table);
+  FillAttention(table);
+}
+
+}  // namespace lfm::kernels

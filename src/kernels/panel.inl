@@ -1,0 +1,34 @@
+// Walks a pair of panels block by block: what the products share.
+
+// Calls body(at0, at1) for each block, in order; at0 and at1 are the block in the two panels. `kAhead` bytes further on
+// are prefetched, because the hardware loses count of the streams of types with several planes.
+template <TensorType kType, class Body>
+LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, Body&& body) {
+  constexpr PanelLayout kLayout = LayoutOf(kType);
+  constexpr int kAhead = 8192;
+  const int64_t n_supers = (n_blocks + kSuperBlocks - 1) / kSuperBlocks;
+  const uint8_t* const panels[2] = {reinterpret_cast<const uint8_t*>(panel0),
+                                    reinterpret_cast<const uint8_t*>(panel1)};
+  int64_t position = n_supers * kLayout.head;
+  for (int64_t i = 0; i < n_supers; i++) {
+    const int64_t left = n_blocks - i * kSuperBlocks;
+    const int n = left < kSuperBlocks ? static_cast<int>(left) : kSuperBlocks;
+    const uint8_t* const body0 = panels[0] + position;
+    const uint8_t* const body1 = panels[1] + position;
+    BlockAt at0{panels[0] + i * kLayout.head, body0, body0 + n * kLayout.scales, n, 0, 0};
+    BlockAt at1{panels[1] + i * kLayout.head, body1, body1 + n * kLayout.scales, n, 0, 0};
+    for (int b = 0; b < n; b++) {
+      constexpr int kBytes = kLayout.scales + kLayout.quants;
+      for (int line = 0; line < kBytes; line += 64) {
+        __builtin_prefetch(body0 + b * kBytes + line + kAhead);
+        __builtin_prefetch(body1 + b * kBytes + line + kAhead);
+      }
+      body(at0, at1);
+      at0.b++;
+      at1.b++;
+      at0.quants += kLayout.quants;
+      at1.quants += kLayout.quants;
+    }
+    position += n * (kLayout.scales + kLayout.quants);
+  }
+}

@@ -1,0 +1,115 @@
+// Tables of kernels: which ISAs this build and this host have, and one table for each, built once.
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <mutex>
+
+#include "kernels/families.h"
+#include "kernels/kernels.h"
+#include "kernels/layout.h"
+
+namespace lfm::kernels {
+namespace {
+
+struct Family {
+  std::string_view name;
+  Isa isa;
+  void (*fill)(Table&);
+};
+
+constexpr Family kFamilies[] = {
+#define LFM_KERNELS(family, isa, suffix) {#family, Isa::isa, &Fill_##family##__##suffix},
+#include "kernels/kernels.inc"
+#undef LFM_KERNELS
+};
+
+// The ISAs whose kernels a table may hold: an ISA's own and those it includes.
+bool Includes(Isa isa, Isa other) {
+  if (other == isa || other == Isa::kScalar) return true;
+  if (isa == Isa::kAmx) return other == Isa::kAvx512Vnni;
+  if (isa == Isa::kAvxVnni) return other == Isa::kAvx2;
+  if (isa == Isa::kI8mm) return other == Isa::kNeon;
+  return false;
+}
+
+bool Built(Isa isa) {
+  return std::any_of(std::begin(kFamilies), std::end(kFamilies), [&](const Family& f) { return f.isa == isa; });
+}
+
+std::vector<Isa> Available() {
+  std::vector<Isa> isas = DetectIsas();
+  std::erase_if(isas, [](Isa isa) { return !Built(isa); });
+  return isas;
+}
+
+std::string Lower(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  return out;
+}
+
+// What `lfm info` prints: each family's operations with the ISA they came from.
+void AddChosen(const Family& family, Table& table) {
+  const std::string isa(IsaName(family.isa));
+  const auto add = [&](const std::string& name) {
+    const auto found = std::find_if(table.chosen.begin(), table.chosen.end(), [&](const auto& c) { return c.first == name; });
+    if (found != table.chosen.end()) {
+      found->second = isa;
+    } else {
+      table.chosen.emplace_back(name, isa);
+    }
+  };
+  if (family.name == "ops") {
+    for (const char* name : {"quantize_q8", "rms_norm", "swiglu_q8", "swiglu_f32", "norm_rope", "short_conv", "add",
+                             "add_scaled", "sigmoid", "kv_store", "attend_page", "attend_merge"}) {
+      add(name);
+    }
+    return;
+  }
+  const bool q8 = family.name == "matmul_q8";
+  for (const TensorType type : kTypeOrder) {
+    if (q8 && !InfoOf(type).quantized) continue;
+    add("matmul_" + Lower(InfoOf(type).name) + (q8 ? "_q8" : "_f32"));
+  }
+}
+
+std::unique_ptr<Table> Build(Isa isa) {
+  auto table = std::make_unique<Table>();
+  for (const Family& family : kFamilies) {
+    if (!Includes(isa, family.isa)) continue;
+    family.fill(*table);
+    AddChosen(family, *table);
+  }
+  table->isa = IsaName(isa);
+  return table;
+}
+
+}  // namespace
+
+size_t KvPageBytes(KvType type, int head_dim) {
+  const size_t elements = 2 * size_t{kPagePositions} * static_cast<size_t>(head_dim);
+  if (type == KvType::kF32) return elements * 4;
+  if (type == KvType::kF16) return elements * 2;
+  const size_t scales = 2 * size_t{kPagePositions} * static_cast<size_t>((head_dim + kBlock - 1) / kBlock);
+  return elements + scales * 2;
+}
+
+Result<const Table*> Select(std::string_view isa) {
+  static std::mutex mutex;
+  static std::array<std::unique_ptr<Table>, 8> tables;  // by Isa; the cached CPU mask of design.md
+  std::string names;
+  for (const Isa candidate : Available()) {
+    if (!isa.empty() && isa != IsaName(candidate)) {
+      names += (names.empty() ? "" : ", ") + std::string(IsaName(candidate));
+      continue;
+    }
+    const std::lock_guard lock(mutex);
+    std::unique_ptr<Table>& table = tables[static_cast<size_t>(candidate)];
+    if (table == nullptr) table = Build(candidate);
+    return table.get();
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               "isa '" + std::string(isa) + "' is unknown or not available here; this host has " + names};
+}
+
+}  // namespace lfm::kernels

@@ -1,0 +1,75 @@
+// The native vector of the scalar reference: 16 lanes in arrays, one plain loop an operation. Every backend offers
+// exactly these names (docs/numerics.md says what each must round to); the shared .inl files use nothing else.
+constexpr int kN = 16;  // lanes of a native vector
+
+struct VF { float v[kN]; };
+struct VI { int32_t v[kN]; };
+struct VB { uint8_t v[4 * kN]; };  // 4 bytes a lane
+
+// Whether dot products want weights of the full int8 range as unsigned bytes (offset by 128).
+constexpr bool kUnsignedWeights = false;
+
+#define LFM_LANES for (int i = 0; i < kN; i++)
+
+LFM_INLINE VF LoadF(const float* p) { VF r; LFM_LANES r.v[i] = p[i]; return r; }
+LFM_INLINE void StoreF(float* p, VF a) { LFM_LANES p[i] = a.v[i]; }
+LFM_INLINE VF SetF(float x) { VF r; LFM_LANES r.v[i] = x; return r; }
+LFM_INLINE VF AddF(VF a, VF b) { LFM_LANES a.v[i] += b.v[i]; return a; }
+LFM_INLINE VF SubF(VF a, VF b) { LFM_LANES a.v[i] -= b.v[i]; return a; }
+LFM_INLINE VF MulF(VF a, VF b) { LFM_LANES a.v[i] *= b.v[i]; return a; }
+LFM_INLINE VF DivF(VF a, VF b) { LFM_LANES a.v[i] /= b.v[i]; return a; }
+LFM_INLINE VF FmaF(VF a, VF b, VF c) { LFM_LANES a.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]); return a; }
+LFM_INLINE VF MaxF(VF a, VF b) { LFM_LANES a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i]; return a; }
+LFM_INLINE VF MinF(VF a, VF b) { LFM_LANES a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i]; return a; }
+LFM_INLINE VF AbsF(VF a) { LFM_LANES a.v[i] = __builtin_fabsf(a.v[i]); return a; }
+LFM_INLINE VF NegF(VF a) { LFM_LANES a.v[i] = -a.v[i]; return a; }
+LFM_INLINE VF ToF(VI a) { VF r; LFM_LANES r.v[i] = static_cast<float>(a.v[i]); return r; }
+// Round to nearest even; |a| < 2^22.
+LFM_INLINE VI RoundF(VF a) {
+  VI r;
+  LFM_LANES {
+    const float magic = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
+    r.v[i] = static_cast<int32_t>((a.v[i] + magic) - magic);
+  }
+  return r;
+}
+LFM_INLINE VF LoadHalf(const uint8_t* p) {
+  VF r;
+  LFM_LANES {
+    uint16_t h;
+    __builtin_memcpy(&h, p + 2 * i, 2);
+    r.v[i] = HalfBitsToFloat(h);
+  }
+  return r;
+}
+LFM_INLINE void StoreHalf(uint8_t* p, VF a) {
+  LFM_LANES {
+    const uint16_t h = FloatToHalfBits(a.v[i]);
+    __builtin_memcpy(p + 2 * i, &h, 2);
+  }
+}
+
+LFM_INLINE VI SetI(int32_t x) { VI r; LFM_LANES r.v[i] = x; return r; }
+LFM_INLINE VI AddI(VI a, VI b) { LFM_LANES a.v[i] += b.v[i]; return a; }
+LFM_INLINE VI NegI(VI a) { LFM_LANES a.v[i] = -a.v[i]; return a; }
+LFM_INLINE VI AndI(VI a, int32_t b) { LFM_LANES a.v[i] &= b; return a; }
+LFM_INLINE VI OrI(VI a, VI b) { LFM_LANES a.v[i] |= b.v[i]; return a; }
+template <int kShift>
+LFM_INLINE VI ShlI(VI a) { LFM_LANES a.v[i] = static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << kShift); return a; }
+template <int kShift>  // logical
+LFM_INLINE VI ShrI(VI a) { LFM_LANES a.v[i] = static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) >> kShift); return a; }
+template <int kShift>  // arithmetic
+LFM_INLINE VI SraI(VI a) { LFM_LANES a.v[i] >>= kShift; return a; }
+LFM_INLINE VF CastF(VI a) { VF r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
+LFM_INLINE VI LoadU8(const uint8_t* p) { VI r; LFM_LANES r.v[i] = p[i]; return r; }
+LFM_INLINE VI LoadS8(const uint8_t* p) { VI r; LFM_LANES r.v[i] = static_cast<int8_t>(p[i]); return r; }
+LFM_INLINE void StoreS8(int8_t* p, VI a) { LFM_LANES p[i] = static_cast<int8_t>(a.v[i]); }
+
+LFM_INLINE VB LoadB(const uint8_t* p) { VB r; __builtin_memcpy(&r, p, sizeof(r)); return r; }
+LFM_INLINE VI WordsOf(VB a) { VI r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
+LFM_INLINE VB BytesOf(VI a) { VB r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
+LFM_INLINE VB AndB(VB a, uint8_t b) { for (uint8_t& x : a.v) x &= b; return a; }
+LFM_INLINE VB XorB(VB a, uint8_t b) { for (uint8_t& x : a.v) x ^= b; return a; }
+LFM_INLINE VB OrB(VB a, VB b) { for (int i = 0; i < 4 * kN; i++) a.v[i] |= b.v[i]; return a; }
+// table[a], a < 16 in every byte.
+LFM_INLINE VB LookUp(const uint8_t* table, VB a) { for (uint8_t& x : a.v) x = table[x]; return a; }

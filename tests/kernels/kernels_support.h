@@ -1,0 +1,124 @@
+// Shared by the kernel tests: random blocks with finite scales, packed units, comparison of bits.
+#pragma once
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "base/tensor_type.h"
+#include "kernels/float16.h"
+#include "kernels/kernels.h"
+#include "kernels/layout.h"
+
+namespace lfm::kernels {
+
+using Rng = std::mt19937;
+
+inline float Uniform(Rng& rng, float low, float high) {
+  return low + (high - low) * (static_cast<float>(rng() >> 8) * 0x1p-24f);
+}
+
+// Offsets of the f16 scales in a block of `type`.
+inline std::vector<size_t> ScaleOffsets(TensorType type) {
+  switch (type) {
+    case TensorType::kQ4_1:
+    case TensorType::kQ5_1:
+    case TensorType::kQ4_K:
+    case TensorType::kQ5_K: return {0, 2};
+    case TensorType::kQ2_K: return {80, 82};
+    case TensorType::kQ3_K: return {108};
+    case TensorType::kQ6_K: return {208};
+    case TensorType::kMXFP4: return {};
+    default: return {0};
+  }
+}
+
+enum class Fill { kRandom, kOnes, kZeros };  // of the bits of quants and integer scales
+
+// n elements of `type` as GGUF blocks; f16 scales uniform in [-max_scale, max_scale].
+inline std::vector<std::byte> RandomBlocks(Rng& rng, TensorType type, int64_t n, float max_scale = 1.0f,
+                                           Fill fill = Fill::kRandom) {
+  std::vector<std::byte> blocks(RowBytes(type, static_cast<size_t>(n)));
+  if (!InfoOf(type).quantized) {
+    for (int64_t i = 0; i < n; i++) {
+      const float value = Uniform(rng, -max_scale, max_scale);
+      uint32_t bits;
+      std::memcpy(&bits, &value, 4);
+      const uint16_t half = type == TensorType::kF16 ? FloatToHalf(value) : static_cast<uint16_t>(bits >> 16);
+      if (type == TensorType::kF32) {
+        std::memcpy(&blocks[static_cast<size_t>(i) * 4], &value, 4);
+      } else {
+        std::memcpy(&blocks[static_cast<size_t>(i) * 2], &half, 2);
+      }
+    }
+    return blocks;
+  }
+  for (std::byte& b : blocks) {
+    b = fill == Fill::kRandom ? static_cast<std::byte>(rng() & 255) : fill == Fill::kOnes ? std::byte{255} : std::byte{0};
+  }
+  for (size_t i = 0; i < blocks.size(); i += InfoOf(type).block_bytes) {
+    for (const size_t offset : ScaleOffsets(type)) {
+      const uint16_t half = FloatToHalf(fill == Fill::kRandom ? Uniform(rng, -max_scale, max_scale) : max_scale);
+      std::memcpy(&blocks[i + offset], &half, 2);
+    }
+    // Exponents near 1: products of the widest ones with activations would leave f32.
+    if (type == TensorType::kMXFP4) blocks[i] = static_cast<std::byte>(118 + rng() % 12);
+  }
+  return blocks;
+}
+
+// 64-byte aligned storage.
+template <typename T>
+class Aligned {
+ public:
+  explicit Aligned(size_t n) : bytes_(n * sizeof(T) + 64), n_(n) {}
+  T* data() {
+    const auto address = reinterpret_cast<uintptr_t>(bytes_.data());
+    return reinterpret_cast<T*>(bytes_.data() + (64 - address % 64) % 64);
+  }
+  T& operator[](size_t i) { return data()[i]; }
+  size_t size() const { return n_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+  size_t n_;
+};
+
+// 32 rows of random blocks, and the two panels made of them.
+struct Unit {
+  Unit(Rng& rng, TensorType type_in, int64_t k_in, float max_scale = 1.0f, Fill fill = Fill::kRandom)
+      : type(type_in), k(k_in), rows(RandomBlocks(rng, type, k * kUnitRows, max_scale, fill)),
+        panels(2 * PanelBytes(type, k)) {
+    for (int p = 0; p < 2; p++) packed &= PackPanel(type, row(16 * p), RowBytes(type, static_cast<size_t>(k)), 16, k, panel(p));
+  }
+  const std::byte* row(int i) const { return rows.data() + static_cast<size_t>(i) * RowBytes(type, static_cast<size_t>(k)); }
+  std::byte* panel(int p) { return panels.data() + static_cast<size_t>(p) * PanelBytes(type, k); }
+  TensorType type;
+  int64_t k;
+  std::vector<std::byte> rows;
+  Aligned<std::byte> panels;
+  bool packed = true;
+};
+
+// Sizes of k worth testing for a type.
+inline std::vector<int64_t> SizesOf(TensorType type) {
+  if (InfoOf(type).block_size == 256) return {256, 512, 2048};
+  return {32, 64, 160, 256, 288, 2048};
+}
+
+inline const Table& Scalar() { return *Select("scalar").value(); }
+
+// Tables of this host's ISAs but the scalar one.
+inline std::vector<const Table*> OtherTables() {
+  std::vector<const Table*> tables;
+  for (const Isa isa : DetectIsas()) {
+    const auto table = Select(IsaName(isa));
+    if (isa != Isa::kScalar && table.ok()) tables.push_back(*table);
+  }
+  return tables;
+}
+
+inline bool SameBits(const float* a, const float* b, size_t n) { return std::memcmp(a, b, n * sizeof(float)) == 0; }
+
+}  // namespace lfm::kernels
