@@ -74,8 +74,8 @@ class Source:
 
     def made_up(self, low=2, high=3):
         r = self.rng
-        syllable = lambda: r.choice(ONSETS) + r.choice(VOWELS) + r.choice(CODAS)
-        return self.drawn(lambda: "".join(syllable() for _ in range(r.randint(low, high))).capitalize())
+        body = lambda n: "".join(r.choice(ONSETS) + r.choice(VOWELS) + (r.choice(CODAS) if i < n - 1 and r.random() < 0.25 else "") for i in range(n))
+        return self.drawn(lambda: (body(r.randint(low, high)) + r.choice(CODAS)).capitalize())
 
     def first(self):
         return self.world(FIRST) if self.chance(0.3) else self.made_up(1, 2) if self.chance(0.3) else self.made_up()
@@ -137,7 +137,11 @@ class Source:
         opener = self.world(OPENERS)
         if opener and not re.match(r"I\b|[A-Z]{2}", text):
             text = text[0].lower() + text[1:] if opener.endswith((", ", ": ")) and text.split()[0] in COMMON else text
-        return opener + text + self.world(CLOSERS)
+        closer = self.world(CLOSERS)
+        if text[-1] not in ".?!":
+            text += "?" if text.split()[0] in QUESTION and self.chance(0.7) else "." if closer or self.chance(0.4) else ""
+        return opener + text + closer
 
 
 COMMON = set("My The Can Could How What Where When Why Is Are Do Does Please There It Book Set Send Find Show Play Get Turn Add".split())
+QUESTION = set("Can Could How What Where When Why Which Who Is Are Do Does Did Will Should Has May".split())

@@ -1,0 +1,161 @@
+"""Lfm2MoeForCausalLM in plain torch, made for fast training of tiny models on a CPU: the same mathematics and a mapping to its names.
+
+Batches are padded on the right; attention and convolutions are causal, so padding changes nothing before it.
+"""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+CONFIG = {
+    "architectures": ["Lfm2MoeForCausalLM"], "model_type": "lfm2_moe", "dtype": "bfloat16", "vocab_size": 4096, "hidden_size": 256, "num_attention_heads": 8,
+    "num_key_value_heads": 4, "num_hidden_layers": 6, "intermediate_size": 512, "moe_intermediate_size": 128, "num_experts": 8, "num_experts_per_tok": 2,
+    "num_dense_layers": 1, "use_expert_bias": True, "norm_topk_prob": True, "routed_scaling_factor": 1.0, "max_position_embeddings": 4096,
+    "norm_eps": 1e-05, "conv_L_cache": 3, "conv_bias": False, "initializer_range": 0.02, "use_cache": True, "rope_theta": 1000000.0, "tie_embedding": True,
+    "bos_token_id": 1, "eos_token_id": 7, "pad_token_id": 0,
+    "layer_types": ["conv", "full_attention", "conv", "full_attention", "conv", "full_attention"]}
+
+
+def matrix(*shape):
+    return nn.Parameter(torch.randn(shape) * shape[-1] ** -0.5)
+
+
+class Conv(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        h = c["hidden_size"]
+        self.in_proj, self.out_proj = matrix(3 * h, h), nn.Parameter(torch.zeros(h, h))
+        self.kernel = nn.Parameter(torch.randn(h, c["conv_L_cache"]) * 0.5)
+
+    def forward(self, x, rope):
+        b, g, x = F.linear(x, self.in_proj).chunk(3, -1)
+        u, w = b * x, self.kernel
+        n = w.shape[1]
+        y = u * w[:, n - 1]
+        for k in range(n - 1):         # k = 0 is the oldest predecessor
+            back = n - 1 - k
+            y = y + F.pad(u[:, :-back], (0, 0, back, 0)) * w[:, k]
+        return F.linear(g * y, self.out_proj)
+
+
+class Attention(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        h, self.heads, self.kv = c["hidden_size"], c["num_attention_heads"], c["num_key_value_heads"]
+        self.d = h // self.heads
+        self.q, self.k, self.v, self.out = matrix(h, h), matrix(self.kv * self.d, h), matrix(self.kv * self.d, h), nn.Parameter(torch.zeros(h, h))
+        self.q_norm, self.k_norm = nn.Parameter(torch.ones(self.d) * 1.5), nn.Parameter(torch.ones(self.d) * 1.5)
+
+    def forward(self, x, rope):
+        n, t, _ = x.shape
+        split = lambda w, heads: F.linear(x, w).view(n, t, heads, self.d)
+        q, k = turn(rms(split(self.q, self.heads), self.q_norm), *rope), turn(rms(split(self.k, self.kv), self.k_norm), *rope)
+        q, k, v = (a.transpose(1, 2) for a in (q, k, split(self.v, self.kv)))
+        k, v = (a.repeat_interleave(self.heads // self.kv, 1) for a in (k, v))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return F.linear(y.transpose(1, 2).reshape(n, t, -1), self.out)
+
+
+class Dense(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        h, f = c["hidden_size"], c["intermediate_size"]
+        self.w13, self.w2 = matrix(2 * f, h), nn.Parameter(torch.zeros(h, f))
+
+    def forward(self, x):
+        a, b = F.linear(x, self.w13).chunk(2, -1)
+        return F.linear(F.silu(a) * b, self.w2)
+
+
+class Experts(nn.Module):
+    """Tokens are sorted by expert, each expert takes its slice."""
+
+    def __init__(self, c):
+        super().__init__()
+        h, f, self.n, self.top = c["hidden_size"], c["moe_intermediate_size"], c["num_experts"], c["num_experts_per_tok"]
+        self.gate, self.w13 = matrix(self.n, h), matrix(self.n, 2 * f, h)
+        self.w2 = nn.Parameter(torch.zeros(self.n, h, f))
+        self.register_buffer("bias", torch.zeros(self.n))
+        self.register_buffer("load", torch.zeros(self.n), persistent=False)
+
+    def forward(self, x):
+        shape, x = x.shape, x.reshape(-1, x.shape[-1])
+        p = torch.sigmoid(F.linear(x, self.gate))
+        chosen = torch.topk(p.detach() + self.bias, self.top, -1).indices
+        w = p.gather(1, chosen)
+        w = w / (w.sum(-1, keepdim=True) + 1e-6)
+        order = torch.argsort(chosen.flatten(), stable=True)
+        counts = torch.bincount(chosen.flatten(), minlength=self.n)
+        if self.training:
+            self.load += counts
+        token = order // self.top
+        parts = []
+        for e, part in enumerate(x.index_select(0, token).split(counts.tolist())):
+            a, b = F.linear(part, self.w13[e]).chunk(2, -1)
+            parts.append(F.linear(F.silu(a) * b, self.w2[e]))
+        y = torch.cat(parts) * w.flatten().index_select(0, order)[:, None]
+        return torch.zeros_like(x).index_add(0, token, y).view(shape)
+
+    def balance(self, rate):
+        """Moves the selection bias towards equal loads; no loss term is needed."""
+        self.bias += rate * torch.sign(self.load.mean() - self.load)
+        self.bias -= self.bias.mean()
+        self.load.zero_()
+
+
+def rms(x, weight, eps=1e-5):
+    return F.rms_norm(x, (x.shape[-1],), weight, eps)
+
+
+def turn(x, cos, sin):
+    a, b = x.chunk(2, -1)
+    return torch.cat((a * cos - b * sin, b * cos + a * sin), -1)
+
+
+class Model(nn.Module):
+    def __init__(self, c=CONFIG):
+        super().__init__()
+        self.c, h = c, c["hidden_size"]
+        self.embed = nn.Parameter(torch.randn(c["vocab_size"], h) * 0.04)
+        self.mixers = nn.ModuleList(Conv(c) if k == "conv" else Attention(c) for k in c["layer_types"])
+        self.ffns = nn.ModuleList(Dense(c) if i < c["num_dense_layers"] else Experts(c) for i in range(c["num_hidden_layers"]))
+        ones = lambda: nn.ParameterList(nn.Parameter(torch.ones(h)) for _ in c["layer_types"])
+        self.norms, self.ffn_norms, self.last_norm = ones(), ones(), nn.Parameter(torch.ones(h))
+        d = h // c["num_attention_heads"]
+        self.register_buffer("frequency", 1.0 / c["rope_theta"] ** (torch.arange(0, d, 2).float() / d), persistent=False)
+
+    def forward(self, ids):
+        """ids [n, t] -> the normalised stream [n, t, hidden]; `logits` makes logits of the rows that are needed."""
+        angle = torch.arange(ids.shape[1])[:, None] * self.frequency
+        rope = angle.cos()[:, None], angle.sin()[:, None]
+        x = F.embedding(ids, self.embed)
+        for mixer, ffn, n1, n2 in zip(self.mixers, self.ffns, self.norms, self.ffn_norms):
+            x = x + mixer(rms(x, n1), rope)
+            x = x + ffn(rms(x, n2))
+        return rms(x, self.last_norm)
+
+    def logits(self, rows):
+        return F.linear(rows, self.embed)
+
+
+def to_published(model):
+    """Weights under the names of the published checkpoints."""
+    out = {"model.embed_tokens.weight": model.embed, "model.embedding_norm.weight": model.last_norm}
+    for i, (mixer, ffn) in enumerate(zip(model.mixers, model.ffns)):
+        p = f"model.layers.{i}."
+        out |= {p + "operator_norm.weight": model.norms[i], p + "ffn_norm.weight": model.ffn_norms[i]}
+        if isinstance(mixer, Conv):
+            out |= {p + "conv.in_proj.weight": mixer.in_proj, p + "conv.out_proj.weight": mixer.out_proj, p + "conv.conv.weight": mixer.kernel[:, None]}
+        else:
+            p += "self_attn."
+            out |= {p + "q_proj.weight": mixer.q, p + "k_proj.weight": mixer.k, p + "v_proj.weight": mixer.v, p + "out_proj.weight": mixer.out,
+                    p + "q_layernorm.weight": mixer.q_norm, p + "k_layernorm.weight": mixer.k_norm}
+        p = f"model.layers.{i}.feed_forward."
+        if isinstance(ffn, Dense):
+            w1, w3 = ffn.w13.chunk(2)
+            out |= {p + "w1.weight": w1, p + "w3.weight": w3, p + "w2.weight": ffn.w2}
+            continue
+        out |= {p + "gate.weight": ffn.gate, p + "expert_bias": ffn.bias}
+        for e in range(ffn.n):
+            w1, w3 = ffn.w13[e].chunk(2)
+            out |= {f"{p}experts.{e}.w1.weight": w1, f"{p}experts.{e}.w3.weight": w3, f"{p}experts.{e}.w2.weight": ffn.w2[e]}
+    return {n: t.detach().float().contiguous().clone() for n, t in out.items()}

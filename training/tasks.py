@@ -1,0 +1,48 @@
+"""All tasks together: the mixture for training, the copying exercise of the curriculum, and the chat template as plain Python."""
+import json
+
+import extraction
+import routing
+import talk
+import tools
+
+TASKS = {"routing": routing.case, "tools": tools.case, "json": extraction.case, "talk": talk.case}
+EVALS = ("routing", "tools", "json")   # the tasks with a bar; tools and json are scored by exact text too
+
+
+def copying(source):
+    """Made-up names repeated as a tool call or as JSON: teaches to copy before there is anything to understand."""
+    rng = source.rng
+    makers = [source.person, source.city, source.code, source.email, source.street, source.company, source.date, source.time, source.phone,
+              lambda: tools.value(source, "topic"), source.large, source.amount]
+    keys = [k.lower() for k in (source.made_up(1, 2) for _ in range(rng.randint(1, 4)))]
+    data = {k: rng.choice(makers)() for k in keys}
+    told = list(data.items())
+    rng.shuffle(told)
+    text = rng.choice([". ", ", ", "; "]).join(rng.choice(["{}: {}", "{} is {}", "{} = {}"]).format(k, v) for k, v in told)
+    if rng.random() < 0.5:
+        name = source.made_up(1, 2).lower()
+        system, answer = f"Call {name}({', '.join(keys)})", ", ".join(f"{k}={tools.literal(data[k])}" for k in data)
+        answer = f"<|tool_call_start|>[{name}({answer})]<|tool_call_end|>"
+    else:
+        system, answer = "Extract JSON: " + json.dumps({k: "string" if isinstance(v, str) else "number" for k, v in data.items()}), json.dumps(data)
+    return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": text}], "answer": answer}
+
+
+def mixed(source, weights):
+    """A case of a random task; weights: name -> share, "copy" for the exercise."""
+    name = source.rng.choices(list(weights), list(weights.values()))[0]
+    return (copying if name == "copy" else TASKS[name])(source)
+
+
+def prompt(case):
+    """What chat_template.jinja renders for the case, with the generation prompt (tested against the template)."""
+    messages, system = list(case["messages"]), ""
+    if messages[0]["role"] == "system":
+        system = messages.pop(0)["content"]
+    if case.get("tools"):
+        system += ("\n" if system else "") + "List of tools: <|tool_list_start|>[" + \
+            ", ".join(json.dumps(t, ensure_ascii=False) for t in case["tools"]) + "]<|tool_list_end|>"
+    head = f"<|im_start|>system\n{system}<|im_end|>\n" if system else ""
+    turns = "".join(f"<|im_start|>{m['role']}\n{m['content']}<|im_end|>\n" for m in messages)
+    return f"<|startoftext|>{head}{turns}<|im_start|>assistant\n"

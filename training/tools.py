@@ -1,0 +1,97 @@
+"""Tool calls: functions in the system prompt, a request of the user, calls in LFM2's own format or plain text."""
+import json
+
+import talk
+from functions import FUNCTIONS, ITEMS, TOPIC
+
+SYSTEM = [["", "", "", "You can call functions.", "Use the tools when they help.", "You are a helpful assistant.", "Call a function if one fits."],
+          ["", "", "You are an assistant with tools.", "Answer with function calls where possible."]]
+JOIN = [[" and ", ". Also ", ". Then ", "; ", ", and ", ". "], [" and also ", ". After that, ", ". And "]]
+NO_TOOL = "Sorry, none of my tools can do that."
+
+
+def value(source, kind):
+    """A value of one kind of argument."""
+    rng = source.rng
+    if kind in ITEMS:
+        return source.world(ITEMS[kind])
+    if kind == "topic":
+        return source.drawn(lambda: source.one(TOPIC[source.held]).replace("{}", _word(source)))
+    if kind == "place":
+        return source.made_up() + source.one(["", "", " House", " Garden", " Grill", " Arena"])
+    if kind == "symbol":
+        return source.drawn(lambda: "".join(rng.choice("ABCDEFGHIKLMNOPRSTUVXZ") for _ in range(rng.randint(3, 4))))
+    if kind == "host":
+        return source.drawn(lambda: f"{rng.choice(['web', 'db', 'mail', 'app', 'cache', 'build'])}-{rng.randint(1, 99)}")
+    if kind == "degrees":
+        return source.one([rng.randint(1, 25), rng.randint(2, 50) / 2])
+    ranges = {"people": (2, 12), "small": (1, 5), "minutes": (2, 120), "percent": (5, 100)}
+    return rng.randint(*ranges[kind]) if kind in ranges else getattr(source, kind)()
+
+
+def _word(source):
+    return source.made_up() if source.chance(0.6) else source.made_up().lower()
+
+
+def literal(v):
+    return f'"{v}"' if isinstance(v, str) else str(v)
+
+
+def request(source, function):
+    """A wording for a function and the call it asks for."""
+    pattern, _, fixed = source.wording(function["says"]).partition(" => ")
+    given, words = {}, " ".join(pattern.split())
+    for name, _, kind in function["params"]:
+        if "{" + name + "}" in pattern:
+            v = value(source, kind)
+            while v in given.values():
+                v = value(source, kind)
+            given[name] = v
+            words = words.replace("{" + name + "}", str(v))
+        elif fixed.startswith(name + "="):
+            given[name] = fixed.split("=")[1] == "True" if fixed[-1] == "e" else int(fixed.split("=")[1])
+    args = ", ".join(f"{n}={literal(v)}" for n, v in given.items())
+    return words, f"{function['name']}({args})"
+
+
+def schema(source, function, style):
+    """The function as JSON; `style`: 0 plain, 1 wrapped as OpenAI does, 2 without the list of required parameters."""
+    always = [n for n, _, _ in function["params"]
+              if all("{" + n + "}" in p or f"=> {n}=" in p for w in function["says"] for p in w)]
+    body = {"type": "object", "properties": {n: {"type": t} for n, t, _ in function["params"]}}
+    if style != 2:
+        body["required"] = always
+    tool = {"name": function["name"], "description": function["about"], "parameters": body}
+    return {"type": "function", "function": tool} if style == 1 else tool
+
+
+def case(source, kind=None):
+    """One conversation; kind: one call, two calls, none that fits, or small talk beside tools."""
+    rng = source.rng
+    kind = kind or rng.choices(["one", "two", "none", "talk"], [0.6, 0.22, 0.12, 0.06])[0]
+    offered = rng.sample(FUNCTIONS, rng.choice([1, 1, 2, 2, 2, 3, 3, 4]) + (kind == "none"))
+    if kind == "talk":
+        text, answer = talk.pair(source)
+    elif kind == "none":
+        text, answer = source.chatter(request(source, offered.pop())[0]), NO_TOOL
+    else:
+        wanted = [rng.choice(offered) for _ in range(1 if kind == "one" else 2)]
+        parts = [request(source, f) for f in wanted]
+        text = parts[0][0]
+        for words, _ in parts[1:]:
+            join = source.world(JOIN)
+            text += join + (words if join.startswith(". ") and join == ". " or not words[0].isupper() or words.split()[0] not in STARTS
+                            else words[0].lower() + words[1:])
+        text = source.chatter(text)
+        answer = f"<|tool_call_start|>[{', '.join(c for _, c in parts)}]<|tool_call_end|>"
+    style = rng.choices([0, 1, 2], [0.7, 0.15, 0.15])[0]
+    system, messages = source.world(SYSTEM), [{"role": "user", "content": text}]
+    if system:
+        messages.insert(0, {"role": "system", "content": system})
+    return {"messages": messages, "tools": [schema(source, f, style) for f in offered], "answer": answer}
+
+
+STARTS = {w.split("|")[0] for f in FUNCTIONS for world in f["says"] for p in world for w in [p.lstrip("[").split()[0].strip("]")]} - {"I"}
+"""First words of requests: they may be written small in the middle of a sentence."""
+STARTS |= {a for f in FUNCTIONS for world in f["says"] for p in world if p.startswith("[") for a in p[1:p.index("]")].split("|")}
+STARTS = {a.split()[0] for a in STARTS if a and "{" not in a and not a.startswith("I ")} - {"I"}

@@ -1,0 +1,141 @@
+"""Trains the demo model: train.py WORK --minutes 80
+
+WORK holds tokenizer.json (make_tokenizer.py) and receives checkpoint.pt, which a second start continues from, and log.txt.
+The learning rate follows the wall clock, so the run ends annealed at the planned time whatever the machine does meanwhile.
+"""
+import argparse
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+
+import tasks
+import words
+from model import Model
+from optimizer import Optimizer
+
+END = 7
+FIRST = {"copy": 0.55, "routing": 0.1, "tools": 0.15, "json": 0.15, "talk": 0.05}      # the curriculum starts with copying
+THEN = {"copy": 0.05, "routing": 0.24, "tools": 0.36, "json": 0.26, "talk": 0.09}
+
+
+def encode(tokenizer, case):
+    ids = lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+    return ids(tasks.prompt(case)), ids(case["answer"]) + [END]
+
+
+def micro_batches(pairs, budget):
+    """Pairs of (prompt, answer) as padded batches of about `budget` tokens, short ones together."""
+    pairs = sorted(pairs, key=lambda p: len(p[0]) + len(p[1]))
+    batch = []
+    for p in pairs:
+        if batch and (len(batch) + 1) * (len(p[0]) + len(p[1])) > budget:
+            yield batch
+            batch = []
+        batch.append(p)
+    yield batch
+
+
+def tensors(batch, prompt_share):
+    """ids, and for each predicted position its flat index, target and weight. Of the prompts only a sample is predicted."""
+    width = max(len(p) + len(a) for p, a in batch) - 1
+    ids = torch.zeros(len(batch), width, dtype=torch.long)
+    where, target, weight = [], [], []
+    for i, (p, a) in enumerate(batch):
+        seq = torch.tensor(p + a)
+        ids[i, :len(seq) - 1] = seq[:-1]
+        k = torch.arange(len(seq) - 1)
+        answer = k >= len(p) - 1
+        keep = answer | (torch.rand(len(k)) < prompt_share)
+        where.append(k[keep] + i * width), target.append(seq[1:][keep])
+        # one-word answers decide as much as long ones
+        weight.append(torch.where(answer[keep], 3.0 if len(a) < 9 else 1.0, 0.5))
+    return ids, torch.cat(where), torch.cat(target), torch.cat(weight)
+
+
+@torch.no_grad()
+def exact(model, pairs):
+    """Share of answers that greedy decoding would give exactly: every token of the answer is the best one after its predecessors."""
+    model.eval()
+    good = 0
+    for batch in micro_batches(pairs, 4000):
+        ids, where, target, _ = tensors(batch, 0.0)
+        rows = model(ids).flatten(0, 1)[where]
+        right = (model.logits(rows).argmax(-1) == target).split([len(a) for _, a in batch])
+        good += sum(bool(r.all()) for r in right)
+    model.train()
+    return good / len(pairs)
+
+
+def backward(model, batch, total):
+    """Adds the gradients of one micro-batch; gradients may be added from several threads at once."""
+    ids, where, target, weight = tensors(batch, 0.12)
+    rows = model(ids).flatten(0, 1).index_select(0, where)
+    loss = (F.cross_entropy(model.logits(rows), target, reduction="none") * weight).sum() / total
+    loss.backward()
+    return loss.item()
+
+
+def rate(x, warm=0.01, flat=0.55):
+    """Learning rate at the share x of the time: up, flat, down to nearly nothing."""
+    return max(min(1.0, x / warm, (1.0 - x) / (1.0 - flat)), 0.01)
+
+
+def main():
+    a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("work"), a.add_argument("--minutes", type=float, default=80), a.add_argument("--threads", type=int, default=2)
+    a.add_argument("--cases", type=int, default=64, help="cases a step"), a.add_argument("--budget", type=int, default=1800, help="tokens a micro-batch")
+    a.add_argument("--copying", type=float, default=0.12, help="share of the time for the first part of the curriculum")
+    a.add_argument("--seed", type=int, default=100), a.add_argument("--until", type=float, help="end of the run, seconds since 1970, instead of --minutes")
+    a = a.parse_args()
+    # One thread an operation, and micro-batches side by side: nothing waits for a busy core but the end of a step.
+    torch.set_num_threads(1)
+    pool = ThreadPoolExecutor(a.threads, initializer=torch.set_num_threads, initargs=(1,))
+    torch.manual_seed(0)
+    tokenizer = Tokenizer.from_file(a.work + "/tokenizer.json")
+    held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(120)] for n in tasks.TASKS for s in [words.Source(1, True)]}
+    model = Model()
+    optimizer = Optimizer(model)
+    saved = a.work + "/checkpoint.pt"
+    step, start, seen = 0, time.time(), 0
+    if os.path.exists(saved):
+        state = torch.load(saved)
+        model.load_state_dict(state["model"]), optimizer.restore(state["optimizer"])
+        step, start, seen = state["step"], state["start"], state["seen"]
+    until = a.until or start + a.minutes * 60
+    source = words.Source(a.seed + step)
+    log = open(a.work + "/log.txt", "a", buffering=1)
+    print(f"{sum(p.numel() for p in model.parameters())} parameters, step {step}", file=log)
+    mean, last, clock, shown = None, time.time(), time.time(), seen
+    while True:
+        x = (time.time() - start) / (until - start)
+        pairs = [encode(tokenizer, tasks.mixed(source, FIRST if x < a.copying else THEN)) for _ in range(a.cases)]
+        total = sum(len(p[1]) for p in pairs)
+        value = sum(pool.map(lambda batch: backward(model, batch, total), list(micro_batches(pairs, a.budget))[::-1]))
+        seen += sum(len(p) + len(q) for p, q in pairs)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step(rate(x), pool)
+        for ffn in model.ffns:
+            if hasattr(ffn, "balance"):
+                ffn.balance(0.002 * rate(x))
+        step, mean = step + 1, value if mean is None else 0.98 * mean + 0.02 * value
+        if step % 50 == 0:
+            cpu = os.times()
+            speed = (seen - shown) / (time.time() - clock)
+            print(f"{time.strftime('%H:%M:%S')} step {step} time {x:.3f} seen {seen / 1e6:.2f}M loss {mean:.4f} {speed:.0f} tokens/s, CPU s {cpu.user:.0f} + {cpu.system:.0f}", file=log)
+            clock, shown = time.time(), seen
+        if time.time() - last > 150 or x >= 1:
+            print("held out:", {n: round(exact(model, p), 3) for n, p in held.items()}, file=log)
+            torch.save({"model": model.state_dict(), "optimizer": optimizer.state(), "step": step, "start": start, "seen": seen}, saved + ".new")
+            os.replace(saved + ".new", saved)
+            last = clock = time.time()
+            shown = seen
+        if x >= 1:
+            return
+
+
+if __name__ == "__main__":
+    main()
