@@ -1,0 +1,99 @@
+// Reading of the hub's environment variables.
+#include "hub/environment.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+
+#include "base/file.h"
+
+namespace lfm::hub {
+namespace {
+
+std::string Trim(const std::string& text) {
+  const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  size_t begin = 0, end = text.size();
+  while (begin < end && space(text[begin])) ++begin;
+  while (end > begin && space(text[end - 1])) --end;
+  return text.substr(begin, end - begin);
+}
+
+bool IsTrue(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return static_cast<char>(std::toupper(static_cast<unsigned char>(c))); });
+  return text == "1" || text == "ON" || text == "YES" || text == "TRUE";
+}
+
+// A token goes into a header line: one with a space, a line break or a control character is no token.
+bool IsToken(const std::string& text) {
+  return !text.empty() && text.size() <= 4096 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+}
+
+class Reader {
+ public:
+  explicit Reader(const GetVariable& get) : get_(get) {}
+
+  // The variable, or "" when unset or empty.
+  std::string Text(const char* name) const { return get_(name).value_or(""); }
+
+  // The first variable that is set, as a path with a leading ~ replaced; else `otherwise`.
+  std::string Path(std::initializer_list<const char*> names, const std::string& otherwise) const {
+    for (const char* name : names) {
+      if (const std::string text = Text(name); !text.empty()) return Expand(text);
+    }
+    return otherwise;
+  }
+
+  std::string Expand(const std::string& path) const {
+    const std::string home = Text("HOME");
+    std::string full = path == "~" || path.rfind("~/", 0) == 0 ? home + path.substr(1) : path;
+    while (full.size() > 1 && full.back() == '/') full.pop_back();
+    return full;
+  }
+
+ private:
+  const GetVariable& get_;
+};
+
+void ReadToken(const Reader& read, Environment& environment) {
+  for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
+    const std::string token = Trim(read.Text(name));
+    if (token.empty()) continue;
+    if (IsToken(token)) environment.token = token, environment.token_source = name;
+    return;
+  }
+  if (IsTrue(read.Text("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return;
+  const std::string path = read.Path({"HF_TOKEN_PATH"}, environment.home + "/token");
+  const auto text = ReadWholeFile(path, 1 << 16);
+  if (!text.ok()) return;
+  const std::string token = Trim(text.value());
+  if (IsToken(token)) environment.token = token, environment.token_source = path;
+}
+
+}  // namespace
+
+Environment ReadEnvironment(const GetVariable& get) {
+  const Reader read(get);
+  Environment environment;
+  std::string endpoint = Trim(read.Text("HF_ENDPOINT"));
+  while (!endpoint.empty() && endpoint.back() == '/') endpoint.pop_back();
+  if (!endpoint.empty()) environment.endpoint = endpoint;
+  const std::string caches = read.Path({"XDG_CACHE_HOME"}, read.Text("HOME") + "/.cache");
+  environment.home = read.Path({"HF_HOME"}, caches + "/huggingface");
+  environment.cache = read.Path({"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}, environment.home + "/hub");
+  environment.files = read.Path({"LFM_CACHE"}, caches + "/lfm") + "/files";
+  environment.offline =
+      IsTrue(read.Text("HF_HUB_OFFLINE").empty() ? read.Text("TRANSFORMERS_OFFLINE") : read.Text("HF_HUB_OFFLINE"));
+  ReadToken(read, environment);
+  return environment;
+}
+
+Environment ReadEnvironment() {
+  return ReadEnvironment([](const char* name) -> std::optional<std::string> {
+    const char* value = std::getenv(name);
+    return value ? std::optional<std::string>(value) : std::nullopt;
+  });
+}
+
+}  // namespace lfm::hub

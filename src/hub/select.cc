@@ -1,0 +1,129 @@
+// Which files of a repository make the model that was asked for.
+#include <algorithm>
+#include <map>
+
+#include "base/strings.h"
+#include "hub/choose.h"
+#include "hub/pull.h"
+
+namespace lfm::hub {
+namespace {
+
+bool EndsWith(const std::string& text, std::string_view suffix) {
+  return text.size() >= suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+}
+
+bool IsGguf(const std::string& path) {
+  return EndsWith(path, ".gguf") && path.find("mmproj") == std::string::npos && path.find("imatrix") == std::string::npos;
+}
+
+// Files of a Hugging Face folder that a text model needs: configuration, tokenizer, template, safetensors.
+bool IsFolderPart(const std::string& path) {
+  if (path.find('/') != std::string::npos) return false;
+  return EndsWith(path, ".safetensors") || EndsWith(path, ".json") || EndsWith(path, ".jinja") ||
+         path == "merges.txt" || path == "vocab.txt" || path == "LICENSE";
+}
+
+// A GGUF file or the shards of one.
+struct GgufSet {
+  std::string type;
+  std::vector<RepoFile> files;
+  int count = 1;
+  uint64_t bytes = 0;
+};
+
+std::vector<GgufSet> GgufSets(const RepoListing& listing) {
+  std::map<std::string, GgufSet> sets;
+  for (const RepoFile& file : listing.files) {
+    if (!IsGguf(file.path)) continue;
+    const Shard shard = ShardOfFileName(file.path);
+    GgufSet& set = sets[StrCat(shard.stem, "\n", shard.count)];
+    set.type = TypeOfFileName(file.path);
+    set.count = shard.count;
+    set.files.push_back(file);
+    set.bytes += file.size;
+  }
+  std::vector<GgufSet> out;
+  for (auto& [stem, set] : sets) {
+    std::sort(set.files.begin(), set.files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    out.push_back(std::move(set));
+  }
+  return out;
+}
+
+std::string TypesOf(const std::vector<GgufSet>& sets) {
+  std::string types;
+  for (const GgufSet& set : sets) {
+    types += StrCat(types.empty() ? "" : ", ", set.type.empty() ? set.files[0].path : set.type);
+  }
+  return types;
+}
+
+Result<Selection> FromSet(const GgufSet& set, const std::string& reason) {
+  if (static_cast<int>(set.files.size()) != set.count) {
+    return Error{ErrorCode::kCorrupt, StrCat("the repository has only ", set.files.size(), " of ", set.count,
+                                             " shards of ", set.files[0].path)};
+  }
+  Selection selection;
+  selection.files = set.files;
+  selection.type = set.type;
+  selection.reason = reason;
+  return selection;
+}
+
+Result<Selection> SelectFolder(const RepoListing& listing) {
+  Selection selection;
+  selection.folder = true;
+  for (const RepoFile& file : listing.files) {
+    if (IsFolderPart(file.path)) selection.files.push_back(file);
+  }
+  std::stable_sort(selection.files.begin(), selection.files.end(), [](const RepoFile& a, const RepoFile& b) {
+    return EndsWith(a.path, ".safetensors") < EndsWith(b.path, ".safetensors");
+  });
+  return selection;
+}
+
+bool IsFolder(const RepoListing& listing) {
+  bool config = false, weights = false;
+  for (const RepoFile& file : listing.files) {
+    config = config || file.path == "config.json";
+    weights = weights || (IsFolderPart(file.path) && EndsWith(file.path, ".safetensors"));
+  }
+  return config && weights;
+}
+
+}  // namespace
+
+Result<Selection> SelectFiles(const RepoListing& listing, const ModelName& name, uint64_t free_memory) {
+  const std::vector<GgufSet> sets = GgufSets(listing);
+  if (!name.file.empty()) {
+    for (const GgufSet& set : sets) {
+      for (const RepoFile& file : set.files) {
+        if (file.path == name.file) return FromSet(set, "");
+      }
+    }
+    for (const RepoFile& file : listing.files) {
+      if (file.path == name.file) return Selection{{file}, "", "", false};
+    }
+    return Error{ErrorCode::kNotFound, StrCat(listing.repo, " has no file ", Quote(name.file, 200),
+                                              sets.empty() ? "" : "; its types are " + TypesOf(sets))};
+  }
+  if (!name.type.empty()) {
+    for (const GgufSet& set : sets) {
+      if (set.type == name.type) return FromSet(set, "");
+    }
+    return Error{ErrorCode::kNotFound, StrCat(listing.repo, " has no ", name.type, sets.empty() ? "; it has no GGUF files"
+                                              : "; its types are " + TypesOf(sets))};
+  }
+  if (IsFolder(listing)) return SelectFolder(listing);
+  if (sets.empty()) {
+    return Error{ErrorCode::kNotFound, StrCat(listing.repo, " holds neither GGUF files nor config.json with safetensors; "
+                                              "name a repository of a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
+  }
+  std::vector<TypeOption> options;
+  for (const GgufSet& set : sets) options.push_back({set.type, set.bytes});
+  LFM_TRY(const TypeChoice choice, ChooseType(options, free_memory));
+  return FromSet(sets[choice.index], choice.reason);
+}
+
+}  // namespace lfm::hub
