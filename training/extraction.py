@@ -18,31 +18,34 @@ def field_value(source, kind):
     return source.rng.randint(18, 90) if kind == "age" else value(source, kind)
 
 
-def case(source):
-    """One conversation. Fields the message does not tell are null; what it tells beyond the schema is left out."""
+def message(source, topic, names, schema):
+    """A message on the topic and the data it tells: some fields of the schema may be missing, others may be told besides."""
+    told = [n for n in schema if not source.chance(0.06)]
+    told += [n for n in names if n not in schema and source.chance(0.15)]
+    source.rng.shuffle(told)
+    data, sentences = {}, [source.one(topic[source.held])] if source.chance(0.6) or not told else []
+    for n in told:
+        says, _, fixed = source.wording(FIELDS[n]["says"]).strip().partition(" => ")
+        data[n] = fixed == "true" if fixed else field_value(source, FIELDS[n]["value"])
+        sentences.append(" ".join(says.replace("{}", str(data[n])).split()))
+    stop = source.one([". ", ". ", ". ", ", ", "\n"])
+    large = lambda i, s: stop != ", " or not i or s.startswith("I ") or ":" in s
+    text = stop.join(s if large(i, s) else s[0].lower() + s[1:] for i, s in enumerate(sentences))
+    return text + ("." if stop == ". " else ""), data
+
+
+def case(source, turns=1):
+    """One conversation: a schema and `turns` messages. Fields a message does not tell are null, what it tells beyond is left out."""
     rng = source.rng
     topic = source.one(TOPICS)
     names = topic[2].split()
     schema = rng.sample(names, rng.choice([1, 2, 2, 3, 3, 4, 4, 5]))
-    told = [n for n in schema if not source.chance(0.06)]
-    told += [n for n in names if n not in schema and source.chance(0.15)]
-    rng.shuffle(told)
-    data, sentences = {}, [source.one(topic[source.held])] if source.chance(0.6) else []
-    for n in told:
-        says, _, fixed = source.wording(FIELDS[n]["says"]).strip().partition(" => ")
-        v = fixed == "true" if fixed else field_value(source, FIELDS[n]["value"])
-        data[n] = v
-        sentences.append(" ".join(says.replace("{}", str(v)).split()))
-    if not sentences:
-        sentences = [source.one(topic[source.held])]
-    stop = source.one([". ", ". ", ". ", ", ", "\n"])
-    text = stop.join(s if stop != ", " or not i or s.startswith("I ") or ":" in s else s[0].lower() + s[1:] for i, s in enumerate(sentences))
-    text += "." if stop == ". " else ""
     keys = {n: rng.choice(FIELDS[n]["keys"]) for n in schema}
     kinds = {keys[n]: FIELDS[n]["type"] for n in schema}
-    if source.chance(0.3):
-        shown = {"type": "object", "properties": {k: {"type": t} for k, t in kinds.items()}}
-    else:
-        shown = kinds
-    answer = json.dumps({keys[n]: data.get(n) for n in schema}, ensure_ascii=False)
-    return {"messages": [{"role": "system", "content": source.world(SYSTEM) + json.dumps(shown)}, {"role": "user", "content": text}], "answer": answer}
+    shown = {"type": "object", "properties": {k: {"type": t} for k, t in kinds.items()}} if source.chance(0.3) else kinds
+    messages = [{"role": "system", "content": source.world(SYSTEM) + json.dumps(shown)}]
+    for _ in range(turns):
+        text, data = message(source, topic, names, schema)
+        answer = json.dumps({keys[n]: data.get(n) for n in schema}, ensure_ascii=False)
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+    return {"messages": messages[:-1], "answer": answer}

@@ -89,9 +89,9 @@ class Experts(nn.Module):
             self.load += counts
         token = order // self.top
         parts = []
-        for e, part in enumerate(x.index_select(0, token).split(counts.tolist())):
-            a, b = F.linear(part, self.w13[e]).chunk(2, -1)
-            parts.append(F.linear(F.silu(a) * b, self.w2[e]))
+        for part, w13, w2 in zip(x.index_select(0, token).split(counts.tolist()), self.w13.unbind(), self.w2.unbind()):
+            a, b = F.linear(part, w13).chunk(2, -1)
+            parts.append(F.linear(F.silu(a) * b, w2))
         y = torch.cat(parts) * w.flatten().index_select(0, order)[:, None]
         return torch.zeros_like(x).index_add(0, token, y).view(shape)
 

@@ -14,24 +14,22 @@ def spell(label, style):
             "plain": " ".join(words)}[style]
 
 
-def case(source, n_labels=None):
-    """One conversation and its answer."""
+def case(source, turns=1):
+    """One conversation: a list of labels and `turns` messages, each with its answer; the last answer is apart."""
     rng = source.rng
-    n = n_labels or rng.choice([3, 3, 4, 4, 5, 6, 7, 8])
-    chosen = rng.sample(INTENTS, n)
+    chosen = rng.sample(INTENTS, rng.choice([3, 3, 4, 4, 5, 6, 7, 8]))
     if source.chance(0.4):            # neighbours of the same domain are the hard cases
         same = [i for i in INTENTS if i["domain"] == chosen[0]["domain"] and i is not chosen[0]]
-        chosen[1:3] = [i for i in rng.sample(same, 2)]
+        chosen[1:3] = rng.sample(same, 2)
         chosen = list({i["labels"][0]: i for i in chosen}.values())
-    right = chosen[0]
     rng.shuffle(chosen)
     style = rng.choice(["snake", "snake", "snake", "kebab", "upper", "camel", "plain"])
     mark, between = rng.choice(["", "", "- "]), rng.choice([": ", ": ", " - ", " = "])
-    lines, answer = [], None
-    for intent in chosen:
-        label = spell(rng.choice(intent["labels"]), style)
-        lines.append(f"{mark}{label}{between}{rng.choice(intent['about'])}")
-        answer = label if intent is right else answer
-    text = source.chatter(source.wording(right["says"]))
-    return {"messages": [{"role": "system", "content": source.world(SYSTEM) + "\n".join(lines)}, {"role": "user", "content": text}],
-            "answer": answer}
+    labels = [spell(rng.choice(i["labels"]), style) for i in chosen]
+    lines = [f"{mark}{label}{between}{rng.choice(i['about'])}" for label, i in zip(labels, chosen)]
+    messages = [{"role": "system", "content": source.world(SYSTEM) + "\n".join(lines)}]
+    for _ in range(turns):
+        right = rng.randrange(len(chosen))
+        messages += [{"role": "user", "content": source.chatter(source.wording(chosen[right]["says"]))},
+                     {"role": "assistant", "content": labels[right]}]
+    return {"messages": messages[:-1], "answer": messages[-1]["content"]}

@@ -152,10 +152,13 @@ def pair(source):
 QUESTION = set("What How Who Which Where When Why Is Are Do Does Can May Will Am Must Could In On Under Have".split())
 
 
-def case(source):
+def case(source, turns=1):
     """One conversation without a system prompt, or with a plain one."""
-    text, answer = pair(source)
-    messages = [{"role": "user", "content": text}]
-    if source.chance(0.25):
-        messages.insert(0, {"role": "system", "content": source.one(["You are a helpful assistant.", "Be brief.", "Answer briefly.", "You are a friendly assistant."])})
-    return {"messages": messages, "answer": answer}
+    messages = [{"role": "system", "content": source.one(SYSTEM)}] if source.chance(0.25) else []
+    for _ in range(turns):
+        text, answer = pair(source)
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+    return {"messages": messages[:-1], "answer": answer}
+
+
+SYSTEM = ["You are a helpful assistant.", "Be brief.", "Answer briefly.", "You are a friendly assistant."]

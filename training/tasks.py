@@ -29,10 +29,10 @@ def copying(source):
     return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": text}], "answer": answer}
 
 
-def mixed(source, weights):
+def mixed(source, weights, turns=1):
     """A case of a random task; weights: name -> share, "copy" for the exercise."""
     name = source.rng.choices(list(weights), list(weights.values()))[0]
-    return (copying if name == "copy" else TASKS[name])(source)
+    return copying(source) if name == "copy" else TASKS[name](source, turns)
 
 
 def prompt(case):

@@ -65,30 +65,34 @@ def schema(source, function, style):
     return {"type": "function", "function": tool} if style == 1 else tool
 
 
-def case(source, kind=None):
-    """One conversation; kind: one call, two calls, none that fits, or small talk beside tools."""
+def turn(source, kind, offered, spare):
+    """A message and its answer; kind: one call, two calls, none that fits, or small talk beside tools."""
     rng = source.rng
-    kind = kind or rng.choices(["one", "two", "none", "talk"], [0.6, 0.22, 0.12, 0.06])[0]
-    offered = rng.sample(FUNCTIONS, rng.choice([1, 1, 2, 2, 2, 3, 3, 4]) + (kind == "none"))
     if kind == "talk":
-        text, answer = talk.pair(source)
-    elif kind == "none":
-        text, answer = source.chatter(request(source, offered.pop())[0]), NO_TOOL
-    else:
-        wanted = [rng.choice(offered) for _ in range(1 if kind == "one" else 2)]
-        parts = [request(source, f) for f in wanted]
-        text = parts[0][0]
-        for words, _ in parts[1:]:
-            join = source.world(JOIN)
-            text += join + (words if join.startswith(". ") and join == ". " or not words[0].isupper() or words.split()[0] not in STARTS
-                            else words[0].lower() + words[1:])
-        text = source.chatter(text)
-        answer = f"<|tool_call_start|>[{', '.join(c for _, c in parts)}]<|tool_call_end|>"
+        return talk.pair(source)
+    if kind == "none":
+        return source.chatter(request(source, spare)[0]), NO_TOOL
+    parts = [request(source, rng.choice(offered)) for _ in range(1 if kind == "one" else 2)]
+    text = parts[0][0]
+    for words, _ in parts[1:]:
+        join = source.world(JOIN)
+        small = join != ". " and words.split()[0] in STARTS
+        text += join + (words[0].lower() + words[1:] if small else words)
+    return source.chatter(text), f"<|tool_call_start|>[{', '.join(c for _, c in parts)}]<|tool_call_end|>"
+
+
+def case(source, turns=1):
+    """One conversation: some functions and `turns` requests, each with its answer; the last answer is apart."""
+    rng = source.rng
+    *offered, spare = rng.sample(FUNCTIONS, rng.choice([1, 1, 2, 2, 2, 3, 3, 4]) + 1)
     style = rng.choices([0, 1, 2], [0.7, 0.15, 0.15])[0]
-    system, messages = source.world(SYSTEM), [{"role": "user", "content": text}]
-    if system:
-        messages.insert(0, {"role": "system", "content": system})
-    return {"messages": messages, "tools": [schema(source, f, style) for f in offered], "answer": answer}
+    system = source.world(SYSTEM)
+    messages = [{"role": "system", "content": system}] if system else []
+    for _ in range(turns):
+        kind = rng.choices(["one", "two", "none", "talk"], [0.6, 0.22, 0.12, 0.06])[0]
+        text, answer = turn(source, kind, offered, spare)
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+    return {"messages": messages[:-1], "tools": [schema(source, f, style) for f in offered], "answer": answer}
 
 
 STARTS = {w.split("|")[0] for f in FUNCTIONS for world in f["says"] for p in world for w in [p.lstrip("[").split()[0].strip("]")]} - {"I"}

@@ -23,56 +23,63 @@ THEN = {"copy": 0.05, "routing": 0.24, "tools": 0.36, "json": 0.26, "talk": 0.09
 
 
 def encode(tokenizer, case):
-    ids = lambda text: tokenizer.encode(text, add_special_tokens=False).ids
-    return ids(tasks.prompt(case)), ids(case["answer"]) + [END]
+    """Token ids of a conversation and the weight of predicting each; answers count, prompts are 0."""
+    ids, weights = [], []
+    *earlier, last = (tasks.prompt({**case, "messages": case["messages"][:i]}) for i in range(1, len(case["messages"]) + 1)
+                      if case["messages"][i - 1]["role"] == "user")
+    done = ""
+    answers = [m["content"] for m in case["messages"] if m["role"] == "assistant"] + [case["answer"]]
+    for text, answer in zip([*earlier, last], answers):
+        new = tokenizer.encode(text[len(done):], add_special_tokens=False).ids
+        out = tokenizer.encode(answer, add_special_tokens=False).ids + [END]
+        ids += new + out
+        weights += [0.0] * len(new) + [3.0 if len(out) < 9 else 1.0] * len(out)     # one-word answers decide as much as long ones
+        done = text + answer + "<|im_end|>"
+    return ids, weights
 
 
-def micro_batches(pairs, budget):
-    """Pairs of (prompt, answer) as padded batches of about `budget` tokens, short ones together."""
-    pairs = sorted(pairs, key=lambda p: len(p[0]) + len(p[1]))
+def micro_batches(cases, budget):
+    """Encoded cases as padded batches of about `budget` tokens, short ones together."""
     batch = []
-    for p in pairs:
-        if batch and (len(batch) + 1) * (len(p[0]) + len(p[1])) > budget:
+    for c in sorted(cases, key=lambda c: len(c[0])):
+        if batch and (len(batch) + 1) * len(c[0]) > budget:
             yield batch
             batch = []
-        batch.append(p)
+        batch.append(c)
     yield batch
 
 
 def tensors(batch, prompt_share):
     """ids, and for each predicted position its flat index, target and weight. Of the prompts only a sample is predicted."""
-    width = max(len(p) + len(a) for p, a in batch) - 1
+    width = len(batch[-1][0]) - 1
     ids = torch.zeros(len(batch), width, dtype=torch.long)
     where, target, weight = [], [], []
-    for i, (p, a) in enumerate(batch):
-        seq = torch.tensor(p + a)
+    for i, (seq, w) in enumerate(batch):
+        seq, w = torch.tensor(seq), torch.tensor(w)[1:]
         ids[i, :len(seq) - 1] = seq[:-1]
-        k = torch.arange(len(seq) - 1)
-        answer = k >= len(p) - 1
-        keep = answer | (torch.rand(len(k)) < prompt_share)
-        where.append(k[keep] + i * width), target.append(seq[1:][keep])
-        # one-word answers decide as much as long ones
-        weight.append(torch.where(answer[keep], 3.0 if len(a) < 9 else 1.0, 0.5))
+        keep = (w > 0) | (torch.rand(len(w)) < prompt_share)
+        where.append(keep.nonzero()[:, 0] + i * width), target.append(seq[1:][keep])
+        weight.append(torch.where(w > 0, w, 0.5)[keep])
     return ids, torch.cat(where), torch.cat(target), torch.cat(weight)
 
 
 @torch.no_grad()
-def exact(model, pairs):
+def exact(model, cases):
     """Share of answers that greedy decoding would give exactly: every token of the answer is the best one after its predecessors."""
     model.eval()
     good = 0
-    for batch in micro_batches(pairs, 4000):
+    for batch in micro_batches(cases, 3000):
         ids, where, target, _ = tensors(batch, 0.0)
         rows = model(ids).flatten(0, 1)[where]
-        right = (model.logits(rows).argmax(-1) == target).split([len(a) for _, a in batch])
+        right = (model.logits(rows).argmax(-1) == target).split([sum(v > 0 for v in w) for _, w in batch])
         good += sum(bool(r.all()) for r in right)
     model.train()
-    return good / len(pairs)
+    return good / len(cases)
 
 
-def backward(model, batch, total):
+def backward(model, batch, total, prompt_share):
     """Adds the gradients of one micro-batch; gradients may be added from several threads at once."""
-    ids, where, target, weight = tensors(batch, 0.12)
+    ids, where, target, weight = tensors(batch, prompt_share)
     rows = model(ids).flatten(0, 1).index_select(0, where)
     loss = (F.cross_entropy(model.logits(rows), target, reduction="none") * weight).sum() / total
     loss.backward()
@@ -87,7 +94,7 @@ def rate(x, warm=0.01, flat=0.55):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("work"), a.add_argument("--minutes", type=float, default=80), a.add_argument("--threads", type=int, default=2)
-    a.add_argument("--cases", type=int, default=64, help="cases a step"), a.add_argument("--budget", type=int, default=1800, help="tokens a micro-batch")
+    a.add_argument("--cases", type=int, default=32, help="cases a step"), a.add_argument("--budget", type=int, default=1800, help="tokens a micro-batch")
     a.add_argument("--copying", type=float, default=0.12, help="share of the time for the first part of the curriculum")
     a.add_argument("--seed", type=int, default=100), a.add_argument("--until", type=float, help="end of the run, seconds since 1970, instead of --minutes")
     a = a.parse_args()
@@ -112,10 +119,12 @@ def main():
     mean, last, clock, shown = None, time.time(), time.time(), seen
     while True:
         x = (time.time() - start) / (until - start)
-        pairs = [encode(tokenizer, tasks.mixed(source, FIRST if x < a.copying else THEN)) for _ in range(a.cases)]
-        total = sum(len(p[1]) for p in pairs)
-        value = sum(pool.map(lambda batch: backward(model, batch, total), list(micro_batches(pairs, a.budget))[::-1]))
-        seen += sum(len(p) + len(q) for p, q in pairs)
+        mixture, share = (FIRST, 0.12) if x < a.copying else (THEN, 0.04)
+        turns = lambda: source.one([1, 1, 2, 3, 4, 5])      # several answers share one system prompt
+        cases = [encode(tokenizer, tasks.mixed(source, mixture, turns())) for _ in range(a.cases)]
+        total = sum(sum(w) for _, w in cases)
+        value = sum(pool.map(lambda batch: backward(model, batch, total, share), list(micro_batches(cases, a.budget))[::-1]))
+        seen += sum(len(c) for c, _ in cases)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step(rate(x), pool)
         for ffn in model.ffns:
