@@ -58,26 +58,29 @@ class Sampler {
 
  private:
   struct Candidate {
-    float logit;  // after penalties and temperature
+    float logit;   // after penalties and temperature
+    float weight;  // exp(logit - best): the share before division by the sum
     int32_t id;
-    double weight;  // exp(logit - best): the share before division by the sum
   };
   void Penalize(std::span<float> logits) const;
-  int32_t Best(std::span<const float> logits) const;
   void Filter(std::span<float> logits);
-  void KeepTopK();
   void KeepTopP();
-  void KeepMinP();
-  void KeepTypical();
+  void KeepTypical(float best);
+  double TotalWeight() const;
+  template <typename Less>
+  size_t SortUntil(double share, double total, Less less);
 
   SamplingParams params_;
   int n_vocab_;
   int64_t n_generated_ = 0;
-  std::vector<uint64_t> seen_bits_;    // prompt and output
+  bool counts_ = false;                // presence or frequency penalty: the next two are kept
+  std::vector<uint32_t> n_of_;         // [n_vocab] generated so often
+  std::vector<int32_t> generated_;     // distinct generated ids
+  std::vector<bool> is_seen_;          // [n_vocab] in the prompt or the output
   std::vector<int32_t> seen_;          // the same, each id once
-  std::vector<uint32_t> n_of_;         // generated so often; only when a penalty needs it
-  std::vector<int32_t> generated_;     // distinct generated ids; as above
-  std::vector<Candidate> candidates_;  // scratch: what is left, by rising id
+  std::vector<Candidate> candidates_;  // what is left, by rising id
+  std::vector<Candidate> sorted_;      // scratch: the same in another order
+  std::vector<float> scratch_;         // of top-k
 };
 
 // log softmax of the model's own logits (before penalties, bias and temperature): the n best, best first, lower id
