@@ -6,6 +6,7 @@
 #include "formats/file_kind.h"
 #include "formats/gguf_reader.h"
 #include "formats/hf_folder.h"
+#include "formats/packed_file.h"
 
 namespace lfm::formats {
 namespace {
@@ -107,11 +108,17 @@ void Checkpoint::IndexTensors() {
   for (size_t i = 0; i < tensors.size(); ++i) index_.emplace(tensors[i].name, i);
 }
 
+size_t Tensor::n_bytes() const {
+  const int64_t n = n_elements();
+  return n == 0 ? 0 : static_cast<size_t>(n / shape.back()) * RowBytes(type, static_cast<size_t>(shape.back()));
+}
+
 Result<Checkpoint> OpenCheckpoint(const std::string& path) {
   if (path.empty()) return Error{ErrorCode::kInvalidArgument, "the model's path is empty; name a file or a folder"};
   if (IsDirectory(path)) return OpenHfFolder(path);
   LFM_TRY(MappedFile file, MappedFile::Open(path));
   if (IsGguf(file.bytes())) return OpenGguf(std::move(file));
+  if (IsPacked(file.bytes())) return OpenPacked(std::move(file));
   const FileKind kind = IdentifyFile(file.bytes());
   const bool is_config = path.ends_with("config.json") || path.ends_with(".safetensors.index.json");
   if (kind == FileKind::kSafetensors || (kind == FileKind::kJson && is_config)) {

@@ -32,6 +32,15 @@ struct Tensor {
   uint64_t offset = 0;   // of the first byte in that file
 
   int64_t n_elements() const;
+  // As the source stores it; `bytes` has this size, or is empty where a packed file holds the tensor in another form.
+  size_t n_bytes() const;
+};
+
+// The hot part of a packed file: all matrices in the layout of the kernels.
+struct PackedWeights {
+  std::span<const std::byte> bytes;  // empty: this checkpoint is not packed
+  uint64_t plan = 0;                 // fingerprint of the places of all matrices
+  uint64_t source_key = 0;           // of the model that was packed (packed_file.h)
 };
 
 // A GGUF metadata value. Arrays of numbers are widened; strings point into the mapping.
@@ -74,6 +83,7 @@ struct Checkpoint {
   std::string chat_template;       // chat_template.jinja, else the tokenizer configuration's, else empty
 
   uint64_t n_bytes = 0;            // of all weight files together
+  PackedWeights packed;            // of a packed file
 
   const Tensor* Find(std::string_view name) const;
   void IndexTensors();             // builds the name index; called by the readers
@@ -82,7 +92,7 @@ struct Checkpoint {
   std::unordered_map<std::string_view, size_t> index_;
 };
 
-// Opens a GGUF file (or the first part of a split one: NAME-00001-of-0000N.gguf) or a Hugging Face folder.
+// Opens a GGUF file (or the first part of a split one: NAME-00001-of-0000N.gguf), a Hugging Face folder or a packed file.
 // Validates every offset, size, shape and type against the file's length; reads no weights.
 Result<Checkpoint> OpenCheckpoint(const std::string& path);
 

@@ -14,7 +14,7 @@ namespace lfm::formats {
 struct SynthOptions {
   std::string like = "LFM2-8B-A1B";  // one of SynthModels(); case does not matter
   std::string type = "q4_0";         // one of SynthTypes(); case does not matter
-  std::string path;                  // of the GGUF file to write
+  std::string path = {};             // of the GGUF file to write
   uint64_t seed = 1;                 // same options, same bytes
 };
 
