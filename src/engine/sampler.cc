@@ -234,16 +234,20 @@ void Sampler::KeepTopP() {
 }
 
 // Keeps the tokens whose information -log p is nearest to its mean (the entropy) until they hold typical_p, and those as
-// near as the last one. Distances are rounded as the reference rounds them, to floats: in a flat distribution that makes
-// the ties that decide.
+// near as the last one. Every step is rounded to float as in the reference: in a flat distribution that makes the ties
+// that decide.
 void Sampler::KeepTypical(float best) {
   const double total = TotalWeight();
   const auto log_total = static_cast<float>(LogPositive(total));
   const auto log_p = [&](const Candidate& c) { return c.logit - best - log_total; };
-  double entropy = 0;
-  for (const Candidate& c : candidates_) entropy -= double{c.weight} / total * double{log_p(c)};
-  const auto rounded_entropy = static_cast<float>(entropy);
-  const auto distance = [&](const Candidate& c) { return std::abs(-log_p(c) - rounded_entropy); };
+  float partial[4][8] = {};  // the reference's order of summation, for rows of a few hundred tokens
+  for (const Candidate& c : candidates_) {
+    const float p = static_cast<float>(ExpNegative(double{std::min(log_p(c), 0.0F)}));
+    partial[c.id / 8 % 4][c.id % 8] -= p * log_p(c);
+  }
+  float entropy = 0;
+  for (size_t k = 0; k < 8; ++k) entropy += partial[0][k] + partial[1][k] + partial[2][k] + partial[3][k];
+  const auto distance = [&](const Candidate& c) { return std::abs(-log_p(c) - entropy); };
   const size_t last = SortUntil(double{params_.typical_p}, total, [&](const Candidate& a, const Candidate& b) {
     const float of_a = distance(a), of_b = distance(b);
     return of_a != of_b ? of_a < of_b : a.id < b.id;
