@@ -1,0 +1,19 @@
+// Integer matrix products, AVX-512 VNNI.
+#include "kernels/isa_begin.h"
+
+#include <immintrin.h>
+
+namespace lfm::kernels {
+namespace {
+#include "kernels/vec_common.inl"
+#include "kernels/vec_avx512.inl"
+#include "kernels/wide.inl"
+#include "kernels/decode.inl"
+#include "kernels/dot_avx512vnni.inl"
+#include "kernels/panel.inl"
+#include "kernels/matmul_q8.inl"
+}  // namespace
+
+void Fill_matmul_q8__avx512vnni(Table& table) { FillMatmulQ8(table.matmul_q8); }
+
+}  // namespace lfm::kernels

@@ -1,0 +1,60 @@
+// The native vector of AVX-512 (F, BW, DQ, VL): 16 lanes, one register.
+constexpr int kN = 16;
+using VF = __m512;
+using VI = __m512i;
+struct VB { __m512i v; };
+constexpr bool kUnsignedWeights = true;  // vpdpbusd takes unsigned bytes on the left
+
+LFM_INLINE VF LoadF(const float* p) { return _mm512_loadu_ps(p); }
+LFM_INLINE void StoreF(float* p, VF a) { _mm512_storeu_ps(p, a); }
+LFM_INLINE VF SetF(float x) { return _mm512_set1_ps(x); }
+LFM_INLINE VF AddF(VF a, VF b) { return _mm512_add_ps(a, b); }
+LFM_INLINE VF SubF(VF a, VF b) { return _mm512_sub_ps(a, b); }
+LFM_INLINE VF MulF(VF a, VF b) { return _mm512_mul_ps(a, b); }
+LFM_INLINE VF DivF(VF a, VF b) { return _mm512_div_ps(a, b); }
+LFM_INLINE VF FmaF(VF a, VF b, VF c) { return _mm512_fmadd_ps(a, b, c); }
+LFM_INLINE VF MaxF(VF a, VF b) { return _mm512_max_ps(a, b); }
+LFM_INLINE VF MinF(VF a, VF b) { return _mm512_min_ps(a, b); }
+LFM_INLINE VF AbsF(VF a) { return _mm512_abs_ps(a); }
+LFM_INLINE VF NegF(VF a) { return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f)); }
+LFM_INLINE VF ToF(VI a) { return _mm512_cvtepi32_ps(a); }
+LFM_INLINE VI RoundF(VF a) { return _mm512_cvtps_epi32(a); }
+LFM_INLINE VF LoadHalf(const uint8_t* p) {
+  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+}
+LFM_INLINE void StoreHalf(uint8_t* p, VF a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+}
+
+LFM_INLINE VI SetI(int32_t x) { return _mm512_set1_epi32(x); }
+LFM_INLINE VI NegI(VI a) { return _mm512_sub_epi32(_mm512_setzero_si512(), a); }
+LFM_INLINE VI AddI(VI a, VI b) { return _mm512_add_epi32(a, b); }
+LFM_INLINE VI AndI(VI a, int32_t b) { return _mm512_and_si512(a, SetI(b)); }
+LFM_INLINE VI OrI(VI a, VI b) { return _mm512_or_si512(a, b); }
+template <int kShift>
+LFM_INLINE VI ShlI(VI a) { return _mm512_slli_epi32(a, kShift); }
+template <int kShift>
+LFM_INLINE VI ShrI(VI a) { return _mm512_srli_epi32(a, kShift); }
+template <int kShift>
+LFM_INLINE VI SraI(VI a) { return _mm512_srai_epi32(a, kShift); }
+LFM_INLINE VF CastF(VI a) { return _mm512_castsi512_ps(a); }
+LFM_INLINE VI LoadU8(const uint8_t* p) {
+  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+LFM_INLINE VI LoadS8(const uint8_t* p) {
+  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
+}
+LFM_INLINE void StoreS8(int8_t* p, VI a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a));
+}
+
+LFM_INLINE VB LoadB(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+LFM_INLINE VI WordsOf(VB a) { return a.v; }
+LFM_INLINE VB BytesOf(VI a) { return {a}; }
+LFM_INLINE VB AndB(VB a, uint8_t b) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }
+LFM_INLINE VB XorB(VB a, uint8_t b) { return {_mm512_xor_si512(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }
+LFM_INLINE VB OrB(VB a, VB b) { return {_mm512_or_si512(a.v, b.v)}; }
+LFM_INLINE VB LookUp(const uint8_t* table, VB a) {
+  const __m128i t = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
+  return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(t), a.v)};
+}
