@@ -1,0 +1,175 @@
+// The preparation of messages and the cut of continue_final_message, as in transformers 5.23.
+#include "text/chat.h"
+
+#include <array>
+
+#include "base/strings.h"
+#include "text/python_text.h"
+
+namespace lfm::text {
+namespace {
+
+constexpr std::string_view kContinueTag = "CONTINUE_FINAL_MESSAGE_TAG ";
+// Names of a message's reasoning; the first that is given fills the others.
+constexpr std::array<std::string_view, 3> kReasoningFields{"reasoning_content", "thinking", "reasoning"};
+
+Error Invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+// Members that are not null, the last of equal names; with the reasoning under its standard names.
+Json PrepareMessage(const Json& message) {
+  Json kept = Json::MakeObject();
+  for (const auto& [name, value] : message.members()) {
+    if (const Json* last = message.Find(name); !last->is_null()) kept.Set(name, *last);
+  }
+  for (const std::string_view field : kReasoningFields) {
+    const Json* reasoning = kept.Find(field);
+    if (!reasoning) continue;
+    Json aliased = Json::MakeObject({{"thinking", *reasoning}});
+    const Json copy = *reasoning;
+    for (auto& [name, value] : kept.members()) aliased.Set(name, std::move(value));
+    aliased.Set("reasoning_content", copy);
+    return aliased;
+  }
+  return kept;
+}
+
+Result<Json> PrepareMessages(const Json& messages) {
+  if (!messages.is_array()) return Invalid("messages must be a list of objects");
+  if (messages.items().empty()) {
+    return Invalid("cannot apply a chat template to an empty conversation; provide at least one message");
+  }
+  Json prepared = Json::MakeArray();
+  for (size_t i = 0; i < messages.items().size(); ++i) {
+    const Json& message = messages.items()[i];
+    if (!message.is_object()) return Invalid(StrCat("message ", i, " must be an object with \"role\" and \"content\""));
+    prepared.Append(PrepareMessage(message));
+  }
+  return prepared;
+}
+
+// A list of objects, or null where none is given.
+Result<Json> ListOfObjects(const Json* list, std::string_view what) {
+  if (!list || list->is_null()) return Json();
+  if (!list->is_array()) return Invalid(StrCat(what, " must be a list of objects"));
+  for (size_t i = 0; i < list->items().size(); ++i) {
+    if (!list->items()[i].is_object()) return Invalid(StrCat(what, ": item ", i, " must be an object"));
+  }
+  return *list;
+}
+
+// Appends the tag to what the last message says. Returns the text before the tag.
+Result<std::string> TagFinalMessage(Json& message, const std::string& field, std::string_view source) {
+  const Json* content = message.Find(field);
+  if (!content) return Invalid(StrCat("continue_final_message: the final message has no \"", Quote(field), "\" to continue"));
+  std::vector<std::string> fields{field};
+  const auto is_reasoning = [](std::string_view name) {
+    for (const auto reasoning : kReasoningFields) {
+      if (reasoning == name) return true;
+    }
+    return false;
+  };
+  if (is_reasoning(field)) {  // copied under several names: tag every copy
+    fields.clear();
+    for (const std::string_view name : kReasoningFields) {
+      const Json* copy = message.Find(name);
+      if (copy && *copy == *content) fields.emplace_back(name);
+    }
+  }
+  bool known = false;
+  for (const std::string& name : fields) known |= source.find(name) != std::string_view::npos;
+  if (!known) return Invalid(StrCat("continue_final_message: the chat template does not use \"", Quote(field), "\""));
+  if (content->is_array()) {
+    Json blocks = *content;
+    for (auto block = blocks.items().rbegin(); block != blocks.items().rend(); ++block) {
+      const Json* text = block->Find("text");
+      if (!text) continue;
+      if (!text->is_string()) return Invalid("continue_final_message: the final message's text is no string");
+      std::string before = text->AsString();
+      block->Set("text", before + std::string(kContinueTag));
+      message.Set(field, std::move(blocks));
+      return before;
+    }
+    return Invalid("continue_final_message: there is no text to continue in the final message");
+  }
+  if (!content->is_string()) return Invalid("continue_final_message: the final message's content is no text");
+  std::string before = content->AsString();
+  for (const std::string& name : fields) message.Set(name, before + std::string(kContinueTag));
+  return before;
+}
+
+// Cuts the rendered text where the tag stands.
+Result<std::string> CutAtTag(std::string rendered, std::string_view final_text) {
+  const std::string_view tag = Strip(kContinueTag);
+  const size_t at = rendered.rfind(tag);
+  if (at == std::string::npos || rendered.find(Strip(final_text)) == std::string::npos) {
+    return Invalid("continue_final_message: the final message does not appear in the rendered chat; "
+                   "the chat template changes or deletes it");
+  }
+  const bool spacing_kept = std::string_view(rendered).substr(at, kContinueTag.size()) == kContinueTag;
+  rendered.resize(at);
+  if (!spacing_kept) rendered.resize(Strip(rendered, Side::kRight).size());
+  return rendered;
+}
+
+// The text of a special token: a string, or an object with "content".
+const Json* TokenText(const Json& token) {
+  if (token.is_string()) return &token;
+  const Json* content = token.Find("content");
+  return content && content->is_string() ? content : nullptr;
+}
+
+}  // namespace
+
+Result<ChatTemplate> ChatTemplate::Make(std::string_view source, const Json& tokenizer_config,
+                                        const TemplateLimits& limits) {
+  LFM_TRY(Template program, Template::Parse(source, limits));
+  ChatTemplate chat;
+  chat.program = std::move(program);
+  chat.source = source;
+  chat.special_tokens = Json::MakeObject();
+  for (const char* name : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+    const Json* token = tokenizer_config.Find(name);
+    if (!token) continue;
+    if (const Json* text = TokenText(*token)) chat.special_tokens.Set(name, *text);
+  }
+  return chat;
+}
+
+Result<std::string> SelectChatTemplate(const Json& configured, bool with_tools) {
+  if (configured.is_string()) return configured.AsString();
+  if (!configured.is_array()) return Invalid("chat_template must be a text or a list of named templates");
+  const std::string* found = nullptr;
+  for (const Json& entry : configured.items()) {
+    const std::string& name = entry["name"].AsString();
+    if (!entry["template"].is_string()) continue;
+    if (name == "default" && !found) found = &entry["template"].AsString();
+    if (name == "tool_use" && with_tools) found = &entry["template"].AsString();
+  }
+  if (!found) return Invalid("chat_template names no template \"default\"; give one with its text");
+  return *found;
+}
+
+Result<std::string> RenderChat(const ChatTemplate& chat, const Json& messages, const ChatOptions& options) {
+  if (options.continue_final_message && options.add_generation_prompt) {
+    return Invalid("continue_final_message and add_generation_prompt exclude each other");
+  }
+  LFM_TRY(Json prepared, PrepareMessages(messages));
+  LFM_TRY(Json tools, ListOfObjects(options.tools, "tools"));
+  LFM_TRY(Json documents, ListOfObjects(options.documents, "documents"));
+  std::string final_text;
+  if (options.continue_final_message) {
+    LFM_TRY(final_text, TagFinalMessage(prepared.items().back(), options.continue_field, chat.source));
+  }
+  Json variables = Json::MakeObject();
+  variables.members() = chat.special_tokens.members();
+  for (const auto& [name, value] : options.extra.members()) variables.Set(name, value);
+  variables.Set("messages", std::move(prepared));
+  variables.Set("tools", std::move(tools));
+  variables.Set("documents", std::move(documents));
+  variables.Set("add_generation_prompt", options.add_generation_prompt);
+  auto rendered = chat.program.Render(variables, options.render);
+  if (!rendered.ok() || !options.continue_final_message) return rendered;
+  return CutAtTag(std::move(rendered).value(), final_text);
+}
+
+}  // namespace lfm::text
