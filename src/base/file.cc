@@ -129,10 +129,17 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path) {
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       size_(other.size_),
+      mapped_(std::exchange(other.mapped_, {})),
       path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)) {}
 
+void AtomicFile::Unmap() {
+  if (!mapped_.empty()) munmap(mapped_.data(), mapped_.size());
+  mapped_ = {};
+}
+
 AtomicFile::~AtomicFile() {
+  Unmap();
   if (fd_ < 0) return;
   close(fd_);
   unlink(temporary_.c_str());
@@ -153,7 +160,20 @@ Status AtomicFile::WriteAt(uint64_t offset, std::span<const std::byte> bytes) {
   return WriteFully(fd_, bytes, static_cast<int64_t>(offset), path_);
 }
 
+Result<std::span<std::byte>> AtomicFile::AppendMapped(size_t size) {
+  LFM_RETURN_IF_ERROR(Pad(static_cast<size_t>(sysconf(_SC_PAGESIZE))));
+  errno = posix_fallocate(fd_, static_cast<off_t>(size_), static_cast<off_t>(size));
+  if (errno != 0) return IoError(temporary_, "reserve space for");
+  void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, static_cast<off_t>(size_));
+  if (data == MAP_FAILED) return IoError(temporary_, "map");
+  mapped_ = {static_cast<std::byte*>(data), size};
+  size_ += size;
+  if (lseek(fd_, static_cast<off_t>(size_), SEEK_SET) < 0) return IoError(temporary_, "seek in");
+  return mapped_;
+}
+
 Status AtomicFile::Commit() {
+  Unmap();
   if (fsync(fd_) != 0) return IoError(temporary_, "flush");
   const int closed = close(std::exchange(fd_, -1));
   if (closed != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {

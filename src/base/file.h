@@ -50,14 +50,20 @@ class AtomicFile {
   Status Pad(size_t alignment);
   // Overwrites bytes that were already appended (headers whose content is known last).
   Status WriteAt(uint64_t offset, std::span<const std::byte> bytes);
+  // Appends `size` bytes of disk space, mapped for writing until Commit(). The space is really taken, so a full disk is
+  // an error here and never a signal later.
+  Result<std::span<std::byte>> AppendMapped(size_t size);
   uint64_t size() const { return size_; }
   // Flushes to disk and gives the file its final name.
   Status Commit();
 
  private:
   AtomicFile() = default;
+  void Unmap();
+
   int fd_ = -1;
   uint64_t size_ = 0;
+  std::span<std::byte> mapped_;
   std::string path_, temporary_;
 };
 

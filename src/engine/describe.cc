@@ -64,9 +64,9 @@ Result<Description> Describe(const formats::Checkpoint& checkpoint, kernels::KvT
     sums.all += n;
     if (IsExpertTensor(tensor.name)) {
       sums.experts += n;
-      sums.expert_bytes += tensor.bytes.size();
+      sums.expert_bytes += tensor.n_bytes();
     } else {
-      sums.bytes += tensor.bytes.size();
+      sums.bytes += tensor.n_bytes();
     }
   }
   out.parameters = sums.all;
@@ -75,8 +75,8 @@ Result<Description> Describe(const formats::Checkpoint& checkpoint, kernels::KvT
   // A separate embedding gives one row; the shared one is read whole, as the head.
   const formats::Tensor* embedding = model::FindTensor(checkpoint, TensorField::kEmbedding);
   if (embedding && model::FindTensor(checkpoint, TensorField::kHead)) {
-    out.weight_bytes_per_token -= embedding->bytes.size();
-    out.weight_bytes_per_token += embedding->bytes.size() / static_cast<uint64_t>(config.vocab_size);
+    out.weight_bytes_per_token -= embedding->n_bytes();
+    out.weight_bytes_per_token += embedding->n_bytes() / static_cast<uint64_t>(config.vocab_size);
   }
 
   const auto n_kv = static_cast<uint64_t>(config.n_attention_layers()) * static_cast<uint64_t>(config.n_kv_heads);

@@ -250,7 +250,7 @@ std::string FileType(const Checkpoint& checkpoint) {
   }
   std::map<TensorType, size_t> bytes;
   for (const Tensor& tensor : checkpoint.tensors) {
-    if (tensor.shape.size() > 1) bytes[tensor.type] += tensor.bytes.size();
+    if (tensor.shape.size() > 1) bytes[tensor.type] += tensor.n_bytes();
   }
   if (bytes.empty()) return "";
   const auto most = std::max_element(bytes.begin(), bytes.end(),

@@ -7,9 +7,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <unordered_set>
 
-#include "base/check.h"
 #include "base/strings.h"
+#include "formats/packed_file.h"
 #include "model/tensors.h"
 
 namespace lfm::model {
@@ -65,17 +66,69 @@ class Loader {
   Loader(const Checkpoint& checkpoint, const Config& config, Threads& threads, const LoadProgress& progress)
       : checkpoint_(checkpoint), config_(config), threads_(threads), progress_(progress) {}
 
+  // Packs into fresh memory, or finds everything in place in a packed file.
   Result<Weights> Load() {
     LFM_RETURN_IF_ERROR(Plan());
-    LFM_TRY(std::shared_ptr<Arena> arena, Arena::Create(size_));
-    for (const PackJob& job : jobs_) LFM_RETURN_IF_ERROR(Pack(job, arena->data()));
+    if (checkpoint_.packed.bytes.empty()) {
+      LFM_TRY(std::shared_ptr<Arena> arena, Arena::Create(size_));
+      LFM_RETURN_IF_ERROR(PackAll(arena->data()));
+      weights_.memory = std::move(arena);
+    } else {
+      LFM_RETURN_IF_ERROR(Bind());
+    }
     if (!FindTensor(checkpoint_, TensorField::kHead)) weights_.head = weights_.embedding;  // tied
     weights_.packed_bytes = size_;
-    weights_.memory = std::move(arena);
     return std::move(weights_);
   }
 
+  // Writes the packed file instead.
+  Status Write(const std::string& path) {
+    LFM_RETURN_IF_ERROR(Plan());
+    std::unordered_set<const Tensor*> matrices;
+    for (const PackJob& job : jobs_) matrices.insert(job.source.tensor);
+    return formats::WritePacked(
+        checkpoint_, Fingerprint(), size_, [&](const Tensor& tensor) { return matrices.contains(&tensor); },
+        [&](std::span<std::byte> region) { return PackAll(region.data()); }, path);
+  }
+
  private:
+  Status PackAll(std::byte* base) {
+    for (const PackJob& job : jobs_) LFM_RETURN_IF_ERROR(Pack(job, base));
+    return Ok();
+  }
+
+  // Points the matrices into the packed file, which is mapped once more: the checkpoint may be closed.
+  Status Bind() {
+    const formats::PackedWeights& packed = checkpoint_.packed;
+    if (packed.plan != Fingerprint() || packed.bytes.size() != size_) {
+      return Error{ErrorCode::kCorrupt, StrCat(checkpoint_.path, " has its weights in other places than this lfm ",
+                                               "expects; delete it and pack the model again")};
+    }
+    const MappedFile& file = checkpoint_.files.front();
+    LFM_TRY(MappedFile again, MappedFile::Open(file.path()));
+    if (again.bytes().size() != file.bytes().size()) {
+      return Error{ErrorCode::kIo, StrCat(file.path(), " changed while it was opened; try again")};
+    }
+    auto mapping = std::make_shared<MappedFile>(std::move(again));
+    const std::byte* base = mapping->bytes().data() + (packed.bytes.data() - file.bytes().data());
+    for (const PackJob& job : jobs_) job.matrix->data = base + job.offset;
+    weights_.memory = std::move(mapping);
+    return Ok();
+  }
+
+  // Of the places of all matrices (FNV-1a), so that a packed file of another layout is recognised.
+  uint64_t Fingerprint() const {
+    uint64_t hash = 0xCBF29CE484222325ull;
+    for (const PackJob& job : jobs_) {
+      for (const uint64_t value : {uint64_t{job.offset}, static_cast<uint64_t>(job.source.rows),
+                                   static_cast<uint64_t>(job.source.k), uint64_t{job.matrix->unit_stride},
+                                   static_cast<uint64_t>(job.matrix->type)}) {
+        hash = (hash ^ value) * 0x100000001B3ull;
+      }
+    }
+    return hash >> 1;  // fits a signed JSON integer
+  }
+
   Status Plan() {
     const int64_t d = config_.d_model;
     LFM_TRY(const Source embedding, Rows(TensorField::kEmbedding, -1, config_.vocab_size, d));
@@ -201,6 +254,7 @@ class Loader {
     if (tensor->n_elements() != n || n % InfoOf(tensor->type).block_size != 0) {
       return WrongShape(*tensor, StrCat(n, " values"));
     }
+    if (tensor->bytes.size() != tensor->n_bytes()) return MissingTensor(field, i_layer, -1);
     out.resize(static_cast<size_t>(n));
     kernels::Dequantize(tensor->type, tensor->bytes.data(), n, out.data());
     for (const float value : out) {
@@ -302,6 +356,14 @@ class Loader {
 Result<Weights> LoadWeights(const Checkpoint& checkpoint, const Config& config, Threads& threads,
                             const LoadProgress& progress) {
   return Loader(checkpoint, config, threads, progress).Load();
+}
+
+Status PackModel(const Checkpoint& checkpoint, const Config& config, Threads& threads, const std::string& path,
+                 const LoadProgress& progress) {
+  if (!checkpoint.packed.bytes.empty()) {
+    return Error{ErrorCode::kInvalidArgument, StrCat(checkpoint.path, " is packed already")};
+  }
+  return Loader(checkpoint, config, threads, progress).Write(path);
 }
 
 }  // namespace lfm::model

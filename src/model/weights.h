@@ -81,8 +81,13 @@ struct Weights {
 };
 
 // Packs all tensors of a checkpoint, tensor by tensor on all threads; the source's pages are given back on the way, so
-// that resident memory stays near the size of the weights. Errors name the tensor.
+// that resident memory stays near the size of the weights. Errors name the tensor. A packed file is only mapped.
 Result<Weights> LoadWeights(const formats::Checkpoint& checkpoint, const Config& config, Threads& threads,
                             const LoadProgress& progress = {});
+
+// Writes the packed file of a checkpoint to `path`: the same bytes as LoadWeights makes in memory, ready to be mapped, and
+// everything else of the model beside them. Needs no memory for weights.
+Status PackModel(const formats::Checkpoint& checkpoint, const Config& config, Threads& threads,
+                 const std::string& path, const LoadProgress& progress = {});
 
 }  // namespace lfm::model

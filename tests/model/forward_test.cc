@@ -153,7 +153,9 @@ TEST(Forward, QuantisedActivationsStayCloserThanLlamaCpp) {
   }
   ASSERT_GT(n, 0);
   std::printf("  geometric mean over %d quantised files: %.3f\n", n, std::exp(log_ratio / n));
-  if (n >= 10) EXPECT_LE(std::exp(log_ratio / n), 0.85);
+  if (n >= 10) {
+    EXPECT_LE(std::exp(log_ratio / n), 0.85);
+  }
   if (n_dense_k > 0) {
     std::printf("  geometric mean over %d dense K files: %.3f\n", n_dense_k, std::exp(dense_k_log_ratio / n_dense_k));
     EXPECT_LE(std::exp(dense_k_log_ratio / n_dense_k), 0.6);

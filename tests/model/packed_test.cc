@@ -1,0 +1,80 @@
+// The packed file: the same logits as its source, whole by itself, and refused when damaged.
+#include <gtest/gtest.h>
+
+#include <cstdio>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "base/file.h"
+#include "formats/packed_file.h"
+#include "model/weights.h"
+#include "model_fixture.h"
+#include "support/golden.h"
+
+namespace lfm::test {
+namespace {
+
+using model::Compute;
+
+std::string PackedPath() {
+  return (std::filesystem::temp_directory_path() / ("lfm_packed_test_" + std::to_string(getpid()) + ".lfm")).string();
+}
+
+void Pack(const std::string& source, const std::string& path) {
+  auto checkpoint = formats::OpenCheckpoint(source);
+  ASSERT_TRUE(checkpoint.ok());
+  auto config = model::ReadConfig(*checkpoint);
+  ASSERT_TRUE(config.ok());
+  Threads threads(2);
+  const Status packed = model::PackModel(*checkpoint, *config, threads, path);
+  ASSERT_TRUE(packed.ok()) << packed.error().message;
+}
+
+TEST(Packed, SameLogitsAndTextsAsItsSource) {
+  const std::string path = PackedPath();
+  std::vector<std::string> sources = GoldenEntries("gguf", ".gguf");
+  for (const std::string& folder : GoldenEntries("models")) sources.push_back(folder);
+  for (const std::string& source : sources) {
+    Pack(source, path);
+    const std::vector<int32_t> ids = {1, 17, 1033, 250, 77, 1999, 4};
+    const auto a = Rig::Load(source, Compute::kAuto), b = Rig::Load(path, Compute::kAuto);
+    ASSERT_TRUE(a && b);
+    EXPECT_EQ(a->Logits(ids), b->Logits(ids)) << source;
+    const auto original = formats::OpenCheckpoint(source), packed = formats::OpenCheckpoint(path);
+    ASSERT_TRUE(original.ok() && packed.ok());
+    EXPECT_EQ(packed->packed.source_key, formats::SourceKey(*original));
+    EXPECT_EQ(packed->tokenizer, original->tokenizer);
+    EXPECT_EQ(packed->chat_template, original->chat_template);
+    EXPECT_EQ(packed->metadata.entries().size(), original->metadata.entries().size());
+    EXPECT_EQ(packed->n_bytes, original->n_bytes);
+  }
+  std::remove(path.c_str());
+}
+
+TEST(Packed, DamageIsRefused) {
+  const std::string path = PackedPath();
+  Pack(GoldenEntries("gguf", ".gguf").front(), path);
+  const std::string whole = *ReadWholeFile(path);
+  const auto open = [&](const std::string& bytes) {
+    std::FILE* file = std::fopen(path.c_str(), "wb");
+    std::fwrite(bytes.data(), 1, bytes.size(), file);
+    std::fclose(file);
+    return formats::OpenCheckpoint(path);
+  };
+  for (const size_t size : {size_t{8}, size_t{31}, size_t{100}, whole.size() / 2, whole.size() - 1}) {
+    const auto opened = open(whole.substr(0, size));
+    ASSERT_FALSE(opened.ok()) << size;
+    EXPECT_NE(opened.error().message.find(path), std::string::npos);
+  }
+  for (const size_t at : {size_t{9}, size_t{12}, size_t{17}, size_t{25}, size_t{40}, size_t{500}, size_t{5000}}) {
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ 0x55);
+    EXPECT_FALSE(open(damaged).ok()) << at;
+  }
+  EXPECT_TRUE(open(whole).ok());
+  std::remove(path.c_str());
+}
+
+}  // namespace
+}  // namespace lfm::test
