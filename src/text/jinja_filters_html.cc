@@ -84,7 +84,8 @@ Value StripTags(Interpreter& in, const Value& value, Arguments a) {
     text = kept.append(text, at, std::string::npos);
   }
   std::string joined;
-  for (const Value& word : CallStringMethod(in, in.heap().String(text), "split", {}).Items()) {
+  const Value words = CallStringMethod(in, in.heap().String(text), "split", {});
+  for (const Value& word : words.Items()) {
     joined += (joined.empty() ? "" : " ") + word.AsString();
   }
   std::string out;

@@ -95,7 +95,8 @@ Value DictFromKeys(Interpreter& interpreter, const CallArguments& arguments) {
 
 Value MakeNamespace(Interpreter& interpreter, const CallArguments& arguments) {
   std::vector<std::pair<std::string, Value>> attributes;
-  for (const auto& [key, value] : DictFrom(interpreter, "namespace", arguments)->items) {
+  const auto dict = DictFrom(interpreter, "namespace", arguments);
+  for (const auto& [key, value] : dict->items) {
     if (!key.is_string()) Fail("namespace(): names must be strings", ErrorCode::kUnsupported);
     if (key.AsString().starts_with("_")) {
       Fail(StrCat("chat templates cannot store underscore-prefixed attributes on a namespace, but got '",
