@@ -3,6 +3,7 @@
 #include "engine/sampler.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <functional>
@@ -21,19 +22,18 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Below this distance from the best logit a share is under 2^-72: no draw of 53 bits meets it.
 constexpr float kNegligible = -50.0F;
 
-// exp(x) for x <= 0, within an ulp or two. Own, because a choice must not depend on the machine's libm: multiplications
-// and additions in a fixed order (the build forbids contraction), nothing else.
-double ExpNegative(double x) {
+// exp(x) for x <= 0, to about 1e-11 of its value: it is rounded to a float. Own, because a choice must not depend on the
+// machine's libm: multiplications and additions in a fixed order (the build forbids contraction), nothing else.
+inline double ExpNegative(double x) {
   if (!(x > -700)) return 0;
   const int k = static_cast<int>(x * 1.4426950408889634 - 0.5);  // rounds to the nearest: x is not positive
   const double n = k;
   const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;  // x - k log 2, in two parts
-  double sum = 1.0 / 6227020800;  // Taylor's series to r^13 / 13!, |r| <= log(2) / 2
-  for (const double factorial : {479001600.0, 39916800.0, 3628800.0, 362880.0, 40320.0, 5040.0, 720.0, 120.0, 24.0, 6.0,
-                                 2.0, 1.0, 1.0}) {
-    sum = sum * r + 1.0 / factorial;
-  }
-  return sum * std::bit_cast<double>(static_cast<uint64_t>(1023 + k) << 52);
+  const double r2 = r * r, r4 = r2 * r2;  // Taylor's series to r^9 / 9! with |r| <= log(2) / 2, in Estrin's order
+  const double low = (1 + r) + (1.0 / 2 + r * (1.0 / 6)) * r2;
+  const double high = (1.0 / 24 + r * (1.0 / 120)) + (1.0 / 720 + r * (1.0 / 5040)) * r2;
+  const double top = 1.0 / 40320 + r * (1.0 / 362880);
+  return (low + (high + top * r4) * r4) * std::bit_cast<double>(static_cast<uint64_t>(1023 + k) << 52);
 }
 
 // log(x) for a positive, normal x, for the same reason: 2 atanh((m - 1) / (m + 1)) of the mantissa m, by its series.
@@ -191,7 +191,7 @@ void Sampler::Filter(std::span<float> logits) {
     if (weight >= min_weight) candidates_.push_back({logit, weight, id});
   }
   if (params_.top_p < 1) {
-    KeepTopP();
+    KeepTopP(best);
     std::erase_if(candidates_, [&](const Candidate& c) { return c.weight < params_.min_p; });
   }
   if (params_.typical_p < 1) KeepTypical(best);
@@ -203,34 +203,43 @@ double Sampler::TotalWeight() const {
   return total;
 }
 
-// Sorts the candidates into sorted_ just as far as needed: returns the first place where the weights up to and with it
-// reach `share` of the total (the last place if rounding keeps them below).
-template <typename Less>
-size_t Sampler::SortUntil(double share, double total, Less less) {
-  sorted_ = candidates_;
-  double sum = 0;
-  size_t begin = 0;
-  for (size_t chunk = 64; begin < sorted_.size(); chunk *= 4) {
-    const size_t end = std::min(sorted_.size(), begin + chunk);
-    const auto at = [this](size_t i) { return sorted_.begin() + static_cast<std::ptrdiff_t>(i); };
-    if (end < sorted_.size()) std::nth_element(at(begin), at(end), sorted_.end(), less);
-    std::sort(at(begin), at(end), less);
-    for (size_t i = begin; i < end; ++i) {
-      sum += double{sorted_[i].weight};
-      if (sum / total >= share) return i;
-    }
-    begin = end;
+// Where the weights in the order of rising distance (by id where equal) reach `share` of all: the candidate that does
+// it. Only the candidates near that place are sorted: a histogram of weights over the distance finds the place.
+template <typename Distance>
+Sampler::Candidate Sampler::WhereSharesReach(double share, Distance distance) {
+  constexpr size_t kBins = 1024;
+  double farthest = 0;
+  for (const Candidate& c : candidates_) farthest = std::max(farthest, double{distance(c)});
+  const double scale = farthest > 0 ? (kBins - 1) / farthest : 0;
+  const auto bin_of = [&](const Candidate& c) { return static_cast<size_t>(double{distance(c)} * scale); };
+  std::array<double, kBins> weights{};
+  for (const Candidate& c : candidates_) weights[bin_of(c)] += double{c.weight};
+  double total = 0, sum = 0;
+  for (const double weight : weights) total += weight;
+  size_t bin = 0;
+  while (bin + 1 < kBins && (weights[bin] == 0 || (sum + weights[bin]) / total < share)) sum += weights[bin++];
+  while (weights[bin] == 0) sum -= weights[--bin];  // rounding kept the sum below: the last candidate it is
+
+  sorted_.clear();
+  std::copy_if(candidates_.begin(), candidates_.end(), std::back_inserter(sorted_), [&](const Candidate& c) { return bin_of(c) == bin; });
+  std::sort(sorted_.begin(), sorted_.end(), [&](const Candidate& a, const Candidate& b) {
+    const float of_a = distance(a), of_b = distance(b);
+    return of_a != of_b ? of_a < of_b : a.id < b.id;
+  });
+  for (const Candidate& c : sorted_) {
+    sum += double{c.weight};
+    if (sum / total >= share) return c;
   }
-  return sorted_.size() - 1;
+  return sorted_.back();
 }
 
 // Keeps the best tokens until they hold top_p; of equal ones, those with lower ids.
-void Sampler::KeepTopP() {
-  const auto better = [](const Candidate& a, const Candidate& b) {
-    return a.logit != b.logit ? a.logit > b.logit : a.id < b.id;
-  };
-  const Candidate last = sorted_[SortUntil(double{params_.top_p}, TotalWeight(), better)];
-  std::erase_if(candidates_, [&](const Candidate& c) { return better(last, c); });
+void Sampler::KeepTopP(float best) {
+  const auto distance = [best](const Candidate& c) { return best - c.logit; };
+  const Candidate last = WhereSharesReach(double{params_.top_p}, distance);
+  std::erase_if(candidates_, [&](const Candidate& c) {
+    return distance(c) > distance(last) || (distance(c) == distance(last) && c.id > last.id);
+  });
 }
 
 // Keeps the tokens whose information -log p is nearest to its mean (the entropy) until they hold typical_p, and those as
@@ -248,11 +257,7 @@ void Sampler::KeepTypical(float best) {
   float entropy = 0;
   for (size_t k = 0; k < 8; ++k) entropy += partial[0][k] + partial[1][k] + partial[2][k] + partial[3][k];
   const auto distance = [&](const Candidate& c) { return std::abs(-log_p(c) - entropy); };
-  const size_t last = SortUntil(double{params_.typical_p}, total, [&](const Candidate& a, const Candidate& b) {
-    const float of_a = distance(a), of_b = distance(b);
-    return of_a != of_b ? of_a < of_b : a.id < b.id;
-  });
-  const float farthest = distance(sorted_[last]);
+  const float farthest = distance(WhereSharesReach(double{params_.typical_p}, distance));
   std::erase_if(candidates_, [&](const Candidate& c) { return distance(c) > farthest; });
 }
 

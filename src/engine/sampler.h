@@ -64,11 +64,11 @@ class Sampler {
   };
   void Penalize(std::span<float> logits) const;
   void Filter(std::span<float> logits);
-  void KeepTopP();
+  void KeepTopP(float best);
   void KeepTypical(float best);
   double TotalWeight() const;
-  template <typename Less>
-  size_t SortUntil(double share, double total, Less less);
+  template <typename Distance>
+  Candidate WhereSharesReach(double share, Distance distance);
 
   SamplingParams params_;
   int n_vocab_;
@@ -79,7 +79,7 @@ class Sampler {
   std::vector<bool> is_seen_;          // [n_vocab] in the prompt or the output
   std::vector<int32_t> seen_;          // the same, each id once
   std::vector<Candidate> candidates_;  // what is left, by rising id
-  std::vector<Candidate> sorted_;      // scratch: the same in another order
+  std::vector<Candidate> sorted_;      // scratch of WhereSharesReach
   std::vector<float> scratch_;         // of top-k
 };
 
