@@ -3,6 +3,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/describe.h"
+
 namespace lfm::engine {
 
 Result<std::shared_ptr<LoadedModel>> LoadedModel::Load(const std::string& path, Threads& threads,
@@ -21,6 +23,10 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::Load(const formats::Checkpoint
   model_options.isa = options.isa;
   model_options.progress = options.progress;
   LFM_TRY(loaded->model_, model::LoadModel(checkpoint, threads, model_options));
+
+  if (const auto description = Describe(checkpoint); description.ok()) {
+    loaded->weight_bytes_per_token_ = description->weight_bytes_per_token;
+  }
 
   auto text = ReadTextModel(checkpoint);
   if (text.ok()) {

@@ -34,6 +34,8 @@ class LoadedModel {
   const model::Model& model() const { return *model_; }
   const model::Config& config() const { return model_->config; }
   model::PagePool& pages() { return *pages_; }
+  // Bytes of the file's weights that one decoded token needs (describe.h).
+  uint64_t weight_bytes_per_token() const { return weight_bytes_per_token_; }
 
   // A model without a usable tokenizer still computes; then this is the reason why it has no text.
   const Status& text_status() const { return text_status_; }
@@ -47,6 +49,7 @@ class LoadedModel {
   std::unique_ptr<model::PagePool> pages_;
   std::optional<TextModel> text_;
   Status text_status_;
+  uint64_t weight_bytes_per_token_ = 0;
 };
 
 }  // namespace lfm::engine

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/strings.h"
+#include "engine/chat_prompt.h"
 
 namespace lfm::engine {
 namespace {
@@ -195,7 +196,9 @@ Result<TextModel> ReadTextModel(const Checkpoint& checkpoint) {
   }
   auto sampling = DefaultSampling(checkpoint);
   if (!sampling.ok()) return sampling.error().Within(checkpoint.path);
-  return TextModel{std::move(tokenizer).value(), std::move(chat_template), std::move(sampling).value()};
+  auto chat = MakeChatTemplate(*tokenizer, chat_template);
+  return TextModel{std::move(tokenizer).value(), std::move(chat_template), std::move(chat),
+                   std::move(sampling).value()};
 }
 
 Result<TextModel> OpenTextModel(const std::string& path) {

@@ -6,6 +6,7 @@
 #include "base/result.h"
 #include "engine/sampler.h"
 #include "formats/checkpoint.h"
+#include "text/chat.h"
 #include "text/tokenizer.h"
 
 namespace lfm::engine {
@@ -13,7 +14,8 @@ namespace lfm::engine {
 // Immutable after reading; thread-safe.
 struct TextModel {
   text::Tokenizer tokenizer;
-  std::string chat_template;  // empty: the model has none
+  std::string chat_template;  // its source; empty: the model has none
+  Result<text::ChatTemplate> chat;  // or why there is none to be used
   SamplingParams sampling;    // what is used where the caller asks for nothing else
 };
 

@@ -76,6 +76,4 @@ ThinkingSplitter::Parts ThinkingSplitter::Finish() {
   return parts;
 }
 
-bool ThinkingSplitter::IsOpen(std::string_view prompt) { return TrimEnd(prompt).ends_with(kOpen); }
-
 }  // namespace lfm::engine

@@ -1,4 +1,4 @@
-// Tells a model's thinking from its answer: <think> ... </think> at the beginning of the text.
+// Tells a model's thinking from its answer while it is being written: text::SplitAnswer for a stream.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ class ThinkingSplitter {
     std::string thinking, text;
   };
 
-  // `open`: the prompt itself ended with <think>, so that the text begins inside the block.
+  // `open`: the prompt itself ended with <think> (text::PromptOpensThinking), so that the text begins inside the block.
   explicit ThinkingSplitter(bool open = false) : place_(open ? Place::kInside : Place::kBefore), found_(open) {}
 
   Parts Push(std::string_view text);
@@ -23,9 +23,6 @@ class ThinkingSplitter {
 
   bool found() const { return found_; }             // a block was opened
   bool inside() const { return place_ == Place::kInside; }
-
-  // Whether a prompt ends with an opened block.
-  static bool IsOpen(std::string_view prompt);
 
  private:
   enum class Place { kBefore, kInside, kAfter, kText };

@@ -1,0 +1,46 @@
+#include "engine/chat_prompt.h"
+
+namespace lfm::engine {
+
+Result<text::ChatTemplate> MakeChatTemplate(const text::Tokenizer& tokenizer, const std::string& source) {
+  if (source.empty()) {
+    return Error{ErrorCode::kNotFound, "the model has no chat template: continue plain text instead (--raw), or use the "
+                                       "instruction-tuned model"};
+  }
+  Json special_tokens = Json::MakeObject();
+  for (const auto& [name, content] : tokenizer.special_names()) special_tokens.Set(name, content);
+  return text::ChatTemplate::Make(source, special_tokens);
+}
+
+Result<std::string> RenderPrompt(const text::ChatTemplate& chat, const ChatRequest& request) {
+  text::ChatOptions options;
+  options.tools = &request.tools;
+  options.add_generation_prompt = request.add_generation_prompt;
+  options.continue_final_message = request.continue_final_message;
+  options.extra = request.variables.is_null() ? Json::MakeObject() : request.variables;
+  return text::RenderChat(chat, request.messages, options);
+}
+
+Result<ChatRequest> ChatRequestFromJson(const Json& object) {
+  ChatRequest request;
+  request.variables = Json::MakeObject();
+  for (const auto& [name, value] : object.members()) {
+    if (name == "messages") {
+      request.messages = value;
+    } else if (name == "tools") {
+      request.tools = value;
+    } else if (name == "add_generation_prompt") {
+      request.add_generation_prompt = value.is_null() || value.AsBool();
+    } else if (name == "continue_final_message") {
+      request.continue_final_message = value.AsBool();
+    } else {
+      request.variables.Set(name, value);
+    }
+  }
+  if (!request.messages.is_array()) {
+    return Error{ErrorCode::kInvalidArgument, "\"messages\" is missing or no list"};
+  }
+  return request;
+}
+
+}  // namespace lfm::engine
