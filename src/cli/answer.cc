@@ -1,0 +1,149 @@
+#include "cli/answer.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+
+#include "base/strings.h"
+#include "cli/environment.h"
+#include "cli/output.h"
+
+namespace lfm::cli {
+namespace {
+
+constexpr const char* kDim = "\033[2m";
+constexpr const char* kPlain = "\033[22m";
+
+// A model must not be able to send escape sequences to the terminal.
+std::string WithoutControls(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const bool control = (static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\t') || c == 127;
+    if (control) {
+      out += "\xEF\xBF\xBD";
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+Json TokenJson(const engine::TokenLogprob& token, const text::Tokenizer& tokenizer) {
+  Json row = Json::MakeObject();
+  row.Set("id", static_cast<int64_t>(token.id));
+  row.Set("piece", ToValidUtf8(tokenizer.Bytes(token.id)));
+  row.Set("logprob", static_cast<double>(token.logprob));
+  return row;
+}
+
+double Rounded(double value) { return static_cast<double>(static_cast<int64_t>(value * 1000 + 0.5)) / 1000; }
+
+std::string Format(const char* format, double a, double b) {
+  char text[160];
+  std::snprintf(text, sizeof text, format, a, b);  // NOLINT: formats are literals of this file
+  return text;
+}
+
+}  // namespace
+
+AnswerPrinter::AnswerPrinter(const AnswerStyle& style)
+    : style_(style), splitter_(style.open_thinking), terminal_(OutputIsTerminal()),
+      dim_(terminal_ && ColorsAllowed()) {}
+
+void AnswerPrinter::Push(std::string_view piece) {
+  n_seen_ += piece.size();
+  if (style_.split_thinking) {
+    Take(splitter_.Push(piece));
+  } else {
+    Take({"", std::string(piece)});
+  }
+  if (style_.stream) std::fflush(stdout);
+}
+
+void AnswerPrinter::Finish(std::string_view whole) {
+  if (n_seen_ < whole.size()) Push(whole.substr(n_seen_));
+  if (style_.split_thinking) Take(splitter_.Finish());
+  if (in_thinking_) LeaveThinking();
+  if (style_.stream && last_ != '\n') WriteOut("\n");
+  if (style_.stream) std::fflush(stdout);
+}
+
+void AnswerPrinter::Take(const engine::ThinkingSplitter::Parts& parts) {
+  thinking_ += parts.thinking;
+  text_ += parts.text;
+  if (!style_.stream) return;
+  if (!parts.thinking.empty() && style_.show_thinking) {
+    if (!in_thinking_) WriteOut(dim_ ? kDim : "<think>\n");
+    in_thinking_ = true;
+    Show(parts.thinking);
+  }
+  if (!parts.text.empty()) {
+    if (in_thinking_) LeaveThinking();
+    Show(parts.text);
+  }
+}
+
+void AnswerPrinter::LeaveThinking() {
+  WriteOut(dim_ ? kPlain : "\n</think>");
+  WriteOut("\n\n");
+  in_thinking_ = false;
+  last_ = '\n';
+}
+
+void AnswerPrinter::Show(std::string_view text) {
+  if (text.empty()) return;
+  WriteOut(terminal_ ? WithoutControls(text) : std::string(text));
+  last_ = text.back();
+}
+
+Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer, std::span<const int32_t> prompt,
+                const text::Tokenizer& tokenizer) {
+  Json json = Json::MakeObject();
+  json.Set("text", answer.text());
+  if (answer.has_thinking()) json.Set("thinking", answer.thinking());
+  json.Set("ids", IdsJson(generation.ids));
+  json.Set("prompt_ids", IdsJson(prompt));
+  json.Set("stop_reason", engine::StopReasonName(generation.stop_reason));
+  if (!generation.logprobs.empty()) {
+    Json list = Json::MakeArray();
+    for (const engine::TokenInfo& token : generation.logprobs) {
+      Json row = TokenJson({token.id, token.logprob}, tokenizer);
+      Json top = Json::MakeArray();
+      for (const engine::TokenLogprob& other : token.top) top.Append(TokenJson(other, tokenizer));
+      row.Set("top", std::move(top));
+      list.Append(std::move(row));
+    }
+    json.Set("logprobs", std::move(list));
+  }
+  const engine::Timings& t = generation.timings;
+  Json timings = Json::MakeObject();
+  timings.Set("prompt_tokens", t.n_prompt);
+  timings.Set("prompt_ms", Rounded(t.prompt_ms));
+  timings.Set("prompt_per_second", Rounded(t.prompt_per_second()));
+  timings.Set("predicted_tokens", t.n_predicted);
+  timings.Set("predicted_ms", Rounded(t.predicted_ms));
+  timings.Set("predicted_per_second", Rounded(t.predicted_per_second()));
+  json.Set("timings", std::move(timings));
+  return json;
+}
+
+std::string StatsText(const engine::Timings& t, const model::Profile& profile, uint64_t weight_bytes_per_token) {
+  std::string text = StrCat("prompt   ", t.n_prompt, " tokens");
+  if (t.n_reused > 0) text += StrCat(" (and ", t.n_reused, " reused)");
+  text += Format(", %.0f ms, %.1f tokens/s\n", t.prompt_ms, t.prompt_per_second());
+  text += StrCat("answer   ", t.n_predicted, " tokens");
+  text += Format(", %.0f ms, %.1f tokens/s\n", t.predicted_ms, t.predicted_per_second());
+  text += StrCat("weights  ", HumanBytes(weight_bytes_per_token), " read for a token");
+  text += Format(", %.1f GB/s\n", static_cast<double>(weight_bytes_per_token) * t.predicted_per_second() / 1e9, 0);
+  const double total = std::accumulate(profile.seconds.begin(), profile.seconds.end(), 0.0);
+  if (total <= 0) return text;
+  const double rest = std::max(0.0, (t.prompt_ms + t.predicted_ms) / 1e3 - total);
+  for (size_t i = 0; i < profile.seconds.size(); ++i) {
+    std::string name(model::kPhaseNames[i]);
+    name.resize(11, ' ');
+    text += "  " + name + Format("%8.1f ms %5.1f %%\n", profile.seconds[i] * 1e3, 100 * profile.seconds[i] / (total + rest));
+  }
+  return text + "  rest       " + Format("%8.1f ms %5.1f %%\n", rest * 1e3, 100 * rest / (total + rest));
+}
+
+}  // namespace lfm::cli

@@ -1,0 +1,20 @@
+// The interactive chat of `lfm run`.
+#pragma once
+
+#include "base/result.h"
+#include "cli/conversation.h"
+#include "engine/generate.h"
+#include "engine/session.h"
+
+namespace lfm::cli {
+
+struct ChatOptions {
+  bool show_thinking = true;
+  bool stats = false;  // after each answer
+};
+
+// Reads lines from the terminal and answers them until Ctrl-D, /exit or the second Ctrl-C. The exit code.
+Result<int> RunChat(engine::Session& session, Conversation& conversation, const engine::GenerationParams& params,
+                    const ChatOptions& options);
+
+}  // namespace lfm::cli

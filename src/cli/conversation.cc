@@ -1,0 +1,74 @@
+#include "cli/conversation.h"
+
+#include <utility>
+
+#include "cli/messages.h"
+
+namespace lfm::cli {
+namespace {
+
+bool IsRole(const Json& message, std::string_view role) { return message["role"].AsString() == role; }
+
+bool TemplateReadsThinking(const std::string& chat_template) {
+  for (const char* form : {".thinking", "[\"thinking\"]", "['thinking']", "reasoning_content"}) {
+    if (chat_template.find(form) != std::string::npos) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+Conversation::Conversation(const engine::TextModel& model, engine::ChatRequest request)
+    : model_(model), request_(std::move(request)) {
+  if (!request_.messages.is_array()) request_.messages = Json::MakeArray();
+}
+
+void Conversation::SetSystem(const std::string& text) {
+  Json::Array& items = request_.messages.items();
+  if (!items.empty() && IsRole(items.front(), "system")) items.erase(items.begin());
+  if (!text.empty()) items.insert(items.begin(), Message("system", text));
+}
+
+std::string Conversation::System() const {
+  const Json::Array& items = request_.messages.items();
+  return !items.empty() && IsRole(items.front(), "system") ? items.front()["content"].AsString() : "";
+}
+
+void Conversation::AddUser(const std::string& text) { request_.messages.Append(Message("user", text)); }
+
+void Conversation::AddAnswer(const std::string& thinking, bool has_thinking, const std::string& text) {
+  Json message = Message("assistant", text);
+  if (has_thinking && TemplateReadsThinking(model_.chat_template)) {
+    message.Set("thinking", thinking);
+  } else if (has_thinking) {
+    message.Set("content", "<think>\n" + thinking + "\n</think>\n\n" + text);
+  }
+  request_.messages.Append(std::move(message));
+}
+
+bool Conversation::Undo() {
+  Json::Array& items = request_.messages.items();
+  for (size_t i = items.size(); i-- > 0;) {
+    if (!IsRole(items[i], "user")) continue;
+    items.resize(i);
+    return true;
+  }
+  return false;
+}
+
+void Conversation::Reset() {
+  const std::string system = System();
+  request_.messages = Json::MakeArray();
+  SetSystem(system);
+}
+
+Result<std::string> Conversation::Prompt() const {
+  if (!model_.chat.ok()) return model_.chat.error();
+  return engine::RenderPrompt(*model_.chat, request_);
+}
+
+std::vector<int32_t> Conversation::Ids(const std::string& prompt) const {
+  return model_.tokenizer.Encode(prompt, false);  // templates write the beginning-of-text token themselves
+}
+
+}  // namespace lfm::cli

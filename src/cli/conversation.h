@@ -1,0 +1,40 @@
+// A chat's messages, and the prompt that they make.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "engine/chat_prompt.h"
+#include "engine/text_model.h"
+
+namespace lfm::cli {
+
+class Conversation {
+ public:
+  // `request` may already hold messages, tools and variables.
+  Conversation(const engine::TextModel& model, engine::ChatRequest request);
+
+  // Sets, replaces or (empty) removes the leading system message.
+  void SetSystem(const std::string& text);
+  std::string System() const;
+  void AddUser(const std::string& text);
+  // Thinking goes where the template looks for it: a member of its own, or in front of the content.
+  void AddAnswer(const std::string& thinking, bool has_thinking, const std::string& text);
+  // Takes the last user message and all that follows it away; false when there is none.
+  bool Undo();
+  // Forgets all but the system message.
+  void Reset();
+
+  const Json& messages() const { return request_.messages; }
+  Result<std::string> Prompt() const;
+  std::vector<int32_t> Ids(const std::string& prompt) const;
+
+ private:
+  const engine::TextModel& model_;
+  engine::ChatRequest request_;
+};
+
+}  // namespace lfm::cli

@@ -1,0 +1,19 @@
+// The program's environment variables. They are read here and nowhere else; docs/environment.md lists every one.
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace lfm::cli {
+
+// A variable of the process; nothing when it is unset or empty.
+std::optional<std::string> Variable(const char* name);
+
+// LFM_ISA: the ISA where --isa is not given.
+std::string DefaultIsa();
+// NO_COLOR: no colours and no dimming on a terminal. TERM=dumb means the same.
+bool ColorsAllowed();
+// $XDG_STATE_HOME/lfm or ~/.local/state/lfm: the chat's history. Empty when there is no home.
+std::string StateFolder();
+
+}  // namespace lfm::cli

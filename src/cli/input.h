@@ -1,0 +1,25 @@
+// What comes in from files and standard input.
+#pragma once
+
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace lfm::cli {
+
+constexpr size_t kMaxInputBytes = size_t{1} << 30;
+
+// All of standard input.
+Result<std::string> ReadInput();
+// A file, or standard input for "-". `flag` names the origin in errors.
+Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag);
+Result<Json> ReadJsonFile(const std::string& path, const std::string& flag);
+
+// Calls `work` with each line of standard input (parsed) and writes its result as a line, in order. Lines end at '\n'
+// only. A line that fails gives {"error": message} and the next one goes on. The exit code is 0 whatever the lines said.
+Result<int> ForEachJsonLine(const std::function<Result<Json>(const Json& row)>& work);
+
+}  // namespace lfm::cli

@@ -1,0 +1,20 @@
+// Lines typed on a terminal, with editing and a history that outlives the program (libedit).
+#pragma once
+
+#include <optional>
+#include <string>
+
+namespace lfm::cli {
+
+class LineEditor {
+ public:
+  LineEditor();
+  // The next line without its end; nothing at Ctrl-D. A line that ends in a backslash goes on in the next one.
+  std::optional<std::string> Read(const std::string& prompt);
+
+ private:
+  void Remember(const std::string& line);
+  std::string history_path_;  // empty: the history is not kept
+};
+
+}  // namespace lfm::cli

@@ -1,0 +1,4 @@
+// The program lfm.
+#include "cli/program.h"
+
+int main(int argc, char** argv) { return lfm::cli::RunProgram(argc, argv); }

@@ -1,0 +1,66 @@
+#include "cli/messages.h"
+
+#include <utility>
+
+#include "base/strings.h"
+#include "cli/input.h"
+#include "cli/values.h"
+
+namespace lfm::cli {
+namespace {
+
+Status CheckMessages(const Json& messages, const std::string& path) {
+  if (!messages.is_array()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("--messages ", path, ": neither a list of messages nor an object with \"messages\"")};
+  }
+  for (size_t i = 0; i < messages.items().size(); ++i) {
+    if (messages.items()[i].is_object()) continue;
+    return Error{ErrorCode::kInvalidArgument, StrCat("--messages ", path, ": message ", i, " is no object")};
+  }
+  return Ok();
+}
+
+}  // namespace
+
+Status ReadMessages(const std::string& path, engine::ChatRequest& request) {
+  LFM_TRY(Json json, ReadJsonFile(path, "--messages"));
+  if (json.is_object()) {
+    if (json["tools"].is_array()) request.tools = json["tools"];
+    Json messages = json["messages"];
+    json = std::move(messages);
+  }
+  LFM_RETURN_IF_ERROR(CheckMessages(json, path));
+  request.messages = std::move(json);
+  return Ok();
+}
+
+Result<Json> ReadTools(const std::string& path) {
+  LFM_TRY(Json json, ReadJsonFile(path, "--tools"));
+  if (json.is_object()) {
+    Json tools = json["tools"];
+    json = std::move(tools);
+  }
+  if (!json.is_array()) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("--tools ", path, ": neither a list nor an object with \"tools\"")};
+  }
+  return json;
+}
+
+Result<Json> ParseSettings(const std::vector<std::string>& settings) {
+  Json variables = Json::MakeObject();
+  for (const std::string& setting : settings) {
+    LFM_TRY(auto pair, ParseSetting(setting));
+    variables.Set(std::move(pair.first), std::move(pair.second));
+  }
+  return variables;
+}
+
+Json Message(const std::string& role, const std::string& content) {
+  Json message = Json::MakeObject();
+  message.Set("role", role);
+  message.Set("content", content);
+  return message;
+}
+
+}  // namespace lfm::cli

@@ -1,0 +1,24 @@
+// Conversations, tools and template variables as the command line brings them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "engine/chat_prompt.h"
+
+namespace lfm::cli {
+
+// --messages FILE: a list of messages, or an object with "messages" and perhaps "tools". "-" is standard input.
+Status ReadMessages(const std::string& path, engine::ChatRequest& request);
+
+// --tools FILE: a list, or an object with "tools".
+Result<Json> ReadTools(const std::string& path);
+
+// --set key=value, as an object.
+Result<Json> ParseSettings(const std::vector<std::string>& settings);
+
+Json Message(const std::string& role, const std::string& content);
+
+}  // namespace lfm::cli

@@ -1,0 +1,92 @@
+#include "cli/model_args.h"
+
+#include "base/strings.h"
+#include "cli/environment.h"
+#include "cli/hub_args.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+
+namespace lfm::cli {
+
+constexpr int64_t kMaxThreads = 1024;
+
+void ModelArgs::DeclareModel(Args& args) {
+  args.Text("-m,--model", model, "MODEL", "a .gguf file, a Hugging Face folder, or a name as lfm pull takes it");
+}
+
+void ModelArgs::DeclareCompute(Args& args) {
+  args.Integer("-t,--threads", n_threads, "N", "threads (default: what decodes fastest here)");
+  args.Choice("--compute", compute, {"auto", "f32"},
+              "auto: activations as int8 where weights are quantised; f32: everything in f32");
+  args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"}, "type of the KV cache (default f16; f32 with --compute f32)");
+  args.Text("--isa", isa, "NAME", "scalar, avx2, avxvnni, avx512vnni, amx, neon or i8mm (default: the best)");
+}
+
+void ModelArgs::DeclareContext(Args& args) {
+  args.Integer("-c,--ctx", n_ctx, "N", "positions of the context (default: what the model was made for)");
+}
+
+Result<std::string> ModelArgs::Path() const {
+  if (model && !model->empty()) return ModelPath(*model);
+  return Error{ErrorCode::kInvalidArgument, "no model is named; use -m FILE.gguf, -m FOLDER or -m NAME"};
+}
+
+Result<std::unique_ptr<Threads>> ModelArgs::MakeThreads() const {
+  const int64_t n = n_threads.value_or(DefaultThreadCount());
+  if (n < 1 || n > kMaxThreads) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("--threads: ", n, " is not between 1 and ", kMaxThreads)};
+  }
+  return std::make_unique<Threads>(static_cast<int>(n));
+}
+
+Result<std::string> ModelArgs::Isa() const {
+  const std::string name = isa.value_or(DefaultIsa());
+  const auto table = kernels::Select(name);
+  if (!table.ok()) {
+    return Error{ErrorCode::kInvalidArgument, StrCat(isa ? "--isa: " : "LFM_ISA: ", table.error().message)};
+  }
+  return name;
+}
+
+Result<kernels::KvType> ParseKvType(const std::string& name) {
+  if (name == "f16") return kernels::KvType::kF16;
+  if (name == "f32") return kernels::KvType::kF32;
+  if (name == "q8_0") return kernels::KvType::kQ8_0;
+  return Error{ErrorCode::kInvalidArgument, StrCat(Quote(name), " is no type of KV cache; use f16, f32 or q8_0")};
+}
+
+Result<engine::LoadOptions> ModelArgs::Options() const {
+  engine::LoadOptions options;
+  if (compute == "f32") options.compute = model::Compute::kF32;
+  if (kv_type) {
+    LFM_TRY(options.kv_type, ParseKvType(*kv_type));
+  }
+  LFM_TRY(options.isa, Isa());
+  return options;
+}
+
+Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) const {
+  LFM_TRY(const std::string path, Path());
+  LFM_TRY(engine::LoadOptions options, Options());
+  LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
+  ProgressLine progress("loading", ProgressLine::Unit::kBytes);
+  options.progress = [&](uint64_t done, uint64_t total) {
+    progress.Update(done, total);
+    return !Interrupted();
+  };
+  LFM_TRY(auto loaded, engine::LoadedModel::Load(checkpoint, threads, options));
+  if (loaded->config().random_weights) {
+    Warn("this model has random weights: speed and memory are real, its answers are random");
+  }
+  return loaded;
+}
+
+Result<int64_t> ModelArgs::Context() const {
+  if (n_ctx && *n_ctx < 1) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("--ctx: ", *n_ctx, " is not a positive number of positions")};
+  }
+  return n_ctx.value_or(0);
+}
+
+}  // namespace lfm::cli

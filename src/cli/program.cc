@@ -1,0 +1,161 @@
+#include "cli/program.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <map>
+#include <new>
+
+#include "base/strings.h"
+#include "cli/output.h"
+#include "cli/version.h"
+
+namespace lfm::cli {
+namespace {
+
+// The root parser and the commands whose members its flags fill.
+struct Parser {
+  CLI::App app{"lfm: runs Liquid AI's LFM2 models", "lfm"};
+  std::map<const CLI::App*, std::unique_ptr<Command>> commands;
+  bool version = false;
+
+  Parser() {
+    app.set_help_flag("-h,--help", "print this page");
+    app.add_flag("--version", version, "version, commit, compiler and ISA");
+    app.require_subcommand(0, 1);
+    for (const CommandEntry& entry : Commands()) {
+      CLI::App* sub = app.add_subcommand(std::string(entry.name), std::string(entry.summary));
+      sub->set_help_flag("-h,--help", "print this page");
+      std::unique_ptr<Command> command = entry.make();
+      Args args(*sub);
+      command->Declare(args);
+      commands.emplace(sub, std::move(command));
+    }
+  }
+};
+
+int PrintError(const Error& error) {
+  std::fprintf(stderr, "lfm: error: %s\n", error.message.c_str());
+  return ExitCodeOf(error.code);
+}
+
+// The message of CLI11's exceptions, as one line.
+Error UsageError(const CLI::Error& error, const std::string& command) {
+  std::string message = error.what();
+  for (char& c : message) {
+    if (c == '\n') c = ' ';
+  }
+  return {ErrorCode::kInvalidArgument,
+          StrCat(message, message.ends_with('.') ? " See lfm " : "; see lfm ", command.empty() ? "help" : command + " --help")};
+}
+
+// "lfm help [COMMAND]", which is no subcommand so that COMMAND is not taken for one.
+int PrintHelp(Parser& parser, const std::string& command) {
+  if (command.empty()) {
+    WriteOut(HelpPage());
+    return kExitOk;
+  }
+  const CLI::App* sub = parser.app.get_subcommand_no_throw(command);
+  if (!sub) return PrintError({ErrorCode::kInvalidArgument, StrCat("there is no command ", Quote(command), "; see lfm help")});
+  WriteOut(sub->help());
+  return kExitOk;
+}
+
+int ParseAndRun(int argc, char** argv) {
+  Parser parser;
+  if (argc < 2) return PrintHelp(parser, "");
+  const std::string first = argv[1];
+  if (first == "help") return PrintHelp(parser, argc > 2 ? argv[2] : "");
+  if (first == "-h" || first == "--help") return PrintHelp(parser, "");
+  if (!first.starts_with('-') && !parser.app.get_subcommand_no_throw(first)) {
+    return PrintError({ErrorCode::kInvalidArgument, StrCat("there is no command ", Quote(first), "; see lfm help")});
+  }
+  try {
+    parser.app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    return PrintHelp(parser, first);
+  } catch (const CLI::Error& error) {
+    return PrintError(UsageError(error, first.starts_with('-') ? "" : first));
+  }
+  if (parser.version) {
+    WriteOut(VersionText());
+    return kExitOk;
+  }
+  for (const CLI::App* sub : parser.app.get_subcommands()) {
+    auto code = parser.commands.at(sub)->Run();
+    if (!code.ok()) {
+      std::fflush(stdout);
+      return PrintError(code.error());
+    }
+    return code.value();
+  }
+  return PrintHelp(parser, "");
+}
+
+}  // namespace
+
+int RunProgram(int argc, char** argv) {
+  int code = kExitFailure;
+  try {
+    code = ParseAndRun(argc, argv);
+  } catch (const std::bad_alloc&) {
+    code = PrintError({ErrorCode::kOutOfMemory, "out of memory; close other programs, or choose a smaller model or context"});
+  } catch (const std::exception& error) {
+    code = PrintError({ErrorCode::kInternal, StrCat("internal error: ", error.what())});
+  }
+  if (const Status written = FlushOut(); !written.ok() && code == kExitOk) return PrintError(written.error());
+  return code;
+}
+
+std::vector<CommandFlags> AllFlags() {
+  Parser parser;
+  std::vector<CommandFlags> all;
+  for (const CommandEntry& entry : Commands()) {
+    CommandFlags command{std::string(entry.name), std::string(entry.summary), {}};
+    const CLI::App* sub = parser.app.get_subcommand(command.name);
+    for (const CLI::Option* option : sub->get_options()) {
+      if (option->get_positional()) continue;
+      std::vector<std::string> choices;
+      const std::string type = option->get_type_name();
+      if (type.find('|') != std::string::npos) choices = CLI::detail::split(type, '|');
+      const bool takes_value = option->get_items_expected_max() > 0;
+      for (const std::string& name : option->get_snames()) {
+        command.flags.push_back({"-" + name, option->get_description(), takes_value, choices});
+      }
+      for (const std::string& name : option->get_lnames()) {
+        command.flags.push_back({"--" + name, option->get_description(), takes_value, choices});
+      }
+    }
+    all.push_back(std::move(command));
+  }
+  return all;
+}
+
+std::string HelpPage() {
+  std::string page = "lfm runs Liquid AI's LFM2 models on this machine.\n\n  lfm COMMAND [FLAGS]    lfm COMMAND --help for the flags\n";
+  std::string group;
+  std::vector<std::string_view> groups;
+  for (const CommandEntry& entry : Commands()) {
+    if (std::find(groups.begin(), groups.end(), entry.group) == groups.end()) groups.push_back(entry.group);
+  }
+  for (const std::string_view name : groups) {
+    page += StrCat("\n", name, "\n");
+    for (const CommandEntry& entry : Commands()) {
+      if (entry.group != name) continue;
+      page += StrCat("  ", entry.name, std::string(entry.name.size() < 12 ? 12 - entry.name.size() : 1, ' '), entry.summary, "\n");
+    }
+  }
+  page +=
+      "\nStart\n"
+      "  lfm run -m MODEL                     chat on a terminal\n"
+      "  lfm run -m MODEL -p \"Why is the sky blue?\"\n"
+      "  git diff | lfm run -m MODEL --system \"Write a commit message\"\n"
+      "MODEL is a .gguf file (or the first part of a split one), a Hugging Face folder, or a name:\n"
+      "  lfm pull lfm2-8b-a1b && lfm run -m lfm2-8b-a1b\n"
+      "\nExit codes\n"
+      "  0 done   1 failed on the way   2 wrong usage, or an ISA that this machine lacks\n"
+      "  3 the model is missing, damaged or of another kind   4 a limit: context or memory   130 interrupted\n";
+  return page;
+}
+
+}  // namespace lfm::cli

@@ -1,0 +1,89 @@
+// lfm render: messages to the exact prompt.
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/input.h"
+#include "cli/messages.h"
+#include "cli/model_args.h"
+#include "cli/output.h"
+#include "cli/values.h"
+#include "engine/chat_prompt.h"
+#include "engine/text_model.h"
+
+namespace lfm::cli {
+namespace {
+
+class RenderCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    model_.DeclareModel(args);
+    args.Text("--messages", messages_, "FILE", "the conversation: a JSON list of messages; - for standard input");
+    args.Text("--tools", tools_, "FILE", "a JSON list of tools");
+    args.Flag("--no-generation-prompt", no_generation_prompt_, "end after the last message");
+    args.Text("--template", template_, "FILE", "use this template instead of the model's");
+    args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
+    args.Flag("--json", json_, R"(print {"text"})");
+    args.Flag("--jsonl", jsonl_, R"(a line {"messages", "tools", "add_generation_prompt", ...} in, {"text"} out)");
+  }
+
+  Result<int> Run() override {
+    LFM_TRY(const std::string path, model_.Path());
+    LFM_TRY(const Json variables, ParseSettings(settings_));
+    LFM_TRY(const engine::TextModel model, engine::OpenTextModel(path));
+    LFM_TRY(const text::ChatTemplate chat, Template(model));
+    if (jsonl_) {
+      return ForEachJsonLine([&](const Json& row) { return Line(chat, variables, row); });
+    }
+    if (!messages_) return Error{ErrorCode::kInvalidArgument, "no messages are given; use --messages FILE"};
+    engine::ChatRequest request;
+    LFM_RETURN_IF_ERROR(ReadMessages(*messages_, request));
+    if (tools_) {
+      LFM_TRY(request.tools, ReadTools(*tools_));
+    }
+    request.variables = variables;
+    request.add_generation_prompt = !no_generation_prompt_;
+    LFM_TRY(const std::string text, engine::RenderPrompt(chat, request));
+    if (json_) {
+      Json out = Json::MakeObject();
+      out.Set("text", text);
+      WriteJson(out);
+    } else {
+      WriteOut(text);
+    }
+    return kExitOk;
+  }
+
+ private:
+  Result<text::ChatTemplate> Template(const engine::TextModel& model) const {
+    if (template_) {
+      LFM_TRY(const std::string source, ReadFileOrInput(*template_, "--template"));
+      auto chat = engine::MakeChatTemplate(model.tokenizer, source);
+      if (!chat.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", chat.error().message)};
+      return chat;
+    }
+    if (model.chat_template.empty()) {
+      return Error{ErrorCode::kInvalidArgument, "the model has no chat template; give one with --template FILE"};
+    }
+    return model.chat;
+  }
+
+  Result<Json> Line(const text::ChatTemplate& chat, const Json& variables, const Json& row) const {
+    LFM_TRY(engine::ChatRequest request, engine::ChatRequestFromJson(row));
+    if (row["add_generation_prompt"].is_null()) request.add_generation_prompt = !no_generation_prompt_;
+    for (const auto& [key, value] : variables.members()) request.variables.Set(key, value);
+    LFM_TRY(std::string text, engine::RenderPrompt(chat, request));
+    Json out = Json::MakeObject();
+    out.Set("text", std::move(text));
+    return out;
+  }
+
+  ModelArgs model_;
+  std::optional<std::string> messages_, tools_, template_;
+  std::vector<std::string> settings_;
+  bool no_generation_prompt_ = false, json_ = false, jsonl_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeRender() { return std::make_unique<RenderCommand>(); }
+
+}  // namespace lfm::cli

@@ -1,0 +1,165 @@
+// lfm run: answers one prompt, or opens the chat.
+#include <memory>
+
+#include "base/strings.h"
+#include "cli/answer.h"
+#include "cli/chat_loop.h"
+#include "cli/commands.h"
+#include "cli/conversation.h"
+#include "cli/input.h"
+#include "cli/interrupt.h"
+#include "cli/messages.h"
+#include "cli/model_args.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/sampling_args.h"
+#include "cli/values.h"
+
+namespace lfm::cli {
+namespace {
+
+Error Usage(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+// What is read by the model, and how it was made.
+struct Prompt {
+  std::vector<int32_t> ids;
+  AnswerStyle style;
+};
+
+class RunCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    model_.DeclareModel(args);
+    args.Text("-p,--prompt", prompt_, "TEXT", "the prompt; without it standard input, or a chat on a terminal");
+    args.Text("--system", system_, "TEXT", "the system message");
+    args.Text("--tools", tools_, "FILE", "a JSON list of tools");
+    args.Text("--messages", messages_, "FILE", "a conversation to answer: a JSON list of messages; - for standard input");
+    args.Flag("--raw", raw_, "continue plain text, without the chat template");
+    args.Text("--ids", ids_, "IDS", "the whole prompt as token ids: no template, nothing added");
+    sampling_.Declare(args);
+    model_.DeclareCompute(args);
+    model_.DeclareContext(args);
+    args.Choice("--think", think_, {"show", "hide"}, "thinking of LFM2.5 (default: shown on a terminal)");
+    args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
+    args.Flag("--json", json_, "one JSON document instead of text");
+    args.Flag("--stats", stats_, "speeds and where the time went, on standard error");
+    args.Footer("On a terminal, Ctrl-C stops the answer and a second one leaves. In the chat, /help lists its commands.");
+  }
+
+  Result<int> Run() override {
+    LFM_RETURN_IF_ERROR(CheckFlags());
+    LFM_TRY(const Json variables, ParseSettings(settings_));
+    LFM_TRY(const int64_t n_ctx, model_.Context());
+    LFM_TRY(engine::ChatRequest request, ReadRequest());
+    request.variables = variables;
+    const bool chat = IsChat();
+    if (!chat && !prompt_ && !ids_ && !messages_) {
+      LFM_RETURN_IF_ERROR(ReadPromptFromInput());
+    }
+    LFM_TRY(const auto threads, model_.MakeThreads());
+    ArmInterrupt();
+    LFM_TRY(const auto loaded, model_.Load(*threads));
+    LFM_RETURN_IF_ERROR(loaded->text_status());
+    LFM_TRY(const auto params, sampling_.Params(loaded->text().sampling, loaded->config().vocab_size));
+    LFM_TRY(const auto session, engine::Session::Create(loaded, *threads, {n_ctx}));
+    Conversation conversation(loaded->text(), std::move(request));
+    if (system_) conversation.SetSystem(*system_);
+    if (chat) return RunChat(*session, conversation, params, {think_ != "hide", stats_});
+    return Answer(*session, conversation, params);
+  }
+
+ private:
+  bool IsChat() const { return !prompt_ && !ids_ && !messages_ && !raw_ && !json_ && InputIsTerminal(); }
+
+  Status CheckFlags() const {
+    if (ids_ && (prompt_ || raw_ || messages_ || system_ || tools_)) {
+      return Usage("--ids is the whole prompt; it goes with none of -p, --raw, --messages, --system and --tools");
+    }
+    if (raw_ && (messages_ || system_ || tools_ || !settings_.empty())) {
+      return Usage("--raw uses no chat template; it goes with none of --messages, --system, --tools and --set");
+    }
+    if (messages_ && tools_ && *messages_ == "-" && *tools_ == "-") {
+      return Usage("only one of --messages and --tools can be standard input");
+    }
+    if (sampling_.n_logprobs && !json_) return Usage("--logprobs needs --json");
+    return Ok();
+  }
+
+  Result<engine::ChatRequest> ReadRequest() const {
+    engine::ChatRequest request;
+    request.messages = Json::MakeArray();
+    if (messages_) LFM_RETURN_IF_ERROR(ReadMessages(*messages_, request));
+    if (tools_) {
+      LFM_TRY(request.tools, ReadTools(*tools_));
+    }
+    return request;
+  }
+
+  // Standard input without its last line end, which echo and editors add.
+  Status ReadPromptFromInput() {
+    if (InputIsTerminal()) return Usage("no prompt is given; use -p TEXT, or pipe it in");
+    LFM_TRY(std::string text, ReadInput());
+    if (text.ends_with('\n')) text.pop_back();
+    prompt_ = std::move(text);
+    return Ok();
+  }
+
+  Result<Prompt> MakePrompt(const engine::TextModel& model, Conversation& conversation) const {
+    Prompt prompt;
+    prompt.style.stream = !json_;
+    if (ids_) {
+      auto ids = ParseIds(*ids_);
+      if (!ids.ok()) return ids.error().Within("--ids");
+      prompt.ids = std::move(ids).value();
+      return prompt;
+    }
+    if (raw_) {
+      prompt.ids = model.tokenizer.Encode(*prompt_, true);
+      return prompt;
+    }
+    if (prompt_) conversation.AddUser(*prompt_);
+    LFM_TRY(const std::string text, conversation.Prompt());
+    prompt.ids = conversation.Ids(text);
+    prompt.style.split_thinking = !sampling_.special;
+    prompt.style.open_thinking = prompt.style.split_thinking && text::PromptOpensThinking(text);
+    prompt.style.show_thinking = think_ ? *think_ == "show" : OutputIsTerminal();
+    return prompt;
+  }
+
+  Result<int> Answer(engine::Session& session, Conversation& conversation, const engine::GenerationParams& params) {
+    const engine::TextModel& model = session.model().text();
+    LFM_TRY(const Prompt prompt, MakePrompt(model, conversation));
+    model::Profile profile;
+    if (stats_) session.profile = &profile;
+    session.cancel = &Interrupted();
+    auto progress = std::make_unique<ProgressLine>("reading", ProgressLine::Unit::kTokens);
+    session.on_progress = [&](int64_t done, int64_t total) {
+      if (progress) progress->Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
+    };
+    AnswerPrinter answer(prompt.style);
+    const auto on_token = [&](const engine::TokenInfo&, std::string_view piece) {
+      progress.reset();
+      answer.Push(piece);
+      return true;
+    };
+    auto generation = engine::Generate(session, prompt.ids, params, on_token);
+    progress.reset();
+    if (!generation.ok()) return generation.error();
+    answer.Finish(generation->text);
+    if (json_) WriteJson(AnswerJson(*generation, answer, prompt.ids, model.tokenizer));
+    if (stats_) Note(StatsText(generation->timings, profile, session.model().weight_bytes_per_token()));
+    return generation->stop_reason == engine::StopReason::kCancelled ? kExitInterrupted : kExitOk;
+  }
+
+  ModelArgs model_;
+  SamplingArgs sampling_;
+  std::optional<std::string> prompt_, system_, tools_, messages_, ids_, think_;
+  std::vector<std::string> settings_;
+  bool raw_ = false, json_ = false, stats_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeRun() { return std::make_unique<RunCommand>(); }
+
+}  // namespace lfm::cli
