@@ -120,6 +120,10 @@ struct Table {
   void (*attend_merge)(const AttentionState* state, int64_t state_stride, const float* acc, int64_t stride, int n_parts,
                        int head_dim, float* out) noexcept;
 
+  // Multiplies int8 numbers held in registers, `rounds` times over, and gives the number of operations (a
+  // multiply-add is two): what the ISA's units can do at most, for rooflines. Its result is nothing.
+  int64_t (*int8_peak)(int64_t rounds) noexcept;
+
   // What was chosen, for `lfm info`: (operation, kernel) such as ("matmul_q4_k_q8", "avx512vnni").
   std::vector<std::pair<std::string, std::string>> chosen;
   std::string isa;  // the name of the best ISA in use

@@ -164,6 +164,20 @@ void PrepareHeads(const StepContext& step, const Attention& attention, int i_att
   });
 }
 
+// Keys and values are read once a step and sequence; every query meets every position before it.
+void CountAttention(const StepContext& step) {
+  if (!step.profile) return;
+  const Config& config = step.model.config;
+  for (const BatchItem& item : step.batch) {
+    const StateLayout& layout = item.state->layout();
+    const int64_t n = static_cast<int64_t>(item.tokens.size()), past = item.state->n_tokens();
+    const double layer_bytes = layout.kv_bytes_per_token() / layout.n_attention;
+    step.profile->read_bytes += static_cast<uint64_t>(layer_bytes * static_cast<double>(past + n));
+    const int64_t n_pairs = n * past + n * (n + 1) / 2;
+    step.profile->operations += static_cast<uint64_t>(4 * n_pairs * config.n_heads * config.head_dim);
+  }
+}
+
 }  // namespace
 
 void AttentionStep(const StepContext& step, const Layer& layer, int i_attention) {
@@ -180,8 +194,9 @@ void AttentionStep(const StepContext& step, const Layer& layer, int i_attention)
   const Product qkv[] = {{&attention.q, q, stride},
                          {&attention.k, q + q_width, stride},
                          {&attention.v, q + q_width + kv_width, stride}};
-  Multiply(step.model, qkv, step.b.in.tiles(), step.threads);
+  Multiply(step.model, qkv, step.b.in.tiles(), step.threads, step.profile);
   PrepareHeads(step, attention, i_attention);
+  CountAttention(step);
   AttentionBlocks(step, i_attention).Run();
 
   Forms out_forms;
@@ -193,7 +208,7 @@ void AttentionStep(const StepContext& step, const Layer& layer, int i_attention)
     }
   });
   const Product out{&attention.out, step.b.x.data(), config.d_model, true};
-  Multiply(step.model, {&out, 1}, step.b.in.tiles(), step.threads);
+  Multiply(step.model, {&out, 1}, step.b.in.tiles(), step.threads, step.profile);
 }
 
 }  // namespace lfm::model

@@ -98,7 +98,7 @@ void Route(const StepContext& step, const Moe& moe) {
   const PhaseTimer timer(step.profile, Phase::kRouter);
   const Config& config = step.model.config;
   const Product product{&moe.router, step.b.scores.data(), config.n_experts};
-  Multiply(step.model, {&product, 1}, step.b.in.tiles(), step.threads);
+  Multiply(step.model, {&product, 1}, step.b.in.tiles(), step.threads, step.profile);
   for (int64_t i = 0; i < step.n; ++i) {
     float* scores = step.b.scores.data() + i * config.n_experts;
     step.model.kernels->sigmoid(scores, config.n_experts, scores);
@@ -158,10 +158,12 @@ void DenseStep(const StepContext& step, const Layer& layer) {
   NormRows(step, layer.ffn_norm, forms);
   step.b.hidden.Arrange(step.n, ffn.down.k);
   const NetworkWork work{&ffn, step.b.in.tiles(), 0};
+  Count(step.profile, ffn.gate, step.n);
+  Count(step.profile, ffn.up, step.n);
   ForUnits(step, 1, ffn.gate.n_units(), step.n,
            [&](size_t, int64_t begin, int64_t end) { GateUp(step, work, begin, end); });
   const Product down{&ffn.down, step.b.x.data(), step.model.config.d_model, true};
-  Multiply(step.model, {&down, 1}, step.b.hidden.tiles(), step.threads);
+  Multiply(step.model, {&down, 1}, step.b.hidden.tiles(), step.threads, step.profile);
 }
 
 void MoeStep(const StepContext& step, const Layer& layer) {
@@ -183,6 +185,11 @@ void MoeStep(const StepContext& step, const Layer& layer) {
   const PhaseTimer timer(step.profile, Phase::kExperts);
   GatherByExpert(step, moe, forms);
   const std::vector<NetworkWork>& work = step.b.work;
+  for (size_t i = 0; i < work.size(); ++i) {
+    for (const Matrix* matrix : {&work[i].ffn->gate, &work[i].ffn->up, &work[i].ffn->down}) {
+      Count(step.profile, *matrix, step.b.routing.sizes[i]);
+    }
+  }
   step.b.hidden.ArrangeGroups(step.b.routing.sizes, moe.experts[0].down.k, step.b.routing.first_tile);
   ForUnits(step, work.size(), moe.experts[0].gate.n_units(), step.n, [&](size_t i, int64_t begin, int64_t end) {
     GateUp(step, work[i], begin, end);

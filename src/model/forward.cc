@@ -85,7 +85,7 @@ void Head(const StepContext& step) {
   Need(step.model, step.model.weights.head, forms);
   NormRows(step, step.model.weights.final_norm, forms);
   const Product product{&step.model.weights.head, step.b.logits.data(), step.b.vocab_size};
-  Multiply(step.model, {&product, 1}, step.b.in.tiles(), step.threads);
+  Multiply(step.model, {&product, 1}, step.b.in.tiles(), step.threads, step.profile);
 }
 
 void CaptureFinalNorm(const StepContext& step, float* out) {

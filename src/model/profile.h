@@ -17,6 +17,8 @@ struct Profile {
   std::array<double, kPhases> seconds{};
   int64_t n_steps = 0;
   int64_t n_tokens = 0;
+  uint64_t read_bytes = 0;   // weights that the steps needed (of the experts: those really chosen), and their KV pages
+  uint64_t operations = 0;   // of all matrix products and attention; a multiply-add is two
 };
 
 // Adds the time of its life to one phase.

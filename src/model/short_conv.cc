@@ -48,7 +48,7 @@ void ShortConvStep(const StepContext& step, const Layer& layer, int i_conv) {
   Need(step.model, conv.in_proj, forms);
   NormRows(step, layer.operator_norm, forms);
   const Product in{&conv.in_proj, step.b.wide.data(), 3 * d};
-  Multiply(step.model, {&in, 1}, step.b.in.tiles(), step.threads);
+  Multiply(step.model, {&in, 1}, step.b.in.tiles(), step.threads, step.profile);
 
   // u = B * X of every row first: a row's convolution reads the rows before it.
   float* u = step.b.mixed.data();
@@ -84,7 +84,7 @@ void ShortConvStep(const StepContext& step, const Layer& layer, int i_conv) {
     AdvanceState(state, item_u, static_cast<int64_t>(item.tokens.size()), n_history, d);
   }
   const Product out{&conv.out_proj, step.b.x.data(), d, true};
-  Multiply(step.model, {&out, 1}, step.b.in.tiles(), step.threads);
+  Multiply(step.model, {&out, 1}, step.b.in.tiles(), step.threads, step.profile);
 }
 
 }  // namespace lfm::model

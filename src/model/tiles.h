@@ -78,8 +78,12 @@ struct Product {
   bool add = false;
 };
 
+// Adds the bytes and operations of a matrix that meets n_tokens to a profile, if there is one.
+void Count(Profile* profile, const Matrix& matrix, int64_t n_tokens);
+
 // Computes all products over the same tiles, as one parallel loop over their units.
-void Multiply(const Model& model, std::span<const Product> products, std::span<const Tile> tiles, Threads& threads);
+void Multiply(const Model& model, std::span<const Product> products, std::span<const Tile> tiles, Threads& threads,
+              Profile* profile);
 
 // One unit of one matrix with one tile, into out[t * stride + r], r in [0, 32).
 inline void MultiplyUnit(const Model& model, const Matrix& matrix, int64_t unit, const Tile& tile, float* out,

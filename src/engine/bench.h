@@ -1,0 +1,51 @@
+// Measures prefill and decode of a loaded model, beside the limits of the machine it runs on.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "base/threads.h"
+#include "engine/loaded_model.h"
+
+namespace lfm::engine {
+
+// One line of the grid: prefill of n_prompt tokens, or decoding of n_gen, n_seq sequences together, each with n_depth
+// tokens read before (untimed).
+struct BenchCase {
+  int64_t n_prompt = 0, n_gen = 0;
+  int64_t n_depth = 0;
+  int64_t n_seq = 1;
+
+  std::string name() const;  // "pp512", "tg64", "tg64 @ d4096", as llama-bench names them
+};
+
+struct BenchRow {
+  BenchCase test;
+  std::vector<double> samples_ts;  // tokens per second of all sequences together, one a repetition
+  double avg_ts = 0, stddev_ts = 0;
+  double gb_per_s = 0;             // weight and KV bytes read, per second
+  double gop_per_s = 0;            // operations of the products (a multiply-add is two), per second
+  double roofline_ts = 0;          // what memory and arithmetic allow at most, as measured here
+  double roofline_percent = 0;
+  model::Profile profile;          // where the time of all repetitions went
+};
+
+// Measured once a run, before the cases.
+struct Roofline {
+  double read_bytes_per_s = 0;
+  double int8_ops_per_s = 0;
+};
+Roofline MeasureRoofline(const LoadedModel& model, Threads& threads);
+
+// Runs one case `repetitions` times after a warm-up. `cancelled` is asked between steps.
+Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions,
+                          int64_t chunk, const Roofline& roofline, const std::function<bool()>& cancelled = {});
+
+// Decodes n_seq sequences together and each alone: true when all logits have the same bits.
+Result<bool> CheckBits(LoadedModel& model, Threads& threads, int64_t n_seq);
+
+}  // namespace lfm::engine
