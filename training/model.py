@@ -6,13 +6,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from fused import GatedConv, Rms, SwiGlu
+
 CONFIG = {
-    "architectures": ["Lfm2MoeForCausalLM"], "model_type": "lfm2_moe", "dtype": "bfloat16", "vocab_size": 4096, "hidden_size": 256, "num_attention_heads": 8,
-    "num_key_value_heads": 4, "num_hidden_layers": 6, "intermediate_size": 512, "moe_intermediate_size": 128, "num_experts": 8, "num_experts_per_tok": 2,
+    "architectures": ["Lfm2MoeForCausalLM"], "model_type": "lfm2_moe", "dtype": "bfloat16", "vocab_size": 4096, "hidden_size": 128, "num_attention_heads": 4,
+    "num_key_value_heads": 2, "num_hidden_layers": 5, "intermediate_size": 256, "moe_intermediate_size": 128, "num_experts": 8, "num_experts_per_tok": 2,
     "num_dense_layers": 1, "use_expert_bias": True, "norm_topk_prob": True, "routed_scaling_factor": 1.0, "max_position_embeddings": 4096,
     "norm_eps": 1e-05, "conv_L_cache": 3, "conv_bias": False, "initializer_range": 0.02, "use_cache": True, "rope_theta": 1000000.0, "tie_embedding": True,
     "bos_token_id": 1, "eos_token_id": 7, "pad_token_id": 0,
-    "layer_types": ["conv", "full_attention", "conv", "full_attention", "conv", "full_attention"]}
+    "layer_types": ["conv", "full_attention", "conv", "full_attention", "full_attention"]}
 
 
 def matrix(*shape):
@@ -27,14 +29,7 @@ class Conv(nn.Module):
         self.kernel = nn.Parameter(torch.randn(h, c["conv_L_cache"]) * 0.5)
 
     def forward(self, x, rope):
-        b, g, x = F.linear(x, self.in_proj).chunk(3, -1)
-        u, w = b * x, self.kernel
-        n = w.shape[1]
-        y = u * w[:, n - 1]
-        for k in range(n - 1):         # k = 0 is the oldest predecessor
-            back = n - 1 - k
-            y = y + F.pad(u[:, :-back], (0, 0, back, 0)) * w[:, k]
-        return F.linear(g * y, self.out_proj)
+        return F.linear(GatedConv.apply(F.linear(x, self.in_proj), self.kernel), self.out_proj)
 
 
 class Attention(nn.Module):
@@ -62,8 +57,7 @@ class Dense(nn.Module):
         self.w13, self.w2 = matrix(2 * f, h), nn.Parameter(torch.zeros(h, f))
 
     def forward(self, x):
-        a, b = F.linear(x, self.w13).chunk(2, -1)
-        return F.linear(F.silu(a) * b, self.w2)
+        return F.linear(SwiGlu.apply(F.linear(x, self.w13)), self.w2)
 
 
 class Experts(nn.Module):
@@ -90,8 +84,7 @@ class Experts(nn.Module):
         token = order // self.top
         parts = []
         for part, w13, w2 in zip(x.index_select(0, token).split(counts.tolist()), self.w13.unbind(), self.w2.unbind()):
-            a, b = F.linear(part, w13).chunk(2, -1)
-            parts.append(F.linear(F.silu(a) * b, w2))
+            parts.append(F.linear(SwiGlu.apply(F.linear(part, w13)), w2))
         y = torch.cat(parts) * w.flatten().index_select(0, order)[:, None]
         return torch.zeros_like(x).index_add(0, token, y).view(shape)
 
@@ -103,7 +96,7 @@ class Experts(nn.Module):
 
 
 def rms(x, weight, eps=1e-5):
-    return F.rms_norm(x, (x.shape[-1],), weight, eps)
+    return Rms.apply(x, weight, eps)
 
 
 def turn(x, cos, sin):

@@ -103,7 +103,7 @@ def main():
     pool = ThreadPoolExecutor(a.threads, initializer=torch.set_num_threads, initargs=(1,))
     torch.manual_seed(0)
     tokenizer = Tokenizer.from_file(a.work + "/tokenizer.json")
-    held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(120)] for n in tasks.TASKS for s in [words.Source(1, True)]}
+    held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(60)] for n in tasks.TASKS for s in [words.Source(1, True)]}
     model = Model()
     optimizer = Optimizer(model)
     saved = a.work + "/checkpoint.pt"
@@ -130,13 +130,13 @@ def main():
         for ffn in model.ffns:
             if hasattr(ffn, "balance"):
                 ffn.balance(0.002 * rate(x))
-        step, mean = step + 1, value if mean is None else 0.98 * mean + 0.02 * value
+        step, mean = step + 1, value if mean is None else 0.95 * mean + 0.05 * value
         if step % 50 == 0:
             cpu = os.times()
             speed = (seen - shown) / (time.time() - clock)
             print(f"{time.strftime('%H:%M:%S')} step {step} time {x:.3f} seen {seen / 1e6:.2f}M loss {mean:.4f} {speed:.0f} tokens/s, CPU s {cpu.user:.0f} + {cpu.system:.0f}", file=log)
             clock, shown = time.time(), seen
-        if time.time() - last > 150 or x >= 1:
+        if time.time() - last > 240 or x >= 1:
             print("held out:", {n: round(exact(model, p), 3) for n, p in held.items()}, file=log)
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state(), "step": step, "start": start, "seen": seen}, saved + ".new")
             os.replace(saved + ".new", saved)
