@@ -147,6 +147,7 @@ void SetLimits(CURL* handle, const HttpOptions& options, const HttpRequest& requ
   Set(handle, CURLOPT_BUFFERSIZE, 256L << 10);
   Set(handle, CURLOPT_TCP_KEEPALIVE, 1L);
   Set(handle, CURLOPT_USERAGENT, options.user_agent.c_str());
+  if (!options.ca_file.empty()) Set(handle, CURLOPT_CAINFO, options.ca_file.c_str());
 }
 
 bool IsTransient(CURLcode code) {

@@ -23,6 +23,7 @@ struct HttpOptions {
   double stall_timeout_s = 30;       // a transfer slower than stall_bytes_per_s for this long is given up
   uint64_t stall_bytes_per_s = 1024;
   int max_redirects = 8;
+  std::string ca_file;               // certificates to trust instead of the system's; empty: the system's
   std::string user_agent = "lfm.cpp/0.1";
 };
 

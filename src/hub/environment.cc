@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 
 #include "base/file.h"
 
@@ -83,17 +82,11 @@ Environment ReadEnvironment(const GetVariable& get) {
   environment.home = read.Path({"HF_HOME"}, caches + "/huggingface");
   environment.cache = read.Path({"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}, environment.home + "/hub");
   environment.files = read.Path({"LFM_CACHE"}, caches + "/lfm") + "/files";
+  environment.ca_file = read.Path({"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"}, "");
   environment.offline =
       IsTrue(read.Text("HF_HUB_OFFLINE").empty() ? read.Text("TRANSFORMERS_OFFLINE") : read.Text("HF_HUB_OFFLINE"));
   ReadToken(read, environment);
   return environment;
-}
-
-Environment ReadEnvironment() {
-  return ReadEnvironment([](const char* name) -> std::optional<std::string> {
-    const char* value = std::getenv(name);
-    return value ? std::optional<std::string>(value) : std::nullopt;
-  });
 }
 
 }  // namespace lfm::hub

@@ -1,5 +1,5 @@
 // What the environment says about the hub, read in this one place: the same variables as huggingface_hub's.
-// Proxies (http_proxy, https_proxy, all_proxy, no_proxy) and SSL_CERT_FILE are read by libcurl and OpenSSL.
+// Only proxies (http_proxy, https_proxy, all_proxy, no_proxy) are read elsewhere, by libcurl.
 #pragma once
 
 #include <functional>
@@ -15,14 +15,14 @@ struct Environment {
   std::string home;          // HF_HOME, else $XDG_CACHE_HOME/huggingface, else ~/.cache/huggingface
   std::string cache;         // HF_HUB_CACHE, else HUGGINGFACE_HUB_CACHE, else HOME/hub
   std::string files;         // files pulled by address: LFM_CACHE/files; LFM_CACHE is else ~/.cache/lfm
+  std::string ca_file;       // SSL_CERT_FILE, else CURL_CA_BUNDLE, else REQUESTS_CA_BUNDLE: certificates to trust
   bool offline = false;      // HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is 1, on, yes or true
 };
 
 // Looks a variable up; nothing when it is not set.
 using GetVariable = std::function<std::optional<std::string>(const char*)>;
 
-// Fills an Environment from the process's variables (or `get`, for tests) and the token file.
-Environment ReadEnvironment();
+// Fills an Environment from the variables and the token file. The program passes its own reader of variables.
 Environment ReadEnvironment(const GetVariable& get);
 
 }  // namespace lfm::hub

@@ -1,0 +1,135 @@
+// Pulls in a process of their own: killed in the middle, held under a limit of the file size, two at a time.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "base/strings.h"
+#include "hub/hub_fixture.h"
+#include "hub/pull.h"
+
+extern char** environ;
+
+namespace lfm::hub::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The child: this test does its work only when a parent test asks for it by these variables.
+TEST(PullProcess, Child) {
+  const char* const endpoint = std::getenv("LFM_HUB_CHILD");
+  if (!endpoint) GTEST_SKIP() << "the child of other tests";
+  PullOptions options = FastOptions(endpoint, std::getenv("LFM_HUB_FOLDER"));
+  options.download.save_interval_s = 0.01;
+  if (const char* const limit = std::getenv("LFM_HUB_FSIZE")) {
+    signal(SIGXFSZ, SIG_IGN);
+    const rlim_t bytes = std::strtoull(limit, nullptr, 10);
+    const rlimit both{bytes, bytes};
+    ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &both), 0);
+  }
+  const auto pulled = Pull(kQ4, options);
+  const std::string message = pulled.ok() ? "ok" : pulled.error().message;
+  const int fd = open(std::getenv("LFM_HUB_REPORT"), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  ASSERT_EQ(write(fd, message.data(), message.size()), static_cast<ssize_t>(message.size()));
+  close(fd);
+}
+
+class ProcessTest : public HubTest {
+ protected:
+  std::string report() const { return folder_.path() + "/report"; }
+
+  pid_t Start(const std::string& limit = "") {
+    std::vector<std::string> variables{"LFM_HUB_CHILD=" + hub_.endpoint(), "LFM_HUB_FOLDER=" + folder_.path(),
+                                       "LFM_HUB_REPORT=" + report()};
+    if (!limit.empty()) variables.push_back("LFM_HUB_FSIZE=" + limit);
+    for (char** variable = environ; *variable; ++variable) variables.emplace_back(*variable);
+    std::vector<char*> pointers;
+    for (std::string& variable : variables) pointers.push_back(variable.data());
+    pointers.push_back(nullptr);
+    std::string program = fs::read_symlink("/proc/self/exe"), filter = "--gtest_filter=PullProcess.Child";
+    char* arguments[] = {program.data(), filter.data(), nullptr};
+    const pid_t child = fork();
+    if (child == 0) {
+      const int null = open("/dev/null", O_WRONLY);
+      dup2(null, 1);
+      execve(program.c_str(), arguments, pointers.data());
+      _exit(127);
+    }
+    return child;
+  }
+
+  static int Wait(pid_t child) {
+    int status = 0;
+    EXPECT_EQ(waitpid(child, &status, 0), child);
+    return status;
+  }
+
+  void SlowStorage() {
+    hub_.SetFault([](FakeHub::Site site, const Query&, Reply& reply) {
+      if (site == FakeHub::Site::kStorage) reply.piece = 4096, reply.pause_s = 0.002;
+    });
+  }
+};
+
+TEST_F(ProcessTest, KilledInTheMiddle) {
+  std::mt19937 random(5);
+  uint64_t received = 0, n_killed = 0;
+  const int n_rounds = std::getenv("LFM_LONG") ? 30 : 6;
+  for (int i_round = 0; i_round < n_rounds; ++i_round) {
+    SlowStorage();
+    const uint64_t before = hub_.storage_bytes;
+    const pid_t child = Start();
+    const uint64_t enough = random() % 500000;
+    while (hub_.storage_bytes - before < enough && waitpid(child, nullptr, WNOHANG) == 0) usleep(1000);
+    usleep(random() % 60000);
+    if (kill(child, SIGKILL) == 0) ++n_killed;
+    waitpid(child, nullptr, 0);
+    const std::string blob = Folders().blobs + "/" + EtagOf({Content()});
+    if (fs::exists(blob)) {
+      EXPECT_TRUE(ReadText(blob) == Content());
+    }
+    hub_.SetFault({});
+    const auto resumed = Pull(kQ4, options_);
+    ASSERT_TRUE(resumed.ok()) << resumed.error().message;
+    EXPECT_TRUE(ReadText(resumed.value().path) == Content());
+    EXPECT_TRUE(FilesWith(folder_.path(), "incomplete").empty());
+    received += resumed.value().received_bytes;
+    ASSERT_TRUE(RemoveModel(kRepo, options_.environment, false).ok());
+  }
+  EXPECT_GT(n_killed, 0u);
+  EXPECT_LT(received, static_cast<uint64_t>(n_rounds) * Content().size());  // some of it was gone on with
+}
+
+TEST_F(ProcessTest, LimitOfTheFileSize) {
+  for (const char* limit : {"0", "300000"}) {
+    fs::remove(report());
+    const int status = Wait(Start(limit));
+    const std::string message = ReadText(report());
+    if (std::string(limit) != "0") {
+      EXPECT_EQ(status, 0);
+      EXPECT_NE(message.find("File too large"), std::string::npos) << message;
+    }
+    EXPECT_FALSE(fs::exists(Folders().blobs + "/" + EtagOf({Content()})));
+    EXPECT_FALSE(fs::exists(Folders().snapshots + "/" + hub_.commit + "/" + kGguf));
+  }
+  const auto pulled = Pull(kQ4, options_);
+  ASSERT_TRUE(pulled.ok()) << pulled.error().message;
+  EXPECT_TRUE(ReadText(pulled.value().path) == Content());
+}
+
+TEST_F(ProcessTest, TwoProcesses) {
+  SlowStorage();
+  const pid_t first = Start(), second = Start();
+  EXPECT_EQ(Wait(first), 0);
+  EXPECT_EQ(Wait(second), 0);
+  EXPECT_EQ(ReadText(report()), "ok");
+  EXPECT_EQ(hub_.storage_bytes, Content().size());  // once
+}
+
+}  // namespace
+}  // namespace lfm::hub::test
