@@ -113,6 +113,18 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
   }
 }
 
+// The shortest text that reads back as `value`, laid out as Python's repr does: fixed for 1e-4 <= |value| < 1e16.
+std::string PythonRepr(double value) {
+  const double magnitude = std::abs(value);
+  const bool fixed = value == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
+  char buffer[40];
+  const auto format = fixed ? std::chars_format::fixed : std::chars_format::scientific;
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, format).ptr;
+  std::string text(buffer, end);
+  if (fixed && text.find('.') == std::string::npos) text += ".0";
+  return text;
+}
+
 }  // namespace
 
 Json::Json(double value) : kind_(Kind::kFloat) {
@@ -121,10 +133,7 @@ Json::Json(double value) : kind_(Kind::kFloat) {
   } else if (std::isinf(value)) {
     text_ = value > 0 ? "Infinity" : "-Infinity";
   } else {
-    char buffer[40];
-    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
-    text_.assign(buffer, end);
-    if (text_.find_first_of(".e") == std::string::npos) text_ += ".0";
+    text_ = PythonRepr(value);
   }
 }
 
@@ -171,8 +180,10 @@ double Json::AsDouble(double otherwise) const {
   double value = 0;
   const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), value);
   if (error == std::errc::result_out_of_range) {  // as Python: too large is inf, too small is 0
+    const size_t e = text_.find_first_of("eE");
     const bool negative = text_[0] == '-';
-    const bool tiny = text_.find("e-") != std::string::npos || text_.find("E-") != std::string::npos;
+    bool tiny = e != std::string::npos && text_[e + 1] == '-';
+    if (e == std::string::npos) tiny = text_.compare(negative, 2, "0.") == 0;
     return tiny ? (negative ? -0.0 : 0.0) : (negative ? -HUGE_VAL : HUGE_VAL);
   }
   return error == std::errc() ? value : otherwise;

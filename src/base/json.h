@@ -25,7 +25,7 @@ class Json {
   Json(int value) : Json(int64_t{value}) {}                // NOLINT
   Json(int64_t value) : kind_(Kind::kInteger), text_(std::to_string(value)) {}   // NOLINT
   Json(uint64_t value) : kind_(Kind::kInteger), text_(std::to_string(value)) {}  // NOLINT
-  Json(double value);                                      // NOLINT: NaN and infinities print as Python's json does
+  Json(double value);                                      // NOLINT: prints as Python's json does
   Json(std::string value) : kind_(Kind::kString), text_(std::move(value)) {}     // NOLINT
   Json(std::string_view value) : Json(std::string(value)) {}                     // NOLINT
   Json(const char* value) : Json(std::string(value)) {}                          // NOLINT
@@ -81,7 +81,8 @@ struct JsonLimits {
   size_t max_bytes = size_t{256} << 20;
 };
 
-// Parses one JSON document (strict; Python's NaN, Infinity and -Infinity are accepted as numbers).
+// Parses one JSON document (strict; Python's NaN, Infinity and -Infinity are accepted as numbers; a number beyond the
+// range of a double, 1e309, is refused).
 // Errors name the byte offset. Linear time and memory. Thread-safe.
 Result<Json> ParseJson(std::string_view text, const JsonLimits& limits = {});
 

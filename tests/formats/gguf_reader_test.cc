@@ -172,7 +172,7 @@ TEST(GgufReader, RefusesBadMetadata) {
   truth.Key("k", kBool, "\x02");
   EXPECT_HAS(ErrorOf(truth), "not 0 or 1");
   GgufBytes empty;
-  empty.Key("", kU8, "a").Key("k", kU8, "a");
+  empty.Key("", kU8, "a").Key("key", kU8, "a");
   EXPECT_HAS(ErrorOf(empty), "empty");
   GgufBytes large;
   large.Key("k", kArray, ArrayHead(kU64, 1) + Raw(~uint64_t{0}));

@@ -1,0 +1,69 @@
+// Parallel loops: every index once, whatever the number of threads, inside and outside of a step.
+#include "base/threads.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+namespace lfm {
+namespace {
+
+void ExpectEachIndexOnce(Threads& threads, int64_t n, int64_t grain) {
+  std::vector<std::atomic<int>> seen(static_cast<size_t>(n));
+  std::atomic<bool> sane{true};
+  threads.For(n, grain, [&](int64_t begin, int64_t end, int i_thread) {
+    if (begin >= end || end > n || i_thread < 0 || i_thread >= threads.size()) sane = false;
+    for (int64_t i = begin; i < end; ++i) ++seen[static_cast<size_t>(i)];
+  });
+  EXPECT_TRUE(sane);
+  for (const auto& count : seen) ASSERT_EQ(count, 1);
+}
+
+TEST(Threads, EveryIndexOnce) {
+  for (const int n_threads : {1, 2, 3, 8}) {
+    Threads threads(n_threads);
+    EXPECT_EQ(threads.size(), n_threads);
+    for (const int64_t n : {0, 1, 2, 7, 64, 1000}) {
+      for (const int64_t grain : {1, 3, 64, 5000}) ExpectEachIndexOnce(threads, n, grain);
+    }
+  }
+}
+
+TEST(Threads, StepsNest) {
+  Threads threads(3);
+  for (int round = 0; round < 20; ++round) {
+    Threads::Step outer(threads);
+    Threads::Step inner(threads);
+    for (int i = 0; i < 10; ++i) ExpectEachIndexOnce(threads, 50, 4);
+  }
+  ExpectEachIndexOnce(threads, 50, 4);
+}
+
+TEST(Threads, LoopsSeeEachOthersWrites) {
+  Threads threads(2);
+  std::vector<int> values(1000, 0);
+  Threads::Step step(threads);
+  for (int round = 0; round < 100; ++round) {
+    threads.For(1000, 16, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) values[static_cast<size_t>(999 - i)] += 1;
+    });
+    threads.For(1000, 7, [&](int64_t begin, int64_t end, int) {
+      for (int64_t i = begin; i < end; ++i) values[static_cast<size_t>(i)] *= 1;
+    });
+  }
+  for (const int value : values) ASSERT_EQ(value, 100);
+}
+
+TEST(Threads, ManyTeamsComeAndGo) {
+  for (int i = 0; i < 30; ++i) {
+    auto threads = std::make_unique<Threads>(1 + i % 4);
+    if (i % 2 == 0) ExpectEachIndexOnce(*threads, 20, 1);
+  }
+}
+
+TEST(Threads, DefaultCountIsPositive) { EXPECT_GE(DefaultThreadCount(), 1); }
+
+}  // namespace
+}  // namespace lfm
