@@ -1,0 +1,87 @@
+#include "cli/hub_args.h"
+
+#include <cstdio>
+#include <optional>
+
+#include "base/strings.h"
+#include "cli/environment.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "hub/choose.h"
+
+namespace lfm::cli {
+namespace {
+
+// Asks on the terminal; everything but a yes is a no.
+bool AskUser(const std::string& question) {
+  Note(question + " [y/N] ");
+  char line[64];
+  if (!std::fgets(line, sizeof line, stdin)) return false;
+  return line[0] == 'y' || line[0] == 'Y';
+}
+
+// "LFM2-8B-A1B-Q4_K_M.gguf", with its place among the files when there are several.
+std::string Label(const hub::PullProgress& progress) {
+  if (progress.phase == hub::DownloadProgress::Phase::kCheck) return "checking " + progress.file;
+  if (progress.n_files < 2) return progress.file;
+  return StrCat(progress.file, " (", progress.i_file + 1, " of ", progress.n_files, ")");
+}
+
+}  // namespace
+
+hub::Environment HubEnvironment() {
+  return hub::ReadEnvironment([](const char* name) { return Variable(name); });
+}
+
+hub::PullOptions MakePullOptions() {
+  hub::PullOptions options;
+  options.environment = HubEnvironment();
+  options.download.http.ca_file = options.environment.ca_file;
+  options.download.cancel = &Interrupted();
+  options.download.on_message = [](std::string_view text) {
+    Note(StrCat(ErrorsGoToTerminal() ? "\r\033[K" : "", "lfm: ", text, "\n"));
+  };
+  return options;
+}
+
+Result<hub::Pulled> PullWithProgress(const hub::PullPlan& plan, hub::PullOptions options) {
+  std::optional<ProgressLine> line;
+  std::string label;
+  options.on_progress = [&](const hub::PullProgress& progress) {
+    const std::string now = Label(progress);
+    if (now != label) {
+      line.reset();  // before the next one is begun: each wipes its own
+      line.emplace(now, ProgressLine::Unit::kBytes);
+      label = now;
+    }
+    const bool check = progress.phase == hub::DownloadProgress::Phase::kCheck;
+    line->Update(check ? progress.file_done : progress.done, check ? progress.file_total : progress.total);
+  };
+  return hub::RunPull(plan, options);
+}
+
+Result<std::string> ModelPath(const std::string& text) {
+  const hub::Environment environment = HubEnvironment();
+  const auto here = hub::ResolveModel(text, environment, hub::FreeMemory());
+  if (here.ok()) {
+    if (!here.value().reason.empty() && ErrorsGoToTerminal()) Note(StrCat("lfm: ", here.value().reason, "\n"));
+    return here.value().path;
+  }
+  const auto name = hub::ParseModelName(text, environment.endpoint);
+  const bool remote = name.ok() && name.value().kind != hub::ModelName::Kind::kPath;
+  if (!remote || environment.offline || !InputIsTerminal() || !ErrorsGoToTerminal()) return here.error();
+  ArmInterrupt();
+  const hub::PullOptions options = MakePullOptions();
+  LFM_TRY(const hub::PullPlan plan, hub::PlanPull(text, options));
+  if (!plan.is_here) {
+    if (!plan.reason.empty()) Note(StrCat("lfm: ", plan.reason, "\n"));
+    const std::string question =
+        StrCat("lfm: ", plan.full_name, " is not on this machine. Fetch ", HumanBytes(plan.missing_bytes), "?");
+    if (!AskUser(question)) return here.error();
+  }
+  LFM_TRY(const hub::Pulled pulled, PullWithProgress(plan, options));
+  return pulled.path;
+}
+
+}  // namespace lfm::cli
