@@ -74,7 +74,8 @@ int32_t AddedTokenMatcher::Tree::Longest(std::string_view text, size_t begin) co
 
 void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, bool parse_special,
                                 std::vector<TextPart>& parts) const {
-  size_t done = 0;  // everything before is in `parts`
+  size_t done = 0;                        // everything before is in `parts`
+  size_t space_begin = 0, space_end = 0;  // the last run that rstrip took: not walked twice
   for (size_t i = 0; i < text.size();) {
     const int32_t match = tree.roots[static_cast<unsigned char>(text[i])] < 0 ? -1 : tree.Longest(text, i);
     if (match < 0) {
@@ -86,8 +87,13 @@ void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, bool pa
     i = end;
     if (token.special && !parse_special) continue;
     if (token.single_word && TouchesWord(text, begin, end)) continue;
-    if (token.lstrip && begin > done) begin = SpaceBefore(text, begin, done);
-    if (token.rstrip) end = SpaceAfter(text, end);
+    if (token.lstrip) begin = std::max(SpaceBefore(text, begin, std::min(begin, done)), done);
+    if (token.rstrip) {
+      if (end < space_begin || end >= space_end) space_begin = end, space_end = SpaceAfter(text, end);
+      end = space_end;
+    }
+    if (end <= begin) continue;  // the token before it has taken all of it
+    // Without lstrip, a token that the one before it has taken as white space still counts, as in the reference.
     if (done < begin) parts.push_back({text.substr(done, begin - done), -1});
     parts.push_back({text.substr(begin, end - begin), token.id});
     done = end;

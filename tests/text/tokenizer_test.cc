@@ -275,6 +275,18 @@ TEST(Tokenizer, FlagsOfAddedTokens) {
   EXPECT_EQ(t.Encode("\u00E9word", false), (Ids{0xC3, 0xA9, 'w', 'o', 'r', 'd'}));
 }
 
+// What the reference does where the white space that one token takes holds another one.
+TEST(Tokenizer, TokensOfWhiteSpaceAfterRstrip) {
+  auto made = SmallTokenizer(SmallFile(R"([{"id": 258, "content": "<r>", "rstrip": true}, {"id": 259, "content": " x"},
+    {"id": 260, "content": "\u3000", "lstrip": true}, {"id": 261, "content": "\t", "rstrip": true, "special": true}])"));
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  using Ids = std::vector<int32_t>;
+  EXPECT_EQ(made->Encode("<r> x", false), (Ids{258, 259}));
+  EXPECT_EQ(made->Encode("<r>\u3000", false), (Ids{258}));
+  EXPECT_EQ(made->Encode("\t\t\t", false), (Ids{261, 261, 261}));
+  EXPECT_EQ(made->Encode(std::string(300000, '\t'), false).size(), 300000U) << "in linear time";
+}
+
 TEST(Tokenizer, MergesInOrderOfRank) {
   auto t = SmallTokenizer(SmallFile());
   ASSERT_TRUE(t.ok()) << t.error().message;
