@@ -71,7 +71,7 @@ struct MacroNode {
   std::vector<int> parameters;
   std::vector<ExprPtr> defaults;  // of the last parameters
   bool uses_caller = false, uses_kwargs = false, uses_varargs = false;  // names that the body reads undeclared
-  bool explicit_caller = false;
+  bool explicit_caller = false, caller_needs_default = false;
   Body body;
 };
 

@@ -130,7 +130,7 @@ Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
       const Value value = operand(0);
       const CallArguments arguments = EvaluateArguments(expr, scope);
       line_ = expr.line;
-      if (!expr.test) Fail(StrCat("no test named '", Quote(expr.text), "'"));
+      if (!expr.test) Fail(StrCat("no test named ", Quote(expr.text)));
       return Value::Bool(expr.test(*this, value, arguments));
     }
     case ExprKind::kNot: return Value::Bool(!Truth(operand(0)));
@@ -230,20 +230,20 @@ Value Interpreter::EvaluateFilter(const Expr& expr, const ScopePtr& scope, const
                               : (input ? *input : Value::None());
   const CallArguments arguments = EvaluateArguments(expr, scope);
   line_ = expr.line;
-  if (!expr.filter) Fail(StrCat("no filter named '", Quote(expr.text), "'"));
+  if (!expr.filter) Fail(StrCat("no filter named ", Quote(expr.text)));
   return expr.filter(*this, value, arguments);
 }
 
 Value Interpreter::CallFilter(const std::string& name, const Value& input, const CallArguments& arguments) {
   const FilterFunction filter = FindFilter(name);
-  if (!filter) Fail(StrCat("no filter named '", Quote(name), "'"));
+  if (!filter) Fail(StrCat("no filter named ", Quote(name)));
   const Level level(*this);
   return filter(*this, input, arguments);
 }
 
 bool Interpreter::CallTest(const std::string& name, const Value& input, const CallArguments& arguments) {
   const TestFunction test = FindTest(name);
-  if (!test) Fail(StrCat("no test named '", Quote(name), "'"));
+  if (!test) Fail(StrCat("no test named ", Quote(name)));
   heap_.Step();
   return test(*this, input, arguments);
 }
@@ -257,7 +257,7 @@ bool IsInternalName(std::string_view name) {
 Value Interpreter::FindAttribute(const Value& object, const std::string& name) {
   const auto unsafe = [&] {
     return heap_.UndefinedHint(
-        StrCat("access to attribute '", Quote(name), "' of '", TypeName(object), "' object is unsafe"));
+        StrCat("access to attribute ", Quote(name), " of '", TypeName(object), "' object is unsafe"));
   };
   if (object.is_undefined()) FailUndefined(object);
   if (object.Is(ValueKind::kNamespace)) {

@@ -169,16 +169,17 @@ void Interpreter::ExecuteFor(const Stmt& stmt, const ScopePtr& scope, const Valu
     ~Finisher() { loop.Finish(); }
   } const finisher{loop};
   const ScopePtr inner = NewScope(scope);
-  bool any = false;
+  bool completed = false;  // a round: Jinja's "else" runs unless one came to its end without break and continue
   while (loop.Next()) {
-    any = true;
     heap_.Step();
     const ScopeEnd end(inner);
     if (loop_name_ >= 0) inner->Set(loop_name_, value);
     Assign(*stmt.target, loop.current, inner);
-    if (Execute(stmt.body, inner) == Flow::kBreak) break;
+    const Flow flow = Execute(stmt.body, inner);
+    if (flow == Flow::kBreak) break;
+    completed |= flow == Flow::kNext;
   }
-  if (!any) {
+  if (!completed) {
     const ScopeEnd end(inner);
     Execute(stmt.else_body, inner);
   }

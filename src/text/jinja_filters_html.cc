@@ -143,7 +143,7 @@ Value XmlAttributes(Interpreter& in, const Value& value, Arguments a) {
     if (member.is_none() || member.is_undefined()) continue;
     if (!key.is_string()) Fail("xmlattr: names must be strings");
     if (key.AsString().find_first_of(" \t\n\r\f\v/>=") != std::string::npos) {
-      Fail(StrCat("xmlattr: invalid character in attribute name '", Quote(key.AsString()), "'"));
+      Fail(StrCat("xmlattr: invalid character in attribute name ", Quote(key.AsString())));
     }
     const auto escape = [](const Value& v) { return v.IsMarkup() ? v.AsString() : EscapeHtml(Str(v)); };
     out += StrCat(out.empty() ? "" : " ", escape(key), "=\"", escape(member), "\"");

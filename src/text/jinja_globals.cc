@@ -21,7 +21,7 @@ Parameters::Parameters(std::string_view function, const CallArguments& arguments
   std::copy(arguments.positional.begin(), arguments.positional.end(), values_.begin());
   for (const auto& [name, value] : arguments.keywords) {
     const auto at = std::find(names_.begin(), names_.end(), name);
-    if (at == names_.end()) Fail(StrCat(function_, "() got an unexpected keyword argument '", Quote(name), "'"));
+    if (at == names_.end()) Fail(StrCat(function_, "() got an unexpected keyword argument ", Quote(name)));
     Value& slot = values_[static_cast<size_t>(at - names_.begin())];
     if (!slot.is_missing()) Fail(StrCat(function_, "() got multiple values for argument '", name, "'"));
     slot = value;

@@ -123,6 +123,7 @@ class Lexer {
 
   void Comment() {
     const size_t end = text_.find("#}", at_);
+    if (at_ == text_.size()) return;  // a lone opening at the very end passes in Jinja, too
     if (end == std::string::npos) FailHere("missing end of comment tag");
     size_t next = end + 2;
     const char sign = end > at_ ? text_[end - 1] : '\0';
@@ -144,7 +145,7 @@ class Lexer {
       if (!data.empty()) Add(TokenType::kData, std::string(data));
       return MoveTo(end);
     }
-    FailHere("missing end of raw directive");
+    if (at_ < text_.size()) FailHere("missing end of raw directive");
   }
 
   // The end of a tag at `at_`, or 0.
@@ -190,7 +191,7 @@ class Lexer {
       if (c < 0x80 ? !(IsNameStart(text_[end]) || IsDigitChar(text_[end])) : !IsAlnum(c)) break;
       end = next;
     }
-    if (end == at_) FailHere(StrCat("unexpected character '", Quote(std::string_view(text_).substr(at_, 4)), "'"));
+    if (end == at_) FailHere(StrCat("unexpected character ", Quote(std::string_view(text_).substr(at_, 4))));
     Add(TokenType::kName, text_.substr(at_, end - at_));
     MoveTo(end);
   }
@@ -276,7 +277,7 @@ class Lexer {
       Add(TokenType::kOperator, std::string(op));
       return MoveTo(at_ + op.size());
     }
-    FailHere(StrCat("unexpected character '", Quote(std::string_view(text_).substr(at_, 1)), "'"));
+    FailHere(StrCat("unexpected character ", Quote(std::string_view(text_).substr(at_, 1))));
   }
 
   const std::string text_;

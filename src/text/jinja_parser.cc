@@ -69,7 +69,7 @@ std::unique_ptr<Stmt> Parser::NewStmt(StmtKind kind, int line) const {
 }
 
 void Parser::NoteUnknown(std::string_view kind, const std::string& name, int line) {
-  if (!soft_) unknown_.push_back({StrCat("no ", kind, " named '", Quote(name), "'"), line});
+  if (!soft_) unknown_.push_back({StrCat("no ", kind, " named ", Quote(name)), line});
 }
 
 // --- bodies ---
@@ -145,7 +145,7 @@ void Parser::FailUnknownTag(const Token& token) const {
       FailAt(token.line, StrCat("the tag '", tag, "' is not supported in chat templates"), ErrorCode::kUnsupported);
     }
   }
-  FailAt(token.line, StrCat("unknown tag '", Quote(token.text), "'"));
+  FailAt(token.line, StrCat("unknown tag ", Quote(token.text)));
 }
 
 // --- targets ---
@@ -251,8 +251,8 @@ void Parser::ParseSignature(MacroNode& macro) {
       macro.defaults.push_back(ParseExpression());
     } else if (!macro.defaults.empty()) {
       FailAt(line, "non-default argument follows default argument");
-    } else if (name == "caller") {
-      FailAt(line, "the special argument 'caller' of a macro must be omitted or be given a default");
+    } else {
+      macro.caller_needs_default |= name == "caller";
     }
     macro.parameters.push_back(NameId(name));
   }
@@ -269,7 +269,9 @@ void Parser::ParseMacroBody(MacroNode& macro, std::string_view end, int line) {
   macros_.pop_back();
   loop_depth_ = loop_depth;
   soft_ = soft;
-  if (macros_.size() > 100) FailAt(line, "macros are nested too deep", ErrorCode::kLimit);
+  if (macro.caller_needs_default && macro.uses_caller) {
+    FailAt(line, "the special argument 'caller' of a macro must be omitted or be given a default");
+  }
 }
 
 std::unique_ptr<Stmt> Parser::ParseMacro() {

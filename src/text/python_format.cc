@@ -85,7 +85,7 @@ Spec ParseSpec(std::string_view text) {
     if (spec.precision < 0) Fail("format specifier is missing precision");
   }
   spec.type = take("bcdeEfFgGnosxX%");
-  if (at != text.size()) Fail(StrCat("invalid format specifier '", Quote(text), "'"));
+  if (at != text.size()) Fail(StrCat("invalid format specifier ", Quote(text)));
   return spec;
 }
 
@@ -220,7 +220,7 @@ std::string PrintfOne(const Value& value, const Conversion& c) {
       if (c.zero && !c.left) spec.fill = "0";
       return FormatFloatSpec(FloatOf(value, "a formatted value"), spec);
     }
-    default: Fail(StrCat("unsupported format character '", Quote(std::string_view(&c.type, 1)), "'"));
+    default: Fail(StrCat("unsupported format character ", Quote(std::string_view(&c.type, 1))));
   }
 }
 
@@ -286,7 +286,7 @@ std::string FormatPrintf(Heap& heap, std::string_view format, const Value& argum
       if (close == std::string_view::npos) Fail("incomplete format key");
       if (!arguments.is_dict()) Fail("format requires a mapping");
       const Value* found = arguments.AsDict().Find(format.substr(at + 1, close - at - 1));
-      if (!found) Fail(StrCat("format: no key '", Quote(format.substr(at + 1, close - at - 1)), "'"));
+      if (!found) Fail(StrCat("format: no key ", Quote(format.substr(at + 1, close - at - 1))));
       keyed = *found, named = true;
       at = close + 1;
     }

@@ -41,7 +41,7 @@ std::vector<std::string_view> SplitAtSpace(std::string_view text, int64_t limit)
   text = Strip(text, Side::kLeft);
   while (!text.empty()) {
     if (limit-- == 0) {
-      parts.push_back(Strip(text, Side::kRight));
+      parts.push_back(text);
       break;
     }
     size_t at = 0, end = 0;
@@ -61,7 +61,7 @@ std::vector<std::string_view> SplitAtSpaceFromRight(std::string_view text, int64
   text = Strip(text, Side::kRight);
   while (!text.empty()) {
     if (limit-- == 0) {
-      parts.push_back(Strip(text, Side::kLeft));
+      parts.push_back(text);
       break;
     }
     size_t begin = text.size();
@@ -211,7 +211,7 @@ Value FormatMethod(const Call& c) {
     for (const auto& [key, value] : c.arguments.keywords) {
       if (key == name) return value;
     }
-    Fail(StrCat("format: no argument named '", Quote(name), "'"));
+    Fail(StrCat("format: no argument named ", Quote(name)));
   };
   lookup.member = [&](const Value& object, std::string_view name, bool is_attribute) {
     if (is_attribute) return c.interpreter.GetAttr(object, c.String(name));
