@@ -14,7 +14,9 @@ template <typename T, typename Parse>
 std::function<bool(const CLI::results_t&)> Last(const std::string& names, T& out, Parse parse) {
   return [names, &out, parse](const CLI::results_t& values) {
     auto parsed = parse(values.back());
-    if (!parsed.ok()) throw CLI::ValidationError(StrCat(names.substr(names.find_last_of(',') + 1), ": ", parsed.error().message));
+    if (!parsed.ok()) {
+      throw CLI::ValidationError(StrCat(names.substr(names.find_last_of(',') + 1), ": ", parsed.error().message));
+    }
     out = std::move(parsed).value();
     return true;
   };
@@ -85,7 +87,7 @@ void Args::Choice(const std::string& names, std::optional<std::string>& out, con
 }
 
 void Args::Positional(const std::string& name, std::optional<std::string>& out, const std::string& help) {
-  app_.add_option(name, Last(name, out, AsIs), help)->type_name("")->type_size(1)->expected(0, 1);
+  app_.add_option(name, Last(name, out, AsIs), help)->type_name("")->type_size(1)->expected(1);
 }
 
 void Args::Positionals(const std::string& name, std::vector<std::string>& out, const std::string& help) {
