@@ -1,5 +1,8 @@
 // Integer sums of a block by plain loops: the reference of every other dot_*.inl.
-// Each offers: HalfScale, MakeHalfScale, kGroup (native vectors that share a pass over the tokens), BlockSum.
+// Each offers: kUnsignedWeights (types of the full int8 range come as unsigned bytes, offset by 128), HalfScale,
+// MakeHalfScale, kGroup (native vectors of rows that share a pass over the tokens), Weights, BlockSum.
+
+constexpr bool kUnsignedWeights = false;
 
 using HalfScale = VI;
 LFM_INLINE HalfScale MakeHalfScale(VI scale) { return scale; }

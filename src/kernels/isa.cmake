@@ -1,10 +1,10 @@
-# Compiler flags of the ISA files (family__suffix.cc). -O3 unrolls the short loops over lanes and parts; unused
-# helpers of the shared .inl files are expected. -ffp-contract=off comes from lfm_flags and must stay.
-set(lfm_isa_common -O3 -Wno-unused-function -Wno-unused-const-variable)
+# Compiler flags of the ISA files (family__suffix.cc). Optimised ones unroll the short loops over lanes and parts
+# (-O3); unused helpers of the shared .inl files are expected. -ffp-contract=off comes from lfm_flags and must stay.
+set(lfm_isa_common -Wno-unused-function -Wno-unused-const-variable)
 if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
   list(APPEND lfm_isa_common -Wno-maybe-uninitialized -Wno-uninitialized)  # the undefined inputs of its own intrinsics
 endif()
-set(lfm_avx2 -mavx2 -mfma -mf16c)
+set(lfm_avx2 -O3 -mavx2 -mfma -mf16c)
 set(lfm_avx512 ${lfm_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vnni -mprefer-vector-width=512)
 
 # lfm_isa(SUFFIX PROCESSORS FLAGS...): the files of one ISA, taken out of the build on other processors.
@@ -22,5 +22,5 @@ lfm_isa(avx2 "x86_64|AMD64" ${lfm_avx2})
 lfm_isa(avxvnni "x86_64|AMD64" ${lfm_avx2} -mavxvnni)
 lfm_isa(avx512vnni "x86_64|AMD64" ${lfm_avx512})
 lfm_isa(amx "x86_64|AMD64" ${lfm_avx512} -mamx-tile -mamx-int8)
-lfm_isa(neon "aarch64|arm64" -march=armv8.2-a+dotprod+fp16)
-lfm_isa(i8mm "aarch64|arm64" -march=armv8.2-a+dotprod+fp16+i8mm)
+lfm_isa(neon "aarch64|arm64" -O3 -march=armv8.2-a+dotprod+fp16)
+lfm_isa(i8mm "aarch64|arm64" -O3 -march=armv8.2-a+dotprod+fp16+i8mm)

@@ -8,5 +8,11 @@
 #include "kernels/families.h"
 #include "kernels/layout.h"
 
+// The scalar files define LFM_NO_FORCED_INLINE: unrolled loops over 16 lanes would only cost compile time there.
+#if defined(LFM_NO_FORCED_INLINE)
+#define LFM_INLINE inline
+#define LFM_INLINE_LAMBDA
+#else
 #define LFM_INLINE inline __attribute__((always_inline))
 #define LFM_INLINE_LAMBDA __attribute__((always_inline))
+#endif

@@ -47,9 +47,9 @@ LFM_INLINE void DecodeFloats(const BlockAt& at, float* out) {
 }
 
 // acc[t][..] += one block of kChainParts native vectors of rows for kTokens tokens. Row i of the unit lies at
-// w[kLanes * kBlock * (i / 16) + i % 16].
+// w[kLanes * kBlock * (i / 16) + i % 16]. One copy for all types.
 template <int kTokens>
-LFM_INLINE void AddBlockF32(const float* const* w, const F32Block* x, float* acc) {
+__attribute__((noinline)) void AddBlockF32(const float* const* w, const F32Block* x, float* acc) {
   VF even[kTokens][kChainParts], odd[kTokens][kChainParts];
   for (int t = 0; t < kTokens; t++) {
     for (int i = 0; i < kChainParts; i++) even[t][i] = odd[t][i] = SetF(0.0f);

@@ -1,4 +1,5 @@
 // f32 matrix products, the portable reference.
+#define LFM_NO_FORCED_INLINE
 #include "kernels/isa_begin.h"
 
 namespace lfm::kernels {

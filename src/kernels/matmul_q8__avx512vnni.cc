@@ -9,7 +9,8 @@ namespace {
 #include "kernels/vec_avx512.inl"
 #include "kernels/wide.inl"
 #include "kernels/decode.inl"
-#include "kernels/dot_avx512vnni.inl"
+LFM_INLINE VI Dpbusd(VI sum, const VB& w, VI q) { return _mm512_dpbusd_epi32(sum, w.v, q); }
+#include "kernels/dot_vnni.inl"
 #include "kernels/panel.inl"
 #include "kernels/matmul_q8.inl"
 }  // namespace

@@ -7,6 +7,8 @@
 #include "kernels/families.h"
 #include "kernels/kernels.h"
 #include "kernels/layout.h"
+#include "kernels/names.h"
+#include "kernels/self_check.h"
 
 namespace lfm::kernels {
 namespace {
@@ -42,12 +44,6 @@ std::vector<Isa> Available() {
   return isas;
 }
 
-std::string Lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return out;
-}
-
 // What `lfm info` prints: each family's operations with the ISA they came from.
 void AddChosen(const Family& family, Table& table) {
   const std::string isa(IsaName(family.isa));
@@ -66,10 +62,11 @@ void AddChosen(const Family& family, Table& table) {
     }
     return;
   }
+  if (family.name == "peak") return;  // a measurement, no operation
   const bool q8 = family.name == "matmul_q8";
   for (const TensorType type : kTypeOrder) {
     if (q8 && !InfoOf(type).quantized) continue;
-    add("matmul_" + Lower(InfoOf(type).name) + (q8 ? "_q8" : "_f32"));
+    add(MatmulName(type, q8));
   }
 }
 
@@ -81,6 +78,10 @@ std::unique_ptr<Table> Build(Isa isa) {
     AddChosen(family, *table);
   }
   table->isa = IsaName(isa);
+  if (isa != Isa::kScalar) {
+    const FloatMode mode;
+    ReplaceDiffering(*Build(Isa::kScalar), *table);
+  }
   return table;
 }
 

@@ -3,7 +3,6 @@ constexpr int kN = 16;
 using VF = __m512;
 using VI = __m512i;
 struct VB { __m512i v; };
-constexpr bool kUnsignedWeights = true;  // vpdpbusd takes unsigned bytes on the left
 
 LFM_INLINE VF LoadF(const float* p) { return _mm512_loadu_ps(p); }
 LFM_INLINE void StoreF(float* p, VF a) { _mm512_storeu_ps(p, a); }

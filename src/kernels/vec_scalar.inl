@@ -6,8 +6,6 @@ struct VF { float v[kN]; };
 struct VI { int32_t v[kN]; };
 struct VB { uint8_t v[4 * kN]; };  // 4 bytes a lane
 
-// Whether dot products want weights of the full int8 range as unsigned bytes (offset by 128).
-constexpr bool kUnsignedWeights = false;
 
 #define LFM_LANES for (int i = 0; i < kN; i++)
 

@@ -1,9 +1,12 @@
-// Integer sums of a block with vpdpbusd: 64 products an instruction. It wants one unsigned side, so weights stay
-// unsigned and the bias is repaired by where the sum starts: sum (u - b) q = sum u q - b sum q.
+// Integer sums of a block with vpdpbusd, on 512 or 256 bits: four products a lane and instruction. It wants one
+// unsigned side, so weights stay unsigned and the bias is repaired by where the sum starts:
+// sum (u - b) q = sum u q - b sum q. The including file defines Dpbusd.
 
+constexpr bool kUnsignedWeights = true;
 using HalfScale = VF;
 LFM_INLINE HalfScale MakeHalfScale(VI scale) { return ToF(scale); }
-constexpr int kGroup = 2;  // both panels: one broadcast of activations serves two registers of weights
+// With 32 registers both panels go together: one broadcast of activations serves two registers of weights.
+constexpr int kGroup = kN == 16 ? 2 : 1;
 
 template <class D>
 struct Weights {
@@ -16,7 +19,7 @@ struct Weights {
 LFM_INLINE VI Dot4(VI sum, const VB& w, const int8_t* q) {
   int32_t four;
   __builtin_memcpy(&four, q, 4);
-  return _mm512_dpbusd_epi32(sum, w.v, SetI(four));
+  return Dpbusd(sum, w, SetI(four));
 }
 
 template <class D>

@@ -1,0 +1,20 @@
+// Integer matrix products, AVX-VNNI: AVX2 with vpdpbusd.
+#include "kernels/isa_begin.h"
+
+#include <immintrin.h>
+
+namespace lfm::kernels {
+namespace {
+#include "kernels/vec_common.inl"
+#include "kernels/vec_avx2.inl"
+#include "kernels/wide.inl"
+#include "kernels/decode.inl"
+LFM_INLINE VI Dpbusd(VI sum, const VB& w, VI q) { return _mm256_dpbusd_avx_epi32(sum, w.v, q); }
+#include "kernels/dot_vnni.inl"
+#include "kernels/panel.inl"
+#include "kernels/matmul_q8.inl"
+}  // namespace
+
+void Fill_matmul_q8__avxvnni(Table& table) { FillMatmulQ8(table.matmul_q8); }
+
+}  // namespace lfm::kernels

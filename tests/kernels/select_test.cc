@@ -1,0 +1,67 @@
+// Selection of tables, the check at start, and the float mode.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/self_check.h"
+#include "kernels_support.h"
+
+namespace lfm::kernels {
+namespace {
+
+TEST(Select, GivesTheBestAndTheNamed) {
+  const std::vector<Isa> isas = DetectIsas();
+  ASSERT_FALSE(isas.empty());
+  EXPECT_EQ(isas.back(), Isa::kScalar);
+  const auto best = Select("");
+  ASSERT_TRUE(best.ok());
+  EXPECT_EQ(*best, *Select((*best)->isa));
+  for (int i = 0; i < kTypeCount; i++) {
+    EXPECT_NE((*best)->matmul_f32[i], nullptr);
+    EXPECT_EQ((*best)->matmul_q8[i] != nullptr, InfoOf(kTypeOrder[i]).quantized);
+    EXPECT_EQ(TypeIndex(kTypeOrder[i]), i);
+  }
+}
+
+TEST(Select, NamesWhatItHasWhenAskedForAnother) {
+  const auto table = Select("sse17");
+  ASSERT_FALSE(table.ok());
+  EXPECT_NE(table.error().message.find("sse17"), std::string::npos);
+  EXPECT_NE(table.error().message.find("scalar"), std::string::npos);
+}
+
+// No kernel of this host may need the replacement that the check offers.
+TEST(SelfCheck, EveryKernelOfThisHostAgrees) {
+  for (const Table* table : OtherTables()) {
+    Table copy = *table;
+    EXPECT_EQ(ReplaceDiffering(Scalar(), copy), 0) << table->isa;
+    const bool has_own = std::any_of(copy.chosen.begin(), copy.chosen.end(), [&](const auto& c) { return c.second == table->isa; });
+    EXPECT_TRUE(has_own) << table->isa;
+  }
+}
+
+TEST(SelfCheck, ReplacesAKernelThatDiffers) {
+  Table broken = *Select("").value();
+  broken.add = [](const float* x, int64_t n, float* out) noexcept {
+    for (int64_t i = 0; i < n; i++) out[i] += x[i] * 1.0000001f;
+  };
+  const int q4k = TypeIndex(TensorType::kQ4_K);
+  broken.matmul_q8[q4k] = Scalar().matmul_q8[TypeIndex(TensorType::kQ4_0)];
+  EXPECT_EQ(ReplaceDiffering(Scalar(), broken), 2);
+  EXPECT_EQ(broken.add, Scalar().add);
+  EXPECT_EQ(broken.matmul_q8[q4k], Scalar().matmul_q8[q4k]);
+  for (const auto& [operation, isa] : broken.chosen) {
+    if (operation == "add" || operation == "matmul_q4_k_q8") {
+      EXPECT_EQ(isa, "scalar") << operation;
+    }
+  }
+}
+
+TEST(FloatMode, KeepsDenormalsWhileItLives) {
+  const FloatMode mode;
+  volatile float tiny = 1e-40f;
+  EXPECT_GT(tiny * 0.5f, 0.0f);
+}
+
+}  // namespace
+}  // namespace lfm::kernels
