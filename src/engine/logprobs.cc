@@ -24,7 +24,9 @@ struct Normalizer {
     for (const float logit : logits) sum += std::exp(Distance(logit));
     log_sum = std::log(sum);
   }
-  double Distance(float logit) const { return Clean(logit) == best ? 0 : double{Clean(logit)} - double{best}; }
+  double Distance(float logit) const {
+    return Clean(logit) == best ? 0 : double{Clean(logit)} - double{best};
+  }
   float LogProb(float logit) const { return static_cast<float>(Distance(logit) - log_sum); }
 };
 
@@ -41,7 +43,8 @@ std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n) {
   std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n_top), ids.end(), better);
   const Normalizer normalizer(logits);
   std::vector<TokenLogprob> top;
-  for (size_t i = 0; i < n_top; ++i) top.push_back({ids[i], normalizer.LogProb(logits[static_cast<size_t>(ids[i])])});
+  for (size_t i = 0; i < n_top; ++i)
+    top.push_back({ids[i], normalizer.LogProb(logits[static_cast<size_t>(ids[i])])});
   return top;
 }
 

@@ -1,5 +1,5 @@
-// Random numbers by counter: draw i of a seed is a pure function of both, so a sequence can be rewound, branched or
-// moved to another machine and draws the same.
+// Random numbers by counter: draw i of a seed is a pure function of both, so a sequence can be rewound,
+// branched or moved to another machine and draws the same.
 #pragma once
 
 #include <array>

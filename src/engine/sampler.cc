@@ -1,5 +1,5 @@
-// The filters keep a list of candidates in the order of their ids. Cheap bounds on the raw logits come first, so that
-// with top-k or min-p only a handful of a vocabulary of 128,000 is ever looked at closely.
+// The filters keep a list of candidates in the order of their ids. Cheap bounds on the raw logits come first,
+// so that with top-k or min-p only a handful of a vocabulary of 128,000 is ever looked at closely.
 #include "engine/sampler.h"
 
 #include <algorithm>
@@ -22,21 +22,25 @@ constexpr float kInfinity = std::numeric_limits<float>::infinity();
 // Below this distance from the best logit a share is under 2^-72: no draw of 53 bits meets it.
 constexpr float kNegligible = -50.0F;
 
-// exp(x) for x <= 0, to about 1e-11 of its value: it is rounded to a float. Own, because a choice must not depend on the
-// machine's libm: multiplications and additions in a fixed order (the build forbids contraction), nothing else.
+// exp(x) for x <= 0, to about 1e-11 of its value: it is rounded to a float. Own, because a choice must not
+// depend on the machine's libm: multiplications and additions in a fixed order (the build forbids
+// contraction), nothing else.
 inline double ExpNegative(double x) {
   if (!(x > -700)) return 0;
   const int k = static_cast<int>(x * 1.4426950408889634 - 0.5);  // rounds to the nearest: x is not positive
   const double n = k;
-  const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;  // x - k log 2, in two parts
-  const double r2 = r * r, r4 = r2 * r2;  // Taylor's series to r^9 / 9! with |r| <= log(2) / 2, in Estrin's order
+  const double r =
+      (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;  // x - k log 2, in two parts
+  const double r2 = r * r,
+               r4 = r2 * r2;  // Taylor's series to r^9 / 9! with |r| <= log(2) / 2, in Estrin's order
   const double low = (1 + r) + (1.0 / 2 + r * (1.0 / 6)) * r2;
   const double high = (1.0 / 24 + r * (1.0 / 120)) + (1.0 / 720 + r * (1.0 / 5040)) * r2;
   const double top = 1.0 / 40320 + r * (1.0 / 362880);
   return (low + (high + top * r4) * r4) * std::bit_cast<double>(static_cast<uint64_t>(1023 + k) << 52);
 }
 
-// log(x) for a positive, normal x, for the same reason: 2 atanh((m - 1) / (m + 1)) of the mantissa m, by its series.
+// log(x) for a positive, normal x, for the same reason: 2 atanh((m - 1) / (m + 1)) of the mantissa m, by its
+// series.
 double LogPositive(double x) {
   const auto bits = std::bit_cast<uint64_t>(x);
   int exponent = static_cast<int>(bits >> 52) - 1023;
@@ -73,7 +77,8 @@ float KthLargest(std::span<const float> values, size_t k, std::vector<float>& sc
   constexpr size_t kHeapUpTo = 1024;
   scratch.clear();
   if (k > kHeapUpTo) {
-    std::copy_if(values.begin(), values.end(), std::back_inserter(scratch), [](float v) { return v > -kInfinity; });
+    std::copy_if(values.begin(), values.end(), std::back_inserter(scratch),
+                 [](float v) { return v > -kInfinity; });
     if (scratch.size() < k) return -kInfinity;
     const auto kth = scratch.begin() + static_cast<std::ptrdiff_t>(k - 1);
     std::nth_element(scratch.begin(), kth, scratch.end(), std::greater<>());
@@ -82,7 +87,8 @@ float KthLargest(std::span<const float> values, size_t k, std::vector<float>& sc
   // A heap of the k best so far, its least on top: nearly every value fails one comparison.
   for (const float v : values) {
     if (scratch.size() < k) {
-      if (v > -kInfinity) scratch.push_back(v), std::push_heap(scratch.begin(), scratch.end(), std::greater<>());
+      if (v > -kInfinity)
+        scratch.push_back(v), std::push_heap(scratch.begin(), scratch.end(), std::greater<>());
     } else if (v > scratch.front()) {
       std::pop_heap(scratch.begin(), scratch.end(), std::greater<>());
       scratch.back() = v;
@@ -100,21 +106,26 @@ Error OutOfRange(const char* field, double value, const char* range) {
 
 Status Validate(const SamplingParams& p, int n_vocab) {
   // Written so that NaN fails.
-  if (!(p.temperature >= 0 && p.temperature < kInfinity)) return OutOfRange("temperature", p.temperature, "0 or more, and finite");
+  if (!(p.temperature >= 0 && p.temperature < kInfinity))
+    return OutOfRange("temperature", p.temperature, "0 or more, and finite");
   if (p.top_k < 0) return OutOfRange("top_k", p.top_k, "0 (off) or more");
   if (!(p.top_p >= 0 && p.top_p <= 1)) return OutOfRange("top_p", p.top_p, "between 0 and 1 (off)");
   if (!(p.min_p >= 0 && p.min_p <= 1)) return OutOfRange("min_p", p.min_p, "between 0 (off) and 1");
-  if (!(p.typical_p > 0 && p.typical_p <= 1)) return OutOfRange("typical_p", p.typical_p, "above 0 and at most 1 (off)");
+  if (!(p.typical_p > 0 && p.typical_p <= 1))
+    return OutOfRange("typical_p", p.typical_p, "above 0 and at most 1 (off)");
   if (!(p.repetition_penalty > 0 && p.repetition_penalty < kInfinity)) {
     return OutOfRange("repetition_penalty", p.repetition_penalty, "above 0 (1: off), and finite");
   }
   if (!std::isfinite(p.presence_penalty)) return OutOfRange("presence_penalty", p.presence_penalty, "finite");
-  if (!std::isfinite(p.frequency_penalty)) return OutOfRange("frequency_penalty", p.frequency_penalty, "finite");
+  if (!std::isfinite(p.frequency_penalty))
+    return OutOfRange("frequency_penalty", p.frequency_penalty, "finite");
   for (const auto& [id, bias] : p.logit_bias) {
     if (id < 0 || (n_vocab > 0 && id >= n_vocab)) {
-      return Error{ErrorCode::kInvalidArgument, StrCat("logit_bias names token ", id, "; the vocabulary has ", n_vocab, " tokens")};
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat("logit_bias names token ", id, "; the vocabulary has ", n_vocab, " tokens")};
     }
-    if (std::isnan(bias)) return Error{ErrorCode::kInvalidArgument, StrCat("logit_bias of token ", id, " is no number")};
+    if (std::isnan(bias))
+      return Error{ErrorCode::kInvalidArgument, StrCat("logit_bias of token ", id, " is no number")};
   }
   return Ok();
 }
@@ -141,7 +152,8 @@ void Sampler::Accept(int32_t id) {
   if (counts_ && id >= 0 && id < n_vocab_ && n_of_[static_cast<size_t>(id)]++ == 0) generated_.push_back(id);
 }
 
-// Float operations in the very order of Hugging Face's processors: a low temperature magnifies every rounding.
+// Float operations in the very order of Hugging Face's processors: a low temperature magnifies every
+// rounding.
 void Sampler::Penalize(std::span<float> logits) const {
   for (const int32_t id : seen_) {
     float& logit = logits[static_cast<size_t>(id)];
@@ -203,8 +215,9 @@ double Sampler::TotalWeight() const {
   return total;
 }
 
-// Where the weights in the order of rising distance (by id where equal) reach `share` of all: the candidate that does
-// it. Only the candidates near that place are sorted: a histogram of weights over the distance finds the place.
+// Where the weights in the order of rising distance (by id where equal) reach `share` of all: the candidate
+// that does it. Only the candidates near that place are sorted: a histogram of weights over the distance
+// finds the place.
 template <typename Distance>
 Sampler::Candidate Sampler::WhereSharesReach(double share, Distance distance) {
   constexpr size_t kBins = 1024;
@@ -217,11 +230,13 @@ Sampler::Candidate Sampler::WhereSharesReach(double share, Distance distance) {
   double total = 0, sum = 0;
   for (const double weight : weights) total += weight;
   size_t bin = 0;
-  while (bin + 1 < kBins && (weights[bin] == 0 || (sum + weights[bin]) / total < share)) sum += weights[bin++];
+  while (bin + 1 < kBins && (weights[bin] == 0 || (sum + weights[bin]) / total < share))
+    sum += weights[bin++];
   while (weights[bin] == 0) sum -= weights[--bin];  // rounding kept the sum below: the last candidate it is
 
   sorted_.clear();
-  std::copy_if(candidates_.begin(), candidates_.end(), std::back_inserter(sorted_), [&](const Candidate& c) { return bin_of(c) == bin; });
+  std::copy_if(candidates_.begin(), candidates_.end(), std::back_inserter(sorted_),
+               [&](const Candidate& c) { return bin_of(c) == bin; });
   std::sort(sorted_.begin(), sorted_.end(), [&](const Candidate& a, const Candidate& b) {
     const float of_a = distance(a), of_b = distance(b);
     return of_a != of_b ? of_a < of_b : a.id < b.id;
@@ -242,9 +257,9 @@ void Sampler::KeepTopP(float best) {
   });
 }
 
-// Keeps the tokens whose information -log p is nearest to its mean (the entropy) until they hold typical_p, and those as
-// near as the last one. Every step is rounded to float as in the reference: in a flat distribution that makes the ties
-// that decide.
+// Keeps the tokens whose information -log p is nearest to its mean (the entropy) until they hold typical_p,
+// and those as near as the last one. Every step is rounded to float as in the reference: in a flat
+// distribution that makes the ties that decide.
 void Sampler::KeepTypical(float best) {
   const double total = TotalWeight();
   const auto log_total = static_cast<float>(LogPositive(total));

@@ -1,6 +1,6 @@
 // From logits to the next token: penalties, filters and a seeded choice, in Hugging Face's order.
-// docs/sampling.md gives every formula. The same logits, parameters and seed give the same token on every machine:
-// own exp, own generator, sums in a fixed order.
+// docs/sampling.md gives every formula. The same logits, parameters and seed give the same token on every
+// machine: own exp, own generator, sums in a fixed order.
 #pragma once
 
 #include <cstdint>
@@ -13,14 +13,15 @@
 namespace lfm::engine {
 
 struct SamplingParams {
-  float temperature = 0.3F;         // >= 0; 0 takes the best token, the lowest id of equal ones
-  int top_k = 0;                    // >= 0; 0: off. Keeps the k best and what ties with the k-th
-  float top_p = 1.0F;               // [0, 1]; 1: off. Keeps the fewest best tokens that hold at least this share
-  float min_p = 0.15F;              // [0, 1]; 0: off. Drops what is below this share of the best token's probability
-  float typical_p = 1.0F;           // (0, 1]; 1: off
-  float repetition_penalty = 1.05F; // > 0; 1: off. Each distinct token of prompt and output, once; at temperature 0 too
-  float presence_penalty = 0.0F;    // taken from the logit of each generated token, once
-  float frequency_penalty = 0.0F;   // taken for each time that the token was generated
+  float temperature = 0.3F;  // >= 0; 0 takes the best token, the lowest id of equal ones
+  int top_k = 0;             // >= 0; 0: off. Keeps the k best and what ties with the k-th
+  float top_p = 1.0F;        // [0, 1]; 1: off. Keeps the fewest best tokens that hold at least this share
+  float min_p = 0.15F;       // [0, 1]; 0: off. Drops what is below this share of the best token's probability
+  float typical_p = 1.0F;    // (0, 1]; 1: off
+  float repetition_penalty =
+      1.05F;  // > 0; 1: off. Each distinct token of prompt and output, once; at temperature 0 too
+  float presence_penalty = 0.0F;                      // taken from the logit of each generated token, once
+  float frequency_penalty = 0.0F;                     // taken for each time that the token was generated
   std::vector<std::pair<int32_t, float>> logit_bias;  // added to logits; -inf forbids a token
   uint64_t seed = 0;
 };
@@ -34,8 +35,8 @@ struct TokenLogprob {
 };
 
 // Chooses the tokens of one sequence. Copyable (a branch of a sequence takes a copy). Not thread-safe.
-// Logits may hold -inf (never chosen while another token is left), NaN (taken as -inf) and +inf (only these are chosen,
-// with equal probability). If nothing is left, token 0.
+// Logits may hold -inf (never chosen while another token is left), NaN (taken as -inf) and +inf (only these
+// are chosen, with equal probability). If nothing is left, token 0.
 class Sampler {
  public:
   // params must be valid; ids of logit_bias outside the vocabulary have no effect.
@@ -46,8 +47,8 @@ class Sampler {
   // A generated token becomes part of the sequence. Also moves the random generator to the next draw.
   void Accept(int32_t id);
 
-  // The next token. Overwrites the logits [n_vocab] (penalties are applied in place). Until Accept, equal logits
-  // give the same token again.
+  // The next token. Overwrites the logits [n_vocab] (penalties are applied in place). Until Accept, equal
+  // logits give the same token again.
   int32_t Sample(std::span<float> logits);
 
   // The distribution that Sample draws from [n_vocab]; overwrites the logits. For tests and inspection.
@@ -83,8 +84,8 @@ class Sampler {
   std::vector<float> scratch_;         // of top-k
 };
 
-// log softmax of the model's own logits (before penalties, bias and temperature): the n best, best first, lower id
-// first among equals.
+// log softmax of the model's own logits (before penalties, bias and temperature): the n best, best first,
+// lower id first among equals.
 std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n);
 // The same of one token.
 float LogprobOf(std::span<const float> logits, int32_t id);

@@ -9,9 +9,9 @@
 
 namespace lfm::engine {
 
-// Passes text through and ends it before the first stop string. Holds back only what may be the beginning of one.
-// Where several begin in the text, the one that is complete first counts; of those, the one that begins first.
-// Not thread-safe. Time is linear in the text times the number of stop strings.
+// Passes text through and ends it before the first stop string. Holds back only what may be the beginning of
+// one. Where several begin in the text, the one that is complete first counts; of those, the one that begins
+// first. Not thread-safe. Time is linear in the text times the number of stop strings.
 class StopMatcher {
  public:
   static constexpr int kMaxStops = 64;

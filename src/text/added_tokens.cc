@@ -1,4 +1,5 @@
-// The search for added tokens: leftmost, then longest; single_word, lstrip and rstrip as Hugging Face applies them.
+// The search for added tokens: leftmost, then longest; single_word, lstrip and rstrip as Hugging Face applies
+// them.
 #include "text/added_tokens.h"
 
 #include <algorithm>
@@ -45,7 +46,8 @@ void AddedTokenMatcher::Tree::Add(std::string_view content, int32_t token) {
   for (size_t i = 0; i < content.size(); ++i) {
     const auto byte = static_cast<unsigned char>(content[i]);
     int32_t node = *link;
-    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte) node = nodes[static_cast<size_t>(node)].sibling;
+    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte)
+      node = nodes[static_cast<size_t>(node)].sibling;
     if (node < 0) {
       node = static_cast<int32_t>(nodes.size());
       const int32_t sibling = *link;
@@ -67,7 +69,8 @@ int32_t AddedTokenMatcher::Tree::Longest(std::string_view text, size_t begin) co
     if (i == text.size()) break;
     node = here.first_child;
     const auto byte = static_cast<unsigned char>(text[i]);
-    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte) node = nodes[static_cast<size_t>(node)].sibling;
+    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte)
+      node = nodes[static_cast<size_t>(node)].sibling;
   }
   return best;
 }
@@ -93,7 +96,8 @@ void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, bool pa
       end = space_end;
     }
     if (end <= begin) continue;  // the token before it has taken all of it
-    // Without lstrip, a token that the one before it has taken as white space still counts, as in the reference.
+    // Without lstrip, a token that the one before it has taken as white space still counts, as in the
+    // reference.
     if (done < begin) parts.push_back({text.substr(done, begin - done), -1});
     parts.push_back({text.substr(begin, end - begin), token.id});
     done = end;

@@ -1,4 +1,5 @@
-// Finds added tokens (<|im_start|>, ...) in raw text before anything else, as Hugging Face's AddedVocabulary does.
+// Finds added tokens (<|im_start|>, ...) in raw text before anything else, as Hugging Face's AddedVocabulary
+// does.
 #pragma once
 
 #include <array>
@@ -26,15 +27,15 @@ class AddedTokenMatcher {
   // Contents must be distinct, not empty and not longer than kMaxBytes.
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
-  // Cuts the text at added tokens: at the first place where one begins, the longest one counts. Tokens that are not
-  // `normalized` are searched first, the others in the text between. parse_special false: special tokens stay text.
-  // Replaces `parts`.
+  // Cuts the text at added tokens: at the first place where one begins, the longest one counts. Tokens that
+  // are not `normalized` are searched first, the others in the text between. parse_special false: special
+  // tokens stay text. Replaces `parts`.
   void Split(std::string_view text, bool parse_special, std::vector<TextPart>& parts) const;
 
  private:
   // A tree of the contents' bytes. Children are chained; the root has a table.
   struct Node {
-    int32_t token = -1;        // index into tokens_ of what ends here
+    int32_t token = -1;  // index into tokens_ of what ends here
     int32_t first_child = -1, sibling = -1;
     unsigned char byte = 0;
   };
@@ -45,7 +46,8 @@ class AddedTokenMatcher {
     void Add(std::string_view content, int32_t token);
     int32_t Longest(std::string_view text, size_t begin) const;
   };
-  void SplitBy(const Tree& tree, std::string_view text, bool parse_special, std::vector<TextPart>& parts) const;
+  void SplitBy(const Tree& tree, std::string_view text, bool parse_special,
+               std::vector<TextPart>& parts) const;
 
   std::vector<AddedToken> tokens_;
   Tree raw_, normalized_;

@@ -1,5 +1,6 @@
-// Merging with a table (left, right) -> (rank, result). Short pieces search the lowest rank by scanning an array on the
-// stack; long ones keep the possible merges in a heap, and drop entries that a merge has overtaken when they come up.
+// Merging with a table (left, right) -> (rank, result). Short pieces search the lowest rank by scanning an
+// array on the stack; long ones keep the possible merges in a heap, and drop entries that a merge has
+// overtaken when they come up.
 #include "text/bpe.h"
 
 #include <algorithm>

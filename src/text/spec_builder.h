@@ -9,12 +9,13 @@
 
 namespace lfm::text {
 
-// The token's bytes: the byte alphabet undone, or the text itself where a character is outside the alphabet. So
-// Hugging Face decodes, added tokens too.
+// The token's bytes: the byte alphabet undone, or the text itself where a character is outside the alphabet.
+// So Hugging Face decodes, added tokens too.
 std::string DecodedBytes(std::string_view token_text);
 
 // Appends the merge of two texts; `vocabulary` has the texts of all tokens that merging may use.
-Status AddMerge(std::string_view left, std::string_view right, const StringIndex& vocabulary, TokenizerSpec& spec);
+Status AddMerge(std::string_view left, std::string_view right, const StringIndex& vocabulary,
+                TokenizerSpec& spec);
 // Appends the merge "left right".
 Status AddMerge(std::string_view line, const StringIndex& vocabulary, TokenizerSpec& spec);
 

@@ -1,4 +1,5 @@
-// Scanners for the regular expressions of byte-level BPE. Each alternative of an expression is one step below, in order.
+// Scanners for the regular expressions of byte-level BPE. Each alternative of an expression is one step
+// below, in order.
 #include "text/splitter.h"
 
 #include <array>
@@ -14,11 +15,11 @@ constexpr std::array<CharClass, 128> kAsciiClass = [] {
   for (int c = 0; c < 128; ++c) {
     const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     const bool space = c == ' ' || (c >= 9 && c <= 13);
-    table[static_cast<size_t>(c)] = letter                    ? CharClass::kLetter
-                                    : c >= '0' && c <= '9'    ? CharClass::kNumber
+    table[static_cast<size_t>(c)] = letter                   ? CharClass::kLetter
+                                    : c >= '0' && c <= '9'   ? CharClass::kNumber
                                     : c == '\r' || c == '\n' ? CharClass::kNewline
-                                    : space                   ? CharClass::kSpace
-                                                              : CharClass::kOther;
+                                    : space                  ? CharClass::kSpace
+                                                             : CharClass::kOther;
   }
   return table;
 }();
@@ -59,11 +60,15 @@ size_t EndOfContraction(std::string_view text, size_t i, bool fold_case) {
     case 's':
     case 't':
     case 'm':
-    case 'd': return i + 2;
+    case 'd':
+      return i + 2;
     case 'r':
-    case 'v': return letter(i + 2) == 'e' ? i + 3 : i;
-    case 'l': return letter(i + 2) == 'l' ? i + 3 : i;
-    default: return fold_case && text.substr(i + 1, 2) == "\u017F" ? i + 3 : i;
+    case 'v':
+      return letter(i + 2) == 'e' ? i + 3 : i;
+    case 'l':
+      return letter(i + 2) == 'l' ? i + 3 : i;
+    default:
+      return fold_case && text.substr(i + 1, 2) == "\u017F" ? i + 3 : i;
   }
 }
 
@@ -83,7 +88,8 @@ SpaceRun ScanSpaces(std::string_view text, size_t i) {
   return run;
 }
 
-// \s+(?!\S)|\s+: a run but for its last character, which belongs to what follows; all of it at the end of the text.
+// \s+(?!\S)|\s+: a run but for its last character, which belongs to what follows; all of it at the end of the
+// text.
 size_t EndOfSpaces(std::string_view text, size_t begin, const SpaceRun& run) {
   return run.end == text.size() || run.last == begin ? run.end : run.last;
 }
@@ -145,9 +151,12 @@ constexpr KnownRegex kKnownRegexes[] = {
 
 size_t EndOfPiece(SplitRule rule, std::string_view text, size_t begin) {
   switch (rule) {
-    case SplitRule::kLlama3: return EndOfPieceLlama3(text, begin, 3);
-    case SplitRule::kQwen2: return EndOfPieceLlama3(text, begin, 1);
-    case SplitRule::kGpt2: return EndOfPieceGpt2(text, begin);
+    case SplitRule::kLlama3:
+      return EndOfPieceLlama3(text, begin, 3);
+    case SplitRule::kQwen2:
+      return EndOfPieceLlama3(text, begin, 1);
+    case SplitRule::kGpt2:
+      return EndOfPieceGpt2(text, begin);
   }
   return text.size();
 }

@@ -1,4 +1,5 @@
-// The pre-tokenizers' regular expressions as hand-written scanners: text -> pieces that are merged one by one.
+// The pre-tokenizers' regular expressions as hand-written scanners: text -> pieces that are merged one by
+// one.
 #pragma once
 
 #include <cstddef>
@@ -9,8 +10,8 @@
 
 namespace lfm::text {
 
-// The end of the piece that begins at text[begin]; begin < text.size(). Always advances; pieces cover the text.
-// A whole text is split in linear time. Thread-safe.
+// The end of the piece that begins at text[begin]; begin < text.size(). Always advances; pieces cover the
+// text. A whole text is split in linear time. Thread-safe.
 size_t EndOfPiece(SplitRule rule, std::string_view text, size_t begin);
 
 // The rule that splits exactly as this regular expression, if there is one.

@@ -10,7 +10,8 @@
 namespace lfm::text {
 
 // Turns a stream of bytes into a stream of valid UTF-8. The pieces together equal Python's
-// bytes.decode("utf-8", errors="replace") of all bytes: each maximal part that cannot become a character is one U+FFFD.
+// bytes.decode("utf-8", errors="replace") of all bytes: each maximal part that cannot become a character is
+// one U+FFFD.
 class Utf8Stream {
  public:
   // The text that is certain now; at most three bytes are held back.
@@ -29,7 +30,8 @@ class StreamDecoder {
   explicit StreamDecoder(const Tokenizer& tokenizer, Special special = Special::kShown)
       : tokenizer_(&tokenizer), special_(special) {}
 
-  // The text that this token completes; often empty inside a character. A token that is not shown adds no bytes.
+  // The text that this token completes; often empty inside a character. A token that is not shown adds no
+  // bytes.
   std::string Push(int32_t id);
   std::string Finish() { return stream_.Finish(); }
 

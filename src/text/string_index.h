@@ -24,7 +24,7 @@ class StringIndex {
     uint32_t hash = 0;
     int32_t id = -1;
   };
-  std::vector<Slot> slots_;  // a power of two, at most half full
+  std::vector<Slot> slots_;             // a power of two, at most half full
   std::vector<std::string_view> keys_;  // by id
   size_t mask_;
 };

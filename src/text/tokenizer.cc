@@ -21,17 +21,18 @@ constexpr size_t kMaxPieceBytes = size_t{1} << 30;  // longer ones are cut: what
 constexpr size_t kCacheFrom = 4096;                 // bytes of text from which a cache of pieces pays
 
 // Special tokens that the text of an answer shows: what a reader or a parser of tool calls needs.
-constexpr std::string_view kShownSpecials[] = {"<|tool_call_start|>", "<|tool_call_end|>", "<think>", "</think>"};
+constexpr std::string_view kShownSpecials[] = {"<|tool_call_start|>", "<|tool_call_end|>", "<think>",
+                                               "</think>"};
 
 }  // namespace
 
 struct Tokenizer::Tables {
-  std::string bytes;               // of all tokens, one after the other
-  std::vector<uint32_t> offsets;   // [n_tokens + 1], into bytes
+  std::string bytes;              // of all tokens, one after the other
+  std::vector<uint32_t> offsets;  // [n_tokens + 1], into bytes
   std::vector<TokenKind> kinds;
   std::vector<bool> shown;
-  StringIndex pieces;              // bytes -> id, of the BPE vocabulary
-  StringIndex added;               // content -> id, of the added tokens
+  StringIndex pieces;  // bytes -> id, of the BPE vocabulary
+  StringIndex added;   // content -> id, of the added tokens
   std::vector<AddedToken> added_tokens;
   AddedTokenMatcher matcher;
   Bpe bpe;
@@ -49,16 +50,19 @@ struct Tokenizer::Tables {
   Status AddTokens(const std::vector<SpecToken>& tokens);
   Status AddAddedTokens(std::vector<AddedToken> tokens);
   Status CheckIds(const TokenizerSpec& spec) const;
-  void EncodePart(std::string_view text, PieceCache* cache, Bpe::Scratch& scratch, std::vector<int32_t>& out) const;
+  void EncodePart(std::string_view text, PieceCache* cache, Bpe::Scratch& scratch,
+                  std::vector<int32_t>& out) const;
 };
 
 Status Tokenizer::Tables::AddTokens(const std::vector<SpecToken>& tokens) {
   if (tokens.size() > kMaxTokens) {
-    return Error{ErrorCode::kLimit, StrCat("the tokenizer has ", tokens.size(), " tokens; at most ", kMaxTokens, " are supported")};
+    return Error{ErrorCode::kLimit, StrCat("the tokenizer has ", tokens.size(), " tokens; at most ",
+                                           kMaxTokens, " are supported")};
   }
   size_t n_bytes = 0, n_pieces = 0;
   for (const SpecToken& token : tokens) n_bytes += token.bytes.size(), n_pieces += token.in_model;
-  if (n_bytes > kMaxTokenBytes) return Error{ErrorCode::kLimit, "the tokenizer's tokens are longer than 1 GiB together"};
+  if (n_bytes > kMaxTokenBytes)
+    return Error{ErrorCode::kLimit, "the tokenizer's tokens are longer than 1 GiB together"};
   bytes.reserve(n_bytes);
   offsets.reserve(tokens.size() + 1);
   kinds.reserve(tokens.size());
@@ -73,7 +77,8 @@ Status Tokenizer::Tables::AddTokens(const std::vector<SpecToken>& tokens) {
     if (!tokens[id].in_model || kinds[id] == TokenKind::kUnused || BytesOf(id).empty()) continue;
     const int32_t other = pieces.Insert(BytesOf(id), static_cast<int32_t>(id));
     if (other >= 0) {
-      return Error{ErrorCode::kCorrupt, StrCat("tokens ", other, " and ", id, " have the same text ", Quote(BytesOf(id)))};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat("tokens ", other, " and ", id, " have the same text ", Quote(BytesOf(id)))};
     }
   }
   return Ok();
@@ -88,15 +93,17 @@ Status Tokenizer::Tables::AddAddedTokens(std::vector<AddedToken> tokens) {
   for (size_t id = 0; id < kinds.size(); ++id) shown[id] = kinds[id] != TokenKind::kSpecial;
   for (const AddedToken& token : added_tokens) {
     if (!Holds(token.id)) {
-      return Error{ErrorCode::kCorrupt, StrCat("added token ", Quote(token.content), " has id ", token.id, ", which is no token")};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat("added token ", Quote(token.content), " has id ", token.id, ", which is no token")};
     }
     if (token.content.size() > AddedTokenMatcher::kMaxBytes) {
-      return Error{ErrorCode::kLimit, StrCat("added token ", token.id, " is longer than ", AddedTokenMatcher::kMaxBytes, " bytes")};
+      return Error{ErrorCode::kLimit, StrCat("added token ", token.id, " is longer than ",
+                                             AddedTokenMatcher::kMaxBytes, " bytes")};
     }
     const int32_t other = added.Insert(token.content, token.id);
     if (other >= 0) {
-      return Error{ErrorCode::kCorrupt,
-                   StrCat("added tokens ", other, " and ", token.id, " have the same text ", Quote(token.content))};
+      return Error{ErrorCode::kCorrupt, StrCat("added tokens ", other, " and ", token.id,
+                                               " have the same text ", Quote(token.content))};
     }
     for (const std::string_view name : kShownSpecials) {
       if (token.content == name) shown[static_cast<size_t>(token.id)] = true;
@@ -109,12 +116,14 @@ Status Tokenizer::Tables::AddAddedTokens(std::vector<AddedToken> tokens) {
 Status Tokenizer::Tables::CheckIds(const TokenizerSpec& spec) const {
   const auto check = [this](int64_t id, std::string_view what) -> Status {
     if (id >= 0 && static_cast<size_t>(id) < kinds.size()) return Ok();
-    return Error{ErrorCode::kCorrupt, StrCat(what, " is token ", id, ", but the tokenizer has ", kinds.size(), " tokens")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(what, " is token ", id, ", but the tokenizer has ", kinds.size(), " tokens")};
   };
   for (size_t i = 0; i < spec.merges.size(); ++i) {
     const auto& [left, right, result] = spec.merges[i];
     if (!Holds(left) || !Holds(right) || !Holds(result)) {
-      return Error{ErrorCode::kCorrupt, StrCat("merge ", i, " names a token beyond the ", kinds.size(), " there are")};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat("merge ", i, " names a token beyond the ", kinds.size(), " there are")};
     }
   }
   if (spec.unknown) LFM_RETURN_IF_ERROR(check(*spec.unknown, "the unknown token"));
@@ -172,7 +181,8 @@ void Tokenizer::Tables::EncodePart(std::string_view text, PieceCache* cache, Bpe
   }
 }
 
-void Tokenizer::Encode(std::string_view text, bool add_special, bool parse_special, std::vector<int32_t>& out) const {
+void Tokenizer::Encode(std::string_view text, bool add_special, bool parse_special,
+                       std::vector<int32_t>& out) const {
   const Tables& t = *tables_;
   if (add_special) out.insert(out.end(), t.prefix.begin(), t.prefix.end());
   std::vector<TextPart> parts;
@@ -210,7 +220,9 @@ TokenKind Tokenizer::KindOf(int32_t id) const {
   return tables_->Holds(id) ? tables_->kinds[static_cast<size_t>(id)] : TokenKind::kUnused;
 }
 bool Tokenizer::IsSpecial(int32_t id) const { return KindOf(id) == TokenKind::kSpecial; }
-bool Tokenizer::IsShown(int32_t id) const { return tables_->Holds(id) && tables_->shown[static_cast<size_t>(id)]; }
+bool Tokenizer::IsShown(int32_t id) const {
+  return tables_->Holds(id) && tables_->shown[static_cast<size_t>(id)];
+}
 bool Tokenizer::IsEndOfGeneration(int32_t id) const {
   return std::binary_search(tables_->end_of_generation.begin(), tables_->end_of_generation.end(), id);
 }
@@ -229,7 +241,9 @@ std::span<const int32_t> Tokenizer::end_of_generation() const { return tables_->
 bool Tokenizer::adds_bos() const {
   return tables_->bos && !tables_->prefix.empty() && tables_->prefix.front() == *tables_->bos;
 }
-std::span<const std::pair<std::string, std::string>> Tokenizer::special_names() const { return tables_->special_names; }
+std::span<const std::pair<std::string, std::string>> Tokenizer::special_names() const {
+  return tables_->special_names;
+}
 
 void Tokenizer::AddEndOfGeneration(std::span<const int32_t> ids) {
   auto& all = tables_->end_of_generation;

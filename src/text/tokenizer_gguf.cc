@@ -18,20 +18,25 @@ struct PreTokenizer {
   bool adds_bos;  // unless add_bos_token says otherwise
 };
 constexpr PreTokenizer kPreTokenizers[] = {
-    {"lfm2", SplitRule::kLlama3, true, true},      {"llama-bpe", SplitRule::kLlama3, true, true},
-    {"llama3", SplitRule::kLlama3, true, true},    {"llama-v3", SplitRule::kLlama3, true, true},
-    {"falcon3", SplitRule::kLlama3, true, true},   {"pixtral", SplitRule::kLlama3, true, true},
+    {"lfm2", SplitRule::kLlama3, true, true},        {"llama-bpe", SplitRule::kLlama3, true, true},
+    {"llama3", SplitRule::kLlama3, true, true},      {"llama-v3", SplitRule::kLlama3, true, true},
+    {"falcon3", SplitRule::kLlama3, true, true},     {"pixtral", SplitRule::kLlama3, true, true},
     {"smaug-bpe", SplitRule::kLlama3, false, false}, {"dbrx", SplitRule::kLlama3, false, false},
-    {"qwen2", SplitRule::kQwen2, false, false},    {"gpt-2", SplitRule::kGpt2, false, false},
+    {"qwen2", SplitRule::kQwen2, false, false},      {"gpt-2", SplitRule::kGpt2, false, false},
 };
 
 // The bytes of a text outside the alphabet: <0x41> of kind byte is "A", other texts are themselves.
 std::string BytesOfByteToken(TokenKind kind, std::string_view text) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                                  : -1;
   };
-  if (kind == TokenKind::kByte && text.size() == 6 && text.starts_with("<0x") && text[5] == '>' && digit(text[3]) >= 0 && digit(text[4]) >= 0) {
-    return std::string(1, static_cast<char>(static_cast<unsigned char>(digit(text[3]) * 16 + digit(text[4]))));
+  if (kind == TokenKind::kByte && text.size() == 6 && text.starts_with("<0x") && text[5] == '>' &&
+      digit(text[3]) >= 0 && digit(text[4]) >= 0) {
+    return std::string(1,
+                       static_cast<char>(static_cast<unsigned char>(digit(text[3]) * 16 + digit(text[4]))));
   }
   return std::string(text);
 }
@@ -41,12 +46,17 @@ Result<TokenKind> KindOfType(int64_t type, size_t id) {
     case 1:  // normal
     case 2:  // unknown
       return TokenKind::kNormal;
-    case 3: return TokenKind::kSpecial;
-    case 4: return TokenKind::kUserDefined;
-    case 5: return TokenKind::kUnused;
-    case 6: return TokenKind::kByte;
+    case 3:
+      return TokenKind::kSpecial;
+    case 4:
+      return TokenKind::kUserDefined;
+    case 5:
+      return TokenKind::kUnused;
+    case 6:
+      return TokenKind::kByte;
     default:
-      return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.token_type[", id, "] is ", type, "; types are 1 to 6")};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat("tokenizer.ggml.token_type[", id, "] is ", type, "; types are 1 to 6")};
   }
 }
 
@@ -70,7 +80,8 @@ Status ReadTokens(const GgufVocabulary& vocabulary, TokenizerSpec& spec, StringI
     std::string bytes = decoded ? *std::move(decoded) : BytesOfByteToken(kind, text);
     const int32_t other = index.Insert(text, static_cast<int32_t>(id));
     if (other >= 0) {
-      return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.tokens: ", Quote(text), " is there twice, as ", other, " and ", id)};
+      return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.tokens: ", Quote(text), " is there twice, as ",
+                                               other, " and ", id)};
     }
     if (kind == TokenKind::kSpecial || kind == TokenKind::kUserDefined) {
       AddedToken added;
@@ -88,14 +99,18 @@ Status ReadTokens(const GgufVocabulary& vocabulary, TokenizerSpec& spec, StringI
 Status ReadId(std::optional<int64_t> id, std::string_view key, size_t n_tokens, std::optional<int32_t>& out) {
   if (!id) return Ok();
   if (*id < 0 || static_cast<uint64_t>(*id) >= n_tokens) {
-    return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.", key, " is ", *id, ", but there are ", n_tokens, " tokens")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("tokenizer.ggml.", key, " is ", *id, ", but there are ", n_tokens, " tokens")};
   }
   out = static_cast<int32_t>(*id);
   return Ok();
 }
 
-void AddName(std::string name, std::optional<int32_t> id, const GgufVocabulary& vocabulary, TokenizerSpec& spec) {
-  if (id) spec.special_names.emplace_back(std::move(name), std::string(vocabulary.tokens[static_cast<size_t>(*id)]));
+void AddName(std::string name, std::optional<int32_t> id, const GgufVocabulary& vocabulary,
+             TokenizerSpec& spec) {
+  if (id)
+    spec.special_names.emplace_back(std::move(name),
+                                    std::string(vocabulary.tokens[static_cast<size_t>(*id)]));
 }
 
 }  // namespace
@@ -108,14 +123,18 @@ Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary) {
   const auto* pre = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
                                  [&](const PreTokenizer& p) { return p.name == vocabulary.pre; });
   if (pre == std::end(kPreTokenizers)) {
-    return Error{ErrorCode::kUnsupported, StrCat("tokenizer.ggml.pre is ", Quote(vocabulary.pre),
-                                                 "; supported are lfm2, llama-bpe, smaug-bpe, qwen2, gpt-2 and their kin")};
+    return Error{ErrorCode::kUnsupported,
+                 StrCat("tokenizer.ggml.pre is ", Quote(vocabulary.pre),
+                        "; supported are lfm2, llama-bpe, smaug-bpe, qwen2, gpt-2 and their kin")};
   }
   const size_t n = vocabulary.tokens.size();
   if (n == 0) return Error{ErrorCode::kCorrupt, "tokenizer.ggml.tokens is missing or empty"};
-  if (n > size_t{1} << 22) return Error{ErrorCode::kLimit, StrCat("tokenizer.ggml.tokens has ", n, " entries; at most 4194304 are supported")};
+  if (n > size_t{1} << 22)
+    return Error{ErrorCode::kLimit,
+                 StrCat("tokenizer.ggml.tokens has ", n, " entries; at most 4194304 are supported")};
   if (!vocabulary.types.empty() && vocabulary.types.size() != n) {
-    return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.token_type has ", vocabulary.types.size(), " entries for ", n, " tokens")};
+    return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.token_type has ", vocabulary.types.size(),
+                                             " entries for ", n, " tokens")};
   }
 
   TokenizerSpec spec;
@@ -125,10 +144,12 @@ Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary) {
   LFM_RETURN_IF_ERROR(ReadTokens(vocabulary, spec, index));
   spec.merges.reserve(vocabulary.merges.size());
   for (const std::string_view merge : vocabulary.merges) {
-    if (Status status = AddMerge(merge, index, spec); !status.ok()) return status.error().Within("tokenizer.ggml.merges");
+    if (Status status = AddMerge(merge, index, spec); !status.ok())
+      return status.error().Within("tokenizer.ggml.merges");
   }
 
-  std::optional<int32_t> eot, unknown;  // an unknown token is only a name: with all 256 bytes nothing is unknown
+  std::optional<int32_t> eot,
+      unknown;  // an unknown token is only a name: with all 256 bytes nothing is unknown
   LFM_RETURN_IF_ERROR(ReadId(vocabulary.bos, "bos_token_id", n, spec.bos));
   LFM_RETURN_IF_ERROR(ReadId(vocabulary.eos, "eos_token_id", n, spec.eos));
   LFM_RETURN_IF_ERROR(ReadId(vocabulary.pad, "padding_token_id", n, spec.pad));

@@ -16,7 +16,7 @@
 namespace lfm::text {
 
 enum class TokenKind : uint8_t {
-  kUnused,       // an id without a token: a hole in the vocabulary, or padding of it; decodes to no bytes
+  kUnused,  // an id without a token: a hole in the vocabulary, or padding of it; decodes to no bytes
   kNormal,
   kSpecial,      // an added token with special: true (GGUF: control)
   kUserDefined,  // an added token with special: false
@@ -56,28 +56,28 @@ struct TokenizerSpec {
   std::vector<Merge> merges;      // by rank; of equal pairs the last one counts
   std::vector<AddedToken> added;
   SplitRule split = SplitRule::kLlama3;
-  bool ignore_merges = false;     // a piece that is in the vocabulary is taken whole
-  std::optional<int32_t> unknown; // for bytes without a token; absent: such bytes are dropped
+  bool ignore_merges = false;      // a piece that is in the vocabulary is taken whole
+  std::optional<int32_t> unknown;  // for bytes without a token; absent: such bytes are dropped
   bool fuse_unknown = false;
 
-  std::vector<int32_t> prefix, suffix;        // what add_special puts around the text
+  std::vector<int32_t> prefix, suffix;  // what add_special puts around the text
   std::optional<int32_t> bos, eos, pad;
-  std::vector<int32_t> end_of_generation;     // sorted; eos, <|im_end|> and <|endoftext|> where they are special
+  std::vector<int32_t> end_of_generation;  // sorted; eos, <|im_end|> and <|endoftext|> where they are special
   // bos_token, eos_token, ...: the variables that a chat template sees, in the order of the configuration.
   std::vector<std::pair<std::string, std::string>> special_names;
 };
 
-// From a parsed tokenizer.json and tokenizer_config.json (null when absent). What is not byte-level BPE, or uses
-// parts that are not implemented, is an error that names the entry.
+// From a parsed tokenizer.json and tokenizer_config.json (null when absent). What is not byte-level BPE, or
+// uses parts that are not implemented, is an error that names the entry.
 Result<TokenizerSpec> SpecFromTokenizerJson(const Json& tokenizer, const Json& config);
 
 // The tokenizer.ggml.* entries of a GGUF file, borrowed for the call.
 struct GgufVocabulary {
-  std::string_view model;                        // "gpt2" is the only one supported
-  std::string_view pre;                          // "lfm2", "llama-bpe", ...
+  std::string_view model;  // "gpt2" is the only one supported
+  std::string_view pre;    // "lfm2", "llama-bpe", ...
   std::span<const std::string_view> tokens;
-  std::span<const int64_t> types;                // token_type: 1 normal ... 6 byte; empty: all normal
-  std::span<const std::string_view> merges;      // "left right"
+  std::span<const int64_t> types;                      // token_type: 1 normal ... 6 byte; empty: all normal
+  std::span<const std::string_view> merges;            // "left right"
   std::optional<int64_t> bos, eos, eot, pad, unknown;  // *_token_id
   std::optional<bool> add_bos, add_eos;
 };

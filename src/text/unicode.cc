@@ -9,8 +9,8 @@
 namespace lfm::text {
 namespace {
 
-// Debian 12's utf8proc knows Unicode 15.0. Letters and numbers that versions 15.1 and 16.0 added; they are asked only
-// where utf8proc calls a code point unassigned, so a newer library changes nothing.
+// Debian 12's utf8proc knows Unicode 15.0. Letters and numbers that versions 15.1 and 16.0 added; they are
+// asked only where utf8proc calls a code point unassigned, so a newer library changes nothing.
 struct AddedRange {
   char32_t first, last;
   CharClass kind;
@@ -46,8 +46,10 @@ unsigned Byte(std::string_view text, size_t i) { return static_cast<unsigned cha
 Utf8Char DecodeUtf8(std::string_view text, size_t i) {
   const unsigned lead = Byte(text, i);
   if (lead < 0x80) return {lead, 1};
-  const uint32_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3
-                        : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+  const uint32_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
+                          : (lead & 0xF0) == 0xE0        ? 3
+                          : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                         : 0;
   if (length == 0 || text.size() - i < length) return {kInvalidByte, 1};
   char32_t code = lead & (0x7FU >> length);
   for (uint32_t k = 1; k < length; ++k) {
@@ -69,7 +71,9 @@ Utf8Char DecodeLastUtf8(std::string_view text) {
 }
 
 void AppendUtf8(std::string& out, char32_t code) {
-  const auto put = [&out](char32_t byte) { out.push_back(static_cast<char>(static_cast<unsigned char>(byte))); };
+  const auto put = [&out](char32_t byte) {
+    out.push_back(static_cast<char>(static_cast<unsigned char>(byte)));
+  };
   if (code < 0x80) {
     put(code);
   } else if (code < 0x800) {
@@ -77,7 +81,8 @@ void AppendUtf8(std::string& out, char32_t code) {
   } else if (code < 0x10000) {
     put(0xE0 | code >> 12), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
   } else {
-    put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)), put(0x80 | (code & 0x3F));
+    put(0xF0 | code >> 18), put(0x80 | (code >> 12 & 0x3F)), put(0x80 | (code >> 6 & 0x3F)),
+        put(0x80 | (code & 0x3F));
   }
 }
 
@@ -92,8 +97,8 @@ bool IsValidUtf8(std::string_view text) {
 
 bool IsWhiteSpace(char32_t code) {
   if (code <= 0x20) return code == 0x20 || (code >= 9 && code <= 13);
-  return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
-         code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
+  return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) ||
+         code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
 }
 
 CharClass ClassOf(char32_t code) {
@@ -105,12 +110,16 @@ CharClass ClassOf(char32_t code) {
     case UTF8PROC_CATEGORY_LL:
     case UTF8PROC_CATEGORY_LT:
     case UTF8PROC_CATEGORY_LM:
-    case UTF8PROC_CATEGORY_LO: return CharClass::kLetter;
+    case UTF8PROC_CATEGORY_LO:
+      return CharClass::kLetter;
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_NO: return CharClass::kNumber;
-    case UTF8PROC_CATEGORY_CN: return ClassSinceUnicode15(code);
-    default: return CharClass::kOther;
+    case UTF8PROC_CATEGORY_NO:
+      return CharClass::kNumber;
+    case UTF8PROC_CATEGORY_CN:
+      return ClassSinceUnicode15(code);
+    default:
+      return CharClass::kOther;
   }
 }
 
@@ -123,11 +132,13 @@ bool IsWordChar(char32_t code) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC: return true;
+    case UTF8PROC_CATEGORY_PC:
+      return true;
     case UTF8PROC_CATEGORY_SO:  // the circled and squared letters are alphabetic
       return (code >= 0x24B6 && code <= 0x24E9) || (code >= 0x1F130 && code <= 0x1F149) ||
              (code >= 0x1F150 && code <= 0x1F169) || (code >= 0x1F170 && code <= 0x1F189);
-    default: return ClassOf(code) == CharClass::kLetter;
+    default:
+      return ClassOf(code) == CharClass::kLetter;
   }
 }
 

@@ -1,4 +1,5 @@
-// UTF-8 and the character classes that pre-tokenizers ask for (Unicode 16, as Hugging Face's regex engine has it).
+// UTF-8 and the character classes that pre-tokenizers ask for (Unicode 16, as Hugging Face's regex engine has
+// it).
 #pragma once
 
 #include <cstddef>
