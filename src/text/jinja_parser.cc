@@ -53,9 +53,10 @@ std::string Parser::ExpectAnyName() {
   return Next().text;
 }
 
-Parser::Nesting::Nesting(Parser& parser) : parser_(parser) {
-  if (++parser_.depth_ > parser_.limits_.max_depth) {
-    --parser_.depth_;
+Parser::Nesting::Nesting(Parser& parser, int weight) : parser_(parser), weight_(weight) {
+  parser_.depth_ += weight;
+  if (parser_.depth_ > parser_.limits_.max_depth * kCallsPerLevel) {
+    parser_.depth_ -= weight;
     parser_.FailAt(parser_.current().line,
                    StrCat("nested deeper than the limit of ", parser_.limits_.max_depth, " levels"), ErrorCode::kLimit);
   }
@@ -75,7 +76,7 @@ void Parser::NoteUnknown(std::string_view kind, const std::string& name, int lin
 // --- bodies ---
 
 Body Parser::ParseUntil(Ends ends) {
-  const Nesting nesting(*this);
+  const Nesting nesting(*this, kCallsPerLevel);
   Body body;
   std::unique_ptr<Stmt> output;
   const auto add_output = [&](ExprPtr expr) {

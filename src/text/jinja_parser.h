@@ -101,16 +101,18 @@ class Parser {
   // An unknown filter or test: refused at once, but inside `if` only when it is reached, as Jinja does.
   void NoteUnknown(std::string_view kind, const std::string& name, int line);
 
-  // Counts nested calls of the parser.
+  // Counts nested calls of the parser; a level of parentheses or of statements makes about kCallsPerLevel.
+  static constexpr int kCallsPerLevel = 7;
   class Nesting {
    public:
-    explicit Nesting(Parser& parser);
-    ~Nesting() { --parser_.depth_; }
+    explicit Nesting(Parser& parser, int weight = 1);
+    ~Nesting() { parser_.depth_ -= weight_; }
     Nesting(const Nesting&) = delete;
     Nesting& operator=(const Nesting&) = delete;
 
    private:
     Parser& parser_;
+    const int weight_;
   };
 
   const ParserLimits limits_;
