@@ -51,19 +51,37 @@ def model_of(path, config):
         return AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
 
 
+def groups(cases, length, size):
+    """Indexes of cases in batches of equal length, so that nothing is padded."""
+    order = sorted(range(len(cases)), key=length)
+    while order:
+        group = [i for i in order[:size] if length(i) == length(order[0])]
+        order = order[len(group):]
+        yield group
+
+
 @torch.no_grad()
 def answers(model, tokenizer, cases, batch):
-    """Greedy answers as texts, without the end token; cases of equal prompt length share a batch, so nothing is padded."""
+    """Greedy answers as texts, without the end token.
+
+    Greedy decoding gives the expected answer exactly where each of its tokens is the best one after its predecessors: one pass tells. Only the
+    other answers are generated.
+    """
     ids = [tokenizer.apply_chat_template(c["messages"], tools=c.get("tools"), add_generation_prompt=True, return_dict=False) for c in cases]
-    order, out = sorted(range(len(cases)), key=lambda i: len(ids[i])), [None] * len(cases)
-    while order:
-        group = [i for i in order[:batch] if len(ids[i]) == len(ids[order[0]])]
-        order = order[len(group):]
-        made = model.generate(torch.tensor([ids[i] for i in group]), attention_mask=torch.ones(len(group), len(ids[group[0]]), dtype=torch.long),
-                              do_sample=False, max_new_tokens=96, repetition_penalty=1.0, eos_token_id=7, pad_token_id=0)
-        for i, row in zip(group, made[:, len(ids[group[0]]):].tolist()):
-            row = row[:row.index(7)] if 7 in row else row
-            out[i] = tokenizer.decode(row, skip_special_tokens=False)
+    want = [tokenizer.encode(c["answer"], add_special_tokens=False) + [7] for c in cases]
+    out = [None] * len(cases)
+    for group in groups(cases, lambda i: len(ids[i]) + len(want[i]), batch):
+        best = model(torch.tensor([ids[i] + want[i][:-1] for i in group]), use_cache=False).logits.argmax(-1).tolist()
+        for i, row in zip(group, best):
+            if row[len(ids[i]) - 1:] == want[i]:
+                out[i] = cases[i]["answer"]
+    wrong = [i for i, text in enumerate(out) if text is None]
+    for group in groups(wrong, lambda k: len(ids[wrong[k]]), batch):
+        prompts = torch.tensor([ids[wrong[k]] for k in group])
+        made = model.generate(prompts, attention_mask=torch.ones_like(prompts), do_sample=False, max_new_tokens=96, repetition_penalty=1.0,
+                              eos_token_id=7, pad_token_id=0)
+        for k, row in zip(group, made[:, prompts.shape[1]:].tolist()):
+            out[wrong[k]] = tokenizer.decode(row[:row.index(7)] if 7 in row else row, skip_special_tokens=False)
     return out
 
 

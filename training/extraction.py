@@ -39,10 +39,10 @@ def case(source, turns=1):
     rng = source.rng
     topic = source.one(TOPICS)
     names = topic[2].split()
-    schema = rng.sample(names, rng.choice([1, 2, 2, 3, 3, 4, 4, 5]))
+    schema = rng.sample(names, rng.choice([1, 2, 2, 3, 3, 4]))
     keys = {n: rng.choice(FIELDS[n]["keys"]) for n in schema}
     kinds = {keys[n]: FIELDS[n]["type"] for n in schema}
-    shown = {"type": "object", "properties": {k: {"type": t} for k, t in kinds.items()}} if source.chance(0.3) else kinds
+    shown = {"type": "object", "properties": {k: {"type": t} for k, t in kinds.items()}} if source.chance(0.2) else kinds
     messages = [{"role": "system", "content": source.world(SYSTEM) + json.dumps(shown)}]
     for _ in range(turns):
         text, data = message(source, topic, names, schema)

@@ -2,7 +2,7 @@
 import torch
 
 
-def orthogonal(g, steps=5):
+def orthogonal(g, steps=4):
     """Newton-Schulz iteration: the nearest (semi-)orthogonal matrices, roughly; works on stacks [..., rows, columns]."""
     tall = g.shape[-2] > g.shape[-1]
     x = g.mT if tall else g

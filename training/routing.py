@@ -17,7 +17,7 @@ def spell(label, style):
 def case(source, turns=1):
     """One conversation: a list of labels and `turns` messages, each with its answer; the last answer is apart."""
     rng = source.rng
-    chosen = rng.sample(INTENTS, rng.choice([3, 3, 4, 4, 5, 6, 7, 8]))
+    chosen = rng.sample(INTENTS, rng.choice([3, 3, 4, 4, 5, 6, 8]))
     if source.chance(0.4):            # neighbours of the same domain are the hard cases
         same = [i for i in INTENTS if i["domain"] == chosen[0]["domain"] and i is not chosen[0]]
         chosen[1:3] = rng.sample(same, 2)

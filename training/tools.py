@@ -84,8 +84,8 @@ def turn(source, kind, offered, spare):
 def case(source, turns=1):
     """One conversation: some functions and `turns` requests, each with its answer; the last answer is apart."""
     rng = source.rng
-    *offered, spare = rng.sample(FUNCTIONS, rng.choice([1, 1, 2, 2, 2, 3, 3, 4]) + 1)
-    style = rng.choices([0, 1, 2], [0.7, 0.15, 0.15])[0]
+    *offered, spare = rng.sample(FUNCTIONS, rng.choice([1, 1, 2, 2, 3]) + 1)
+    style = rng.choices([0, 1, 2], [0.8, 0.1, 0.1])[0]
     system = source.world(SYSTEM)
     messages = [{"role": "system", "content": system}] if system else []
     for _ in range(turns):

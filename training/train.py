@@ -16,6 +16,7 @@ import tasks
 import words
 from model import Model
 from optimizer import Optimizer
+from start import induction
 
 END = 7
 FIRST = {"copy": 0.55, "routing": 0.1, "tools": 0.15, "json": 0.15, "talk": 0.05}      # the curriculum starts with copying
@@ -86,7 +87,7 @@ def backward(model, batch, total, prompt_share):
     return loss.item()
 
 
-def rate(x, warm=0.01, flat=0.55):
+def rate(x, warm=0.02, flat=0.55):
     """Learning rate at the share x of the time: up, flat, down to nearly nothing."""
     return max(min(1.0, x / warm, (1.0 - x) / (1.0 - flat)), 0.01)
 
@@ -101,10 +102,11 @@ def main():
     # One thread an operation, and micro-batches side by side: nothing waits for a busy core but the end of a step.
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(a.threads, initializer=torch.set_num_threads, initargs=(1,))
-    torch.manual_seed(0)
+    torch.manual_seed(0), torch.set_flush_denormal(True)
     tokenizer = Tokenizer.from_file(a.work + "/tokenizer.json")
-    held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(60)] for n in tasks.TASKS for s in [words.Source(1, True)]}
+    held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(50)] for n in FIRST for s in [words.Source(1, True)]}
     model = Model()
+    induction(model)
     optimizer = Optimizer(model)
     saved = a.work + "/checkpoint.pt"
     step, start, seen = 0, time.time(), 0
@@ -120,7 +122,7 @@ def main():
     while True:
         x = (time.time() - start) / (until - start)
         mixture, share = (FIRST, 0.12) if x < a.copying else (THEN, 0.04)
-        turns = lambda: source.one([1, 1, 2, 3, 4, 5])      # several answers share one system prompt
+        turns = lambda: source.one([1, 2, 3, 4, 5, 6])      # several answers share one system prompt
         cases = [encode(tokenizer, tasks.mixed(source, mixture, turns())) for _ in range(a.cases)]
         total = sum(sum(w) for _, w in cases)
         value = sum(pool.map(lambda batch: backward(model, batch, total, share), list(micro_batches(cases, a.budget))[::-1]))
@@ -131,12 +133,12 @@ def main():
             if hasattr(ffn, "balance"):
                 ffn.balance(0.002 * rate(x))
         step, mean = step + 1, value if mean is None else 0.95 * mean + 0.05 * value
-        if step % 50 == 0:
+        if step % 25 == 0:
             cpu = os.times()
             speed = (seen - shown) / (time.time() - clock)
             print(f"{time.strftime('%H:%M:%S')} step {step} time {x:.3f} seen {seen / 1e6:.2f}M loss {mean:.4f} {speed:.0f} tokens/s, CPU s {cpu.user:.0f} + {cpu.system:.0f}", file=log)
             clock, shown = time.time(), seen
-        if time.time() - last > 240 or x >= 1:
+        if time.time() - last > 420 or x >= 1:
             print("held out:", {n: round(exact(model, p), 3) for n, p in held.items()}, file=log)
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state(), "step": step, "start": start, "seen": seen}, saved + ".new")
             os.replace(saved + ".new", saved)

@@ -72,8 +72,9 @@ class Source:
             if held_out(str(value)) == self.held:
                 return value
 
-    def made_up(self, low=2, high=3):
+    def made_up(self, low=2, high=None):
         r = self.rng
+        high = high or (3 if self.chance(0.2) else 2)
         body = lambda n: "".join(r.choice(ONSETS) + r.choice(VOWELS) + (r.choice(CODAS) if i < n - 1 and r.random() < 0.25 else "") for i in range(n))
         return self.drawn(lambda: (body(r.randint(low, high)) + r.choice(CODAS)).capitalize())
 
