@@ -28,8 +28,11 @@ class Builder {
   bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
     return Add(Json::MakeNumber(std::string(text, length)));
   }
-  bool String(const char* text, rapidjson::SizeType length, bool) { return Add(Json(std::string(text, length))); }
+  bool String(const char* text, rapidjson::SizeType length, bool) {
+    return IsWhole({text, length}) && Add(Json(std::string(text, length)));
+  }
   bool Key(const char* text, rapidjson::SizeType length, bool) {
+    if (!IsWhole({text, length})) return false;
     stack_.back()->members().emplace_back(std::string(text, length), Json());
     return true;
   }
@@ -39,9 +42,18 @@ class Builder {
   bool EndArray(rapidjson::SizeType) { return Close(); }
 
   Json root;
-  bool too_deep = false;
+  bool too_deep = false, has_lone_surrogate = false;
 
  private:
+  // The text's own bytes are validated and a lone high surrogate is refused by RapidJSON, but it encodes the escape of a
+  // lone low one, which no UTF-8 text may hold.
+  bool IsWhole(std::string_view text) {
+    for (size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
+      if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0) has_lone_surrogate = true;
+    }
+    return !has_lone_surrogate;
+  }
+
   // Places a value where the innermost open container expects it. Pointers in stack_ stay valid: a container's own
   // storage grows only while none of its items is open.
   Json* Place(Json value) {
@@ -248,6 +260,10 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   if (builder.too_deep) {
     return Error{ErrorCode::kLimit, StrCat("JSON at byte ", result.Offset(), " is nested deeper than ",
                                            limits.max_depth, " levels")};
+  }
+  if (builder.has_lone_surrogate) {
+    return Error{ErrorCode::kCorrupt, StrCat("JSON error at byte ", result.Offset(),
+                                             ": the string before holds one half of a surrogate pair")};
   }
   if (result.IsError()) {
     return Error{ErrorCode::kCorrupt, StrCat("JSON error at byte ", result.Offset(), ": ",

@@ -89,6 +89,7 @@ TEST(Json, NumbersOutOfRange) {
 }
 
 TEST(Json, Strings) {
+  EXPECT_EQ(Parse("\"힣\"").AsString(), "힣");
   EXPECT_EQ(Parse(R"("\u00e9\ud83d\ude00\n\/\"")").AsString(), "é😀\n/\"");
   EXPECT_EQ(JsonQuote("a\"\\\n\r\t\b\f\x01\x1f é😀\x7f"), "\"a\\\"\\\\\\n\\r\\t\\b\\f\\u0001\\u001f é😀\x7f\"");
   EXPECT_EQ(JsonQuote("\xff\xc3"), "\"\xEF\xBF\xBD\xEF\xBF\xBD\"");
@@ -98,7 +99,7 @@ TEST(Json, Strings) {
 
 TEST(Json, ErrorsNameTheOffset) {
   for (const char* bad : {"", " ", "{", "[1,]", "{\"a\"}", "{\"a\": 1,}", "{a: 1}", "'a'", "01", "1.", "+1", ".5", "1e",
-                          "nul", "tru", "[1] 2", "\"\\x\"", "\"\n\"", "\"\\ud800\"", "\"\xff\"", "\"unfinished", "]",
+                          "nul", "tru", "[1] 2", "\"\\x\"", "\"\n\"", "\"\\ud800\"", "\"\\ude00\"", "{\"\\udfff\": 1}", "\"\xff\"", "\"unfinished", "]",
                           "[}", "{\"a\" 1}", "// c", "[1 2]", "--1", "nan"}) {
     EXPECT_HAS(ErrorOf(bad), "at byte") << bad;
   }
