@@ -1,0 +1,185 @@
+// C++ over lfm.h: handles that free themselves and errors as exceptions. Nothing else; header only, C++17.
+#ifndef LFM_LFM_HPP_
+#define LFM_LFM_HPP_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "lfm.h"
+
+namespace lfm::api {
+
+class Error : public std::runtime_error {
+ public:
+  explicit Error(const lfm_error& error) : std::runtime_error(error.message), status_(error.status) {}
+  lfm_status status() const { return status_; }
+
+ private:
+  lfm_status status_;
+};
+
+namespace detail {
+
+struct Free {
+  void operator()(void* memory) const { lfm_free(memory); }
+  void operator()(lfm_model* model) const { lfm_model_free(model); }
+  void operator()(lfm_session* session) const { lfm_session_free(session); }
+  void operator()(lfm_sampler* sampler) const { lfm_sampler_free(sampler); }
+};
+
+// Calls f(..., lfm_error*) and throws what it reports.
+template <typename F, typename... Args>
+void Call(F f, Args... args) {
+  lfm_error error{};
+  if (f(args..., &error) != LFM_OK) throw Error(error);
+}
+
+template <typename T>
+std::vector<T> TakeVector(T* data, size_t n) {
+  const std::unique_ptr<T, Free> owner(data);
+  return std::vector<T>(data, data + n);
+}
+
+inline std::string TakeString(char* data, size_t n) {
+  const std::unique_ptr<char, Free> owner(data);
+  return std::string(data, n);
+}
+
+}  // namespace detail
+
+class Model {
+ public:
+  explicit Model(const std::string& path, const lfm_model_options* options = nullptr) {
+    lfm_model* model = nullptr;
+    detail::Call(lfm_model_load, path.c_str(), options, &model);
+    handle_.reset(model);
+  }
+
+  int32_t vocab_size() const { return lfm_model_vocab_size(get()); }
+  int64_t context_length() const { return lfm_model_context_length(get()); }
+  bool IsEndOfGeneration(int32_t id) const { return lfm_is_end_of_generation(get(), id) != 0; }
+
+  std::string Info() const {
+    char* json = nullptr;
+    size_t length = 0;
+    detail::Call(lfm_model_info, get(), &json, &length);
+    return detail::TakeString(json, length);
+  }
+
+  std::vector<int32_t> Tokenize(std::string_view text, bool add_special = true, bool parse_special = true) const {
+    int32_t* ids = nullptr;
+    size_t n = 0;
+    detail::Call(lfm_tokenize, get(), text.data(), text.size(), int{add_special}, int{parse_special}, &ids, &n);
+    return detail::TakeVector(ids, n);
+  }
+
+  std::string Detokenize(const std::vector<int32_t>& ids) const {
+    char* bytes = nullptr;
+    size_t length = 0;
+    detail::Call(lfm_detokenize, get(), ids.data(), ids.size(), &bytes, &length);
+    return detail::TakeString(bytes, length);
+  }
+
+  // A JSON object: {"messages": [...], ...}.
+  std::string Render(std::string_view request) const {
+    char* prompt = nullptr;
+    size_t length = 0;
+    detail::Call(lfm_render, get(), request.data(), request.size(), &prompt, &length);
+    return detail::TakeString(prompt, length);
+  }
+
+  lfm_sampling Sampling() const {
+    lfm_sampling sampling;
+    lfm_sampling_init(&sampling, get());
+    return sampling;
+  }
+
+  lfm_model* get() const { return handle_.get(); }
+
+ private:
+  std::unique_ptr<lfm_model, detail::Free> handle_;
+};
+
+class Session {
+ public:
+  explicit Session(const Model& model, const lfm_session_options* options = nullptr) {
+    lfm_session* session = nullptr;
+    detail::Call(lfm_session_create, model.get(), options, &session);
+    handle_.reset(session);
+  }
+
+  Session Copy() const {
+    lfm_session* copy = nullptr;
+    detail::Call(lfm_session_copy, static_cast<const lfm_session*>(get()), &copy);
+    return Session(copy);
+  }
+
+  int64_t n_tokens() const { return lfm_session_n_tokens(get()); }
+  const float* logits() const { return lfm_session_logits(get()); }
+  void Prefill(const std::vector<int32_t>& ids) { detail::Call(lfm_session_prefill, get(), ids.data(), ids.size()); }
+  void Decode(int32_t id) { detail::Call(lfm_session_decode, get(), id); }
+  void Truncate(int64_t n_tokens) { detail::Call(lfm_session_truncate, get(), n_tokens); }
+
+  std::string Save() const {
+    void* bytes = nullptr;
+    size_t length = 0;
+    detail::Call(lfm_session_save, static_cast<const lfm_session*>(get()), &bytes, &length);
+    return detail::TakeString(static_cast<char*>(bytes), length);
+  }
+  void Restore(std::string_view bytes) {
+    detail::Call(lfm_session_restore, get(), static_cast<const void*>(bytes.data()), bytes.size());
+  }
+
+  // The whole answer's text. `on_text` gets it piece by piece; false ends the answer.
+  std::string Generate(const std::vector<int32_t>& prompt, const lfm_sampling& sampling, int64_t max_tokens = -1,
+                       const std::function<bool(std::string_view)>& on_text = {}) {
+    lfm_generate_options options;
+    lfm_generate_options_init(&options);
+    options.max_tokens = max_tokens;
+    options.user = const_cast<void*>(static_cast<const void*>(&on_text));
+    options.on_token = [](void* user, const lfm_token* token) -> int {
+      const auto& callback = *static_cast<const std::function<bool(std::string_view)>*>(user);
+      return callback && !callback(std::string_view(token->text, token->length)) ? 1 : 0;
+    };
+    lfm_generation out;
+    lfm_generation_init(&out);
+    detail::Call(lfm_generate, get(), prompt.data(), prompt.size(), &sampling,
+                 static_cast<const lfm_generate_options*>(&options), &out);
+    const std::unique_ptr<int32_t, detail::Free> ids(out.ids);
+    return detail::TakeString(out.text, out.length);
+  }
+
+  lfm_session* get() const { return handle_.get(); }
+
+ private:
+  explicit Session(lfm_session* session) : handle_(session) {}
+  std::unique_ptr<lfm_session, detail::Free> handle_;
+};
+
+class Sampler {
+ public:
+  Sampler(const Model& model, const lfm_sampling& sampling) {
+    lfm_sampler* sampler = nullptr;
+    detail::Call(lfm_sampler_create, static_cast<const lfm_model*>(model.get()), &sampling, &sampler);
+    handle_.reset(sampler);
+  }
+  void AcceptPrompt(const std::vector<int32_t>& ids) { lfm_sampler_accept_prompt(handle_.get(), ids.data(), ids.size()); }
+  int32_t Sample(const Session& session) {
+    int32_t id = 0;
+    detail::Call(lfm_sampler_sample, handle_.get(), static_cast<const lfm_session*>(session.get()), &id);
+    return id;
+  }
+
+ private:
+  std::unique_ptr<lfm_sampler, detail::Free> handle_;
+};
+
+}  // namespace lfm::api
+
+#endif  // LFM_LFM_HPP_
