@@ -38,10 +38,16 @@ Json TokenJson(const engine::TokenLogprob& token, const text::Tokenizer& tokeniz
 
 double Rounded(double value) { return static_cast<double>(static_cast<int64_t>(value * 1000 + 0.5)) / 1000; }
 
-std::string Format(const char* format, double a, double b) {
-  char text[160];
-  std::snprintf(text, sizeof text, format, a, b);  // NOLINT: formats are literals of this file
+// With this many decimals, right-aligned.
+std::string Fixed(double value, int decimals, int width = 0) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%*.*f", width, decimals, value);
   return text;
+}
+
+std::string PhaseLine(std::string name, double seconds, double total) {
+  name.resize(11, ' ');
+  return StrCat("  ", name, Fixed(seconds * 1e3, 1, 8), " ms ", Fixed(100 * seconds / total, 1, 5), " %\n");
 }
 
 }  // namespace
@@ -130,20 +136,19 @@ Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answe
 std::string StatsText(const engine::Timings& t, const model::Profile& profile, uint64_t weight_bytes_per_token) {
   std::string text = StrCat("prompt   ", t.n_prompt, " tokens");
   if (t.n_reused > 0) text += StrCat(" (and ", t.n_reused, " reused)");
-  text += Format(", %.0f ms, %.1f tokens/s\n", t.prompt_ms, t.prompt_per_second());
-  text += StrCat("answer   ", t.n_predicted, " tokens");
-  text += Format(", %.0f ms, %.1f tokens/s\n", t.predicted_ms, t.predicted_per_second());
-  text += StrCat("weights  ", HumanBytes(weight_bytes_per_token), " read for a token");
-  text += Format(", %.1f GB/s\n", static_cast<double>(weight_bytes_per_token) * t.predicted_per_second() / 1e9, 0);
-  const double total = std::accumulate(profile.seconds.begin(), profile.seconds.end(), 0.0);
-  if (total <= 0) return text;
-  const double rest = std::max(0.0, (t.prompt_ms + t.predicted_ms) / 1e3 - total);
+  text += StrCat(", ", Fixed(t.prompt_ms, 0), " ms, ", Fixed(t.prompt_per_second(), 1), " tokens/s\n");
+  text += StrCat("answer   ", t.n_predicted, " tokens, ", Fixed(t.predicted_ms, 0), " ms, ",
+                 Fixed(t.predicted_per_second(), 1), " tokens/s\n");
+  const double read_per_second = static_cast<double>(weight_bytes_per_token) * t.predicted_per_second();
+  text += StrCat("weights  ", HumanBytes(weight_bytes_per_token), " read for a token, ",
+                 Fixed(read_per_second / 1e9, 1), " GB/s\n");
+  const double phases = std::accumulate(profile.seconds.begin(), profile.seconds.end(), 0.0);
+  if (phases <= 0) return text;
+  const double total = std::max(phases, (t.prompt_ms + t.predicted_ms) / 1e3);
   for (size_t i = 0; i < profile.seconds.size(); ++i) {
-    std::string name(model::kPhaseNames[i]);
-    name.resize(11, ' ');
-    text += "  " + name + Format("%8.1f ms %5.1f %%\n", profile.seconds[i] * 1e3, 100 * profile.seconds[i] / (total + rest));
+    text += PhaseLine(std::string(model::kPhaseNames[i]), profile.seconds[i], total);
   }
-  return text + "  rest       " + Format("%8.1f ms %5.1f %%\n", rest * 1e3, 100 * rest / (total + rest));
+  return text + PhaseLine("rest", total - phases, total);
 }
 
 }  // namespace lfm::cli

@@ -1,6 +1,7 @@
 #include "cli/program.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <map>
@@ -34,6 +35,11 @@ struct Parser {
   }
 };
 
+bool IsCommand(std::string_view name) {
+  const auto all = Commands();
+  return std::any_of(all.begin(), all.end(), [&](const CommandEntry& entry) { return entry.name == name; });
+}
+
 int PrintError(const Error& error) {
   std::fprintf(stderr, "lfm: error: %s\n", error.message.c_str());
   return ExitCodeOf(error.code);
@@ -45,8 +51,12 @@ Error UsageError(const CLI::Error& error, const std::string& command) {
   for (char& c : message) {
     if (c == '\n') c = ' ';
   }
-  return {ErrorCode::kInvalidArgument,
-          StrCat(message, message.ends_with('.') ? " See lfm " : "; see lfm ", command.empty() ? "help" : command + " --help")};
+  return {ErrorCode::kInvalidArgument, StrCat(message, message.ends_with('.') ? " See lfm " : "; see lfm ",
+                                              command.empty() ? "help" : command + " --help")};
+}
+
+Error NoCommand(const std::string& name) {
+  return {ErrorCode::kInvalidArgument, StrCat("there is no command ", Quote(name), "; see lfm help")};
 }
 
 // "lfm help [COMMAND]", which is no subcommand so that COMMAND is not taken for one.
@@ -55,8 +65,8 @@ int PrintHelp(Parser& parser, const std::string& command) {
     WriteOut(HelpPage());
     return kExitOk;
   }
-  const CLI::App* sub = parser.app.get_subcommand_no_throw(command);
-  if (!sub) return PrintError({ErrorCode::kInvalidArgument, StrCat("there is no command ", Quote(command), "; see lfm help")});
+  const CLI::App* sub = IsCommand(command) ? parser.app.get_subcommand(command) : nullptr;
+  if (!sub) return PrintError(NoCommand(command));
   WriteOut(sub->help());
   return kExitOk;
 }
@@ -67,8 +77,8 @@ int ParseAndRun(int argc, char** argv) {
   const std::string first = argv[1];
   if (first == "help") return PrintHelp(parser, argc > 2 ? argv[2] : "");
   if (first == "-h" || first == "--help") return PrintHelp(parser, "");
-  if (!first.starts_with('-') && !parser.app.get_subcommand_no_throw(first)) {
-    return PrintError({ErrorCode::kInvalidArgument, StrCat("there is no command ", Quote(first), "; see lfm help")});
+  if (!first.starts_with('-') && !IsCommand(first)) {
+    return PrintError(NoCommand(first));
   }
   try {
     parser.app.parse(argc, argv);
@@ -99,7 +109,8 @@ int RunProgram(int argc, char** argv) {
   try {
     code = ParseAndRun(argc, argv);
   } catch (const std::bad_alloc&) {
-    code = PrintError({ErrorCode::kOutOfMemory, "out of memory; close other programs, or choose a smaller model or context"});
+    code = PrintError({ErrorCode::kOutOfMemory,
+                       "out of memory; close other programs, or choose a smaller model or context"});
   } catch (const std::exception& error) {
     code = PrintError({ErrorCode::kInternal, StrCat("internal error: ", error.what())});
   }
@@ -132,8 +143,9 @@ std::vector<CommandFlags> AllFlags() {
 }
 
 std::string HelpPage() {
-  std::string page = "lfm runs Liquid AI's LFM2 models on this machine.\n\n  lfm COMMAND [FLAGS]    lfm COMMAND --help for the flags\n";
-  std::string group;
+  std::string page =
+      "lfm runs Liquid AI's LFM2 models on this machine.\n\n"
+      "  lfm COMMAND [FLAGS]    lfm COMMAND --help for the flags\n";
   std::vector<std::string_view> groups;
   for (const CommandEntry& entry : Commands()) {
     if (std::find(groups.begin(), groups.end(), entry.group) == groups.end()) groups.push_back(entry.group);
@@ -142,7 +154,8 @@ std::string HelpPage() {
     page += StrCat("\n", name, "\n");
     for (const CommandEntry& entry : Commands()) {
       if (entry.group != name) continue;
-      page += StrCat("  ", entry.name, std::string(entry.name.size() < 12 ? 12 - entry.name.size() : 1, ' '), entry.summary, "\n");
+      const size_t gap = entry.name.size() < 12 ? 12 - entry.name.size() : 1;
+      page += StrCat("  ", entry.name, std::string(gap, ' '), entry.summary, "\n");
     }
   }
   page +=

@@ -1,0 +1,502 @@
+"""The program lfm from outside: every subcommand with good and bad input. Needs only Python's standard library.
+
+usage: cli_test.py LFM DATA_DIR [unittest arguments]
+"""
+import base64
+import json
+import os
+import pathlib
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+LFM = os.path.abspath(sys.argv[1])
+DATA = pathlib.Path(sys.argv[2]).resolve()
+MODEL = str(DATA / "models/tiny-lfm25-moe")
+DENSE = str(DATA / "models/tiny-lfm2")
+GGUF = str(DATA / "gguf/mini-lfm2-moe-Q4_0.gguf")
+
+
+def lfm(*args, stdin=b"", env=None, timeout=120):
+    if isinstance(stdin, str):
+        stdin = stdin.encode()
+    environment = {**os.environ, **(env or {})}
+    environment.pop("LFM_ISA", None) if not env else None
+    return subprocess.run([LFM, *map(str, args)], input=stdin, capture_output=True, timeout=timeout, env=environment)
+
+
+def read_npy(path):
+    data = pathlib.Path(path).read_bytes()
+    assert data[:8] == b"\x93NUMPY\x01\x00", data[:8]
+    length = struct.unpack("<H", data[8:10])[0]
+    header = eval(data[10 : 10 + length].decode())  # noqa: S307: our own file
+    assert header["descr"] == "<f4" and not header["fortran_order"]
+    return header["shape"], data[10 + length :]
+
+
+class Case(unittest.TestCase):
+    def ok(self, *args, **kwargs):
+        done = lfm(*args, **kwargs)
+        self.assertEqual(done.returncode, 0, done.stderr.decode())
+        return done.stdout
+
+    def json(self, *args, **kwargs):
+        out = self.ok(*args, **kwargs)
+        self.assertEqual(out.count(b"\n"), 1)
+        return json.loads(out)
+
+    def fails(self, code, *args, says="", **kwargs):
+        done = lfm(*args, **kwargs)
+        message = done.stderr.decode()
+        self.assertEqual(done.returncode, code, f"{args}: {message}")
+        self.assertEqual(done.stdout, b"")
+        self.assertTrue(message.startswith("lfm: error: "), message)
+        self.assertEqual(message.count("\n"), 1, message)
+        self.assertIn(says, message)
+        return message
+
+
+class Program(Case):
+    def test_help_and_version(self):
+        page = self.ok("help").decode()
+        for command in ("run", "info", "tokenize", "detokenize", "render", "logits", "verify", "synth", "completion"):
+            self.assertIn(f"\n  {command} ", page)
+            self.assertIn("--help", self.ok("help", command).decode())
+            self.assertIn("--help", self.ok(command, "--help").decode())
+        self.assertEqual(page, self.ok("--help").decode())
+        version = self.ok("--version").decode()
+        for part in ("lfm ", "commit ", "compiler ", "ISA ", "scalar"):
+            self.assertIn(part, version)
+
+    def test_wrong_usage(self):
+        self.fails(2, "fly", says="fly")
+        self.fails(2, "help", "fly", says="fly")
+        self.fails(2, "run", "--fly", says="--fly")
+        self.fails(2, "run", "-m", MODEL, "-p", says="-p")
+        self.fails(2, "run", "-p", "x", says="-m")
+        self.fails(2, "--fly")
+
+    def test_completion(self):
+        for shell in ("bash", "zsh", "fish"):
+            script = self.ok("completion", shell).decode()
+            for word in ("tokenize", "temp", "f32"):
+                self.assertIn(word, script)
+        self.assertEqual(subprocess.run(["bash", "-n"], input=self.ok("completion", "bash")).returncode, 0)
+        done = subprocess.run(
+            ["bash", "-c", "source /dev/stdin; COMP_WORDS=(lfm to); COMP_CWORD=1; _lfm; echo ${COMPREPLY[@]};"
+             "COMP_WORDS=(lfm run --compute ''); COMP_CWORD=3; _lfm; echo ${COMPREPLY[@]}"],
+            input=self.ok("completion", "bash"), capture_output=True)
+        self.assertEqual(done.stdout.decode(), "tokenize\nauto f32\n")
+        self.fails(2, "completion", says="bash")
+        self.fails(2, "completion", "tcsh", says="tcsh")
+
+    def test_full_disk(self):
+        if os.path.exists("/dev/full"):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([LFM, "help"], stdout=full, stderr=subprocess.PIPE)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"standard output", done.stderr)
+
+
+class Models(Case):
+    def test_missing_and_foreign(self):
+        with tempfile.TemporaryDirectory() as folder:
+            self.fails(3, "info", f"{folder}/none.gguf", says="none.gguf")
+            self.fails(3, "info", folder, says="config.json")
+            text = pathlib.Path(folder, "a.gguf")
+            text.write_text("hello")
+            self.fails(3, "info", text)
+            text.write_bytes(pathlib.Path(GGUF).read_bytes()[:5000])
+            self.fails(3, "info", text)
+            self.fails(3, "run", "-m", text, "-p", "x")
+
+    def test_verify_knows_no_reference(self):
+        self.fails(3, "verify", "-m", MODEL, says="no reference is known")
+
+    def test_info(self):
+        for model, architecture in ((MODEL, "lfm2moe"), (DENSE, "lfm2"), (GGUF, "lfm2moe")):
+            info = self.json("info", model, "--json")
+            self.assertEqual(info["architecture"], architecture)
+            for name in ("name", "parameters", "active_parameters", "layers", "context_length", "vocab_size", "file_type",
+                         "file_bytes", "weight_bytes_per_token", "state_bytes_per_token", "state_bytes_per_sequence",
+                         "chat_template", "isa"):
+                self.assertIn(name, info)
+            for i, layer in enumerate(info["layers"]):
+                self.assertEqual(layer["index"], i)
+                self.assertIn(layer["mixer"], ("conv", "attention"))
+                self.assertIn(layer["ffn"], ("dense", "moe"))
+            self.assertEqual(info["isa"]["detected"][-1], "scalar")
+            self.assertTrue(info["isa"]["chosen"])
+            self.assertIn(info["architecture"], self.ok("info", model).decode())
+        self.assertEqual(self.json("info", "-m", MODEL, "--json"), self.json("info", MODEL, "--json"))
+
+    def test_info_counts(self):
+        config = json.loads(pathlib.Path(MODEL, "config.json").read_text())
+        d, layers = config["hidden_size"], len(config["layer_types"])
+        n_attention = config["layer_types"].count("full_attention")
+        info = self.json("info", MODEL, "--json", "--tensors")
+        self.assertEqual(info["state_bytes_per_token"], n_attention * config["num_key_value_heads"] * 64 * 2 * 2)
+        self.assertEqual(info["state_bytes_per_sequence"], (layers - n_attention) * 2 * d * 4)
+        expert = 3 * d * config["moe_intermediate_size"]
+        idle = (layers - config["num_dense_layers"]) * (config["num_experts"] - config["num_experts_per_tok"]) * expert
+        self.assertEqual(info["parameters"] - info["active_parameters"], idle)
+        self.assertEqual(info["parameters"], sum(_product(t["shape"]) for t in info["tensors"]))
+        self.assertIn("operator_norm", self.ok("info", MODEL, "--tensors").decode())
+
+    def test_isa(self):
+        self.assertEqual(set(self.json("info", MODEL, "--json", "--isa", "scalar")["isa"]["chosen"].values()), {"scalar"})
+        message = self.fails(2, "info", MODEL, "--isa", "abacus", says="scalar")
+        self.assertIn("abacus", message)
+        foreign = "neon" if os.uname().machine == "x86_64" else "avx2"
+        self.fails(2, "logits", "-m", MODEL, "--ids", "1", "-o", "x.npy", "--isa", foreign, says="scalar")
+        self.fails(2, "info", MODEL, says="LFM_ISA", env={"LFM_ISA": "abacus"})
+        chosen = self.json("info", MODEL, "--json", env={"LFM_ISA": "scalar"})["isa"]["chosen"]
+        self.assertEqual(set(chosen.values()), {"scalar"})
+
+
+def _product(numbers):
+    result = 1
+    for number in numbers:
+        result *= number
+    return result
+
+
+class Text(Case):
+    def test_tokenize(self):
+        with_bos = self.json("tokenize", "-m", MODEL, "--json", "Hello, wörld")
+        without = self.json("tokenize", "-m", MODEL, "--json", "--no-bos", "Hello, wörld")
+        self.assertEqual(with_bos["ids"][1:], without["ids"])
+        self.assertEqual(len(with_bos["ids"]), len(with_bos["pieces"]))
+        self.assertEqual(with_bos["pieces"][0], "<|startoftext|>")
+        for text in ("-", None):
+            args = [text] if text else []
+            self.assertEqual(self.json("tokenize", "-m", MODEL, "--json", *args, stdin="Hello, wörld"), with_bos)
+        self.assertEqual(self.ok("tokenize", "-m", MODEL, "Hello, wörld").split(), [b"%d" % i for i in with_bos["ids"]])
+        self.assertEqual(self.json("tokenize", "-m", MODEL, "--json", "--no-bos", stdin=b"")["ids"], [])
+        self.assertIn("\ufffd", "".join(self.json("tokenize", "-m", MODEL, "--json", stdin=b"a\xffb")["pieces"]))
+        self.fails(2, "tokenize", "x", says="-m")
+
+    def test_a_tokenizer_alone_is_enough(self):
+        folder = DATA / "tokenizer/lfm25-2048"
+        if folder.is_dir():
+            self.assertEqual(self.json("tokenize", "-m", folder, "--json", "Hello"),
+                             self.json("tokenize", "-m", MODEL, "--json", "Hello"))
+
+    def test_detokenize(self):
+        text = "Hello, wörld\n"
+        ids = self.json("tokenize", "-m", MODEL, "--json", "--no-bos", text)["ids"]
+        self.assertEqual(self.ok("detokenize", "-m", MODEL, *ids), text.encode())
+        self.assertEqual(self.ok("detokenize", "-m", MODEL, ",".join(map(str, ids))), text.encode())
+        self.assertEqual(self.ok("detokenize", "-m", MODEL, stdin=json.dumps(ids)), text.encode())
+        self.assertEqual(self.ok("detokenize", "-m", MODEL, 2047, 9999999), b"<|reserved_11|>")
+        self.fails(2, "detokenize", "-m", MODEL, "12x", says="12x")
+        self.fails(2, "detokenize", "-m", MODEL, "1,-2", says="-2")
+
+    def test_jsonl(self):
+        lines = [
+            json.dumps({"text": "a\u2028b", "add_special": False, "tag": "x"}, ensure_ascii=False),
+            "not json",
+            json.dumps({"text": 3}),
+            "[]",
+            "",
+            json.dumps({"text": "x" * 300000, "add_special": True}),
+        ]
+        out = self.ok("tokenize", "-m", MODEL, "--jsonl", stdin="\n".join(lines)).decode().split("\n")
+        self.assertEqual(out.pop(), "")
+        rows = [json.loads(line) for line in out]
+        self.assertEqual(len(rows), len(lines))
+        self.assertEqual([list(row) for row in rows], [["ids"], ["error"], ["error"], ["error"], ["error"], ["ids"]])
+        for i, text in ((0, "a\u2028b"), (5, None)):
+            request = json.dumps({"ids": rows[i]["ids"], "pieces": []}) + "\n"
+            back = json.loads(self.ok("detokenize", "-m", MODEL, "--jsonl", stdin=request))
+            if text:
+                self.assertEqual(base64.b64decode(back["bytes"]).decode(), text)
+        bad = self.ok("detokenize", "-m", MODEL, "--jsonl", stdin='{"ids": [1.5]}\n{"ids": "1"}\n{"ids": []}\n')
+        self.assertEqual([list(json.loads(line)) for line in bad.splitlines()], [["error"], ["error"], ["bytes"]])
+
+    def test_render(self):
+        messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}]
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "m.json")
+            path.write_text(json.dumps(messages))
+            tools = pathlib.Path(folder, "t.json")
+            tools.write_text(json.dumps([{"name": "f"}]))
+            own = pathlib.Path(folder, "own.jinja")
+            own.write_text("{{ bos_token }}{{ n + 1 }}{{ s }}{% if add_generation_prompt %}!{% endif %}")
+            base = ("render", "-m", MODEL, "--messages", path)
+            whole = self.ok(*base).decode()
+            self.assertEqual(whole, "<|startoftext|><|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"
+                                    "<|im_start|>assistant\n")
+            self.assertEqual(self.ok(*base, "--no-generation-prompt").decode() + "<|im_start|>assistant\n", whole)
+            self.assertEqual(self.ok("render", "-m", MODEL, "--messages", "-", stdin=path.read_bytes()).decode(), whole)
+            path.write_text(json.dumps({"messages": messages}))
+            self.assertEqual(self.ok(*base).decode(), whole)
+            self.assertIn('{"name": "f"}', self.ok(*base, "--tools", tools).decode())
+            self.assertEqual(self.ok(*base, "--template", own, "--set", "n=41", "--set", "s=a=b").decode(),
+                             "<|startoftext|>42a=b!")
+            self.fails(2, *base, "--set", "x", says="key=value")
+            self.fails(2, *base, "--template", "/none", says="/none")
+            own.write_text("{% if %}")
+            self.fails(2, *base, "--template", own, says="line 1")
+            path.write_text("{")
+            self.fails(2, *base, says="byte")
+            path.write_text("[3]")
+            self.fails(2, *base, says="message 0")
+            self.fails(2, "render", "-m", MODEL, says="--messages")
+
+            rows = [{"messages": messages, "tools": None, "add_generation_prompt": True, "expected": "?"},
+                    {"messages": []}, {"tools": []}]
+            out = self.ok("render", "-m", MODEL, "--jsonl", stdin="".join(json.dumps(row) + "\n" for row in rows))
+            out = [json.loads(line) for line in out.splitlines()]
+            self.assertEqual(out[0], {"text": whole})
+            self.assertEqual([list(row) for row in out[1:]], [["error"], ["error"]])
+
+
+class Logits(Case):
+    def test_same_bits(self):
+        ids = ",".join(str(i * 7 % 2000) for i in range(40))
+        with tempfile.TemporaryDirectory() as folder:
+            def run(name, *args):
+                out, layers = f"{folder}/{name}.npy", f"{folder}/{name}-layers.npy"
+                self.ok("logits", "-m", MODEL, "--ids", ids, "-o", out, "--layers", layers, *args)
+                return read_npy(out), read_npy(layers)
+            wanted = run("a", "--compute", "f32")
+            self.assertEqual(wanted[0][0], (40, 2048))
+            self.assertEqual(wanted[1][0], (9, 40, 192))
+            for name, args in (("b", ("--chunk", 7)), ("c", ("--chunk", 1, "--threads", 1)), ("d", ("--threads", 5)),
+                               ("e", ("--isa", "scalar"))):
+                self.assertTrue(run(name, "--compute", "f32", *args) == wanted, args)
+            self.ok("logits", "-m", MODEL, "--ids", "-", "-o", f"{folder}/f.npy", stdin="1 2 3")
+            self.assertEqual(read_npy(f"{folder}/f.npy")[0], (3, 2048))
+            self.fails(2, "logits", "-m", MODEL, "--ids", "1", says="-o")
+            self.fails(2, "logits", "-m", MODEL, "-o", f"{folder}/x.npy", says="--ids")
+            self.fails(2, "logits", "-m", MODEL, "--ids", "", "-o", f"{folder}/x.npy")
+            self.fails(2, "logits", "-m", MODEL, "--ids", "2048", "-o", f"{folder}/x.npy", says="2048")
+            self.fails(2, "logits", "-m", MODEL, "--ids", "1", "-o", f"{folder}/x.npy", "--chunk", 0)
+            self.fails(2, "logits", "-m", MODEL, "--ids", "1", "-o", f"{folder}/x.npy", "--threads", 0)
+            self.fails(2, "logits", "-m", MODEL, "--ids", "1", "-o", f"{folder}/x.npy", "--compute", "f64", says="f64")
+            done = lfm("logits", "-m", MODEL, "--ids", "1", "-o", f"{folder}/none/x.npy")
+            self.assertNotEqual(done.returncode, 0)
+            self.assertFalse([name for name in os.listdir(folder) if "x.npy" in name])
+
+    def test_golden(self):
+        reference = pathlib.Path(DENSE, "reference")
+        prompts = json.loads((reference / "prompts.json").read_text())
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("p1", "p17"):
+                if not (reference / f"logits_{name}.npy").exists():
+                    continue
+                ids = ",".join(map(str, prompts[name]["ids"]))
+                self.ok("logits", "-m", DENSE, "--ids", ids, "-o", f"{folder}/x.npy", "--compute", "f32")
+                shape, ours = read_npy(f"{folder}/x.npy")
+                wanted_shape, wanted = read_npy(reference / f"logits_{name}.npy")
+                self.assertEqual(shape, wanted_shape)
+                n = shape[0] * shape[1]
+                pairs = zip(struct.unpack(f"<{n}f", ours), struct.unpack(f"<{n}f", wanted))
+                self.assertLess(max(abs(a - b) for a, b in pairs), 5e-4)
+
+
+class Run(Case):
+    base = ("run", "-m", MODEL, "--seed", "1")
+
+    def test_json(self):
+        out = self.json(*self.base, "-p", "Hi", "-n", 5, "--json")
+        self.assertEqual(set(out) - {"thinking"}, {"text", "ids", "prompt_ids", "stop_reason", "timings"})
+        self.assertIn(out["stop_reason"], ("eos", "length", "stop"))
+        self.assertEqual(set(out["timings"]), {"prompt_tokens", "prompt_ms", "prompt_per_second", "predicted_tokens",
+                                               "predicted_ms", "predicted_per_second"})
+        self.assertEqual(out["timings"]["prompt_tokens"], len(out["prompt_ids"]))
+        self.assertEqual(out["timings"]["predicted_tokens"], len(out["ids"]))
+        again = self.json(*self.base, "-p", "Hi", "-n", 5, "--json")
+        self.assertEqual(again["ids"], out["ids"])
+        prompt = "<|startoftext|><|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+        self.assertEqual(self.json("tokenize", "-m", MODEL, "--no-bos", "--json", prompt)["ids"], out["prompt_ids"])
+
+    def test_prompts(self):
+        piped = self.json(*self.base, "-n", 3, "--json", stdin="Hi")
+        self.assertEqual(piped["ids"], self.json(*self.base, "-n", 3, "--json", "-p", "Hi")["ids"])
+        self.assertEqual(piped["ids"], self.json(*self.base, "-n", 3, "--json", stdin="Hi\n")["ids"])
+        raw = self.json(*self.base, "-n", 3, "--json", "--raw", "-p", "Hi")
+        self.assertEqual(raw["prompt_ids"], self.json("tokenize", "-m", MODEL, "--json", "Hi")["ids"])
+        ids = self.json(*self.base, "-n", 3, "--json", "--ids", ",".join(map(str, raw["prompt_ids"])))
+        self.assertEqual((ids["ids"], ids["text"]), (raw["ids"], raw["text"]))
+        system = self.json(*self.base, "-n", 1, "--json", "-p", "-5 [x]", "--system", "S")
+        text = self.ok("detokenize", "-m", MODEL, *system["prompt_ids"]).decode()
+        self.assertIn("<|im_start|>system\nS<|im_end|>", text)
+        self.assertIn("user\n-5 [x]<|im_end|>", text)
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "m.json")
+            path.write_text(json.dumps([{"role": "user", "content": "Hi"}]))
+            self.assertEqual(self.json(*self.base, "-n", 3, "--json", "--messages", path)["ids"], piped["ids"])
+
+    def test_plain_output(self):
+        text = self.json(*self.base, "--raw", "-p", "Hi", "-n", 8, "--json")["text"]
+        self.assertEqual(self.ok(*self.base, "--raw", "-p", "Hi", "-n", 8).decode().rstrip("\n"), text.rstrip("\n"))
+        done = lfm(*self.base, "-p", "Hi", "-n", 4, "--stats")
+        self.assertIn(b"tokens/s", done.stderr)
+        self.assertEqual(lfm(*self.base, "-p", "Hi", "-n", 4).stderr, b"")
+
+    def test_greedy_golden(self):
+        for model in (MODEL, DENSE):
+            reference = pathlib.Path(model, "reference")
+            prompts = json.loads((reference / "prompts.json").read_text())
+            for row in json.loads((reference / "greedy.json").read_text()):
+                if row["prompt"] not in ("p5", "p17"):
+                    continue
+                n = next((i for i, margin in enumerate(row["margins"]) if margin < 1e-3), len(row["ids"]))
+                out = self.json("run", "-m", model, "--ids", ",".join(map(str, prompts[row["prompt"]]["ids"])), "-n", n,
+                                "--temp", 0, "--repeat-penalty", row["repetition_penalty"], "--ignore-eos", "--json",
+                                "--compute", "f32")
+                self.assertEqual(out["ids"], row["ids"][:n])
+                self.assertEqual(out["stop_reason"], "length")
+
+    def test_what_ends_an_answer(self):
+        eos = json.loads(pathlib.Path(MODEL, "config.json").read_text())["eos_token_id"]
+        forced = (*self.base, "-p", "Hi", "--logit-bias", f"{eos}=1000", "--json")
+        out = self.json(*forced)
+        self.assertEqual((out["ids"], out["text"], out["stop_reason"]), ([eos], "", "eos"))
+        self.assertEqual(self.json(*forced, "--special")["text"], "<|im_end|>")
+        out = self.json(*forced, "--ignore-eos", "-n", 3)
+        self.assertEqual((out["ids"], out["text"], out["stop_reason"]), ([eos] * 3, "", "length"))
+        out = self.json(*forced, "--ignore-eos", "--special", "-n", 3, "--stop", "[x]", "--stop", "end|><|")
+        self.assertEqual((out["text"], out["stop_reason"]), ("<|im_", "stop"))
+        self.assertEqual(self.json(*self.base, "-p", "Hi", "-n", 0, "--json")["ids"], [])
+
+    def test_tool_call_tokens_stay(self):
+        start = self.json("tokenize", "-m", MODEL, "--no-bos", "--json", "<|tool_call_start|>")["ids"][0]
+        out = self.json(*self.base, "-p", "Hi", "--logit-bias", f"{start}=1000", "-n", 2, "--json")
+        self.assertEqual(out["text"], "<|tool_call_start|>" * 2)
+
+    def test_thinking(self):
+        think, end = (self.json("tokenize", "-m", MODEL, "--no-bos", "--json", t)["ids"][0] for t in ("<think>", "</think>"))
+        out = self.json(*self.base, "-p", "Hi", "--logit-bias", f"{think}=1000", "-n", 1, "--json")
+        self.assertEqual((out["text"], out["thinking"]), ("", ""))
+        out = self.json(*self.base, "--raw", "-p", "Hi", "--logit-bias", f"{think}=1000", "-n", 1, "--json")
+        self.assertEqual(out["text"], "<think>")
+        self.assertNotIn("thinking", out)
+        shown = self.ok(*self.base, "-p", "Hi", "--logit-bias", f"{think}=1000", "-n", 1, "--think", "hide")
+        self.assertEqual(shown.strip(), b"")
+        self.assertIsNotNone(end)
+
+    def test_logprobs(self):
+        out = self.json(*self.base, "-p", "Hi", "-n", 3, "--temp", 0, "--repeat-penalty", 1, "--logprobs", 2, "--json")
+        self.assertEqual([row["id"] for row in out["logprobs"]], out["ids"])
+        for row in out["logprobs"]:
+            self.assertEqual(len(row["top"]), 2)
+            self.assertEqual(row["top"][0]["id"], row["id"])
+            self.assertLessEqual(row["logprob"], 0)
+        self.fails(2, *self.base, "-p", "Hi", "--logprobs", 2, says="--json")
+        self.fails(2, *self.base, "-p", "Hi", "--logprobs", -1, "--json")
+
+    def test_sampling_flags(self):
+        common = (*self.base, "-p", "Hi", "-n", 4, "--json")
+        for flags in (("--temp", 0), ("--temp", 1, "--top-k", 5, "--top-p", 0.9, "--min-p", 0.1, "--typical-p", 0.9),
+                      ("--repeat-penalty", 1.3), ("--presence-penalty", -0.5, "--frequency-penalty", 0.5),
+                      ("--logit-bias", "5=-inf"), ("--seed", 18446744073709551615)):
+            self.json(*common, *flags)
+        for flag, value in (("--temp", -1), ("--temp", "nan"), ("--temp", "warm"), ("--top-k", -1), ("--top-p", 2),
+                            ("--min-p", -0.1), ("--typical-p", 0), ("--repeat-penalty", 0), ("--logit-bias", "x"),
+                            ("--logit-bias", "9999=1"), ("--seed", -1), ("--stop", ""), ("-n", -2), ("-c", 0),
+                            ("-c", 10**9), ("--threads", 0), ("--kv-type", "q3"), ("--think", "maybe"), ("--set", "x"),
+                            ("--isa", "abacus")):
+            self.fails(2, *common, flag, value)
+
+    def test_limits(self):
+        message = self.fails(4, *self.base, "-p", "Hi there", "-c", 4, "--json", says="-c")
+        self.assertIn("context of 4", message)
+        self.fails(4, *self.base, "-p", "Hi", "-c", 64, "-n", 64, says="64 new")
+        self.assertEqual(self.json(*self.base, "-p", "Hi", "-c", 16, "--ignore-eos", "--json")["stop_reason"], "length")
+
+    def test_flags_that_exclude_each_other(self):
+        self.fails(2, *self.base, "--ids", "1", "-p", "x", says="--ids")
+        self.fails(2, *self.base, "--raw", "--system", "x", "-p", "x", says="--raw")
+        self.fails(2, *self.base, "--ids", "1,x", says="x")
+        self.fails(2, *self.base, "--ids", "99999", says="99999")
+        self.fails(2, *self.base, "--ids", "", says="empty")
+        self.fails(2, *self.base, "--messages", "/none.json", says="/none.json")
+
+    def test_gguf_and_kv_types(self):
+        answers = [self.json("run", "-m", GGUF, "-p", "Hi", "-n", 6, "--temp", 0, "--json", "--kv-type", kind)["ids"]
+                   for kind in ("f16", "f32", "q8_0")]
+        self.assertTrue(all(answers))
+
+    def test_interrupt(self):
+        process = subprocess.Popen([LFM, "run", "-m", DENSE, "-p", "Hi", "--ignore-eos", "--json"],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        time.sleep(3)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 130)
+        if out:
+            self.assertEqual(json.loads(out)["stop_reason"], "cancelled")
+
+
+class Chat(Case):
+    """The interactive chat on a pseudo-terminal."""
+
+    def talk(self, lines, *args):
+        import pty
+
+        with tempfile.TemporaryDirectory() as home:
+            pid, fd = pty.fork()
+            if pid == 0:
+                os.environ.update(HOME=home, XDG_STATE_HOME=home, TERM="xterm")
+                os.execv(LFM, [LFM, "run", "-m", MODEL, "-n", "4", "--seed", "1", *args])
+            out = b""
+
+            def until(mark, seconds=60):
+                nonlocal out
+                end, start = time.time() + seconds, len(out)
+                while mark not in out[start:]:
+                    if time.time() > end:
+                        self.fail(f"no {mark!r} in {out[start:]!r}")
+                    try:
+                        out += os.read(fd, 4096)
+                    except OSError:
+                        return
+            until(b"> ")
+            for line in lines:
+                os.write(fd, line if line in (b"\x03", b"\x04") else line.encode() + b"\r")
+                until(b"> " if line != b"\x04" else b"\xff\xff", 30)
+            try:
+                while chunk := os.read(fd, 4096):
+                    out += chunk
+            except OSError:
+                pass
+            os.close(fd)
+            _, status = os.waitpid(pid, 0)
+            history = pathlib.Path(home, "lfm/chat_history")
+            return os.waitstatus_to_exitcode(status), out.decode(errors="replace"), history.exists()
+
+    def test_commands(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/saved.json"
+            code, out, history = self.talk(
+                ["/help", "/system Be brief.", "Hello", "/stats", "/undo", "Hi", f"/save {path}", "/none", "/reset", "/undo",
+                 b"\x04"])
+            self.assertEqual(code, 0, out)
+            self.assertIn("/system", out)
+            self.assertIn("tokens/s", out)
+            self.assertIn("there is no command", out)
+            self.assertIn("nothing to take back", out)
+            self.assertTrue(history)
+            saved = json.loads(pathlib.Path(path).read_text())
+            self.assertEqual([m["role"] for m in saved], ["system", "user", "assistant"])
+            self.assertEqual(saved[1]["content"], "Hi")
+
+
+class Synth(Case):
+    def test_bad_input(self):
+        self.fails(2, "synth", "--like", "LFM2-350M", says="-o")
+        with tempfile.TemporaryDirectory() as folder:
+            self.fails(2, "synth", "--like", "Llama", "-o", f"{folder}/x.gguf", says="LFM2-350M")
+            self.fails(2, "synth", "--like", "LFM2-350M", "--type", "q1", "-o", f"{folder}/x.gguf", says="q4_0")
+            self.assertEqual(os.listdir(folder), [])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
