@@ -14,8 +14,9 @@ ALLOWED = {
     "text": {"base"},
     "hub": {"base"},
     "model": {"kernels", "formats", "base"},
+    "quant": {"model", "kernels", "formats", "base"},
     "engine": {"model", "text", "kernels", "formats", "base"},
-    "cli": {"engine", "model", "text", "kernels", "formats", "hub", "base"},
+    "cli": {"engine", "quant", "model", "text", "kernels", "formats", "hub", "base"},
 }
 # Headers that only these folders may include: what a layer is the only one to know.
 RESERVED = {

@@ -1,0 +1,161 @@
+// lfm quantize: smaller weights, by a named mix of types or by a plan for a wanted size.
+#include <cstdio>
+#include <map>
+#include <memory>
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/model_args.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/values.h"
+#include "engine/text_model.h"
+#include "formats/checkpoint.h"
+#include "quant/mixes.h"
+#include "quant/quantize.h"
+
+namespace lfm::cli {
+namespace {
+
+// "4.2GB", "900MiB", "123456789": bytes.
+Result<uint64_t> ParseSize(const std::string& text) {
+  size_t end = 0;
+  while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.')) ++end;
+  const std::string unit = text.substr(end);
+  static const std::map<std::string, double> kUnits = {{"", 1},      {"B", 1},           {"kB", 1e3}, {"KB", 1e3},
+                                                       {"MB", 1e6},  {"GB", 1e9},        {"KiB", 1024.0},
+                                                       {"MiB", 1048576.0}, {"GiB", 1073741824.0},
+                                                       {"M", 1e6},   {"G", 1e9}};
+  const auto scale = kUnits.find(unit);
+  const auto number = ParseReal(text.substr(0, end));
+  if (scale == kUnits.end() || !number.ok() || !(*number > 0)) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("--target-size: ", Quote(text), " is no size; write 4.2GB or 900MiB")};
+  }
+  return static_cast<uint64_t>(std::stod(text.substr(0, end)) * scale->second);
+}
+
+std::string Format(const char* format, double value) {
+  char text[64];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+void PrintPlan(const quant::Plan& plan, const std::vector<quant::ModelTensor>& tensors) {
+  WriteOut("tensor                                    type         bytes  relative error\n");
+  for (const quant::PlanRow& row : plan.rows) {
+    std::string name = tensors[row.i_tensor].name;
+    name.resize(std::max<size_t>(name.size(), 41), ' ');
+    char rest[96];
+    std::snprintf(rest, sizeof rest, " %-7s %10llu  %.3e\n", std::string(InfoOf(row.type).name).c_str(),
+                  static_cast<unsigned long long>(row.n_bytes), row.error);
+    WriteOut(name + rest);
+  }
+  WriteOut(StrCat("weights: ", HumanBytes(plan.n_bytes), ", sum of relative errors ", Format("%.4g", plan.error),
+                  ", predicted KL ", Format("%.3g", plan.predicted_kl), " nats (an estimate)\n"));
+}
+
+class QuantizeCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    args.Positional("IN", in_, "a .gguf file or a Hugging Face folder, best in bf16 or f32");
+    args.Positional("OUT", out_, "the .gguf file to write");
+    std::string names;
+    for (const quant::Mix& mix : quant::Mixes()) names += StrCat(names.empty() ? "" : ", ", mix.name);
+    args.Text("--type", type_, "TYPE", "the mix of types: " + names + "; or one type for all, such as q5_0");
+    args.Text("--imatrix", imatrix_, "FILE", "importance of columns and experts, from lfm imatrix");
+    args.Texts("--tensor-type", overrides_, "REGEX=TYPE", "another type for tensors whose GGUF name matches; may be repeated");
+    args.Text("--target-size", target_size_, "SIZE", "choose types per tensor for a file of at most this size: 4.2GB");
+    args.Real("--target-kl", target_kl_, "NATS", "choose types per tensor for this predicted loss (an estimate)");
+    args.Integer("-t,--threads", model_.n_threads, "N", "threads (default: what this machine does best)");
+  }
+
+  Result<int> Run() override {
+    LFM_RETURN_IF_ERROR(CheckArguments());
+    quant::QuantizeOptions options;
+    options.type = type_.value_or("");
+    LFM_RETURN_IF_ERROR(ReadGoal(options.goal));
+    LFM_RETURN_IF_ERROR(ReadOverrides(options));
+    quant::Imatrix imatrix;
+    if (imatrix_) {
+      LFM_TRY(imatrix, quant::ReadImatrix(*imatrix_));
+      options.imatrix = &imatrix;
+      options.imatrix_path = *imatrix_;
+    }
+    LFM_TRY(const auto threads, model_.MakeThreads());
+    LFM_TRY(const formats::Checkpoint source, formats::OpenCheckpoint(*in_));
+    ArmInterrupt();
+    LFM_TRY(const auto result, Work(source, *threads, options));
+    if (!result.without_importance.empty()) {
+      Warn(StrCat("the importance matrix says nothing about ", result.without_importance.size(),
+                  " tensors (the first is ", result.without_importance[0], "); their columns count alike"));
+    }
+    if (ErrorsGoToTerminal()) {
+      Note(StrCat("\r\033[Kwrote ", *out_, ": ", HumanBytes(result.n_bytes), " (", HumanBytes(result.n_source_bytes),
+                  " before)\n"));
+    }
+    return kExitOk;
+  }
+
+ private:
+  Status CheckArguments() const {
+    if (!in_ || !out_ || out_->empty()) {
+      return Error{ErrorCode::kInvalidArgument, "two names are needed: lfm quantize IN OUT.gguf --type q4_k_m"};
+    }
+    const int n_goals = (type_ ? 1 : 0) + (target_size_ ? 1 : 0) + (target_kl_ ? 1 : 0);
+    if (n_goals == 1) return Ok();
+    return Error{ErrorCode::kInvalidArgument,
+                 n_goals == 0 ? "no type is named; use --type q4_k_m, --target-size 4.2GB or --target-kl 0.05"
+                              : "--type, --target-size and --target-kl exclude each other; use one of them"};
+  }
+
+  Status ReadGoal(quant::PlanGoal& goal) const {
+    if (target_size_) {
+      LFM_TRY(goal.n_bytes, ParseSize(*target_size_));
+    }
+    if (target_kl_) {
+      if (!(*target_kl_ > 0)) return Error{ErrorCode::kInvalidArgument, "--target-kl: the loss must be above 0"};
+      goal.kl = static_cast<double>(*target_kl_);
+    }
+    return Ok();
+  }
+
+  Status ReadOverrides(quant::QuantizeOptions& options) const {
+    for (const std::string& text : overrides_) {
+      const size_t equals = text.rfind('=');
+      const auto type = TensorTypeFromName(equals == std::string::npos ? "" : text.substr(equals + 1));
+      if (equals == std::string::npos || equals == 0 || !type) {
+        return Error{ErrorCode::kInvalidArgument,
+                     StrCat("--tensor-type: ", Quote(text), " is not REGEX=TYPE, such as ffn_down=q6_k")};
+      }
+      options.overrides.emplace_back(text.substr(0, equals), *type);
+    }
+    return Ok();
+  }
+
+  Result<quant::QuantizeResult> Work(const formats::Checkpoint& source, Threads& threads,
+                                     quant::QuantizeOptions& options) const {
+    ProgressLine measuring("measuring", ProgressLine::Unit::kTokens), writing("quantising", ProgressLine::Unit::kBytes);
+    options.on_plan = PrintPlan;
+    options.plan_progress = [&](uint64_t done, uint64_t total) {
+      measuring.Update(done, total);
+      return !Interrupted();
+    };
+    options.progress = [&](uint64_t done, uint64_t total) {
+      writing.Update(done, total);
+      return !Interrupted();
+    };
+    return quant::Quantize(source, *out_, threads, options);
+  }
+
+  ModelArgs model_;
+  std::optional<std::string> in_, out_, type_, imatrix_, target_size_;
+  std::vector<std::string> overrides_;
+  std::optional<float> target_kl_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeQuantize() { return std::make_unique<QuantizeCommand>(); }
+
+}  // namespace lfm::cli

@@ -1,0 +1,24 @@
+// From f32 to stored blocks: the search for scales and offsets that lose least (docs/quantize.md).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "base/tensor_type.h"
+
+namespace lfm::quant {
+
+// Whether EncodeRow() writes this type.
+bool CanEncode(TensorType type);
+
+// Encodes a row of n finite values (a multiple of the type's block) into RowBytes(type, n) bytes. `importance` [n]
+// weighs the squared error of each element; null weighs all alike. It is not negative; zeros are legal.
+// Deterministic: the same bytes on every machine. Thread-safe; no allocation. Values beyond the range of an f16 scale
+// saturate.
+void EncodeRow(TensorType type, const float* x, const float* importance, int64_t n, std::byte* out);
+
+// Round to nearest, ties to even; NaN stays NaN.
+uint16_t FloatToBfloat16(float value);
+
+}  // namespace lfm::quant

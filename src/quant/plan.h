@@ -1,0 +1,49 @@
+// Types per tensor for a wanted size or loss: each tensor's error is measured for each type, and bytes go where they
+// take away most of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "base/result.h"
+#include "base/tensor_type.h"
+#include "base/threads.h"
+#include "formats/checkpoint.h"
+#include "formats/progress.h"
+#include "quant/imatrix.h"
+#include "quant/model_tensors.h"
+
+namespace lfm::quant {
+
+struct PlanRow {
+  size_t i_tensor = 0;
+  TensorType type = TensorType::kF32;
+  uint64_t n_bytes = 0;
+  double error = 0;  // relative: weighted squared error over weighted square, measured on sampled rows
+};
+
+struct Plan {
+  std::vector<TensorType> types;  // of all tensors
+  std::vector<PlanRow> rows;      // of those that had a choice
+  uint64_t n_bytes = 0;           // of all tensors' data
+  double error = 0;               // sum over rows
+  double predicted_kl = 0;        // kKlPerError * error: an estimate (docs/quantize.md)
+};
+
+// Mean KL divergence in nats for each unit of summed relative error; measured on models of this family.
+constexpr double kKlPerError = 0.5;
+
+struct PlanGoal {
+  std::optional<uint64_t> n_bytes;  // of tensor data, at most
+  std::optional<double> kl;         // predicted, at most
+};
+
+// Exactly one goal is set. `fixed` types (TensorType per tensor, or nothing) are taken as they are.
+// Errors: a size below the smallest that is possible (says which), a goal that cannot be reached, cancelled.
+Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const ModelTensor> tensors,
+                      std::span<const std::optional<TensorType>> fixed, const Imatrix* imatrix, const PlanGoal& goal,
+                      Threads& threads, const formats::Progress& progress);
+
+}  // namespace lfm::quant
