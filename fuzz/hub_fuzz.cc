@@ -1,5 +1,5 @@
-// Everything of the hub's protocol and of the cache that is text from elsewhere: names, addresses, headers, the API's
-// answers, states of partial files. The first byte chooses the parser.
+// Everything of the hub's protocol and of the cache that is text from elsewhere: names, addresses, headers,
+// the API's answers, states of partial files. The first byte chooses the parser.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -57,12 +57,24 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 8) {
-    case 0: FuzzName(text); break;
-    case 1: NextLink(text); break;
-    case 2: FuzzTree(text); break;
-    case 3: static_cast<void>(ParseRevisionAnswer(text)); break;
-    case 4: FuzzPartial(text); break;
-    case 5: static_cast<void>(ParseContentRange(text)); break;
+    case 0:
+      FuzzName(text);
+      break;
+    case 1:
+      NextLink(text);
+      break;
+    case 2:
+      FuzzTree(text);
+      break;
+    case 3:
+      static_cast<void>(ParseRevisionAnswer(text));
+      break;
+    case 4:
+      FuzzPartial(text);
+      break;
+    case 5:
+      static_cast<void>(ParseContentRange(text));
+      break;
     case 6: {
       const std::string etag = NormalizeEtag(text);
       Require(etag.find('/') == std::string::npos && etag != ".." && (etag.empty() || etag[0] != '.'));
@@ -70,7 +82,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     default: {
       const auto url = ParseUrl(text);
-      Require(!url.ok() || (url.value().port >= 1 && url.value().port <= 65535 && url.value().path[0] == '/'));
+      Require(!url.ok() ||
+              (url.value().port >= 1 && url.value().port <= 65535 && url.value().path[0] == '/'));
       static_cast<void>(RetryAfter({"", 429, {{"retry-after", std::string(text)}}}));
       Require(PercentDecode(PercentEncode(text, false)) == text);
     }

@@ -18,8 +18,8 @@ hub::PullOptions MakePullOptions();
 // Carries a plan out with progress on a terminal.
 Result<hub::Pulled> PullWithProgress(const hub::PullPlan& plan, hub::PullOptions options);
 
-// The path that a -m argument means: itself when it exists, else what is in the cache. What is missing is offered to
-// be fetched on a terminal; elsewhere it is an error that says how to.
+// The path that a -m argument means: itself when it exists, else what is in the cache. What is missing is
+// offered to be fetched on a terminal; elsewhere it is an error that says how to.
 Result<std::string> ModelPath(const std::string& text);
 
 }  // namespace lfm::cli

@@ -41,7 +41,7 @@ void ProgressLine::Update(uint64_t done, uint64_t total) {
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
   const std::string speed = unit_ == Unit::kBytes ? HumanBytes(static_cast<uint64_t>(rate)) + "/s"
                                                   : StrCat(std::round(rate), " tokens/s");
-  Note(StrCat("\r", label_, " ", 100 * done / total, " %, ", speed, ", ", HumanTime(left), " left\033[K"));
+  Note(StrCat("\r", label_, " ", 100 * done / total, " %, ", speed, rate > 0 ? StrCat(", ", HumanTime(left), " left") : "", "\033[K"));
 }
 
 }  // namespace lfm::cli

@@ -19,7 +19,8 @@ RepoFolders FoldersOf(const Environment& environment, std::string_view repo) {
   std::string folder = "models--" + std::string(repo);
   if (const size_t slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
   const std::string root = environment.cache + "/" + folder;
-  return {root, root + "/blobs", root + "/refs", root + "/snapshots", environment.cache + "/.locks/" + folder};
+  return {root, root + "/blobs", root + "/refs", root + "/snapshots",
+          environment.cache + "/.locks/" + folder};
 }
 
 std::optional<std::string> ReadRef(const RepoFolders& folders, const std::string& revision) {
@@ -39,6 +40,9 @@ Status WriteRef(const RepoFolders& folders, const std::string& revision, const s
   const std::string path = folders.refs + "/" + revision;
   if (const auto now = ReadWholeFile(path, 4096); now.ok() && now.value() == commit) return Ok();
   LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(path)));
+  LFM_RETURN_IF_ERROR(MakeFolders(folders.locks));
+  // Two pulls of one repository end with the same ref; one at a time, as they share the temporary name.
+  LFM_TRY(const FileLock lock, FileLock::Acquire(folders.locks + "/refs.lock", nullptr, {}));
   return WriteSmallFile(path, commit);
 }
 
@@ -51,7 +55,8 @@ Status LinkIntoSnapshot(const RepoFolders& folders, const std::string& commit, c
   for (const char c : file) target += c == '/' ? "../" : "";
   const Status linked = ReplaceLink(target + "blobs/" + etag, link);
   if (linked.ok() || (errno != EPERM && errno != ENOTSUP && errno != ENOSYS)) return linked;
-  if (rename((folders.blobs + "/" + etag).c_str(), link.c_str()) != 0) return SystemError("move a file to", link);
+  if (rename((folders.blobs + "/" + etag).c_str(), link.c_str()) != 0)
+    return SystemError("move a file to", link);
   return Ok();
 }
 
@@ -59,14 +64,16 @@ void WriteCacheTag(const std::string& cache) {
   const std::string path = cache + "/CACHEDIR.TAG";
   if (FileExists(path)) return;
   // Without the tag nothing is lost but space in a backup.
-  (void)WriteSmallFile(path, "Signature: 8a477f597d28d172789f06886806bc55\n"
-                             "# This folder holds downloaded models, which can be fetched again.\n");
+  (void)WriteSmallFile(path,
+                       "Signature: 8a477f597d28d172789f06886806bc55\n"
+                       "# This folder holds downloaded models, which can be fetched again.\n");
 }
 
 AddressedFile PlaceOf(const Environment& environment, const std::string& url) {
   const auto parsed = ParseUrl(url);
   std::string host = parsed.ok() ? StrCat(parsed.value().host, "_", parsed.value().port) : "unknown";
-  std::replace_if(host.begin(), host.end(), [](char c) { return c == '[' || c == ']' || c == ':'; }, '-');
+  std::replace_if(
+      host.begin(), host.end(), [](char c) { return c == '[' || c == ']' || c == ':'; }, '-');
   std::string name = parsed.ok() ? PercentDecode(parsed.value().path) : "";
   name.erase(0, name.rfind('/') + 1);
   if (!CheckRepoFile(name).ok() || name.size() > 200 || name[0] == '.') name = "model.gguf";

@@ -35,7 +35,8 @@ std::vector<std::string> NamesIn(const std::string& folder) {
 }
 
 // Collects regular files (through links) below a folder; links to folders are not entered.
-void CollectFiles(const std::string& root, const std::string& prefix, int depth, std::vector<CachedFile>& files) {
+void CollectFiles(const std::string& root, const std::string& prefix, int depth,
+                  std::vector<CachedFile>& files) {
   for (const std::string& name : NamesIn(root + "/" + prefix)) {
     if (files.size() > kMaxEntries) return;
     CachedFile file;
@@ -59,7 +60,8 @@ void CollectFiles(const std::string& root, const std::string& prefix, int depth,
 }
 
 bool EndsWith(const std::string& text, std::string_view suffix) {
-  return text.size() >= suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+  return text.size() >= suffix.size() &&
+         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
 std::map<std::string, std::vector<std::string>> RefsByCommit(const RepoFolders& folders) {
@@ -96,7 +98,8 @@ std::optional<CachedModel> FolderModel(const std::string& folder, const std::vec
   for (const CachedFile& file : files) {
     names.insert(file.name);
     if (EndsWith(file.name, ".gguf")) continue;
-    weights = weights || EndsWith(file.name, ".safetensors") || EndsWith(file.name, ".safetensors.index.json");
+    weights =
+        weights || EndsWith(file.name, ".safetensors") || EndsWith(file.name, ".safetensors.index.json");
     model.files.push_back(file);
     model.bytes += file.size;
   }
@@ -104,7 +107,8 @@ std::optional<CachedModel> FolderModel(const std::string& folder, const std::vec
   model.path = folder;
   model.missing = MissingShards(folder, names);
   if (const auto text = ReadWholeFile(folder + "/config.json", size_t{1} << 20); text.ok()) {
-    if (const auto json = ParseJson(text.value()); json.ok()) model.model_type = json.value()["model_type"].AsString();
+    if (const auto json = ParseJson(text.value()); json.ok())
+      model.model_type = json.value()["model_type"].AsString();
   }
   return model;
 }
@@ -153,7 +157,8 @@ std::optional<CachedModel> AddressedModel(const std::string& folder) {
     model.path = file.path;
     model.type = TypeOfFileName(file.name);
     model.bytes = file.size;
-    if (json.value()["size"].AsInt(-1) != static_cast<int64_t>(file.size)) model.missing = "a part of the file";
+    if (json.value()["size"].AsInt(-1) != static_cast<int64_t>(file.size))
+      model.missing = "a part of the file";
     model.files.push_back(std::move(file));
     return model;
   }
@@ -206,7 +211,8 @@ std::vector<CachedModel> ListModels(const Environment& environment) {
   }
   for (const std::string& host : NamesIn(environment.files)) {
     for (const std::string& key : NamesIn(environment.files + "/" + host)) {
-      if (auto model = AddressedModel(environment.files + "/" + host + "/" + key)) models.push_back(std::move(*model));
+      if (auto model = AddressedModel(environment.files + "/" + host + "/" + key))
+        models.push_back(std::move(*model));
     }
   }
   std::sort(models.begin(), models.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -228,7 +234,8 @@ Result<std::vector<FileCheck>> CheckModel(const CachedModel& model, const std::a
       const bool good = hash == file.etag;
       check.verdict = good ? FileCheck::Verdict::kGood : FileCheck::Verdict::kDamaged;
       if (!good) {
-        check.message = StrCat("its hash is ", hash, ", not ", file.etag, "; run: lfm pull --check ", model.name);
+        check.message =
+            StrCat("its hash is ", hash, ", not ", file.etag, "; run: lfm pull --check ", model.name);
       }
     }
     checks.push_back(std::move(check));

@@ -15,19 +15,21 @@ struct TypeOption {
 };
 
 struct TypeChoice {
-  size_t index = 0;     // into the options
-  bool fits = true;     // false: even the smallest does not fit
-  std::string reason;   // one sentence for the user
+  size_t index = 0;    // into the options
+  bool fits = true;    // false: even the smallest does not fit
+  std::string reason;  // one sentence for the user
 };
 
-// Chooses by what is known of the quality of each type on this family: Q8_0 for small files (nearly lossless and
-// still fast), else Q6_K, Q5_K_M, Q4_K_M and so on, the first that fits into free_memory beside kReservedBytes for
-// state and other programs. When none fits, the smallest of usable quality. At least one option is needed.
+// Chooses by what is known of the quality of each type on this family: Q8_0 for small files (nearly lossless
+// and still fast), else Q6_K, Q5_K_M, Q4_K_M and so on, the first that fits into free_memory beside
+// kReservedBytes for state and other programs. When none fits, the smallest of usable quality. At least one
+// option is needed.
 Result<TypeChoice> ChooseType(std::span<const TypeOption> options, uint64_t free_memory);
 
 inline constexpr uint64_t kReservedBytes = uint64_t{1} << 30;
 
-// Memory that a new program may use without pushing others out: MemAvailable, within the cgroup's limit. 0: unknown.
+// Memory that a new program may use without pushing others out: MemAvailable, within the cgroup's limit. 0:
+// unknown.
 uint64_t FreeMemory();
 
 }  // namespace lfm::hub

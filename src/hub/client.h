@@ -1,5 +1,6 @@
-// HTTP over libcurl, with what downloads need and libcurl leaves to its user: a secret that never follows a redirect
-// to another origin, bounds on everything a server sends, and errors that say whether another try makes sense.
+// HTTP over libcurl, with what downloads need and libcurl leaves to its user: a secret that never follows a
+// redirect to another origin, bounds on everything a server sends, and errors that say whether another try
+// makes sense.
 #pragma once
 
 #include <atomic>
@@ -20,16 +21,17 @@ namespace lfm::hub {
 
 struct HttpOptions {
   double connect_timeout_s = 15;
-  double stall_timeout_s = 30;       // a transfer slower than stall_bytes_per_s for this long is given up
+  double stall_timeout_s = 30;  // a transfer slower than stall_bytes_per_s for this long is given up
   uint64_t stall_bytes_per_s = 1024;
   int max_redirects = 8;
-  std::string ca_file;               // certificates to trust instead of the system's; empty: the system's
+  std::string ca_file;  // certificates to trust instead of the system's; empty: the system's
   std::string user_agent = "lfm.cpp/0.1";
 };
 
-// How often and how patiently a request is repeated. Delays double from first_delay_s, with the jitter of a quarter.
+// How often and how patiently a request is repeated. Delays double from first_delay_s, with the jitter of a
+// quarter.
 struct RetryPolicy {
-  int max_attempts = 6;          // without progress
+  int max_attempts = 6;  // without progress
   double first_delay_s = 0.5;
   double max_delay_s = 20;
   double max_retry_after_s = 120;  // a server that asks for a longer pause gets an error instead
@@ -58,7 +60,7 @@ struct HttpResponse {
 struct HttpRequest {
   std::string method = "GET";  // or HEAD
   std::string url;
-  std::string token;           // "Authorization: Bearer" for the origin of `url` only, and only over TLS or loopback
+  std::string token;  // "Authorization: Bearer" for the origin of `url` only, and only over TLS or loopback
   std::optional<std::pair<uint64_t, uint64_t>> range;  // first and last byte
   size_t max_body = size_t{8} << 20;                   // of a success without on_body; more is an error
   double total_timeout_s = 0;                          // 0: none
@@ -70,8 +72,8 @@ struct HttpRequest {
   std::function<Status(std::span<const std::byte>)> on_body;
 };
 
-// What became of a request. `status` is an error when no complete answer came (then `retryable` says whether a
-// repetition may help); an answer such as 404 is a success here and judged by the caller.
+// What became of a request. `status` is an error when no complete answer came (then `retryable` says whether
+// a repetition may help); an answer such as 404 is a success here and judged by the caller.
 struct HttpOutcome {
   Status status;
   bool retryable = false;
@@ -96,7 +98,8 @@ class HttpClient {
   void* handle_ = nullptr;  // CURL*
 };
 
-// Whether a status is worth another try: 408, 425, 429, 500, 502, 503, 504 and 509 to 529 of overloaded proxies.
+// Whether a status is worth another try: 408, 425, 429, 500, 502, 503, 504 and 509 to 529 of overloaded
+// proxies.
 bool IsRetryableStatus(int status);
 
 // The error for an answer that is no success: what was asked (`what`), why it was refused, what to do.
@@ -111,8 +114,8 @@ class Backoff {
   Backoff(const RetryPolicy& policy, uint64_t seed) : policy_(policy), random_(seed * 2 + 1) {}
 
   void Progress() { n_failed_ = 0; }
-  // Waits before the next attempt; returns the error that ends it all: `error` itself when the attempts are used up
-  // or the server asks for too long a pause, or kCancelled.
+  // Waits before the next attempt; returns the error that ends it all: `error` itself when the attempts are
+  // used up or the server asks for too long a pause, or kCancelled.
   Status Wait(const Error& error, std::optional<double> retry_after, const std::atomic<bool>* cancel,
               const std::atomic<bool>* stop = nullptr);
 
@@ -124,7 +127,7 @@ class Backoff {
 };
 
 // Performs a request, repeating what is worth it. An answer that is no success becomes StatusError.
-Result<HttpResponse> PerformWithRetries(HttpClient& client, const HttpRequest& request, const std::string& what,
-                                        const RetryPolicy& policy);
+Result<HttpResponse> PerformWithRetries(HttpClient& client, const HttpRequest& request,
+                                        const std::string& what, const RetryPolicy& policy);
 
 }  // namespace lfm::hub

@@ -15,8 +15,8 @@ struct Environment {
   std::string home;          // HF_HOME, else $XDG_CACHE_HOME/huggingface, else ~/.cache/huggingface
   std::string cache;         // HF_HUB_CACHE, else HUGGINGFACE_HUB_CACHE, else HOME/hub
   std::string files;         // files pulled by address: LFM_CACHE/files; LFM_CACHE is else ~/.cache/lfm
-  std::string ca_file;       // SSL_CERT_FILE, else CURL_CA_BUNDLE, else REQUESTS_CA_BUNDLE: certificates to trust
-  bool offline = false;      // HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is 1, on, yes or true
+  std::string ca_file;   // SSL_CERT_FILE, else CURL_CA_BUNDLE, else REQUESTS_CA_BUNDLE: certificates to trust
+  bool offline = false;  // HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is 1, on, yes or true
 };
 
 // Looks a variable up; nothing when it is not set.

@@ -25,8 +25,8 @@ class Fetcher {
   Fetcher(const DownloadSource& source, const DownloadTarget& target, const DownloadOptions& options,
           PartialState& state, int fd);
 
-  Verdict Run();        // missing parts by ranges
-  Verdict RunWhole();   // everything from the beginning in one answer
+  Verdict Run();       // missing parts by ranges
+  Verdict RunWhole();  // everything from the beginning in one answer
   // Makes the progress durable: data first, then the state that claims them.
   void Save();
 
@@ -39,8 +39,8 @@ class Fetcher {
   void WorkWhole(int i_worker);
   bool TakePart(size_t& part);
   Status FetchPart(HttpClient& client, size_t part, int i_worker);
-  // One answer for bytes [begin, end) of the file. Ok when it was used to its end or another try makes sense, which
-  // `backoff` has then waited for.
+  // One answer for bytes [begin, end) of the file. Ok when it was used to its end or another try makes sense,
+  // which `backoff` has then waited for.
   Status Attempt(HttpClient& client, uint64_t begin, uint64_t end, Backoff& backoff);
   Status CheckHead(const HttpResponse& response, uint64_t begin, uint64_t end);
   Status CheckIdentity(const HttpResponse& response);

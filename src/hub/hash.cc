@@ -35,7 +35,9 @@ struct Hasher::Context {
 
 Result<Hasher> Hasher::Create(HashKind kind, uint64_t size) {
   auto context = std::make_unique<Context>();
-  const EVP_MD* type = kind == HashKind::kSha256 ? EVP_sha256() : kind == HashKind::kGitBlob ? EVP_sha1() : nullptr;
+  const EVP_MD* type = kind == HashKind::kSha256    ? EVP_sha256()
+                       : kind == HashKind::kGitBlob ? EVP_sha1()
+                                                    : nullptr;
   if (!type || !context->digest || EVP_DigestInit_ex(context->digest, type, nullptr) != 1) {
     return Error{ErrorCode::kInternal, "OpenSSL offers no such digest; a FIPS configuration may forbid it"};
   }

@@ -1,4 +1,5 @@
-// The two hashes that name files on the hub: SHA-256 of the content (LFS and Xet files), and git's blob SHA-1.
+// The two hashes that name files on the hub: SHA-256 of the content (LFS and Xet files), and git's blob
+// SHA-1.
 #pragma once
 
 #include <atomic>
@@ -39,7 +40,8 @@ class Hasher {
 };
 
 // Hashes a file by reading it once. `on_bytes` hears of every piece read; `cancel` ends it with kCancelled.
-Result<std::string> HashFile(const std::string& path, HashKind kind, const std::atomic<bool>* cancel = nullptr,
+Result<std::string> HashFile(const std::string& path, HashKind kind,
+                             const std::atomic<bool>* cancel = nullptr,
                              const std::function<void(uint64_t)>& on_bytes = {});
 
 }  // namespace lfm::hub

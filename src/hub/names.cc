@@ -37,7 +37,9 @@ Error BadName(std::string_view text, std::string_view why) {
   return {ErrorCode::kInvalidArgument, StrCat("the model name ", Quote(text, 120), " ", why)};
 }
 
-bool IsWordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.'; }
+bool IsWordChar(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
+}
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -94,8 +96,8 @@ Result<ModelName> ParseRepoName(std::string_view body, std::string_view text) {
         return name;
       }
     }
-    return Error{ErrorCode::kNotFound, StrCat("no model is known as ", Quote(text, 120), "; use org/name, a path, or ",
-                                              "one of ", KnownNames())};
+    return Error{ErrorCode::kNotFound, StrCat("no model is known as ", Quote(text, 120),
+                                              "; use org/name, a path, or ", "one of ", KnownNames())};
   }
   const size_t second = left.find('/', slash + 1);
   name.repo = left.substr(0, second);
@@ -116,10 +118,12 @@ Result<ModelName> ParseHubPath(std::string_view path, std::string_view text) {
   if (parts[0] == "datasets" || parts[0] == "spaces" || parts[0] == "api") {
     return BadName(text, "is no page of a model");
   }
-  if (parts.size() < 2) return BadName(text, "names no repository; it should be like hf.co/LiquidAI/LFM2-8B-A1B-GGUF");
+  if (parts.size() < 2)
+    return BadName(text, "names no repository; it should be like hf.co/LiquidAI/LFM2-8B-A1B-GGUF");
   if (parts.size() == 2) return ParseRepoName(path, text);
   const std::string_view verb = parts[2];
-  if (verb != "tree" && verb != "blob" && verb != "resolve" && verb != "raw") return ParseRepoName(path, text);
+  if (verb != "tree" && verb != "blob" && verb != "resolve" && verb != "raw")
+    return ParseRepoName(path, text);
   LFM_TRY(ModelName name, ParseRepoName(path.substr(0, parts[0].size() + 1 + parts[1].size()), text));
   if (parts.size() == 3) return name;
   name.revision = PercentDecode(parts[3]);
@@ -160,14 +164,17 @@ Result<ModelName> ParseAddress(std::string_view text, std::string_view endpoint)
     name.sha256 = url.fragment.substr(7);
     std::transform(name.sha256.begin(), name.sha256.end(), name.sha256.begin(),
                    [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
-    if (HashKindOf(name.sha256) != HashKind::kSha256) return BadName(text, "has a #sha256= that is not 64 hex digits");
+    if (HashKindOf(name.sha256) != HashKind::kSha256)
+      return BadName(text, "has a #sha256= that is not 64 hex digits");
   } else if (!url.fragment.empty()) {
     return BadName(text, "has a '#' part that is not #sha256=HEX");
   }
   return name;
 }
 
-bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
+bool StartsWith(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
 
 }  // namespace
 
@@ -229,7 +236,8 @@ Result<ModelName> ParseModelName(std::string_view text, std::string_view endpoin
 
 Status CheckRepoId(std::string_view repo) {
   const std::vector<std::string_view> parts = Split(repo, '/');
-  bool ok = parts.size() == 2 && repo.find("--") == std::string_view::npos && repo.find("..") == std::string_view::npos;
+  bool ok = parts.size() == 2 && repo.find("--") == std::string_view::npos &&
+            repo.find("..") == std::string_view::npos;
   for (const std::string_view part : parts) {
     ok = ok && !part.empty() && part.size() <= 96 && std::all_of(part.begin(), part.end(), IsWordChar) &&
          part.front() != '-' && part.front() != '.' && part.back() != '-' && part.back() != '.';
@@ -258,9 +266,9 @@ Status CheckRepoFile(std::string_view path) {
   if (path.size() > 1 && path[1] == ':') ok = false;  // "C:..."
   if (ToValidUtf8(path) != path) ok = false;
   if (!ok) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("the file name ", Quote(path, 120), " is unsafe (absolute, '..', backslash or control "
-                        "characters); it is not fetched")};
+    return Error{ErrorCode::kCorrupt, StrCat("the file name ", Quote(path, 120),
+                                             " is unsafe (absolute, '..', backslash or control "
+                                             "characters); it is not fetched")};
   }
   return Ok();
 }
@@ -272,7 +280,8 @@ Shard ShardOfFileName(std::string_view path) {
   if (stem.size() < 16) return shard;
   const std::string tail = stem.substr(stem.size() - 15);
   const auto digits = [&](size_t at) {
-    return std::all_of(tail.begin() + static_cast<ptrdiff_t>(at), tail.begin() + static_cast<ptrdiff_t>(at) + 5,
+    return std::all_of(tail.begin() + static_cast<ptrdiff_t>(at),
+                       tail.begin() + static_cast<ptrdiff_t>(at) + 5,
                        [](char c) { return c >= '0' && c <= '9'; });
   };
   if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || !digits(1) || !digits(10)) return shard;
@@ -295,7 +304,8 @@ std::string TypeOfFileName(std::string_view path) {
   const bool quantized = (token[0] == 'Q' && digit_at(1)) ||
                          ((StartsWith(token, "IQ") || StartsWith(token, "TQ")) && digit_at(2)) ||
                          StartsWith(token, "MXFP4");
-  const bool plain = token == "F16" || token == "BF16" || token == "F32" || token == "FP16" || token == "FP32";
+  const bool plain =
+      token == "F16" || token == "BF16" || token == "F32" || token == "FP16" || token == "FP32";
   if (!quantized && !plain) return "";
   const bool ud = at >= 3 && stem.compare(at - 3, 3, "-UD") == 0;
   return (ud ? "UD-" : "") + token;

@@ -1,5 +1,5 @@
-// What a user may call a model: "LiquidAI/LFM2-8B-A1B-GGUF:Q4_K_M", a page of the hub, a plain address, a path, or a
-// short name such as "lfm2-8b-a1b".
+// What a user may call a model: "LiquidAI/LFM2-8B-A1B-GGUF:Q4_K_M", a page of the hub, a plain address, a
+// path, or a short name such as "lfm2-8b-a1b".
 #pragma once
 
 #include <span>
@@ -30,9 +30,10 @@ struct ModelName {
   std::string ToString() const;
 };
 
-// Reads a name. `endpoint` is the hub's address: pages of it (and of huggingface.co and hf.co) name repositories.
-// Forms: org/name[:TYPE][@REV], org/name/FILE[@REV], short[:TYPE][@REV], [https://]hf.co/..., hf://...,
-// http(s)://HOST/FILE[#sha256=HEX], file://PATH, and paths that begin with "/", "./", "../" or "~/" or end in .gguf.
+// Reads a name. `endpoint` is the hub's address: pages of it (and of huggingface.co and hf.co) name
+// repositories. Forms: org/name[:TYPE][@REV], org/name/FILE[@REV], short[:TYPE][@REV], [https://]hf.co/...,
+// hf://..., http(s)://HOST/FILE[#sha256=HEX], file://PATH, and paths that begin with "/", "./", "../" or "~/"
+// or end in .gguf.
 Result<ModelName> ParseModelName(std::string_view text, std::string_view endpoint = "https://huggingface.co");
 
 struct ShortName {
@@ -42,8 +43,8 @@ struct ShortName {
 // The short names that ParseModelName knows, in the order for `lfm list --known` and messages.
 std::span<const ShortName> ShortNames();
 
-// Refuses names of files that could leave their folder or that no sane repository has: absolute, "..", backslashes,
-// control characters, empty or overlong parts.
+// Refuses names of files that could leave their folder or that no sane repository has: absolute, "..",
+// backslashes, control characters, empty or overlong parts.
 Status CheckRepoFile(std::string_view path);
 Status CheckRepoId(std::string_view repo);
 Status CheckRevision(std::string_view revision);

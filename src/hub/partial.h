@@ -1,5 +1,6 @@
-// The state of an unfinished file: its bytes in FILE.lfm.incomplete, what of it is there in a small text beside it.
-// The name differs from huggingface_hub's own, whose older versions would append to it or take it for whole.
+// The state of an unfinished file: its bytes in FILE.lfm.incomplete, what of it is there in a small text
+// beside it. The name differs from huggingface_hub's own, whose older versions would append to it or take it
+// for whole.
 #pragma once
 
 #include <cstdint>
@@ -15,8 +16,8 @@ namespace lfm::hub {
 // What identifies the remote content: a download goes on only when all of it is as before.
 struct RemoteIdentity {
   uint64_t size = 0;
-  std::string etag;        // of the hub or, for a plain address, of the server; may be ""
-  std::string modified;    // Last-Modified, for servers without etags
+  std::string etag;      // of the hub or, for a plain address, of the server; may be ""
+  std::string modified;  // Last-Modified, for servers without etags
 };
 
 // Parts of equal size, each filled from its beginning. Not thread-safe.

@@ -1,5 +1,5 @@
-// Thin helpers over POSIX files for the cache: descriptors that close themselves, errors with their reason, folders,
-// small atomic files, relative links, and the lock that huggingface_hub takes for the same blob.
+// Thin helpers over POSIX files for the cache: descriptors that close themselves, errors with their reason,
+// folders, small atomic files, relative links, and the lock that huggingface_hub takes for the same blob.
 #pragma once
 
 #include <atomic>
@@ -38,7 +38,8 @@ bool IsFull(int reason);
 Status MakeFolders(const std::string& path);
 // Flushes a folder, so that names made in it survive a power cut.
 void SyncFolder(const std::string& path);
-// Writes a small file under a temporary name and renames it.
+// Writes a small file under a temporary name (PATH.new, so hold a lock where others may write it) and renames
+// it.
 Status WriteSmallFile(const std::string& path, std::string_view text);
 // Makes `link` a symbolic link to `target` (kept relative), replacing what was there in one step. An error
 // leaves its reason in errno.
@@ -52,7 +53,8 @@ Result<uint64_t> FreeDiskBytes(const std::string& path);
 // An exclusive flock on a file that stays in place (as huggingface_hub's filelock does). Unlocks at its end.
 class FileLock {
  public:
-  // Waits until the lock is free; `on_wait` is called once when it is not. kCancelled when `cancel` becomes true.
+  // Waits until the lock is free; `on_wait` is called once when it is not. kCancelled when `cancel` becomes
+  // true.
   static Result<FileLock> Acquire(const std::string& path, const std::atomic<bool>* cancel,
                                   const std::function<void()>& on_wait);
   // The lock, or nothing when somebody holds it.

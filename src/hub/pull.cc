@@ -32,8 +32,10 @@ bool IsHere(const PullPlan& plan, const RepoFolders& folders, const RepoFile& fi
 
 Status CheckOnline(const Environment& environment, const std::string& what) {
   if (!environment.offline) return Ok();
-  return Error{ErrorCode::kNotFound, StrCat(what, " is not on this machine, and HF_HUB_OFFLINE forbids fetching it; "
-                                            "unset HF_HUB_OFFLINE")};
+  return Error{ErrorCode::kNotFound,
+               StrCat(what,
+                      " is not on this machine, and HF_HUB_OFFLINE forbids fetching it; "
+                      "unset HF_HUB_OFFLINE")};
 }
 
 Result<PullPlan> PlanLocal(const ModelName& name, PullPlan plan, const std::string& path) {
@@ -99,7 +101,8 @@ Result<PullPlan> PlanRepo(PullPlan plan, const PullOptions& options) {
     plan.total_bytes += file.size;
     if (IsHere(plan, folders, file)) continue;
     plan.is_here = false;
-    if (file.etag.empty() || FileSize(folders.blobs + "/" + file.etag) != file.size) plan.missing_bytes += file.size;
+    if (file.etag.empty() || FileSize(folders.blobs + "/" + file.etag) != file.size)
+      plan.missing_bytes += file.size;
   }
   const std::string snapshot = folders.snapshots + "/" + plan.commit;
   plan.path = selection.folder ? snapshot : snapshot + "/" + plan.files[0].path;
@@ -109,7 +112,8 @@ Result<PullPlan> PlanRepo(PullPlan plan, const PullOptions& options) {
 // Carries out one plan.
 class Puller {
  public:
-  Puller(const PullPlan& plan, const PullOptions& options) : plan_(plan), options_(options), download_(options.download) {
+  Puller(const PullPlan& plan, const PullOptions& options)
+      : plan_(plan), options_(options), download_(options.download) {
     download_.on_progress = [this](const DownloadProgress& progress) { Report(progress); };
   }
 
@@ -136,7 +140,8 @@ class Puller {
     out.file_done = progress.done;
     out.file_total = progress.total;
     out.total = plan_.total_bytes;
-    out.done = done_before_ + (progress.phase == DownloadProgress::Phase::kFetch ? progress.done : progress.total);
+    out.done =
+        done_before_ + (progress.phase == DownloadProgress::Phase::kFetch ? progress.done : progress.total);
     options_.on_progress(out);
   }
 
@@ -153,9 +158,10 @@ class Puller {
     }
     const uint64_t needed = plan_.missing_bytes - std::min(plan_.missing_bytes, partial);
     if (needed <= free) return Ok();
-    return Error{ErrorCode::kIo, StrCat(plan_.full_name, " needs ", HumanBytes(needed), " more on disk, but ", folder,
-                                        " has ", HumanBytes(free),
-                                        " free; free some space, set HF_HUB_CACHE to another disk, or take a smaller type")};
+    return Error{ErrorCode::kIo,
+                 StrCat(plan_.full_name, " needs ", HumanBytes(needed), " more on disk, but ", folder,
+                        " has ", HumanBytes(free),
+                        " free; free some space, set HF_HUB_CACHE to another disk, or take a smaller type")};
   }
 
   Status RunRepo() {
@@ -167,6 +173,8 @@ class Puller {
       LFM_RETURN_IF_ERROR(RunRepoFile(folders, file));
       done_before_ += file.size;
     }
+    // A cache that may only be read serves as it is.
+    if (plan_.is_here && access(options_.environment.cache.c_str(), W_OK) != 0) return Ok();
     // Last, so that an interrupted update leaves the ref on the commit that is whole.
     return WriteRef(folders, plan_.name.revision, plan_.commit);
   }
@@ -203,12 +211,14 @@ class Puller {
     request.token = source.token;
     request.cancel = options_.download.cancel;
     request.total_timeout_s = 60;
-    LFM_TRY(const HttpResponse response, PerformWithRetries(client, request, source.what, options_.download.retry));
+    LFM_TRY(const HttpResponse response,
+            PerformWithRetries(client, request, source.what, options_.download.retry));
     const auto linked = response.FindFirst("x-linked-etag");
     RemoteIdentity identity = source.identity;
     identity.etag = NormalizeEtag(linked ? *linked : response.hops.front().Find("etag").value_or(""));
     if (!identity.etag.empty()) return identity;
-    return Error{ErrorCode::kCorrupt, StrCat("the hub tells no etag of ", source.what, "; check HF_ENDPOINT")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("the hub tells no etag of ", source.what, "; check HF_ENDPOINT")};
   }
 
   // Removes a blob whose content is not what its name says.
@@ -220,9 +230,11 @@ class Puller {
       progress.done += n;
       Report(progress);
     };
-    LFM_TRY(const std::string hash, HashFile(target.final_path, source.hash_kind, download_.cancel, on_bytes));
+    LFM_TRY(const std::string hash,
+            HashFile(target.final_path, source.hash_kind, download_.cancel, on_bytes));
     if (hash == source.hash) return Ok();
-    if (download_.on_message) download_.on_message(StrCat(source.what, " is damaged on disk; fetching it again"));
+    if (download_.on_message)
+      download_.on_message(StrCat(source.what, " is damaged on disk; fetching it again"));
     if (unlink(target.final_path.c_str()) != 0) return SystemError("remove", target.final_path);
     return Ok();
   }
@@ -253,10 +265,12 @@ class Puller {
     Json meta;
     meta.Set("url", name.url).Set("size", done.size).Set("sha256", hash);
     meta.Set("etag", done.identity.etag).Set("modified", done.identity.modified);
+    LFM_TRY(const FileLock lock, FileLock::Acquire(place.lock_path, download_.cancel, {}));
     return WriteSmallFile(place.meta_path, meta.Dump(2) + "\n");
   }
 
-  // A file at the place that is not known to be what the address holds now: an older version, or a damaged one.
+  // A file at the place that is not known to be what the address holds now: an older version, or a damaged
+  // one.
   Status RemoveStale(const AddressedFile& place, const DownloadSource& source) {
     if (!FileExists(place.path)) return Ok();
     LFM_TRY(const std::string hash, HashFile(place.path, HashKind::kSha256, download_.cancel));
@@ -299,7 +313,9 @@ Result<PullPlan> PlanPull(std::string_view text, const PullOptions& options) {
   return PlanRepo(std::move(plan), options);
 }
 
-Result<Pulled> RunPull(const PullPlan& plan, const PullOptions& options) { return Puller(plan, options).Run(); }
+Result<Pulled> RunPull(const PullPlan& plan, const PullOptions& options) {
+  return Puller(plan, options).Run();
+}
 
 Result<Pulled> Pull(std::string_view text, const PullOptions& options) {
   LFM_TRY(const PullPlan plan, PlanPull(text, options));

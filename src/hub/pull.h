@@ -40,9 +40,9 @@ struct PullPlan {
   std::string commit;           // of a repository
   std::vector<RepoFile> files;  // all that belong to the model; for an address the one file
   uint64_t total_bytes = 0;
-  uint64_t missing_bytes = 0;   // of files that are not there; a partial one counts in full
-  std::string path;             // what -m will open: the (first) GGUF file, or the folder
-  bool is_here = false;         // nothing has to be fetched
+  uint64_t missing_bytes = 0;  // of files that are not there; a partial one counts in full
+  std::string path;            // what -m will open: the (first) GGUF file, or the folder
+  bool is_here = false;        // nothing has to be fetched
   // Of an address:
   RemoteIdentity identity;
 };

@@ -57,7 +57,8 @@ Result<std::string> ParseRevisionAnswer(std::string_view text) {
 Result<std::vector<RepoFile>> ParseTree(std::string_view text) {
   LFM_TRY(const Json json, ParseAnswer(text, "list of files"));
   if (!json.is_array()) {
-    return Error{ErrorCode::kCorrupt, "the hub's list of files is no JSON array; check HF_ENDPOINT and the proxy"};
+    return Error{ErrorCode::kCorrupt,
+                 "the hub's list of files is no JSON array; check HF_ENDPOINT and the proxy"};
   }
   std::vector<RepoFile> files;
   for (size_t i = 0; i < json.items().size(); ++i) {
@@ -88,11 +89,12 @@ std::string NextLink(std::string_view header) {
 
 std::string NormalizeEtag(std::string_view header) {
   if (header.substr(0, 2) == "W/") header.remove_prefix(2);
-  if (header.size() >= 2 && header.front() == '"' && header.back() == '"') header = header.substr(1, header.size() - 2);
+  if (header.size() >= 2 && header.front() == '"' && header.back() == '"')
+    header = header.substr(1, header.size() - 2);
   const bool ok = !header.empty() && header.size() <= 200 && header.front() != '.' &&
                   std::all_of(header.begin(), header.end(), [](char c) {
-                    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                           c == '_' || c == '.' || c == '+' || c == '=' || c == ':';
+                    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                           c == '-' || c == '_' || c == '.' || c == '+' || c == '=' || c == ':';
                   });
   return ok ? std::string(header) : "";
 }
@@ -104,7 +106,8 @@ std::string ResolveUrl(const Environment& environment, const std::string& repo, 
 }
 
 Result<RepoListing> ListRepo(HttpClient& client, const Environment& environment, const std::string& repo,
-                             const std::string& revision, const RetryPolicy& policy, const std::atomic<bool>* cancel) {
+                             const std::string& revision, const RetryPolicy& policy,
+                             const std::atomic<bool>* cancel) {
   RepoListing listing;
   listing.repo = repo;
   const std::string api = StrCat(environment.endpoint, "/api/models/", repo);
@@ -113,7 +116,8 @@ Result<RepoListing> ListRepo(HttpClient& client, const Environment& environment,
   request.token = environment.token;
   request.total_timeout_s = 60;
   request.cancel = cancel;
-  const std::string what = StrCat(repo, revision == "main" ? "" : "@" + revision, " from ", environment.endpoint);
+  const std::string what =
+      StrCat(repo, revision == "main" ? "" : "@" + revision, " from ", environment.endpoint);
   LFM_TRY(const HttpResponse about, PerformWithRetries(client, request, what, policy));
   LFM_TRY(listing.commit, ParseRevisionAnswer(about.body));
 

@@ -16,7 +16,8 @@ namespace lfm::hub {
 struct RepoFile {
   std::string path;   // checked by CheckRepoFile
   uint64_t size = 0;  // of the content, not of an LFS pointer
-  std::string etag;   // SHA-256 of LFS and Xet files, else git's blob id: the blob's name in the cache; may be ""
+  std::string
+      etag;  // SHA-256 of LFS and Xet files, else git's blob id: the blob's name in the cache; may be ""
 };
 
 struct RepoListing {

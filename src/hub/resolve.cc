@@ -43,7 +43,8 @@ std::string TypesOf(const std::vector<CachedModel>& models) {
   return types;
 }
 
-Result<ResolvedModel> ResolveRepo(const ModelName& name, const Environment& environment, uint64_t free_memory) {
+Result<ResolvedModel> ResolveRepo(const ModelName& name, const Environment& environment,
+                                  uint64_t free_memory) {
   const std::string pull = StrCat("run: lfm pull ", name.ToString());
   const std::vector<CachedModel> here =
       OfRevision(ListRepoModels(environment, name.repo), FoldersOf(environment, name.repo), name.revision);
@@ -53,7 +54,8 @@ Result<ResolvedModel> ResolveRepo(const ModelName& name, const Environment& envi
   }
   if (matching.empty()) {
     const std::string others = here.empty() ? "" : StrCat(" (there is: ", TypesOf(here), ")");
-    return Error{ErrorCode::kNotFound, StrCat(name.ToString(), " is not on this machine", others, "; ", pull)};
+    return Error{ErrorCode::kNotFound,
+                 StrCat(name.ToString(), " is not on this machine", others, "; ", pull)};
   }
   for (const CachedModel& model : matching) {
     if (model.missing.empty()) whole.push_back(model);
@@ -83,14 +85,16 @@ Result<ResolvedModel> ResolveAddress(const ModelName& name, const Environment& e
 
 }  // namespace
 
-Result<ResolvedModel> ResolveModel(const std::string& text, const Environment& environment, uint64_t free_memory) {
+Result<ResolvedModel> ResolveModel(const std::string& text, const Environment& environment,
+                                   uint64_t free_memory) {
   if (text.find('\0') == std::string::npos && FileExists(text)) return ResolvedModel{text, text, ""};
   LFM_TRY(const ModelName name, ParseModelName(text, environment.endpoint));
   if (name.kind == ModelName::Kind::kRepo) return ResolveRepo(name, environment, free_memory);
   if (name.kind == ModelName::Kind::kUrl) return ResolveAddress(name, environment);
   if (FileExists(name.path)) return ResolvedModel{name.path, name.path, ""};
-  return Error{ErrorCode::kNotFound, StrCat("there is no file or folder ", Quote(name.path, 300),
-                                            "; check the path, or name a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
+  return Error{ErrorCode::kNotFound,
+               StrCat("there is no file or folder ", Quote(name.path, 300),
+                      "; check the path, or name a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
 }
 
 }  // namespace lfm::hub

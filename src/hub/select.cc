@@ -10,11 +10,13 @@ namespace lfm::hub {
 namespace {
 
 bool EndsWith(const std::string& text, std::string_view suffix) {
-  return text.size() >= suffix.size() && text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
+  return text.size() >= suffix.size() &&
+         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
 }
 
 bool IsGguf(const std::string& path) {
-  return EndsWith(path, ".gguf") && path.find("mmproj") == std::string::npos && path.find("imatrix") == std::string::npos;
+  return EndsWith(path, ".gguf") && path.find("mmproj") == std::string::npos &&
+         path.find("imatrix") == std::string::npos;
 }
 
 // Files of a Hugging Face folder that a text model needs: configuration, tokenizer, template, safetensors.
@@ -45,7 +47,8 @@ std::vector<GgufSet> GgufSets(const RepoListing& listing) {
   }
   std::vector<GgufSet> out;
   for (auto& [stem, set] : sets) {
-    std::sort(set.files.begin(), set.files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
+    std::sort(set.files.begin(), set.files.end(),
+              [](const auto& a, const auto& b) { return a.path < b.path; });
     out.push_back(std::move(set));
   }
   return out;
@@ -112,13 +115,16 @@ Result<Selection> SelectFiles(const RepoListing& listing, const ModelName& name,
     for (const GgufSet& set : sets) {
       if (set.type == name.type) return FromSet(set, "");
     }
-    return Error{ErrorCode::kNotFound, StrCat(listing.repo, " has no ", name.type, sets.empty() ? "; it has no GGUF files"
-                                              : "; its types are " + TypesOf(sets))};
+    return Error{ErrorCode::kNotFound,
+                 StrCat(listing.repo, " has no ", name.type,
+                        sets.empty() ? "; it has no GGUF files" : "; its types are " + TypesOf(sets))};
   }
   if (IsFolder(listing)) return SelectFolder(listing);
   if (sets.empty()) {
-    return Error{ErrorCode::kNotFound, StrCat(listing.repo, " holds neither GGUF files nor config.json with safetensors; "
-                                              "name a repository of a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
+    return Error{ErrorCode::kNotFound,
+                 StrCat(listing.repo,
+                        " holds neither GGUF files nor config.json with safetensors; "
+                        "name a repository of a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
   }
   std::vector<TypeOption> options;
   for (const GgufSet& set : sets) options.push_back({set.type, set.bytes});

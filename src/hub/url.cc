@@ -74,7 +74,8 @@ Result<Url> ParseUrl(std::string_view text) {
   Url url;
   const size_t colon = text.find("://");
   url.scheme = colon == std::string_view::npos ? "" : Lower(text.substr(0, colon));
-  if (url.scheme != "http" && url.scheme != "https") return BadUrl(text, "does not begin with https:// or http://");
+  if (url.scheme != "http" && url.scheme != "https")
+    return BadUrl(text, "does not begin with https:// or http://");
   std::string_view rest = text.substr(colon + 3);
   if (const size_t at = rest.find('#'); at != std::string_view::npos) {
     url.fragment = rest.substr(at + 1);

@@ -1,5 +1,5 @@
-// Addresses: just enough of RFC 3986 to compare origins, encode names into paths and refuse what a model's address
-// never holds.
+// Addresses: just enough of RFC 3986 to compare origins, encode names into paths and refuse what a model's
+// address never holds.
 #pragma once
 
 #include <string>
@@ -19,7 +19,8 @@ struct Url {
   std::string Origin() const;
 };
 
-// Parses an absolute http or https address of at most 8 KiB. Refuses credentials, spaces and control characters.
+// Parses an absolute http or https address of at most 8 KiB. Refuses credentials, spaces and control
+// characters.
 Result<Url> ParseUrl(std::string_view text);
 
 // Whether both parse and share scheme, host and port.

@@ -36,7 +36,8 @@ void Reset(int fd) {
 }
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -54,7 +55,8 @@ std::optional<Query> ReadQuery(int fd) {
   query.target = text.substr(first + 1, second - first - 1);
   for (size_t at = text.find("\r\n") + 2; text.compare(at, 2, "\r\n") != 0;) {
     const size_t end = text.find("\r\n", at), colon = text.find(": ", at);
-    if (colon < end) query.headers[Lower(text.substr(at, colon - at))] = text.substr(colon + 2, end - colon - 2);
+    if (colon < end)
+      query.headers[Lower(text.substr(at, colon - at))] = text.substr(colon + 2, end - colon - 2);
     at = end + 2;
   }
   return query;
@@ -73,6 +75,7 @@ void Reply::Set(const std::string& name, const std::string& value) {
 }
 
 FaultServer::FaultServer(Handler handler) : handler_(std::move(handler)) {
+  setenv("no_proxy", "*", 1);  // a proxy of the developer's has no part in this
   listener_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -140,7 +143,8 @@ void FaultServer::Send(int fd, const Query& query, const Reply& reply) {
     body.remove_prefix(n);
   }
   if (reply.cut_after) {
-    // A reset drops what the client has not read yet; give it a moment so that cuts land at different offsets.
+    // A reset drops what the client has not read yet; give it a moment so that cuts land at different
+    // offsets.
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
     Reset(fd);
   }
@@ -196,7 +200,8 @@ void FakeHub::Apply(Site site, const Query& query, Reply& reply) {
 
 Reply FakeHub::Tree(const std::string& repo, const std::string& target) {
   const size_t cursor = target.find("cursor=");
-  const size_t begin = cursor == std::string::npos ? 0 : std::strtoull(target.c_str() + cursor + 7, nullptr, 10);
+  const size_t begin =
+      cursor == std::string::npos ? 0 : std::strtoull(target.c_str() + cursor + 7, nullptr, 10);
   Json list = Json::MakeArray();
   list.Append(Json::MakeObject({{"type", "directory"}, {"path", "sub"}, {"oid", "x"}, {"size", 0}}));
   size_t i = 0;
@@ -216,8 +221,8 @@ Reply FakeHub::Tree(const std::string& repo, const std::string& target) {
   Reply reply;
   reply.body = list.Dump();
   if (begin + page_size < repos[repo].size()) {
-    reply.Set("Link", StrCat("<", endpoint(), "/api/models/", repo, "/tree/", commit, "?recursive=true&cursor=",
-                             begin + page_size, ">; rel=\"next\""));
+    reply.Set("Link", StrCat("<", endpoint(), "/api/models/", repo, "/tree/", commit,
+                             "?recursive=true&cursor=", begin + page_size, ">; rel=\"next\""));
   }
   return reply;
 }
@@ -237,7 +242,8 @@ Reply FakeHub::Resolve(const Query& query, const std::string& repo, const std::s
   } else {
     reply.status = 302;
     reply.body = "Found. Redirecting";
-    reply.Set("Location", StrCat(storage_origin(), "/", repo, "/", PercentEncode(path, true), "?X-Signature=abc"));
+    reply.Set("Location",
+              StrCat(storage_origin(), "/", repo, "/", PercentEncode(path, true), "?X-Signature=abc"));
     reply.Set("X-Linked-Etag", "\"" + EtagOf(file) + "\"");
     reply.Set("X-Linked-Size", std::to_string(file.content.size()));
   }

@@ -1,5 +1,5 @@
-// A small HTTP/1.1 server on 127.0.0.1 for tests, which can misbehave in every way a network can; and over it a hub
-// with its storage on another origin.
+// A small HTTP/1.1 server on 127.0.0.1 for tests, which can misbehave in every way a network can; and over it
+// a hub with its storage on another origin.
 #pragma once
 
 #include <atomic>
@@ -65,7 +65,8 @@ struct FakeFile {
   bool lfs = true;
 };
 
-// Answers the part of the hub's protocol that pulls use. LFS files are redirected to the storage, another server.
+// Answers the part of the hub's protocol that pulls use. LFS files are redirected to the storage, another
+// server.
 class FakeHub {
  public:
   enum class Site { kHub, kStorage };

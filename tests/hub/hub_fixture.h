@@ -1,4 +1,5 @@
-// What the hub's tests share: a fresh folder as cache, options with short times, and looks at what a pull left.
+// What the hub's tests share: a fresh folder as cache, options with short times, and looks at what a pull
+// left.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -64,8 +65,10 @@ inline PullOptions FastOptions(const std::string& endpoint, const std::string& f
 inline std::vector<std::string> FilesWith(const std::string& folder, const std::string& part) {
   std::vector<std::string> found;
   std::error_code error;
-  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
-    const std::string path = std::filesystem::relative(it->path().parent_path(), folder) / it->path().filename();
+  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end;
+       it.increment(error)) {
+    const std::string path =
+        std::filesystem::relative(it->path().parent_path(), folder) / it->path().filename();
     if (!it->is_directory() && path.find(part) != std::string::npos) found.push_back(path);
   }
   return found;
@@ -81,16 +84,16 @@ class HubTest : public ::testing::Test {
     hub_.repos[kRepo] = {{kGguf, {RandomBytes(700001, 1)}},
                          {"LFM2-Test-Q8_0.gguf", {RandomBytes(900001, 2)}},
                          {"README.md", {"# A model\n", false}}};
-    hub_.repos["LiquidAI/LFM2-Test"] = {
-        {"config.json", {"{\"model_type\": \"lfm2\"}", false}},
-        {"tokenizer.json", {RandomBytes(5000, 3)}},
-        {"model-00001-of-00002.safetensors", {RandomBytes(300000, 4)}},
-        {"model-00002-of-00002.safetensors", {RandomBytes(200000, 5)}},
-        {"model.safetensors.index.json",
-         {"{\"weight_map\": {\"a\": \"model-00001-of-00002.safetensors\", \"b\": \"model-00002-of-00002.safetensors\"}}",
-          false}},
-        {"onnx/model.onnx", {RandomBytes(1000, 6)}},
-        {"README.md", {"# A model\n", false}}};
+    hub_.repos["LiquidAI/LFM2-Test"] = {{"config.json", {"{\"model_type\": \"lfm2\"}", false}},
+                                        {"tokenizer.json", {RandomBytes(5000, 3)}},
+                                        {"model-00001-of-00002.safetensors", {RandomBytes(300000, 4)}},
+                                        {"model-00002-of-00002.safetensors", {RandomBytes(200000, 5)}},
+                                        {"model.safetensors.index.json",
+                                         {"{\"weight_map\": {\"a\": \"model-00001-of-00002.safetensors\", "
+                                          "\"b\": \"model-00002-of-00002.safetensors\"}}",
+                                          false}},
+                                        {"onnx/model.onnx", {RandomBytes(1000, 6)}},
+                                        {"README.md", {"# A model\n", false}}};
     options_ = FastOptions(hub_.endpoint(), folder_.path());
     options_.download.on_message = [this](std::string_view text) { messages_ += std::string(text) + "\n"; };
   }

@@ -81,12 +81,30 @@ TEST(Names, EndpointPages) {
 }
 
 TEST(Names, Refused) {
-  for (const char* text :
-       {"", "nosuchmodel", "a/b:", "a/b@", "a/b@../x", "a/b@x//y", "../../etc/passwd:Q4", "a/../b:Q4", "a--b/c", "a/b/../c",
-        "a/b/c\\d.gguf", "https://user:secret@example.org/x.gguf", "https://example.org/", "ftp://example.org/x",
-        "https://huggingface.co/datasets/a/b", "https://huggingface.co/a", "https://example.org/x.gguf#sha256=12",
-        "https://example.org/x.gguf#top", "file://host/x", "a/b\x01", "https://exa mple.org/x", "-a/b", "a/b/x.gguf:Q4_0",
-        "https://example.org:99999/x"}) {
+  for (const char* text : {"",
+                           "nosuchmodel",
+                           "a/b:",
+                           "a/b@",
+                           "a/b@../x",
+                           "a/b@x//y",
+                           "../../etc/passwd:Q4",
+                           "a/../b:Q4",
+                           "a--b/c",
+                           "a/b/../c",
+                           "a/b/c\\d.gguf",
+                           "https://user:secret@example.org/x.gguf",
+                           "https://example.org/",
+                           "ftp://example.org/x",
+                           "https://huggingface.co/datasets/a/b",
+                           "https://huggingface.co/a",
+                           "https://example.org/x.gguf#sha256=12",
+                           "https://example.org/x.gguf#top",
+                           "file://host/x",
+                           "a/b\x01",
+                           "https://exa mple.org/x",
+                           "-a/b",
+                           "a/b/x.gguf:Q4_0",
+                           "https://example.org:99999/x"}) {
     const auto name = ParseModelName(text);
     const bool refused = !name.ok() || (name.value().kind == Kind::kPath);
     EXPECT_TRUE(refused) << text << " -> " << (name.ok() ? name.value().ToString() : "");
@@ -102,7 +120,8 @@ TEST(Names, FilesOfRepositories) {
   for (const char* good : {"a", "a/b.gguf", "x y.json", "\xC3\xA9.gguf", "..a", "a..b/c"}) {
     EXPECT_TRUE(CheckRepoFile(good).ok()) << good;
   }
-  for (const char* bad : {"", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/..", ".", "a\\b", "a\nb", "C:/x", "\xFF"}) {
+  for (const char* bad :
+       {"", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/..", ".", "a\\b", "a\nb", "C:/x", "\xFF"}) {
     EXPECT_FALSE(CheckRepoFile(bad).ok()) << bad;
   }
   EXPECT_FALSE(CheckRepoFile(std::string("a\0b", 3)).ok());
@@ -126,8 +145,11 @@ TEST(Names, Types) {
 
 TEST(Choose, BestThatFits) {
   constexpr uint64_t kMib = uint64_t{1} << 20;
-  const std::vector<TypeOption> big{{"F16", 16000 * kMib}, {"Q4_0", 4500 * kMib}, {"Q4_K_M", 4800 * kMib},
-                                    {"Q6_K", 6500 * kMib}, {"Q8_0", 8500 * kMib}};
+  const std::vector<TypeOption> big{{"F16", 16000 * kMib},
+                                    {"Q4_0", 4500 * kMib},
+                                    {"Q4_K_M", 4800 * kMib},
+                                    {"Q6_K", 6500 * kMib},
+                                    {"Q8_0", 8500 * kMib}};
   const auto type = [](const std::vector<TypeOption>& options, uint64_t free) {
     const auto choice = ChooseType(options, free);
     EXPECT_TRUE(choice.ok());
@@ -168,8 +190,9 @@ TEST(EnvironmentTest, Variables) {
   variables["HF_TOKEN"] = "two\nlines";
   EXPECT_EQ(ReadEnvironment(get).token, "");  // would break out of its header
 
-  variables = {{"HOME", "/h"},       {"HF_ENDPOINT", "https://mirror.example/"}, {"HF_HOME", "~/hf"},
-               {"HF_HUB_OFFLINE", "1"}, {"XDG_CACHE_HOME", "/x"},                   {"LFM_CACHE", "/l"}};
+  variables = {{"HOME", "/h"},           {"HF_ENDPOINT", "https://mirror.example/"},
+               {"HF_HOME", "~/hf"},      {"HF_HUB_OFFLINE", "1"},
+               {"XDG_CACHE_HOME", "/x"}, {"LFM_CACHE", "/l"}};
   environment = ReadEnvironment(get);
   EXPECT_EQ(environment.endpoint, "https://mirror.example");
   EXPECT_EQ(environment.cache, "/h/hf/hub");

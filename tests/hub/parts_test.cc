@@ -39,11 +39,12 @@ TEST(Partial, RoundTripAndDamage) {
   EXPECT_EQ(again.value().done, state.done);
   EXPECT_EQ(again.value().TotalDone(), 405u);
   EXPECT_EQ(again.value().identity.etag, "etag");
-  for (const char* bad :
-       {"", "{}", "[]", "{\"version\":1,\"size\":10,\"part_bytes\":0,\"done\":[]}",
-        "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[11]}", "{\"version\":1,\"size\":10,\"part_bytes\":5,\"done\":[1]}",
-        "{\"version\":1,\"size\":-1,\"part_bytes\":5,\"done\":[]}", "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[-1]}",
-        "{\"version\":1,\"size\":9e18,\"part_bytes\":1,\"done\":[1]}"}) {
+  for (const char* bad : {"", "{}", "[]", "{\"version\":1,\"size\":10,\"part_bytes\":0,\"done\":[]}",
+                          "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[11]}",
+                          "{\"version\":1,\"size\":10,\"part_bytes\":5,\"done\":[1]}",
+                          "{\"version\":1,\"size\":-1,\"part_bytes\":5,\"done\":[]}",
+                          "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[-1]}",
+                          "{\"version\":1,\"size\":9e18,\"part_bytes\":1,\"done\":[1]}"}) {
     EXPECT_FALSE(PartialState::Parse(bad).ok()) << bad;
   }
   EXPECT_TRUE(PartialState::Fresh({0, "e", ""}, 300).Complete());
@@ -69,8 +70,9 @@ TEST(Headers, ContentRange) {
   EXPECT_EQ(range.value().first, 5u);
   EXPECT_EQ(range.value().last, 9u);
   EXPECT_EQ(range.value().total, 100u);
-  for (const char* bad : {"", "bytes", "bytes 5-9", "bytes 9-5/100", "bytes 5-100/100", "bytes a-b/c", "items 5-9/100",
-                          "bytes 5-9/*", "bytes */100", "bytes 5-9/99999999999999999999999", "bytes -5-9/100"}) {
+  for (const char* bad :
+       {"", "bytes", "bytes 5-9", "bytes 9-5/100", "bytes 5-100/100", "bytes a-b/c", "items 5-9/100",
+        "bytes 5-9/*", "bytes */100", "bytes 5-9/99999999999999999999999", "bytes -5-9/100"}) {
     EXPECT_FALSE(ParseContentRange(bad).ok()) << bad;
   }
 }
@@ -104,20 +106,25 @@ TEST(Api, Answers) {
   EXPECT_EQ(ParseRevisionAnswer("{\"sha\": \"" + sha + "\"}").value(), sha);
   EXPECT_FALSE(ParseRevisionAnswer("{\"sha\": \"../x\"}").ok());
   EXPECT_FALSE(ParseRevisionAnswer("<html>").ok());
-  const auto files = ParseTree("[{\"type\":\"directory\",\"path\":\"d\"},"
-                               "{\"type\":\"file\",\"path\":\"a.json\",\"size\":3,\"oid\":\"" + sha + "\"},"
-                               "{\"type\":\"file\",\"path\":\"b.gguf\",\"size\":9,\"oid\":\"" + sha +
-                               "\",\"lfs\":{\"oid\":\"" + hash + "\",\"size\":9,\"pointerSize\":1},\"xetHash\":\"x\"}]");
+  const auto files = ParseTree(
+      "[{\"type\":\"directory\",\"path\":\"d\"},"
+      "{\"type\":\"file\",\"path\":\"a.json\",\"size\":3,\"oid\":\"" +
+      sha +
+      "\"},"
+      "{\"type\":\"file\",\"path\":\"b.gguf\",\"size\":9,\"oid\":\"" +
+      sha + "\",\"lfs\":{\"oid\":\"" + hash + "\",\"size\":9,\"pointerSize\":1},\"xetHash\":\"x\"}]");
   ASSERT_TRUE(files.ok()) << files.error().message;
   ASSERT_EQ(files.value().size(), 2u);
   EXPECT_EQ(files.value()[0].etag, sha);
   EXPECT_EQ(files.value()[1].etag, hash);
   EXPECT_EQ(files.value()[1].size, 9u);
-  for (const char* bad : {"{}", "[", "[{\"type\":\"file\"}]", "[{\"type\":\"file\",\"path\":\"../x\",\"size\":1}]",
-                          "[{\"type\":\"file\",\"path\":\"/x\",\"size\":1}]", "[{\"type\":\"file\",\"path\":\"x\",\"size\":-1}]",
-                          "[{\"type\":\"file\",\"path\":\"a\\\\b\",\"size\":1}]",
-                          "[{\"type\":\"file\",\"path\":\"a\\u0000b\",\"size\":1}]",
-                          "[{\"type\":\"file\",\"path\":\"x\",\"size\":1e30}]"}) {
+  for (const char* bad :
+       {"{}", "[", "[{\"type\":\"file\"}]", "[{\"type\":\"file\",\"path\":\"../x\",\"size\":1}]",
+        "[{\"type\":\"file\",\"path\":\"/x\",\"size\":1}]",
+        "[{\"type\":\"file\",\"path\":\"x\",\"size\":-1}]",
+        "[{\"type\":\"file\",\"path\":\"a\\\\b\",\"size\":1}]",
+        "[{\"type\":\"file\",\"path\":\"a\\u0000b\",\"size\":1}]",
+        "[{\"type\":\"file\",\"path\":\"x\",\"size\":1e30}]"}) {
     EXPECT_FALSE(ParseTree(bad).ok()) << bad;
   }
 }
