@@ -1,5 +1,5 @@
-// GGUF: tensors of an accepted header lie inside the file and apart, metadata can be looked up, and errors are one
-// line of printable text.
+// GGUF: tensors of an accepted header lie inside the file and apart, metadata can be looked up, and errors
+// are one line of printable text.
 #include <algorithm>
 #include <cstdint>
 #include <span>

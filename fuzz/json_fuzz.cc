@@ -1,4 +1,5 @@
-// JSON: any text parses or gives an error, and what was parsed prints to a text that parses to the same value.
+// JSON: any text parses or gives an error, and what was parsed prints to a text that parses to the same
+// value.
 #include <cstdint>
 #include <string_view>
 

@@ -45,8 +45,8 @@ class Builder {
   bool too_deep = false, has_lone_surrogate = false;
 
  private:
-  // The text's own bytes are validated and a lone high surrogate is refused by RapidJSON, but it encodes the escape of a
-  // lone low one, which no UTF-8 text may hold.
+  // The text's own bytes are validated and a lone high surrogate is refused by RapidJSON, but it encodes the
+  // escape of a lone low one, which no UTF-8 text may hold.
   bool IsWhole(std::string_view text) {
     for (size_t at = text.find('\xED'); at != std::string_view::npos; at = text.find('\xED', at + 1)) {
       if (at + 1 < text.size() && static_cast<unsigned char>(text[at + 1]) >= 0xA0) has_lone_surrogate = true;
@@ -54,8 +54,8 @@ class Builder {
     return !has_lone_surrogate;
   }
 
-  // Places a value where the innermost open container expects it. Pointers in stack_ stay valid: a container's own
-  // storage grows only while none of its items is open.
+  // Places a value where the innermost open container expects it. Pointers in stack_ stay valid: a
+  // container's own storage grows only while none of its items is open.
   Json* Place(Json value) {
     if (stack_.empty()) {
       root = std::move(value);
@@ -89,11 +89,19 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
     if (indent >= 0) out += '\n', out.append(static_cast<size_t>(indent * at), ' ');
   };
   switch (value.kind()) {
-    case Json::Kind::kNull: out += "null"; break;
-    case Json::Kind::kBool: out += value.AsBool() ? "true" : "false"; break;
+    case Json::Kind::kNull:
+      out += "null";
+      break;
+    case Json::Kind::kBool:
+      out += value.AsBool() ? "true" : "false";
+      break;
     case Json::Kind::kInteger:
-    case Json::Kind::kFloat: out += value.NumberText(); break;
-    case Json::Kind::kString: out += JsonQuote(value.AsString()); break;
+    case Json::Kind::kFloat:
+      out += value.NumberText();
+      break;
+    case Json::Kind::kString:
+      out += JsonQuote(value.AsString());
+      break;
     case Json::Kind::kArray: {
       out += '[';
       bool first = true;
@@ -125,7 +133,8 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
   }
 }
 
-// The shortest text that reads back as `value`, laid out as Python's repr does: fixed for 1e-4 <= |value| < 1e16.
+// The shortest text that reads back as `value`, laid out as Python's repr does: fixed for 1e-4 <= |value| <
+// 1e16.
 std::string PythonRepr(double value) {
   const double magnitude = std::abs(value);
   const bool fixed = value == 0 || (magnitude >= 1e-4 && magnitude < 1e16);
@@ -247,8 +256,8 @@ bool operator==(const Json& a, const Json& b) {
 
 Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
-    return Error{ErrorCode::kLimit, StrCat("JSON text of ", HumanBytes(text.size()), " is longer than the limit of ",
-                                           HumanBytes(limits.max_bytes))};
+    return Error{ErrorCode::kLimit, StrCat("JSON text of ", HumanBytes(text.size()),
+                                           " is longer than the limit of ", HumanBytes(limits.max_bytes))};
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
@@ -278,13 +287,27 @@ std::string JsonQuote(std::string_view text) {
   out.reserve(valid.size() + 2);
   for (const char c : valid) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           char escape[8];

@@ -1,5 +1,6 @@
 // A model on disk, whatever its format: named tensors (mapped, not copied) and metadata.
-// Only this folder knows GGUF and safetensors; who loads from a Checkpoint sees names, shapes, types and bytes.
+// Only this folder knows GGUF and safetensors; who loads from a Checkpoint sees names, shapes, types and
+// bytes.
 #pragma once
 
 #include <cstddef>
@@ -28,11 +29,12 @@ struct Tensor {
   TensorType type = TensorType::kF32;
   std::vector<int64_t> shape;  // slowest first: [rows, cols] or [experts, rows, cols]
   std::span<const std::byte> bytes;
-  uint32_t i_file = 0;   // index into Checkpoint::files
-  uint64_t offset = 0;   // of the first byte in that file
+  uint32_t i_file = 0;  // index into Checkpoint::files
+  uint64_t offset = 0;  // of the first byte in that file
 
   int64_t n_elements() const;
-  // As the source stores it; `bytes` has this size, or is empty where a packed file holds the tensor in another form.
+  // As the source stores it; `bytes` has this size, or is empty where a packed file holds the tensor in
+  // another form.
   size_t n_bytes() const;
 };
 
@@ -50,7 +52,8 @@ using MetadataValue = std::variant<uint64_t, int64_t, double, bool, std::string_
 // GGUF key-values in file order, with typed look-ups. Thread-safe to read.
 class Metadata {
  public:
-  // Sets a value. `stored` is how the file holds it (u32 type, then the value), for a writer that copies it exactly.
+  // Sets a value. `stored` is how the file holds it (u32 type, then the value), for a writer that copies it
+  // exactly.
   void Add(std::string key, MetadataValue value, std::span<const std::byte> stored = {});
   const MetadataValue* Find(std::string_view key) const;
   // Typed look-ups. Missing: the default. Of the wrong kind: an error that names the key.
@@ -58,7 +61,7 @@ class Metadata {
   Result<double> Float(std::string_view key, double otherwise) const;
   Result<bool> Bool(std::string_view key, bool otherwise) const;
   Result<std::string_view> String(std::string_view key, std::string_view otherwise) const;
-  Result<std::vector<int64_t>> Ints(std::string_view key) const;            // missing: empty; a scalar: one item
+  Result<std::vector<int64_t>> Ints(std::string_view key) const;  // missing: empty; a scalar: one item
   Result<std::vector<std::string_view>> Strings(std::string_view key) const;  // missing: empty
   const std::vector<std::pair<std::string, MetadataValue>>& entries() const { return entries_; }
   // The stored form of entries()[i]; empty when it came from no file.
@@ -73,31 +76,31 @@ class Metadata {
 // An opened model. Movable, not copyable; the mappings live as long as it does. Thread-safe to read.
 struct Checkpoint {
   Naming naming = Naming::kGguf;
-  std::string path;                // what the user named
-  std::vector<MappedFile> files;   // shards in order
-  std::vector<Tensor> tensors;     // in file order
-  Metadata metadata;               // GGUF only
+  std::string path;               // what the user named
+  std::vector<MappedFile> files;  // shards in order
+  std::vector<Tensor> tensors;    // in file order
+  Metadata metadata;              // GGUF only
 
   // Hugging Face folders only; null when the file is absent.
   Json config, generation_config, tokenizer, tokenizer_config;
-  std::string chat_template;       // chat_template.jinja, else the tokenizer configuration's, else empty
+  std::string chat_template;  // chat_template.jinja, else the tokenizer configuration's, else empty
 
-  uint64_t n_bytes = 0;            // of all weight files together
-  PackedWeights packed;            // of a packed file
+  uint64_t n_bytes = 0;  // of all weight files together
+  PackedWeights packed;  // of a packed file
 
   const Tensor* Find(std::string_view name) const;
-  void IndexTensors();             // builds the name index; called by the readers
+  void IndexTensors();  // builds the name index; called by the readers
 
  private:
   std::unordered_map<std::string_view, size_t> index_;
 };
 
-// Opens a GGUF file (or the first part of a split one: NAME-00001-of-0000N.gguf), a Hugging Face folder or a packed file.
-// Validates every offset, size, shape and type against the file's length; reads no weights.
+// Opens a GGUF file (or the first part of a split one: NAME-00001-of-0000N.gguf), a Hugging Face folder or a
+// packed file. Validates every offset, size, shape and type against the file's length; reads no weights.
 Result<Checkpoint> OpenCheckpoint(const std::string& path);
 
-// The same for work on text alone (tokenizer, chat template): a Hugging Face folder needs neither config.json nor
-// weights, and its tensors are left out.
+// The same for work on text alone (tokenizer, chat template): a Hugging Face folder needs neither config.json
+// nor weights, and its tensors are left out.
 Result<Checkpoint> OpenTexts(const std::string& path);
 
 }  // namespace lfm::formats

@@ -1,4 +1,5 @@
-// A model of one or several GGUF files: NAME-00001-of-0000N.gguf and so on, as llama.cpp's gguf-split writes them.
+// A model of one or several GGUF files: NAME-00001-of-0000N.gguf and so on, as llama.cpp's gguf-split writes
+// them.
 #include <cstdio>
 #include <optional>
 #include <unordered_set>
@@ -12,8 +13,10 @@ namespace {
 constexpr int64_t kMaxParts = 9999;
 
 Error InFile(const Error& error, const std::string& path) {
-  const bool has_advice = error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
-  return {error.code, StrCat(path, ": ", error.message, has_advice ? "" : "; the file is damaged: download it again")};
+  const bool has_advice =
+      error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
+  return {error.code,
+          StrCat(path, ": ", error.message, has_advice ? "" : "; the file is damaged: download it again")};
 }
 
 Result<GgufHeader> ParseFile(const MappedFile& file) {
@@ -25,14 +28,16 @@ Result<GgufHeader> ParseFile(const MappedFile& file) {
 // NAME of NAME-00002-of-00005.gguf when the digits are these, else nothing.
 std::optional<std::string> SplitPrefix(const std::string& path, int64_t i_part, int64_t n_parts) {
   char suffix[48];
-  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1), static_cast<int>(n_parts));
+  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1),
+                static_cast<int>(n_parts));
   if (!path.ends_with(suffix)) return std::nullopt;
   return path.substr(0, path.size() - std::string_view(suffix).size());
 }
 
 std::string PartPath(const std::string& prefix, int64_t i_part, int64_t n_parts) {
   char suffix[48];
-  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1), static_cast<int>(n_parts));
+  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1),
+                static_cast<int>(n_parts));
   return prefix + suffix;
 }
 
@@ -42,8 +47,8 @@ Status CheckPart(const GgufHeader& part, const std::string& path, int64_t i_part
   LFM_TRY(const int64_t count, part.metadata.Int("split.count", -1));
   if (no == i_part && count == n_parts) return Ok();
   return Error{ErrorCode::kCorrupt,
-               StrCat(path, " says that it is part ", no + 1, " of ", count, ", but its name says ", i_part + 1, " of ",
-                      n_parts, "; download the parts of one model again")};
+               StrCat(path, " says that it is part ", no + 1, " of ", count, ", but its name says ",
+                      i_part + 1, " of ", n_parts, "; download the parts of one model again")};
 }
 
 void AddPart(GgufHeader&& part, MappedFile&& file, Checkpoint& model) {
@@ -61,8 +66,9 @@ Status CheckNamesDiffer(const Checkpoint& model) {
   std::unordered_set<std::string_view> names;
   for (const Tensor& tensor : model.tensors) {
     if (!names.insert(tensor.name).second) {
-      return Error{ErrorCode::kCorrupt, StrCat(model.files[tensor.i_file].path(), ": tensor ", Quote(tensor.name),
-                                               " is also in another part; download the parts of one model again")};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat(model.files[tensor.i_file].path(), ": tensor ", Quote(tensor.name),
+                          " is also in another part; download the parts of one model again")};
     }
   }
   return Ok();
@@ -72,14 +78,16 @@ Status OpenParts(GgufHeader named, MappedFile file, int64_t n_parts, Checkpoint&
   const std::string path = file.path();
   LFM_TRY(const int64_t i_named, named.metadata.Int("split.no", 0));
   if (n_parts > kMaxParts || i_named < 0 || i_named >= n_parts) {
-    return Error{ErrorCode::kCorrupt, StrCat(path, ": metadata keys 'split.no' = ", i_named, " and 'split.count' = ",
-                                             n_parts, " make no sense; download it again")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(path, ": metadata keys 'split.no' = ", i_named, " and 'split.count' = ", n_parts,
+                        " make no sense; download it again")};
   }
   const auto prefix = SplitPrefix(path, i_named, n_parts);
   if (!prefix) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat(path, " is part ", i_named + 1, " of ", n_parts, ", so its name must end in ",
-                        PartPath("", i_named, n_parts), " and the other parts must lie beside it; rename it")};
+    return Error{
+        ErrorCode::kInvalidArgument,
+        StrCat(path, " is part ", i_named + 1, " of ", n_parts, ", so its name must end in ",
+               PartPath("", i_named, n_parts), " and the other parts must lie beside it; rename it")};
   }
   LFM_TRY(const int64_t n_tensors, named.metadata.Int("split.tensors.count", -1));
   for (int64_t i = 0; i < n_parts; ++i) {
@@ -101,8 +109,9 @@ Status OpenParts(GgufHeader named, MappedFile file, int64_t n_parts, Checkpoint&
     AddPart(std::move(part), std::move(part_file).value(), model);
   }
   if (n_tensors >= 0 && static_cast<uint64_t>(n_tensors) != model.tensors.size()) {
-    return Error{ErrorCode::kCorrupt, StrCat(path, ": the parts hold ", model.tensors.size(), " tensors, not the ",
-                                             n_tensors, " of 'split.tensors.count'; download the parts again")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(path, ": the parts hold ", model.tensors.size(), " tensors, not the ", n_tensors,
+                        " of 'split.tensors.count'; download the parts again")};
   }
   return CheckNamesDiffer(model);
 }

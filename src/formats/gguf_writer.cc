@@ -55,7 +55,8 @@ uint64_t Padded(uint64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignm
 }  // namespace
 
 void GgufWriter::Set(std::string_view key, std::string stored) {
-  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
   if (found != entries_.end()) {
     found->stored = std::move(stored);
   } else {
@@ -113,7 +114,8 @@ Status GgufWriter::AddTensor(TensorPlan tensor) {
   const auto refuse = [&](const std::string& why) {
     return Error{ErrorCode::kInvalidArgument, StrCat("tensor ", Quote(tensor.name), " ", why)};
   };
-  if (tensor.name.empty() || tensor.name.size() > kMaxNameBytes) return refuse("needs a name of 1 to 63 bytes");
+  if (tensor.name.empty() || tensor.name.size() > kMaxNameBytes)
+    return refuse("needs a name of 1 to 63 bytes");
   if (tensor.shape.empty() || tensor.shape.size() > 4) return refuse("needs 1 to 4 dimensions");
   for (const TensorPlan& other : tensors_) {
     if (other.name == tensor.name) return refuse("is declared twice");
@@ -156,8 +158,8 @@ uint64_t GgufWriter::FileBytes() const {
 
 Status GgufWriter::Begin(const std::string& path, Progress progress) {
   const std::string header = Header();
-  auto stream = TensorStream::Create(path, std::as_bytes(std::span(header.data(), header.size())), sizes_, kAlignment,
-                                     std::move(progress));
+  auto stream = TensorStream::Create(path, std::as_bytes(std::span(header.data(), header.size())), sizes_,
+                                     kAlignment, std::move(progress));
   if (!stream.ok()) return stream.error();
   stream_.emplace(std::move(stream).value());
   return Ok();

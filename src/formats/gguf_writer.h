@@ -39,13 +39,13 @@ class GgufWriter {
   void SetF32s(std::string_view key, std::span<const float> values);
   void SetStrings(std::string_view key, std::span<const std::string_view> values);
   void SetStrings(std::string_view key, std::span<const std::string> values);
-  // Copies every key of a GGUF checkpoint exactly as it is stored there, but general.alignment and split.*, which
-  // describe that file and not the model.
+  // Copies every key of a GGUF checkpoint exactly as it is stored there, but general.alignment and split.*,
+  // which describe that file and not the model.
   void CopyMetadata(const Metadata& source);
   void Remove(std::string_view key);
 
-  // The next tensor of the file. Errors: a name that is empty, longer than 63 bytes (llama.cpp's limit) or used twice,
-  // or a shape that GGUF or the type cannot hold.
+  // The next tensor of the file. Errors: a name that is empty, longer than 63 bytes (llama.cpp's limit) or
+  // used twice, or a shape that GGUF or the type cannot hold.
   Status AddTensor(TensorPlan tensor);
 
   // Bytes of the whole file as declared so far.

@@ -41,7 +41,8 @@ std::vector<std::string> FilesEndingIn(const std::string& folder, std::string_vi
   DIR* dir = opendir(folder.c_str());
   if (!dir) return names;
   while (const dirent* entry = readdir(dir)) {
-    if (std::string_view(entry->d_name).ends_with(suffix) && names.size() < 1000) names.emplace_back(entry->d_name);
+    if (std::string_view(entry->d_name).ends_with(suffix) && names.size() < 1000)
+      names.emplace_back(entry->d_name);
   }
   closedir(dir);
   std::sort(names.begin(), names.end());
@@ -55,21 +56,25 @@ Error NoConfig(const std::string& folder) {
             StrCat(folder, " is a folder with ", gguf.size(), gguf.size() == 1 ? " GGUF file" : " GGUF files",
                    "; name the file: ", folder, folder.ends_with('/') ? "" : "/", gguf[0])};
   }
-  return {ErrorCode::kNotFound, StrCat(folder, " holds no config.json, so it is no model folder; name a .gguf file or "
-                                               "a folder with config.json and model.safetensors")};
+  return {ErrorCode::kNotFound,
+          StrCat(folder,
+                 " holds no config.json, so it is no model folder; name a .gguf file or "
+                 "a folder with config.json and model.safetensors")};
 }
 
 Error NoWeights(const std::string& folder) {
   for (const std::string_view suffix : {".bin", ".pth", ".pt"}) {
     const auto pickles = FilesEndingIn(folder, suffix);
     if (!pickles.empty()) {
-      return {ErrorCode::kUnsupported, StrCat(folder, " has its weights as a PyTorch pickle (", pickles[0],
-                                              "), which lfm never opens; get the safetensors files or a .gguf file")};
+      return {ErrorCode::kUnsupported,
+              StrCat(folder, " has its weights as a PyTorch pickle (", pickles[0],
+                     "), which lfm never opens; get the safetensors files or a .gguf file")};
     }
   }
   const auto partial = FilesEndingIn(folder, ".safetensors");
   if (!partial.empty()) {
-    return {ErrorCode::kNotFound, StrCat(folder, " has ", partial[0], " but neither model.safetensors nor "
+    return {ErrorCode::kNotFound, StrCat(folder, " has ", partial[0],
+                                         " but neither model.safetensors nor "
                                          "model.safetensors.index.json; download the missing file")};
   }
   return {ErrorCode::kNotFound, StrCat(folder, " has no model.safetensors; download the weights too")};
@@ -84,7 +89,8 @@ Result<std::vector<Tensor>> MapShard(const std::string& path, Checkpoint& model)
   auto tensors = ParseSafetensors(file.bytes());
   if (!tensors.ok()) {
     const Error& error = tensors.error();
-    const bool has_advice = error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
+    const bool has_advice =
+        error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
     return Error{error.code, StrCat(path, ": ", error.message, has_advice ? "" : "; download it again")};
   }
   const auto i_file = static_cast<uint32_t>(model.files.size());
@@ -99,20 +105,22 @@ Status OpenSingle(const std::string& path, Checkpoint& model) {
   return Ok();
 }
 
-// weight_map of the index: tensor -> shard. Tensors that a shard holds but the map does not assign to it are left out.
+// weight_map of the index: tensor -> shard. Tensors that a shard holds but the map does not assign to it are
+// left out.
 Status OpenShards(const std::string& folder, const std::string& index_path, Checkpoint& model) {
   LFM_TRY(const Json index, ReadJson(index_path));
   const Json& map = index["weight_map"];
   if (!map.is_object() || map.members().empty()) {
-    return Error{ErrorCode::kCorrupt, StrCat(index_path, ": \"weight_map\" is missing or empty; download it again")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(index_path, ": \"weight_map\" is missing or empty; download it again")};
   }
   std::map<std::string, size_t> shards;  // sorted: the shards' numbers are in their names
   std::unordered_map<std::string_view, std::string_view> shard_of;
   for (const auto& [name, shard] : map.members()) {
     const std::string& file = shard.AsString();
     if (file.empty() || file.find('/') != std::string::npos || file.starts_with(".")) {
-      return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " is mapped to ", Quote(file),
-                                               ", which is no file name; download it again")};
+      return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " is mapped to ",
+                                               Quote(file), ", which is no file name; download it again")};
     }
     if (!shard_of.emplace(name, file).second) {
       return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " appears twice")};
@@ -120,8 +128,8 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
     ++shards[file];
   }
   if (shards.size() > kMaxShards) {
-    return Error{ErrorCode::kLimit, StrCat(index_path, " names ", shards.size(), " shards; at most ", kMaxShards,
-                                           " are read")};
+    return Error{ErrorCode::kLimit,
+                 StrCat(index_path, " names ", shards.size(), " shards; at most ", kMaxShards, " are read")};
   }
   for (const auto& [file, n_expected] : shards) {
     LFM_TRY(auto tensors, MapShard(folder + "/" + file, model));
@@ -133,15 +141,16 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
       ++n_found;
     }
     if (n_found != n_expected) {
-      return Error{ErrorCode::kCorrupt, StrCat(folder, "/", file, " holds ", n_found, " of the ", n_expected,
-                                               " tensors that ", index_path, " expects in it; download both again")};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat(folder, "/", file, " holds ", n_found, " of the ", n_expected, " tensors that ",
+                          index_path, " expects in it; download both again")};
     }
   }
   return Ok();
 }
 
-// chat_template.jinja, else the tokenizer configuration's "chat_template": a string, or a list of named ones of which
-// "default" counts.
+// chat_template.jinja, else the tokenizer configuration's "chat_template": a string, or a list of named ones
+// of which "default" counts.
 Status ReadChatTemplate(const std::string& folder, Checkpoint& model) {
   const std::string path = folder + "/chat_template.jinja";
   if (FileExists(path)) {

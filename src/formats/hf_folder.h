@@ -8,8 +8,9 @@
 
 namespace lfm::formats {
 
-// Reads config.json (required), the weights (model.safetensors, or shards by model.safetensors.index.json), and the
-// tokenizer's files, generation_config.json and chat template where they are present. Maps weights, reads none.
+// Reads config.json (required), the weights (model.safetensors, or shards by model.safetensors.index.json),
+// and the tokenizer's files, generation_config.json and chat template where they are present. Maps weights,
+// reads none.
 Result<Checkpoint> OpenHfFolder(const std::string& folder);
 
 // The same without weights, for work on text alone: a folder with a tokenizer.json is enough.

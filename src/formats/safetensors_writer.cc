@@ -7,7 +7,9 @@
 
 namespace lfm::formats {
 
-void SafetensorsWriter::SetMetadata(const std::string& key, const std::string& value) { metadata_.Set(key, value); }
+void SafetensorsWriter::SetMetadata(const std::string& key, const std::string& value) {
+  metadata_.Set(key, value);
+}
 
 Status SafetensorsWriter::AddTensor(TensorPlan tensor) {
   const auto refuse = [&](const std::string& why) {

@@ -1,5 +1,5 @@
-// Which tensors a synthetic model has, of which type, and how they are scaled. Shapes, names and mixes of types are
-// those of the published files (docs/formats.md).
+// Which tensors a synthetic model has, of which type, and how they are scaled. Shapes, names and mixes of
+// types are those of the published files (docs/formats.md).
 #include "formats/synth.h"
 
 #include <algorithm>
@@ -32,7 +32,16 @@ const std::vector<Shape>& Shapes() {
   static const std::vector<Shape> kShapes = {
       {"LFM2-8B-A1B", 2048, 32, 24, 7168, 2, 32, 1792, 65536, kMoe24, ""},
       {"LFM2.5-8B-A1B", 2048, 32, 24, 7168, 2, 32, 1792, 128000, kMoe24, ""},
-      {"LFM2-24B-A2B", 2048, 32, 40, 11776, 2, 64, 1536, 65536, {2, 6, 10, 14, 18, 22, 26, 30, 34, 38},
+      {"LFM2-24B-A2B",
+       2048,
+       32,
+       40,
+       11776,
+       2,
+       64,
+       1536,
+       65536,
+       {2, 6, 10, 14, 18, 22, 26, 30, 34, 38},
        " Which layers of the published model have attention is not known; here it is every fourth."},
       {"LFM2-2.6B", 2048, 32, 30, 10752, 30, 0, 0, 65536, {2, 5, 9, 13, 17, 21, 24, 27}, ""},
       {"LFM2-1.2B", 2048, 32, 16, 8192, 16, 0, 0, 65536, kDense16, ""},
@@ -42,7 +51,8 @@ const std::vector<Shape>& Shapes() {
   return kShapes;
 }
 
-// A published mix of types. `more` is what the tensors get that suffer most: values and every third down projection.
+// A published mix of types. `more` is what the tensors get that suffer most: values and every third down
+// projection.
 struct Mix {
   std::string_view name;
   uint32_t file_type;  // general.file_type
@@ -52,14 +62,20 @@ struct Mix {
 
 constexpr std::array<Mix, 9> kMixes = {{
     {"q4_0", 2, TensorType::kQ4_0, TensorType::kQ6_K, TensorType::kQ4_0, TensorType::kQ4_0, Mix::More::kNone},
-    {"q4_k_m", 15, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ4_K, Mix::More::kMedium},
+    {"q4_k_m", 15, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ4_K,
+     Mix::More::kMedium},
     {"q8_0", 7, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, Mix::More::kNone},
-    {"bf16", 32, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, Mix::More::kNone},
-    {"q4_k_s", 14, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ5_K, TensorType::kQ4_K, Mix::More::kSmall},
-    {"q5_k_m", 17, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ5_K, Mix::More::kMedium},
-    {"q6_k", 18, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, Mix::More::kNone},
+    {"bf16", 32, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16,
+     Mix::More::kNone},
+    {"q4_k_s", 14, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ5_K, TensorType::kQ4_K,
+     Mix::More::kSmall},
+    {"q5_k_m", 17, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ5_K,
+     Mix::More::kMedium},
+    {"q6_k", 18, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K,
+     Mix::More::kNone},
     {"f16", 1, TensorType::kF16, TensorType::kF16, TensorType::kF16, TensorType::kF16, Mix::More::kNone},
-    {"mxfp4", 38, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kMXFP4, Mix::More::kNone},
+    {"mxfp4", 38, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kMXFP4,
+     Mix::More::kNone},
 }};
 
 // The layers, or the i-th of n like tensors, to which llama.cpp's _M mixes give more bits.
@@ -164,8 +180,10 @@ void SetModelKeys(const Shape& shape, const Mix& mix, GgufWriter& writer) {
   writer.SetString("general.architecture", arch);
   writer.SetString("general.type", "model");
   writer.SetString("general.name", StrCat(shape.name, " (random weights)"));
-  writer.SetString("general.description", StrCat("Random weights in the shapes of ", shape.name, ", to measure speed; "
-                                                 "it says nothing of use.", shape.note));
+  writer.SetString("general.description", StrCat("Random weights in the shapes of ", shape.name,
+                                                 ", to measure speed; "
+                                                 "it says nothing of use.",
+                                                 shape.note));
   writer.SetBool("lfm.random_weights", true);
   u32(".block_count", shape.n_layers);
   u32(".context_length", 128000);
@@ -214,14 +232,15 @@ bool SameName(std::string_view a, std::string_view b) {
 
 // The entry of this name, or an error that lists the names.
 template <typename Table>
-Result<const typename Table::value_type*> Choose(const Table& table, const std::string& name, const char* what) {
+Result<const typename Table::value_type*> Choose(const Table& table, const std::string& name,
+                                                 const char* what) {
   std::string names;
   for (const auto& entry : table) {
     if (SameName(entry.name, name)) return &entry;
     names += StrCat(names.empty() ? "" : ", ", entry.name);
   }
-  return Error{ErrorCode::kInvalidArgument, StrCat("there is no synthetic ", what, " ", Quote(name), "; use one of ",
-                                                   names)};
+  return Error{ErrorCode::kInvalidArgument,
+               StrCat("there is no synthetic ", what, " ", Quote(name), "; use one of ", names)};
 }
 
 // Everything of the file but its weights.

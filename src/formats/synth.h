@@ -22,11 +22,11 @@ struct SynthOptions {
 std::span<const std::string_view> SynthModels();
 std::span<const std::string_view> SynthTypes();
 
-// Writes the file as a stream (memory: tens of MiB). Every weight is drawn from a counter-based generator, scaled so
-// that activations keep a variance near 1; types are mixed as in the published files; the tokenizer has the family's
-// special tokens and byte tokens at their ids and generated merges. The metadata says that the weights are random:
-// general.name ends in "(random weights)" and lfm.random_weights is true.
-// Errors: an unknown model or type (the message lists the known ones), or the file cannot be written.
+// Writes the file as a stream (memory: tens of MiB). Every weight is drawn from a counter-based generator,
+// scaled so that activations keep a variance near 1; types are mixed as in the published files; the tokenizer
+// has the family's special tokens and byte tokens at their ids and generated merges. The metadata says that
+// the weights are random: general.name ends in "(random weights)" and lfm.random_weights is true. Errors: an
+// unknown model or type (the message lists the known ones), or the file cannot be written.
 Status WriteSynthetic(const SynthOptions& options, const Progress& progress = {});
 
 // Bytes of the file that WriteSynthetic would write.

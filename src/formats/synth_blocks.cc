@@ -1,4 +1,5 @@
-// Layouts of the blocks are GGUF's. A uniform quant of b bits with step d has the deviation d * sqrt((4^b - 1) / 12).
+// Layouts of the blocks are GGUF's. A uniform quant of b bits with step d has the deviation d * sqrt((4^b -
+// 1) / 12).
 #include "formats/synth_blocks.h"
 
 #include <array>
@@ -17,8 +18,8 @@ constexpr double kDeviation6Bits = 18.472953;  // of 0..63
 constexpr double kDeviationOdd = 73.898579;    // of the odd numbers -127..127
 constexpr double kDeviationFp4 = 2.926175;     // of the 16 codes of E2M1
 
-// IEEE half of a positive or negative value below 65504, to nearest even. Written out, since no CPU feature may be
-// assumed here and it runs only for the tables.
+// IEEE half of a positive or negative value below 65504, to nearest even. Written out, since no CPU feature
+// may be assumed here and it runs only for the tables.
 uint16_t HalfBits(float value) {
   uint32_t bits;
   std::memcpy(&bits, &value, 4);
@@ -57,7 +58,8 @@ const std::array<float, 4096>& NormalQuantiles() {
   return kTable;
 }
 
-// A block scale from 6 random bits: 0.75 to 1.25 times the wanted one, so that their mean square is 1.0 to 2 %.
+// A block scale from 6 random bits: 0.75 to 1.25 times the wanted one, so that their mean square is 1.0 to 2
+// %.
 float ScaleSpread(size_t i) { return 0.75f + 0.5f * (static_cast<float>(i) + 0.5f) / 64; }
 
 // 64 half-precision scales for a step, half of them negative where the quants are not symmetric.
@@ -104,7 +106,8 @@ std::array<std::byte, 12> PackedScales(CounterRandom& random) {
   return packed;
 }
 
-// Q4_K and Q5_K: w = d * scale * q - dmin * min, with min = scale and dmin = middle * d, so that the mean is 0.
+// Q4_K and Q5_K: w = d * scale * q - dmin * min, with min = scale and dmin = middle * d, so that the mean is
+// 0.
 void FillKBlocks(double deviation, double unit, double middle, size_t block_bytes, CounterRandom& random,
                  std::span<std::byte> out) {
   constexpr double kScaleRms = 48.4;  // of 32..63
@@ -154,7 +157,8 @@ void FillQ6K(double deviation, CounterRandom& random, std::span<std::byte> out) 
   }
 }
 
-// MXFP4: a power of two, then 16 bytes of E2M1. The nearest power gives the deviation to within a factor sqrt(2).
+// MXFP4: a power of two, then 16 bytes of E2M1. The nearest power gives the deviation to within a factor
+// sqrt(2).
 void FillMxfp4(double deviation, CounterRandom& random, std::span<std::byte> out) {
   constexpr size_t kBytes = 17;
   const auto exponent = static_cast<std::byte>(127 + std::lround(std::log2(deviation / kDeviationFp4)));
@@ -187,8 +191,10 @@ bool CanFillRandom(TensorType type) {
     case TensorType::kQ4_K:
     case TensorType::kQ5_K:
     case TensorType::kQ6_K:
-    case TensorType::kMXFP4: return true;
-    default: return false;
+    case TensorType::kMXFP4:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -200,14 +206,22 @@ void FillRandom(TensorType type, float deviation, CounterRandom& random, std::sp
     case TensorType::kQ4_0:
       return FillSimple(ScaleTable(wanted / kDeviation4Bits, true), block_bytes, 0, random, out);
     case TensorType::kQ8_0:  // odd quants only: never -128, which symmetric kernels may not expect
-      return FillSimple(ScaleTable(wanted / kDeviationOdd, true), block_bytes, 0x0101010101010101u, random, out);
-    case TensorType::kQ4_K: return FillKBlocks(wanted, kDeviation4Bits, 7.5, block_bytes, random, out);
-    case TensorType::kQ5_K: return FillKBlocks(wanted, kDeviation5Bits, 15.5, block_bytes, random, out);
-    case TensorType::kQ6_K: return FillQ6K(wanted, random, out);
-    case TensorType::kMXFP4: return FillMxfp4(wanted, random, out);
-    case TensorType::kF16: return FillHalves(HalfBits, deviation, random, out);
-    case TensorType::kBF16: return FillHalves(Bf16Bits, deviation, random, out);
-    default: return FillRandomF32(0, deviation, random, out);
+      return FillSimple(ScaleTable(wanted / kDeviationOdd, true), block_bytes, 0x0101010101010101u, random,
+                        out);
+    case TensorType::kQ4_K:
+      return FillKBlocks(wanted, kDeviation4Bits, 7.5, block_bytes, random, out);
+    case TensorType::kQ5_K:
+      return FillKBlocks(wanted, kDeviation5Bits, 15.5, block_bytes, random, out);
+    case TensorType::kQ6_K:
+      return FillQ6K(wanted, random, out);
+    case TensorType::kMXFP4:
+      return FillMxfp4(wanted, random, out);
+    case TensorType::kF16:
+      return FillHalves(HalfBits, deviation, random, out);
+    case TensorType::kBF16:
+      return FillHalves(Bf16Bits, deviation, random, out);
+    default:
+      return FillRandomF32(0, deviation, random, out);
   }
 }
 

@@ -25,9 +25,9 @@ struct CounterRandom {
 // Whether FillRandom knows the type.
 bool CanFillRandom(TensorType type);
 
-// Fills whole blocks of `type` with weights of mean 0 and the given standard deviation: quants are uniform, block
-// scales vary by about a quarter around what the deviation asks for. F32, F16 and BF16 weights are near to normal.
-// out.size() must be a multiple of the type's block bytes.
+// Fills whole blocks of `type` with weights of mean 0 and the given standard deviation: quants are uniform,
+// block scales vary by about a quarter around what the deviation asks for. F32, F16 and BF16 weights are near
+// to normal. out.size() must be a multiple of the type's block bytes.
 void FillRandom(TensorType type, float deviation, CounterRandom& random, std::span<std::byte> out);
 
 // F32 only: mean + deviation * (near to normal).

@@ -17,17 +17,28 @@ namespace {
 constexpr std::string_view kLetters = "etaoinsrhldcumfpgwybvkxjqz";
 
 constexpr std::string_view kWords =
-    "the of and to in is that for it you was with on as are be this have from or had by not but what all were we when "
-    "your can said there use an each which she do how their if will up other about out many then them these so some "
-    "her would make like him into time has look two more write go see number no way could people my than first water "
-    "been call who its now find long down day did get come made may part over new sound take only little work know "
-    "place year live me back give most very after thing our just name good sentence man think say great where help "
-    "through much before line right too mean old any same tell boy follow came want show also around form three small "
-    "set put end does another well large must big even such because turn here why ask went men read need land "
-    "different home us move try kind hand picture again change off play spell air away animal house point page letter "
-    "mother answer found study still learn should world user system assistant tool function return value string list "
-    "model token text data file code class public static const void int float double import print def self true false "
-    "null none json name type error message content role question please number result example input output test";
+    "the of and to in is that for it you was with on as are be this have from or had by not but what all "
+    "were we when "
+    "your can said there use an each which she do how their if will up other about out many then them these "
+    "so some "
+    "her would make like him into time has look two more write go see number no way could people my than "
+    "first water "
+    "been call who its now find long down day did get come made may part over new sound take only little "
+    "work know "
+    "place year live me back give most very after thing our just name good sentence man think say great "
+    "where help "
+    "through much before line right too mean old any same tell boy follow came want show also around form "
+    "three small "
+    "set put end does another well large must big even such because turn here why ask went men read need "
+    "land "
+    "different home us move try kind hand picture again change off play spell air away animal house point "
+    "page letter "
+    "mother answer found study still learn should world user system assistant tool function return value "
+    "string list "
+    "model token text data file code class public static const void int float double import print def self "
+    "true false "
+    "null none json name type error message content role question please number result example input output "
+    "test";
 
 // GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100 and up, in byte order.
 std::array<std::string, 256> ByteAlphabet() {
@@ -36,8 +47,9 @@ std::array<std::string, 256> ByteAlphabet() {
   for (unsigned byte = 0; byte < 256; ++byte) {
     const bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
     const unsigned code = printable ? byte : next++;
-    alphabet[byte] = code < 0x80 ? std::string(1, static_cast<char>(code))
-                                 : std::string{static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
+    alphabet[byte] =
+        code < 0x80 ? std::string(1, static_cast<char>(code))
+                    : std::string{static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
   }
   return alphabet;
 }
@@ -46,9 +58,13 @@ std::array<std::string, 256> ByteAlphabet() {
 std::array<unsigned, 256> ByteOrder() {
   std::array<unsigned, 256> order{};
   size_t n = 0;
-  const auto printable = [](unsigned b) { return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE; };
-  for (unsigned byte = 0; byte < 256; ++byte) if (printable(byte)) order[n++] = byte;
-  for (unsigned byte = 0; byte < 256; ++byte) if (!printable(byte)) order[n++] = byte;
+  const auto printable = [](unsigned b) {
+    return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
+  };
+  for (unsigned byte = 0; byte < 256; ++byte)
+    if (printable(byte)) order[n++] = byte;
+  for (unsigned byte = 0; byte < 256; ++byte)
+    if (!printable(byte)) order[n++] = byte;
   return order;
 }
 
@@ -178,7 +194,8 @@ class Table {
     for (const unsigned byte : ByteOrder()) Set(first++, alphabet[byte], GgufTokenType::kNormal);
   }
 
-  // Merged tokens into the free ids of [begin, end), those of `fixed` at their own. Creates as many merges as fit.
+  // Merged tokens into the free ids of [begin, end), those of `fixed` at their own. Creates as many merges as
+  // fit.
   void SetMerged(size_t begin, size_t end, const std::unordered_map<std::string, size_t>& fixed) {
     size_t n_free = 0;
     for (size_t id = begin; id < end; ++id) n_free += vocabulary.tokens[id].empty();
@@ -207,17 +224,30 @@ class Table {
 }  // namespace
 
 SynthVocabulary MakeSynthVocabulary65536() {
-  constexpr std::string_view kSpecial[] = {
-      "pad", "startoftext", "endoftext", "fim_pre", "fim_mid", "fim_suf", "im_start", "im_end", "tool_list_start",
-      "tool_list_end", "tool_call_start", "tool_call_end", "tool_response_start", "tool_response_end"};
-  constexpr std::string_view kLate[] = {"cot_start", "cot_end", "review_start", "review_end", "file_start", "file_end"};
+  constexpr std::string_view kSpecial[] = {"pad",
+                                           "startoftext",
+                                           "endoftext",
+                                           "fim_pre",
+                                           "fim_mid",
+                                           "fim_suf",
+                                           "im_start",
+                                           "im_end",
+                                           "tool_list_start",
+                                           "tool_list_end",
+                                           "tool_call_start",
+                                           "tool_call_end",
+                                           "tool_response_start",
+                                           "tool_response_end"};
+  constexpr std::string_view kLate[] = {"cot_start",  "cot_end",    "review_start",
+                                        "review_end", "file_start", "file_end"};
   constexpr size_t kFirstByte = 510, kFirstMerged = 766, kFirstLate = 64394;
   Table table(65536);
   for (size_t i = 0; i < std::size(kSpecial); ++i) {
     table.Set(i, StrCat("<|", kSpecial[i], "|>"), GgufTokenType::kControl);
   }
   for (size_t id = 14; id < 501; ++id) {
-    table.Set(id, StrCat("<|reserved_", id - 10, "|>"), id < 16 ? GgufTokenType::kNormal : GgufTokenType::kControl);
+    table.Set(id, StrCat("<|reserved_", id - 10, "|>"),
+              id < 16 ? GgufTokenType::kNormal : GgufTokenType::kControl);
   }
   table.SetBytes(kFirstByte);
   table.Set(64011, "Mathias", GgufTokenType::kUserDefined);
@@ -234,10 +264,20 @@ SynthVocabulary MakeSynthVocabulary65536() {
 }
 
 SynthVocabulary MakeSynthVocabulary128000() {
-  constexpr std::string_view kSpecial[] = {"<|pad|>",       "<|startoftext|>",     "<|endoftext|>",     "<|fim_pre|>",
-                                           "<|fim_mid|>",   "<|fim_suf|>",         "<|im_start|>",      "<|im_end|>",
-                                           "<think>",       "</think>",            "<|tool_list_start|>",
-                                           "<|tool_list_end|>", "<|tool_call_start|>", "<|tool_call_end|>"};
+  constexpr std::string_view kSpecial[] = {"<|pad|>",
+                                           "<|startoftext|>",
+                                           "<|endoftext|>",
+                                           "<|fim_pre|>",
+                                           "<|fim_mid|>",
+                                           "<|fim_suf|>",
+                                           "<|im_start|>",
+                                           "<|im_end|>",
+                                           "<think>",
+                                           "</think>",
+                                           "<|tool_list_start|>",
+                                           "<|tool_list_end|>",
+                                           "<|tool_call_start|>",
+                                           "<|tool_call_end|>"};
   constexpr size_t kFirstSpecial = 124893;
   Table table(128000);
   table.SetBytes(0);  // where the real vocabulary has them is not known

@@ -15,14 +15,15 @@ Status CheckFreeSpace(const std::string& path, uint64_t n_bytes) {
   const auto folder = std::filesystem::path(path).parent_path();
   const auto space = std::filesystem::space(folder.empty() ? "." : folder, failed);
   if (failed || space.available >= n_bytes) return Ok();  // what cannot be asked shows when writing
-  return Error{ErrorCode::kIo, StrCat("cannot write ", path, ": it needs ", HumanBytes(n_bytes), ", but only ",
-                                      HumanBytes(space.available), " are free there")};
+  return Error{ErrorCode::kIo, StrCat("cannot write ", path, ": it needs ", HumanBytes(n_bytes),
+                                      ", but only ", HumanBytes(space.available), " are free there")};
 }
 
 }  // namespace
 
 Result<TensorStream> TensorStream::Create(const std::string& path, std::span<const std::byte> header,
-                                          std::vector<uint64_t> sizes, uint64_t alignment, Progress progress) {
+                                          std::vector<uint64_t> sizes, uint64_t alignment,
+                                          Progress progress) {
   uint64_t n_total = header.size();
   for (const uint64_t size : sizes) n_total += (size + alignment - 1) / alignment * alignment;
   LFM_RETURN_IF_ERROR(CheckFreeSpace(path, n_total));
@@ -36,7 +37,8 @@ Result<TensorStream> TensorStream::Create(const std::string& path, std::span<con
 Status TensorStream::Append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     if (i_tensor_ == sizes_.size() || bytes.size() > sizes_[i_tensor_] - n_in_tensor_) {
-      return Error{ErrorCode::kInternal, StrCat(path_, ": more bytes than tensor ", i_tensor_, " was declared with")};
+      return Error{ErrorCode::kInternal,
+                   StrCat(path_, ": more bytes than tensor ", i_tensor_, " was declared with")};
     }
     const auto piece = bytes.first(std::min(bytes.size(), kPiece));
     LFM_RETURN_IF_ERROR(file_.Append(piece));

@@ -38,8 +38,12 @@ class TensorStream {
   uint64_t bytes_total() const { return n_total_; }
 
  private:
-  TensorStream(AtomicFile file, std::string path, std::vector<uint64_t> sizes, uint64_t alignment, Progress progress)
-      : file_(std::move(file)), path_(std::move(path)), sizes_(std::move(sizes)), alignment_(alignment),
+  TensorStream(AtomicFile file, std::string path, std::vector<uint64_t> sizes, uint64_t alignment,
+               Progress progress)
+      : file_(std::move(file)),
+        path_(std::move(path)),
+        sizes_(std::move(sizes)),
+        alignment_(alignment),
         progress_(std::move(progress)) {}
 
   AtomicFile file_;
@@ -51,6 +55,5 @@ class TensorStream {
   size_t i_tensor_ = 0;
   uint64_t n_in_tensor_ = 0;  // bytes of the current tensor that are written
 };
-
 
 }  // namespace lfm::formats

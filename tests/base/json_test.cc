@@ -28,11 +28,13 @@ TEST(Json, KeepsOrderAndNumbers) {
   EXPECT_EQ(Parse(text).Dump(), text);
   EXPECT_EQ(Parse(" [ ] ").Dump(), "[]");
   EXPECT_EQ(Parse("{}").Dump(2), "{}");
-  EXPECT_EQ(Parse(R"({"a":[1,{"b":2}]})").Dump(2), "{\n  \"a\": [\n    1,\n    {\n      \"b\": 2\n    }\n  ]\n}");
+  EXPECT_EQ(Parse(R"({"a":[1,{"b":2}]})").Dump(2),
+            "{\n  \"a\": [\n    1,\n    {\n      \"b\": 2\n    }\n  ]\n}");
 }
 
 TEST(Json, KindsAndValues) {
-  const Json json = Parse(R"({"i": 5, "f": 2.0, "h": 2.5, "s": "text", "t": true, "n": null, "big": 99999999999999999999,
+  const Json json =
+      Parse(R"({"i": 5, "f": 2.0, "h": 2.5, "s": "text", "t": true, "n": null, "big": 99999999999999999999,
                               "a": [1], "o": {}, "nan": NaN, "inf": Infinity, "minf": -Infinity})");
   EXPECT_TRUE(json["i"].is_integer());
   EXPECT_EQ(json["f"].kind(), Json::Kind::kFloat);
@@ -64,11 +66,24 @@ TEST(Json, LastOfEqualNamesWins) {
 }
 
 TEST(Json, DoublesPrintAsPythons) {
-  const std::pair<double, const char*> kCases[] = {
-      {1.0, "1.0"}, {0.0, "0.0"}, {-0.0, "-0.0"}, {0.1, "0.1"}, {100000.0, "100000.0"}, {1e15, "1000000000000000.0"},
-      {1e16, "1e+16"}, {123456789012345680.0, "1.2345678901234568e+17"}, {1e22, "1e+22"}, {0.0001, "0.0001"},
-      {0.00001, "1e-05"}, {-2.5e-10, "-2.5e-10"}, {1e-300, "1e-300"}, {5e-324, "5e-324"}, {1.7976931348623157e308,
-      "1.7976931348623157e+308"}, {HUGE_VAL, "Infinity"}, {-HUGE_VAL, "-Infinity"}, {std::nan(""), "NaN"}};
+  const std::pair<double, const char*> kCases[] = {{1.0, "1.0"},
+                                                   {0.0, "0.0"},
+                                                   {-0.0, "-0.0"},
+                                                   {0.1, "0.1"},
+                                                   {100000.0, "100000.0"},
+                                                   {1e15, "1000000000000000.0"},
+                                                   {1e16, "1e+16"},
+                                                   {123456789012345680.0, "1.2345678901234568e+17"},
+                                                   {1e22, "1e+22"},
+                                                   {0.0001, "0.0001"},
+                                                   {0.00001, "1e-05"},
+                                                   {-2.5e-10, "-2.5e-10"},
+                                                   {1e-300, "1e-300"},
+                                                   {5e-324, "5e-324"},
+                                                   {1.7976931348623157e308, "1.7976931348623157e+308"},
+                                                   {HUGE_VAL, "Infinity"},
+                                                   {-HUGE_VAL, "-Infinity"},
+                                                   {std::nan(""), "NaN"}};
   for (const auto& [value, text] : kCases) EXPECT_EQ(Json(value).Dump(), text);
 }
 
@@ -98,9 +113,36 @@ TEST(Json, Strings) {
 }
 
 TEST(Json, ErrorsNameTheOffset) {
-  for (const char* bad : {"", " ", "{", "[1,]", "{\"a\"}", "{\"a\": 1,}", "{a: 1}", "'a'", "01", "1.", "+1", ".5", "1e",
-                          "nul", "tru", "[1] 2", "\"\\x\"", "\"\n\"", "\"\\ud800\"", "\"\\ude00\"", "{\"\\udfff\": 1}", "\"\xff\"", "\"unfinished", "]",
-                          "[}", "{\"a\" 1}", "// c", "[1 2]", "--1", "nan"}) {
+  for (const char* bad : {"",
+                          " ",
+                          "{",
+                          "[1,]",
+                          "{\"a\"}",
+                          "{\"a\": 1,}",
+                          "{a: 1}",
+                          "'a'",
+                          "01",
+                          "1.",
+                          "+1",
+                          ".5",
+                          "1e",
+                          "nul",
+                          "tru",
+                          "[1] 2",
+                          "\"\\x\"",
+                          "\"\n\"",
+                          "\"\\ud800\"",
+                          "\"\\ude00\"",
+                          "{\"\\udfff\": 1}",
+                          "\"\xff\"",
+                          "\"unfinished",
+                          "]",
+                          "[}",
+                          "{\"a\" 1}",
+                          "// c",
+                          "[1 2]",
+                          "--1",
+                          "nan"}) {
     EXPECT_HAS(ErrorOf(bad), "at byte") << bad;
   }
   EXPECT_HAS(ErrorOf("[1, 2, x]"), "byte 7");

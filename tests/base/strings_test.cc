@@ -37,10 +37,10 @@ TEST(Strings, ToValidUtf8FollowsPython) {
       {"\x80", r},
       {"a\xC3", "a" + r},
       {"\xC3(", r + "("},
-      {"\xE2\x82(", r + "("},            // a maximal subpart is one character
+      {"\xE2\x82(", r + "("},  // a maximal subpart is one character
       {"\xF0\x9F\x98", r},
-      {"\xED\xA0\x80", r + r + r},       // a surrogate
-      {"\xC0\x80", r + r},               // overlong
+      {"\xED\xA0\x80", r + r + r},          // a surrogate
+      {"\xC0\x80", r + r},                  // overlong
       {"\xF4\x90\x80\x80", r + r + r + r},  // beyond U+10FFFF
       {"\xF8\x88", r + r},
       {"\xE2\x82\xE2\x82\xAC", r + "€"},

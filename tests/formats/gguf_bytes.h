@@ -22,7 +22,8 @@ class GgufBytes {
     ++n_keys;
     return *this;
   }
-  GgufBytes& Tensor(std::string_view name, const std::vector<uint64_t>& dims, uint32_t type, uint64_t offset) {
+  GgufBytes& Tensor(std::string_view name, const std::vector<uint64_t>& dims, uint32_t type,
+                    uint64_t offset) {
     tensors_ += Text(name) + Raw(static_cast<uint32_t>(dims.size()));
     for (const uint64_t dim : dims) tensors_ += Raw(dim);
     tensors_ += Raw(type) + Raw(offset);

@@ -45,10 +45,13 @@ TEST(GgufWriter, RoundTrip) {
   ASSERT_TRUE(writer.AddTensor({"q", TensorType::kQ8_0, {2, 3, 32}}).ok());
   ASSERT_TRUE(writer.AddTensor({"last", TensorType::kF16, {5}}).ok());
   uint64_t last_done = 0, last_total = 0;
-  ASSERT_TRUE(writer.Begin(path, [&](uint64_t done, uint64_t total) {
-    last_done = done, last_total = total;
-    return true;
-  }).ok());
+  ASSERT_TRUE(writer
+                  .Begin(path,
+                         [&](uint64_t done, uint64_t total) {
+                           last_done = done, last_total = total;
+                           return true;
+                         })
+                  .ok());
   EXPECT_FALSE(std::filesystem::exists(path));
   const auto odd = Counting(12), q = Counting(204), last = Counting(10);
   ASSERT_TRUE(writer.Append(odd).ok());
