@@ -191,6 +191,10 @@ std::span<const ShortName> ShortNames() { return kShortNames; }
 std::string ModelName::ToString() const {
   if (kind == Kind::kUrl) return sha256.empty() ? url : StrCat(url, "#sha256=", sha256);
   if (kind == Kind::kPath) return path;
+  if (file.find_first_of(":@%?#") != std::string::npos) {  // only a page's address can say this
+    return StrCat("https://huggingface.co/", repo, "/blob/", PercentEncode(revision, false), "/",
+                  PercentEncode(file, true));
+  }
   std::string text = repo;
   if (!file.empty()) text += "/" + file;
   if (!type.empty()) text += ":" + type;

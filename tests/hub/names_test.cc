@@ -41,6 +41,7 @@ TEST(Names, Repositories) {
       {"https://huggingface.co/a/b/tree/refs%2Fpr%2F1", "a/b", "", "refs/pr/1", ""},
       {"https://huggingface.co/a/b/blob/main/s/x.gguf", "a/b", "", "main", "s/x.gguf"},
       {"https://huggingface.co/a/b/resolve/v2/x%20y.gguf?download=true", "a/b", "", "v2", "x y.gguf"},
+      {"https://huggingface.co/a/b/blob/v1/xx%3Ay%40z/w.gguf", "a/b", "", "v1", "xx:y@z/w.gguf"},
       {"hf://a/b:Q5_K_M", "a/b", "Q5_K_M", "main", ""},
   };
   for (const auto& c : kCases) {
