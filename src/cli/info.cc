@@ -1,6 +1,7 @@
 // lfm info: what a model file is. Reads headers only.
 #include <algorithm>
 #include <map>
+#include <vector>
 
 #include "base/strings.h"
 #include "base/tensor_type.h"
@@ -12,6 +13,8 @@
 
 namespace lfm::cli {
 namespace {
+
+constexpr size_t kMostOpsListed = 6;  // --json has them all
 
 std::string Padded(std::string text, size_t width) {
   if (text.size() < width) text.append(width - text.size(), ' ');
@@ -74,12 +77,13 @@ void PrintIsa(const Json& isa) {
   for (const Json& name : isa["detected"].items()) detected += (detected.empty() ? "" : ", ") + name.AsString();
   WriteOut("\nOn this machine\n");
   Row("ISA", detected);
-  std::map<std::string, std::string> ops_of;  // kernel -> its operations
-  for (const auto& [op, kernel] : isa["chosen"].members()) {
-    std::string& ops = ops_of[kernel.AsString()];
-    ops += (ops.empty() ? "" : ", ") + op;
+  std::map<std::string, std::vector<std::string>> ops_of;  // kernel -> its operations
+  for (const auto& [op, kernel] : isa["chosen"].members()) ops_of[kernel.AsString()].push_back(op);
+  for (const auto& [kernel, ops] : ops_of) {
+    std::string list = StrCat(ops.size(), " operations");
+    for (size_t i = 0; ops.size() <= kMostOpsListed && i < ops.size(); ++i) list += (i == 0 ? ": " : ", ") + ops[i];
+    Row(("  " + kernel).c_str(), list);
   }
-  for (const auto& [kernel, ops] : ops_of) Row(("  " + kernel).c_str(), ops);
 }
 
 void PrintTensors(const formats::Checkpoint& checkpoint) {

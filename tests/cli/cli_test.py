@@ -489,6 +489,46 @@ class Chat(Case):
             self.assertEqual(saved[1]["content"], "Hi")
 
 
+class Golden(Case):
+    """Whole reference files through --jsonl, from the repository and from LFM_GOLDEN."""
+
+    def roots(self):
+        more = os.environ.get("LFM_GOLDEN") or DATA.parent.parent.parent / "shared/data/golden"
+        return [root for root in (DATA, pathlib.Path(more)) if root.is_dir()]
+
+    def compare(self, path, *args):
+        lines = [line for line in path.read_bytes().split(b"\n") if line]
+        out = self.ok(*args, "--jsonl", stdin=b"\n".join(lines), timeout=600).split(b"\n")
+        self.assertEqual(len(out), len(lines) + 1)
+        for line, answer in zip(lines, out):
+            yield json.loads(line), json.loads(answer)
+
+    def test_tokenizers(self):
+        for root in self.roots():
+            for folder in sorted((root / "tokenizer").glob("*/")):
+                if (folder / "vectors.jsonl").exists():
+                    for row, out in self.compare(folder / "vectors.jsonl", "tokenize", "-m", folder):
+                        if row["tag"] not in ("unicode_new", "random_unicode"):
+                            self.assertEqual(out.get("ids"), row["ids"], row)
+                if (folder / "detokenize.jsonl").exists():
+                    for row, out in self.compare(folder / "detokenize.jsonl", "detokenize", "-m", folder):
+                        self.assertEqual(out.get("bytes"), row["bytes"], row)
+
+    def test_chats(self):
+        for root in self.roots():
+            for chat in sorted((root / "chat").glob("*.jsonl")):
+                templates = [root.parent / "templates", root / "templates", DATA / "templates"]
+                template = next((t / f"{chat.stem}.jinja" for t in templates if (t / f"{chat.stem}.jinja").exists()), None)
+                if template is None:
+                    continue
+                model = DENSE if chat.stem != "LFM2.5-8B-A1B" else MODEL
+                for row, out in self.compare(chat, "render", "-m", model, "--template", template):
+                    if row.get("error"):
+                        self.assertIn("error", out, row["name"])
+                    else:
+                        self.assertEqual(out.get("text"), row["expected"], row["name"])
+
+
 class Synth(Case):
     def test_bad_input(self):
         self.fails(2, "synth", "--like", "LFM2-350M", says="-o")
