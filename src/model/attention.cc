@@ -194,6 +194,7 @@ void AttentionStep(const StepContext& step, const Layer& layer, int i_attention)
   const Product qkv[] = {{&attention.q, q, stride},
                          {&attention.k, q + q_width, stride},
                          {&attention.v, q + q_width + kv_width, stride}};
+  for (const Product& product : qkv) Observe(step, *product.matrix, step.b.in.tiles());
   Multiply(step.model, qkv, step.b.in.tiles(), step.threads, step.profile);
   PrepareHeads(step, attention, i_attention);
   CountAttention(step);
@@ -207,6 +208,7 @@ void AttentionStep(const StepContext& step, const Layer& layer, int i_attention)
       step.b.in.Store(*step.model.kernels, out_forms, i, step.b.mixed.data() + i * q_width);
     }
   });
+  Observe(step, attention.out, step.b.in.tiles());
   const Product out{&attention.out, step.b.x.data(), config.d_model, true};
   Multiply(step.model, {&out, 1}, step.b.in.tiles(), step.threads, step.profile);
 }

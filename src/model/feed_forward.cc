@@ -129,6 +129,17 @@ void GatherByExpert(const StepContext& step, const Moe& moe, Forms forms) {
   }
 }
 
+// Shows the experts' hidden activations to an observer.
+void ObserveDown(const StepContext& step) {
+  if (!step.observer) return;
+  const std::span<const Tile> tiles = step.b.hidden.tiles();
+  const std::vector<int64_t>& first_tile = step.b.routing.first_tile;
+  for (size_t i = 0; i < step.b.work.size(); ++i) {
+    const auto first = static_cast<size_t>(first_tile[i]), last = static_cast<size_t>(first_tile[i + 1]);
+    Observe(step, step.b.work[i].ffn->down, tiles.subspan(first, last - first));
+  }
+}
+
 // x += sum_j w_j y_j for every row, in the router's order.
 void Combine(const StepContext& step) {
   const Config& config = step.model.config;
@@ -158,10 +169,13 @@ void DenseStep(const StepContext& step, const Layer& layer) {
   NormRows(step, layer.ffn_norm, forms);
   step.b.hidden.Arrange(step.n, ffn.down.k);
   const NetworkWork work{&ffn, step.b.in.tiles(), 0};
+  Observe(step, ffn.gate, work.tiles);
+  Observe(step, ffn.up, work.tiles);
   Count(step.profile, ffn.gate, step.n);
   Count(step.profile, ffn.up, step.n);
   ForUnits(step, 1, ffn.gate.n_units(), step.n,
            [&](size_t, int64_t begin, int64_t end) { GateUp(step, work, begin, end); });
+  Observe(step, ffn.down, step.b.hidden.tiles());
   const Product down{&ffn.down, step.b.x.data(), step.model.config.d_model, true};
   Multiply(step.model, {&down, 1}, step.b.hidden.tiles(), step.threads, step.profile);
 }
@@ -191,9 +205,14 @@ void MoeStep(const StepContext& step, const Layer& layer) {
     }
   }
   step.b.hidden.ArrangeGroups(step.b.routing.sizes, moe.experts[0].down.k, step.b.routing.first_tile);
+  for (const NetworkWork& one : work) {
+    Observe(step, one.ffn->gate, one.tiles);
+    Observe(step, one.ffn->up, one.tiles);
+  }
   ForUnits(step, work.size(), moe.experts[0].gate.n_units(), step.n, [&](size_t i, int64_t begin, int64_t end) {
     GateUp(step, work[i], begin, end);
   });
+  ObserveDown(step);
   ForUnits(step, work.size(), moe.experts[0].down.n_units(), step.n, [&](size_t i, int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(step.b.routing.first_tile[i]);
     const auto last = static_cast<size_t>(step.b.routing.first_tile[i + 1]);

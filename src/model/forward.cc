@@ -84,6 +84,7 @@ void Head(const StepContext& step) {
   Forms forms;
   Need(step.model, step.model.weights.head, forms);
   NormRows(step, step.model.weights.final_norm, forms);
+  Observe(step, step.model.weights.head, step.b.in.tiles());
   const Product product{&step.model.weights.head, step.b.logits.data(), step.b.vocab_size};
   Multiply(step.model, {&product, 1}, step.b.in.tiles(), step.threads, step.profile);
 }
@@ -115,7 +116,8 @@ void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& wo
   const kernels::FloatMode float_mode;
   Workspace::Buffers& b = workspace.buffers();
   ListRows(model, batch, b);
-  StepContext step{model, batch, b, threads, workspace.profile, static_cast<int64_t>(b.rows.size())};
+  StepContext step{model, batch, b, threads, workspace.profile, static_cast<int64_t>(b.rows.size()),
+                   workspace.observer};
   const int64_t n = step.n;
   const size_t stream_size = static_cast<size_t>(n * model.config.d_model);
   float* capture = workspace.capture;

@@ -49,6 +49,17 @@ struct BatchItem {
   Logits logits = Logits::kLast;
 };
 
+struct Matrix;
+struct Tile;
+
+// Sees what the matrices of a step meet: for statistics of activations. Called on the thread that runs Forward().
+class ProductObserver {
+ public:
+  virtual ~ProductObserver() = default;
+  // Before a product of `matrix` (one of the model's own) with these tiles. Tiles hold f32 where Compute is kF32.
+  virtual void OnProduct(const Matrix& matrix, std::span<const Tile> tiles) = 0;
+};
+
 // All memory that a step needs, taken once. One Workspace serves one Forward() at a time.
 class Workspace {
  public:
@@ -67,6 +78,8 @@ class Workspace {
   Profile* profile = nullptr;
   // Where set, Forward() writes the residual stream here: after the embedding, after each layer, after the final norm.
   float* capture = nullptr;  // [n_layers + 2, n_tokens, d_model]
+  // Where set, Forward() calls it for every product but the router's.
+  ProductObserver* observer = nullptr;
 
   struct Buffers;
   Buffers& buffers() const { return *buffers_; }

@@ -47,6 +47,7 @@ void ShortConvStep(const StepContext& step, const Layer& layer, int i_conv) {
   Forms forms;
   Need(step.model, conv.in_proj, forms);
   NormRows(step, layer.operator_norm, forms);
+  Observe(step, conv.in_proj, step.b.in.tiles());
   const Product in{&conv.in_proj, step.b.wide.data(), 3 * d};
   Multiply(step.model, {&in, 1}, step.b.in.tiles(), step.threads, step.profile);
 
@@ -83,6 +84,7 @@ void ShortConvStep(const StepContext& step, const Layer& layer, int i_conv) {
     SaveAtPageBounds(item, item_u, state, i_conv, n_history, d);
     AdvanceState(state, item_u, static_cast<int64_t>(item.tokens.size()), n_history, d);
   }
+  Observe(step, conv.out_proj, step.b.in.tiles());
   const Product out{&conv.out_proj, step.b.x.data(), d, true};
   Multiply(step.model, {&out, 1}, step.b.in.tiles(), step.threads, step.profile);
 }

@@ -80,7 +80,12 @@ struct StepContext {
   Threads& threads;
   Profile* profile;
   int64_t n;  // rows that are still computed
+  ProductObserver* observer = nullptr;
 };
+
+inline void Observe(const StepContext& step, const Matrix& matrix, std::span<const Tile> tiles) {
+  if (step.observer) step.observer->OnProduct(matrix, tiles);
+}
 
 // x += conv(norm(x)), advancing the conv states.
 void ShortConvStep(const StepContext& step, const Layer& layer, int i_conv);
