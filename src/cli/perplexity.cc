@@ -1,0 +1,188 @@
+// lfm perplexity: how well a model predicts text, and what another file of it lost.
+#include <cstdio>
+#include <memory>
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/input.h"
+#include "cli/interrupt.h"
+#include "cli/model_args.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "engine/chat_prompt.h"
+#include "quant/perplexity.h"
+
+namespace lfm::cli {
+namespace {
+
+constexpr int64_t kDefaultContext = 512;
+
+std::string Format(const char* format, double a, double b = 0) {
+  char text[96];
+  std::snprintf(text, sizeof text, format, a, b);
+  return text;
+}
+
+Json EstimateJson(const quant::Estimate& estimate) {
+  Json json = Json::MakeObject();
+  json.Set("value", estimate.value);
+  json.Set("interval95", estimate.interval);
+  return json;
+}
+
+Json ReportJson(const quant::PerplexityReport& report) {
+  Json json = Json::MakeObject();
+  json.Set("passages", report.n_passages);
+  json.Set("tokens", report.n_tokens);
+  json.Set("nll", EstimateJson(report.nll));
+  json.Set("perplexity", EstimateJson(report.perplexity));
+  json.Set("standard_error", report.standard_error);
+  if (!report.has_base) return json;
+  json.Set("base_perplexity", EstimateJson(report.base_perplexity));
+  Json kl = EstimateJson(report.kl);
+  kl.Set("median", report.kl_median);
+  kl.Set("p99", report.kl_99);
+  kl.Set("max", report.kl_max);
+  json.Set("kl", std::move(kl));
+  json.Set("same_top1", EstimateJson(report.same_top));
+  return json;
+}
+
+void PrintReport(const quant::PerplexityReport& report) {
+  WriteOut(StrCat("perplexity   ", Format("%.4f +/- %.4f", report.perplexity.value, report.perplexity.interval),
+                  " (95 %; standard error over tokens ", Format("%.4f", report.standard_error), ")\n"));
+  WriteOut(StrCat("tokens       ", report.n_tokens, " in ", report.n_passages, " passages\n"));
+  if (!report.has_base) return;
+  WriteOut(StrCat("base         ", Format("%.4f +/- %.4f", report.base_perplexity.value, report.base_perplexity.interval), "\n"));
+  WriteOut(StrCat("KL, mean     ", Format("%.6f +/- %.6f", report.kl.value, report.kl.interval), " nats\n"));
+  WriteOut(StrCat("KL, median   ", Format("%.6f", report.kl_median), "\n"));
+  WriteOut(StrCat("KL, 99 %     ", Format("%.6f", report.kl_99), "\n"));
+  WriteOut(StrCat("KL, largest  ", Format("%.6f", report.kl_max), "\n"));
+  WriteOut(StrCat("same best    ", Format("%.2f +/- %.2f", 100 * report.same_top.value, 100 * report.same_top.interval), " %\n"));
+}
+
+class PerplexityCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    model_.DeclareModel(args);
+    args.Text("-f,--file", file_, "TEXT", "the text to predict, in windows whose second half counts; - for standard input");
+    args.Text("--chat", chat_, "FILE.jsonl", "conversations instead: a line {\"messages\": [...]} each; the assistant's tokens count");
+    args.Integer("-c,--ctx", n_ctx_, "N", "tokens of a window (default 512); with --chat the longest prompt that is read");
+    args.Text("--save-base", options_.save_base, "FILE", "keep the predictions, to compare others with");
+    args.Text("--base", options_.base, "FILE", "compare with kept predictions: KL divergence and same best token");
+    args.Flag("--json", json_, "one JSON document");
+    model_.DeclareCompute(args);
+  }
+
+  Result<int> Run() override {
+    if (file_.has_value() == chat_.has_value()) {
+      return Error{ErrorCode::kInvalidArgument, "name one text: -f FILE, or --chat FILE.jsonl"};
+    }
+    if (n_ctx_ && (*n_ctx_ < 4 || *n_ctx_ > (int64_t{1} << 20))) {
+      return Error{ErrorCode::kInvalidArgument, StrCat("--ctx: ", *n_ctx_, " is not between 4 and 1048576")};
+    }
+    LFM_TRY(const std::string text, ReadFileOrInput(file_ ? *file_ : *chat_, file_ ? "--file" : "--chat"));
+    LFM_TRY(const auto threads, model_.MakeThreads());
+    ArmInterrupt();
+    LFM_TRY(const auto loaded, model_.Load(*threads));
+    if (!loaded->text_status().ok()) return loaded->text_status().error();
+    LFM_TRY(const auto passages, file_ ? TextPassages(*loaded, text) : ChatPassages(*loaded, text));
+    ProgressLine progress("reading", ProgressLine::Unit::kTokens);
+    options_.progress = [&](uint64_t done, uint64_t total) {
+      progress.Update(done, total);
+      return !Interrupted();
+    };
+    LFM_TRY(const auto report, quant::MeasurePerplexity(loaded->model(), loaded->pages(), passages, *threads, options_));
+    if (json_) {
+      WriteJson(ReportJson(report));
+    } else {
+      PrintReport(report);
+    }
+    return kExitOk;
+  }
+
+ private:
+  Result<std::vector<quant::Passage>> TextPassages(const engine::LoadedModel& loaded, const std::string& text) const {
+    const text::Tokenizer& tokenizer = loaded.text().tokenizer;
+    const int64_t n_ctx = n_ctx_.value_or(kDefaultContext);
+    if (n_ctx > loaded.config().context_length) {
+      return Error{ErrorCode::kLimit, StrCat("--ctx: ", n_ctx, " exceeds the model's context of ", loaded.config().context_length)};
+    }
+    const std::vector<int32_t> tokens = tokenizer.Encode(text, true, false);
+    auto passages = quant::CutWindows(tokens, n_ctx, tokenizer.adds_bos() ? tokenizer.bos().value_or(-1) : -1);
+    if (passages.empty()) {
+      return Error{ErrorCode::kInvalidArgument, StrCat("the text has ", tokens.size(), " tokens, less than one window of ",
+                                                       n_ctx, "; give more text or a smaller --ctx")};
+    }
+    return passages;
+  }
+
+  // One passage for each answer of the assistant: the prompt before it, and the answer, which counts.
+  Result<std::vector<quant::Passage>> ChatPassages(const engine::LoadedModel& loaded, const std::string& text) const {
+    LFM_TRY(const auto chat, engine::MakeChatTemplate(loaded.text().tokenizer, loaded.text().chat_template));
+    const int64_t n_most = std::min(n_ctx_.value_or(loaded.config().context_length), loaded.config().context_length);
+    std::vector<quant::Passage> passages;
+    int64_t n_line = 0, n_long = 0;
+    for (size_t begin = 0; begin < text.size();) {
+      const size_t end = std::min(text.find('\n', begin), text.size());
+      const std::string line = text.substr(begin, end - begin);
+      begin = end + 1;
+      ++n_line;
+      if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
+      Status added = AddConversation(loaded.text().tokenizer, chat, line, n_most, passages, n_long);
+      if (!added.ok()) return added.error().Within(StrCat("--chat: line ", n_line));
+    }
+    if (n_long > 0) Warn(StrCat(n_long, " answers are left out: their prompts are longer than ", n_most, " tokens"));
+    if (passages.empty()) return Error{ErrorCode::kInvalidArgument, "--chat: there is no answer of an assistant to count"};
+    return passages;
+  }
+
+  static Status AddConversation(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat, const std::string& line,
+                                int64_t n_most, std::vector<quant::Passage>& passages, int64_t& n_long) {
+    LFM_TRY(const Json json, ParseJson(line));
+    LFM_TRY(engine::ChatRequest request, engine::ChatRequestFromJson(json));
+    const Json::Array messages = request.messages.items();
+    for (size_t i = 0; i < messages.size(); ++i) {
+      if (messages[i]["role"].AsString() != "assistant") continue;
+      const auto first = [&](size_t n) { return Json::MakeArray(Json::Array(messages.begin(), messages.begin() + static_cast<int64_t>(n))); };
+      request.messages = first(i);
+      request.add_generation_prompt = true;
+      request.continue_final_message = false;
+      LFM_TRY(const std::string prompt, engine::RenderPrompt(chat, request));
+      request.messages = first(i + 1);
+      request.add_generation_prompt = false;
+      LFM_TRY(std::string whole, engine::RenderPrompt(chat, request));
+      if (!whole.starts_with(prompt)) {
+        return Error{ErrorCode::kInvalidArgument, StrCat("message ", i, ": the chat template changes the prompt when the ",
+                                                         "answer is there, so the answer's tokens cannot be told")};
+      }
+      // The line end after the end-of-turn token is the template's, not the assistant's.
+      if (whole.ends_with('\n') && whole.size() > prompt.size()) whole.pop_back();
+      quant::Passage passage;
+      tokenizer.Encode(prompt, false, true, passage.tokens);
+      passage.counts.assign(passage.tokens.size(), 0);
+      tokenizer.Encode(whole.substr(prompt.size()), false, true, passage.tokens);
+      passage.counts.resize(passage.tokens.size(), 1);
+      if (passage.counts.empty()) continue;
+      passage.counts[0] = 0;
+      if (static_cast<int64_t>(passage.tokens.size()) > n_most) {
+        ++n_long;
+      } else if (passage.n_counted() > 0) {
+        passages.push_back(std::move(passage));
+      }
+    }
+    return Ok();
+  }
+
+  ModelArgs model_;
+  std::optional<std::string> file_, chat_;
+  std::optional<int64_t> n_ctx_;
+  quant::PerplexityOptions options_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakePerplexity() { return std::make_unique<PerplexityCommand>(); }
+
+}  // namespace lfm::cli

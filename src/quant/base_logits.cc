@@ -1,0 +1,176 @@
+#include "quant/base_logits.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "base/strings.h"
+
+namespace lfm::quant {
+namespace {
+
+constexpr char kMagic[8] = {'L', 'F', 'M', 'B', 'A', 'S', 'E', '1'};
+constexpr float kRange = 30;  // nats below the best token: what is less likely counts as that
+
+struct Header {
+  char magic[8];
+  uint64_t n_vocab, n_passages, n_rows, fingerprint;
+};
+constexpr size_t kHeaderBytes = sizeof(Header);
+
+size_t RowSize(int64_t n_vocab) { return 12 + 2 * static_cast<size_t>(n_vocab); }
+
+Header MakeHeader(std::span<const Passage> passages, int64_t n_vocab) {
+  Header header{};
+  std::memcpy(header.magic, kMagic, 8);
+  header.n_vocab = static_cast<uint64_t>(n_vocab);
+  header.n_passages = passages.size();
+  for (const Passage& passage : passages) header.n_rows += static_cast<uint64_t>(passage.n_counted());
+  header.fingerprint = Fingerprint(passages);
+  return header;
+}
+
+Error SystemError(const std::string& path, const char* what) {
+  return {ErrorCode::kIo, StrCat("cannot ", what, " ", path, ": ", std::strerror(errno))};
+}
+
+Status WriteAll(int fd, const char* data, size_t n, const std::string& path) {
+  while (n > 0) {
+    const ssize_t written = write(fd, data, n);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return SystemError(path, "write");
+    data += written;
+    n -= static_cast<size_t>(written);
+  }
+  return Ok();
+}
+
+}  // namespace
+
+void BaseRow::Decode(std::span<float> out) const {
+  for (size_t i = 0; i < out.size(); ++i) {
+    uint16_t code;
+    std::memcpy(&code, codes.data() + 2 * i, 2);
+    out[i] = top - static_cast<float>(code) * step;
+  }
+}
+
+BaseWriter::BaseWriter(BaseWriter&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), n_vocab_(other.n_vocab_),
+      n_done_(other.n_done_), n_passages_(other.n_passages_), rows_before_(std::move(other.rows_before_)),
+      buffer_(std::move(other.buffer_)) {}
+
+BaseWriter::~BaseWriter() {
+  if (fd_ >= 0) close(fd_);
+}
+
+Result<BaseWriter> BaseWriter::Open(const std::string& path, std::span<const Passage> passages, int64_t n_vocab) {
+  BaseWriter writer;
+  writer.path_ = path;
+  writer.n_vocab_ = n_vocab;
+  writer.n_passages_ = static_cast<int64_t>(passages.size());
+  writer.rows_before_.push_back(0);
+  for (const Passage& passage : passages) {
+    writer.rows_before_.push_back(writer.rows_before_.back() + static_cast<uint64_t>(passage.n_counted()));
+  }
+  const std::string partial = path + ".partial";
+  writer.fd_ = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (writer.fd_ < 0) return SystemError(partial, "create");
+  const Header header = MakeHeader(passages, n_vocab);
+  Header present{};
+  struct stat info {};
+  uint64_t n_rows = 0;
+  if (pread(writer.fd_, &present, kHeaderBytes, 0) == static_cast<ssize_t>(kHeaderBytes) &&
+      std::memcmp(&present, &header, kHeaderBytes) == 0 && fstat(writer.fd_, &info) == 0) {
+    n_rows = (static_cast<uint64_t>(info.st_size) - kHeaderBytes) / RowSize(n_vocab);
+  }
+  while (writer.n_done_ < writer.n_passages_ && writer.rows_before_[static_cast<size_t>(writer.n_done_) + 1] <= n_rows) {
+    ++writer.n_done_;
+  }
+  const uint64_t keep = writer.rows_before_[static_cast<size_t>(writer.n_done_)];
+  const auto size = static_cast<off_t>(kHeaderBytes + keep * RowSize(n_vocab));
+  if (pwrite(writer.fd_, &header, kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes) ||
+      ftruncate(writer.fd_, size) != 0 || lseek(writer.fd_, size, SEEK_SET) < 0) {
+    return SystemError(partial, "write");
+  }
+  return writer;
+}
+
+Result<std::vector<float>> BaseWriter::Logprobs(int64_t i_passage) const {
+  const auto i = static_cast<size_t>(i_passage);
+  std::vector<float> values;
+  for (uint64_t row = rows_before_[i]; row < rows_before_[i + 1]; ++row) {
+    float value = 0;
+    const auto at = static_cast<off_t>(kHeaderBytes + row * RowSize(n_vocab_));
+    if (pread(fd_, &value, sizeof value, at) != static_cast<ssize_t>(sizeof value)) return SystemError(path_ + ".partial", "read");
+    values.push_back(value);
+  }
+  return values;
+}
+
+void BaseWriter::Add(std::span<const float> logprobs, int32_t token) {
+  const auto [least, top] = std::minmax_element(logprobs.begin(), logprobs.end());
+  const float range = std::min(kRange, *top - *least);
+  const float step = range > 0 ? range / 65535.0f : 1.0f;
+  const float values[3] = {logprobs[static_cast<size_t>(token)], *top, step};
+  const size_t at = buffer_.size();
+  buffer_.resize(at + RowSize(n_vocab_));
+  std::memcpy(buffer_.data() + at, values, 12);
+  for (size_t i = 0; i < logprobs.size(); ++i) {
+    const float steps = std::min((*top - logprobs[i]) / step + 0.5f, 65535.0f);
+    const auto code = static_cast<uint16_t>(steps);
+    std::memcpy(buffer_.data() + at + 12 + 2 * i, &code, 2);
+  }
+}
+
+Status BaseWriter::EndPassage() {
+  LFM_RETURN_IF_ERROR(WriteAll(fd_, buffer_.data(), buffer_.size(), path_ + ".partial"));
+  buffer_.clear();
+  ++n_done_;
+  return Ok();
+}
+
+Status BaseWriter::Finish() {
+  const std::string partial = path_ + ".partial";
+  if (fsync(fd_) != 0) return SystemError(partial, "flush");
+  if (rename(partial.c_str(), path_.c_str()) != 0) return SystemError(path_, "name");
+  return Ok();
+}
+
+Result<BaseReader> BaseReader::Open(const std::string& path, std::span<const Passage> passages, int64_t n_vocab) {
+  BaseReader reader;
+  LFM_TRY(reader.file_, MappedFile::Open(path));
+  const auto bytes = reader.file_.bytes();
+  Header header{};
+  if (bytes.size() >= kHeaderBytes) std::memcpy(&header, bytes.data(), kHeaderBytes);
+  if (std::memcmp(header.magic, kMagic, 8) != 0) {
+    return Error{ErrorCode::kCorrupt, path + " holds no saved predictions; make it with lfm perplexity --save-base"};
+  }
+  const Header wanted = MakeHeader(passages, n_vocab);
+  if (std::memcmp(&header, &wanted, kHeaderBytes) != 0) {
+    return Error{ErrorCode::kInvalidArgument, path + " was made from another text, context or vocabulary; use the same "
+                                                     "-f, --chat and --ctx, or make it again with --save-base"};
+  }
+  reader.row_bytes_ = RowSize(n_vocab);
+  if (bytes.size() != kHeaderBytes + wanted.n_rows * reader.row_bytes_) {
+    return Error{ErrorCode::kCorrupt, StrCat(path, " has ", bytes.size(), " bytes, expected ",
+                                             kHeaderBytes + wanted.n_rows * reader.row_bytes_, "; make it again")};
+  }
+  return reader;
+}
+
+BaseRow BaseReader::Row(uint64_t i_row) const {
+  const auto row = file_.bytes().subspan(kHeaderBytes + i_row * row_bytes_, row_bytes_);
+  float values[3];
+  std::memcpy(values, row.data(), 12);
+  return {values[0], values[1], values[2], row.subspan(12)};
+}
+
+}  // namespace lfm::quant

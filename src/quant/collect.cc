@@ -1,0 +1,135 @@
+#include "quant/collect.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <vector>
+
+#include "base/check.h"
+#include "base/strings.h"
+#include "model/tensors.h"
+#include "model/tiles.h"
+
+namespace lfm::quant {
+namespace {
+
+using model::Matrix;
+using model::TensorField;
+
+class Collector : public model::ProductObserver {
+ public:
+  explicit Collector(const model::Model& model) {
+    const model::Config& config = model.config;
+    for (int i = 0; i < config.n_layers; ++i) {
+      const model::Layer& layer = model.weights.layers[static_cast<size_t>(i)];
+      const model::LayerConfig& kind = config.layers[static_cast<size_t>(i)];
+      if (kind.mixer == model::Mixer::kConv) {
+        Add(layer.conv.in_proj, TensorField::kConvIn, i);
+        Add(layer.conv.out_proj, TensorField::kConvOut, i);
+      } else {
+        Add(layer.attention.q, TensorField::kAttentionQ, i);
+        Add(layer.attention.k, TensorField::kAttentionK, i);
+        Add(layer.attention.v, TensorField::kAttentionV, i);
+        Add(layer.attention.out, TensorField::kAttentionOut, i);
+      }
+      if (kind.ffn == model::Ffn::kDense) {
+        Add(layer.dense.gate, TensorField::kFfnGate, i);
+        Add(layer.dense.up, TensorField::kFfnUp, i);
+        Add(layer.dense.down, TensorField::kFfnDown, i);
+      }
+      for (size_t e = 0; e < layer.moe.experts.size(); ++e) {
+        const model::SwiGlu& expert = layer.moe.experts[e];
+        Add(expert.gate, TensorField::kExpertsGate, i, e, layer.moe.experts.size());
+        Add(expert.up, TensorField::kExpertsUp, i, e, layer.moe.experts.size());
+        Add(expert.down, TensorField::kExpertsDown, i, e, layer.moe.experts.size());
+      }
+    }
+    const bool tied = model.weights.head.data == model.weights.embedding.data;
+    Add(model.weights.head, tied ? TensorField::kEmbedding : TensorField::kHead, -1);
+  }
+
+  void OnProduct(const Matrix& matrix, std::span<const model::Tile> tiles) override {
+    const auto found = places_.find(&matrix);
+    if (found == places_.end()) return;
+    Sums& sums = *found->second.sums;
+    double* out = sums.squares.data() + found->second.expert * static_cast<size_t>(matrix.k);
+    for (const model::Tile& tile : tiles) {
+      LFM_CHECK(tile.f32);
+      for (int64_t b = 0; b < matrix.n_blocks(); ++b) {
+        for (int t = 0; t < tile.n_tokens; ++t) {
+          const float* x = tile.f32[b * tile.n_tokens + t].x;
+          for (int i = 0; i < kernels::kBlock; ++i) {
+            out[b * kernels::kBlock + i] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+          }
+        }
+      }
+      sums.counts[found->second.expert] += tile.n_tokens;
+    }
+  }
+
+  Imatrix Take() const {
+    Imatrix imatrix;
+    for (const auto& [name, sums] : sums_) {
+      ImatrixEntry entry;
+      entry.sums.assign(sums.squares.begin(), sums.squares.end());
+      entry.counts.assign(sums.counts.begin(), sums.counts.end());
+      imatrix.entries.emplace(name, std::move(entry));
+    }
+    return imatrix;
+  }
+
+ private:
+  struct Sums {
+    std::vector<double> squares;  // [experts][k]
+    std::vector<int64_t> counts;  // [experts]
+  };
+  struct Place {
+    Sums* sums;
+    size_t expert;
+  };
+
+  void Add(const Matrix& matrix, TensorField field, int i_layer, size_t expert = 0, size_t n_experts = 1) {
+    Sums& sums = sums_[model::TensorName(field, formats::Naming::kGguf, i_layer)];
+    sums.squares.resize(n_experts * static_cast<size_t>(matrix.k));
+    sums.counts.resize(n_experts);
+    places_[&matrix] = {&sums, expert};
+  }
+
+  std::map<std::string, Sums> sums_;
+  std::unordered_map<const Matrix*, Place> places_;
+};
+
+}  // namespace
+
+Result<Imatrix> CollectImatrix(const model::Model& model, model::PagePool& pages, std::span<const int32_t> tokens,
+                               Threads& threads, const CollectOptions& options) {
+  if (model.compute != model::Compute::kF32) {
+    return Error{ErrorCode::kInternal, "an importance matrix needs a model that computes in f32"};
+  }
+  if (tokens.size() < 2) return Error{ErrorCode::kInvalidArgument, "the text has fewer than two tokens; give more text"};
+  const int64_t n_text = static_cast<int64_t>(tokens.size());
+  const int64_t n_ctx = std::min(options.n_ctx, n_text), n_windows = n_text / n_ctx;
+  LFM_TRY(auto workspace, model::Workspace::Create(model, n_ctx, n_ctx, n_ctx, threads.size()));
+  Collector collector(model);
+  workspace->observer = &collector;
+  model::State state(pages);
+  std::vector<int32_t> window;
+  for (int64_t i = 0; i < n_windows; ++i) {
+    const auto part = tokens.subspan(static_cast<size_t>(i * n_ctx), static_cast<size_t>(n_ctx));
+    window.assign(part.begin(), part.end());
+    if (options.bos >= 0) window[0] = options.bos;
+    state.Clear();
+    LFM_RETURN_IF_ERROR(state.Reserve(n_ctx));
+    const model::BatchItem item{&state, window, model::Logits::kAll};
+    model::Forward(model, std::span(&item, 1), *workspace, threads);
+    if (options.progress && !options.progress(static_cast<uint64_t>(i + 1), static_cast<uint64_t>(n_windows))) {
+      return Error{ErrorCode::kCancelled, "cancelled; nothing was written"};
+    }
+  }
+  Imatrix imatrix = collector.Take();
+  imatrix.n_chunks = static_cast<uint32_t>(n_windows);
+  imatrix.chunk_size = static_cast<uint32_t>(n_ctx);
+  if (!options.dataset.empty()) imatrix.datasets.push_back(options.dataset);
+  return imatrix;
+}
+
+}  // namespace lfm::quant
