@@ -72,10 +72,12 @@ class Model {
     return detail::TakeString(json, length);
   }
 
-  std::vector<int32_t> Tokenize(std::string_view text, bool add_special = true, bool parse_special = true) const {
+  std::vector<int32_t> Tokenize(std::string_view text, bool add_special = true,
+                                bool parse_special = true) const {
     int32_t* ids = nullptr;
     size_t n = 0;
-    detail::Call(lfm_tokenize, get(), text.data(), text.size(), int{add_special}, int{parse_special}, &ids, &n);
+    detail::Call(lfm_tokenize, get(), text.data(), text.size(), int{add_special}, int{parse_special}, &ids,
+                 &n);
     return detail::TakeVector(ids, n);
   }
 
@@ -122,7 +124,9 @@ class Session {
 
   int64_t n_tokens() const { return lfm_session_n_tokens(get()); }
   const float* logits() const { return lfm_session_logits(get()); }
-  void Prefill(const std::vector<int32_t>& ids) { detail::Call(lfm_session_prefill, get(), ids.data(), ids.size()); }
+  void Prefill(const std::vector<int32_t>& ids) {
+    detail::Call(lfm_session_prefill, get(), ids.data(), ids.size());
+  }
   void Decode(int32_t id) { detail::Call(lfm_session_decode, get(), id); }
   void Truncate(int64_t n_tokens) { detail::Call(lfm_session_truncate, get(), n_tokens); }
 
@@ -137,8 +141,8 @@ class Session {
   }
 
   // The whole answer's text. `on_text` gets it piece by piece; false ends the answer.
-  std::string Generate(const std::vector<int32_t>& prompt, const lfm_sampling& sampling, int64_t max_tokens = -1,
-                       const std::function<bool(std::string_view)>& on_text = {}) {
+  std::string Generate(const std::vector<int32_t>& prompt, const lfm_sampling& sampling,
+                       int64_t max_tokens = -1, const std::function<bool(std::string_view)>& on_text = {}) {
     lfm_generate_options options;
     lfm_generate_options_init(&options);
     options.max_tokens = max_tokens;
@@ -169,7 +173,9 @@ class Sampler {
     detail::Call(lfm_sampler_create, static_cast<const lfm_model*>(model.get()), &sampling, &sampler);
     handle_.reset(sampler);
   }
-  void AcceptPrompt(const std::vector<int32_t>& ids) { lfm_sampler_accept_prompt(handle_.get(), ids.data(), ids.size()); }
+  void AcceptPrompt(const std::vector<int32_t>& ids) {
+    lfm_sampler_accept_prompt(handle_.get(), ids.data(), ids.size());
+  }
   int32_t Sample(const Session& session) {
     int32_t id = 0;
     detail::Call(lfm_sampler_sample, handle_.get(), static_cast<const lfm_session*>(session.get()), &id);

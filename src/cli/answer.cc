@@ -53,7 +53,9 @@ std::string PhaseLine(std::string name, double seconds, double total) {
 }  // namespace
 
 AnswerPrinter::AnswerPrinter(const AnswerStyle& style)
-    : style_(style), splitter_(style.open_thinking), terminal_(OutputIsTerminal()),
+    : style_(style),
+      splitter_(style.open_thinking),
+      terminal_(OutputIsTerminal()),
       dim_(terminal_ && ColorsAllowed()) {}
 
 void AnswerPrinter::Push(std::string_view piece) {
@@ -102,8 +104,8 @@ void AnswerPrinter::Show(std::string_view text) {
   last_ = text.back();
 }
 
-Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer, std::span<const int32_t> prompt,
-                const text::Tokenizer& tokenizer) {
+Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer,
+                std::span<const int32_t> prompt, const text::Tokenizer& tokenizer) {
   Json json = Json::MakeObject();
   json.Set("text", answer.text());
   if (answer.has_thinking()) json.Set("thinking", answer.thinking());
@@ -133,7 +135,8 @@ Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answe
   return json;
 }
 
-std::string StatsText(const engine::Timings& t, const model::Profile& profile, uint64_t weight_bytes_per_token) {
+std::string StatsText(const engine::Timings& t, const model::Profile& profile,
+                      uint64_t weight_bytes_per_token) {
   std::string text = StrCat("prompt   ", t.n_prompt, " tokens");
   if (t.n_reused > 0) text += StrCat(" (and ", t.n_reused, " reused)");
   text += StrCat(", ", Fixed(t.prompt_ms, 0), " ms, ", Fixed(t.prompt_per_second(), 1), " tokens/s\n");

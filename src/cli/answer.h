@@ -17,7 +17,7 @@ struct AnswerStyle {
   bool split_thinking = false;  // chat: a leading <think> block is not part of the text
   bool open_thinking = false;   // the prompt ended with <think>
   bool show_thinking = true;
-  bool stream = true;           // write to standard output; false collects only
+  bool stream = true;  // write to standard output; false collects only
 };
 
 class AnswerPrinter {
@@ -48,10 +48,11 @@ class AnswerPrinter {
 };
 
 // The document of `lfm run --json`.
-Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer, std::span<const int32_t> prompt,
-                const text::Tokenizer& tokenizer);
+Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer,
+                std::span<const int32_t> prompt, const text::Tokenizer& tokenizer);
 
 // Speeds and, where the profile was filled, the share of each phase: a few lines for standard error.
-std::string StatsText(const engine::Timings& timings, const model::Profile& profile, uint64_t weight_bytes_per_token);
+std::string StatsText(const engine::Timings& timings, const model::Profile& profile,
+                      uint64_t weight_bytes_per_token);
 
 }  // namespace lfm::cli

@@ -1,5 +1,6 @@
 // Flags of a subcommand, declared once: parsing (by CLI11), help pages and shell completion follow from it.
-// Every value is taken as it stands, also when it begins with '-' or '['. A flag given twice: the last one counts.
+// Every value is taken as it stands, also when it begins with '-' or '['. A flag given twice: the last one
+// counts.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +18,8 @@ class Args {
  public:
   explicit Args(CLI::App& app) : app_(app) {}
 
-  // `names` as CLI11 writes them: "-n,--max-tokens". Help texts are one line without a final dot. The storage must
-  // outlive parsing. `value` is the name of the value in help pages.
+  // `names` as CLI11 writes them: "-n,--max-tokens". Help texts are one line without a final dot. The storage
+  // must outlive parsing. `value` is the name of the value in help pages.
   void Flag(const std::string& names, bool& out, const std::string& help);
   void Text(const std::string& names, std::string& out, const std::string& value, const std::string& help);
   void Text(const std::string& names, std::optional<std::string>& out, const std::string& value,
@@ -30,9 +31,10 @@ class Args {
                const std::string& help);
   void Unsigned(const std::string& names, std::optional<uint64_t>& out, const std::string& value,
                 const std::string& help);
-  void Real(const std::string& names, std::optional<float>& out, const std::string& value, const std::string& help);
-  void Choice(const std::string& names, std::optional<std::string>& out, const std::vector<std::string>& choices,
-              const std::string& help);
+  void Real(const std::string& names, std::optional<float>& out, const std::string& value,
+            const std::string& help);
+  void Choice(const std::string& names, std::optional<std::string>& out,
+              const std::vector<std::string>& choices, const std::string& help);
 
   // Arguments without a flag, in the order of declaration.
   void Positional(const std::string& name, std::optional<std::string>& out, const std::string& help);

@@ -37,7 +37,8 @@ class Chat {
   }
 
   Result<int> Run() {
-    WriteOut(StrCat(session_.model().config().name, ", context ", session_.n_ctx(), " tokens. /help lists commands.\n"));
+    WriteOut(StrCat(session_.model().config().name, ", context ", session_.n_ctx(),
+                    " tokens. /help lists commands.\n"));
     const std::string prompt = "> ";
     while (true) {
       std::fflush(stdout);
@@ -69,7 +70,8 @@ class Chat {
       conversation_.Reset();
       WriteOut("the conversation is forgotten\n");
     } else if (name == "/undo") {
-      WriteOut(conversation_.Undo() ? "the last exchange is taken back\n" : "there is nothing to take back\n");
+      WriteOut(conversation_.Undo() ? "the last exchange is taken back\n"
+                                    : "there is nothing to take back\n");
     } else if (name == "/save") {
       Save(rest);
     } else if (name == "/stats") {
@@ -117,11 +119,12 @@ class Chat {
     session_.on_progress = [&](int64_t done, int64_t total) {
       if (progress) progress->Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
     };
-    auto generation = engine::Generate(session_, ids, params_, [&](const engine::TokenInfo&, std::string_view piece) {
-      progress.reset();
-      answer.Push(piece);
-      return true;
-    });
+    auto generation =
+        engine::Generate(session_, ids, params_, [&](const engine::TokenInfo&, std::string_view piece) {
+          progress.reset();
+          answer.Push(piece);
+          return true;
+        });
     session_.on_progress = {};
     if (!generation.ok()) return generation.error();
     answer.Finish(generation->text);
@@ -143,8 +146,8 @@ class Chat {
 
 }  // namespace
 
-Result<int> RunChat(engine::Session& session, Conversation& conversation, const engine::GenerationParams& params,
-                    const ChatOptions& options) {
+Result<int> RunChat(engine::Session& session, Conversation& conversation,
+                    const engine::GenerationParams& params, const ChatOptions& options) {
   return Chat(session, conversation, params, options).Run();
 }
 

@@ -15,15 +15,20 @@ std::span<const CommandEntry> Commands() { return kCommands; }
 
 int ExitCodeOf(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument: return kExitUsage;
+    case ErrorCode::kInvalidArgument:
+      return kExitUsage;
     case ErrorCode::kNotFound:
     case ErrorCode::kCorrupt:
-    case ErrorCode::kUnsupported: return kExitModel;
+    case ErrorCode::kUnsupported:
+      return kExitModel;
     case ErrorCode::kLimit:
-    case ErrorCode::kOutOfMemory: return kExitLimit;
-    case ErrorCode::kCancelled: return kExitInterrupted;
+    case ErrorCode::kOutOfMemory:
+      return kExitLimit;
+    case ErrorCode::kCancelled:
+      return kExitInterrupted;
     case ErrorCode::kIo:
-    case ErrorCode::kInternal: return kExitFailure;
+    case ErrorCode::kInternal:
+      return kExitFailure;
   }
   return kExitFailure;
 }

@@ -14,10 +14,10 @@ namespace lfm::cli {
 // Exit codes, as `lfm help` and docs/cli.md state them.
 enum ExitCode : int {
   kExitOk = 0,
-  kExitFailure = 1,      // something went wrong on the way: a file, the network, the machine
-  kExitUsage = 2,        // a flag or value that must be changed, also an ISA that this host lacks
-  kExitModel = 3,        // the model is not there, damaged, or of a kind that lfm does not run
-  kExitLimit = 4,        // a limit was reached: the context, memory
+  kExitFailure = 1,  // something went wrong on the way: a file, the network, the machine
+  kExitUsage = 2,    // a flag or value that must be changed, also an ISA that this host lacks
+  kExitModel = 3,    // the model is not there, damaged, or of a kind that lfm does not run
+  kExitLimit = 4,    // a limit was reached: the context, memory
   kExitInterrupted = 130,
 };
 int ExitCodeOf(ErrorCode code);

@@ -33,11 +33,15 @@ std::string Bash(const std::vector<CommandFlags>& all) {
       "  local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}\n"
       "  COMPREPLY=()\n"
       "  if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-      "    COMPREPLY=($(compgen -W \"" + CommandNames(all) + " --version\" -- \"$word\"))\n"
+      "    COMPREPLY=($(compgen -W \"" +
+      CommandNames(all) +
+      " --version\" -- \"$word\"))\n"
       "    return\n"
       "  fi\n"
       "  case $command in\n"
-      "    help) COMPREPLY=($(compgen -W \"" + CommandNames(all) + "\" -- \"$word\")); return ;;\n"
+      "    help) COMPREPLY=($(compgen -W \"" +
+      CommandNames(all) +
+      "\" -- \"$word\")); return ;;\n"
       "    completion) COMPREPLY=($(compgen -W \"bash zsh fish\" -- \"$word\")); return ;;\n";
   for (const CommandFlags& command : all) {
     if (command.name == "completion") continue;
@@ -51,7 +55,8 @@ std::string Bash(const std::vector<CommandFlags>& all) {
     }
     script += StrCat("    ", command.name, ")\n");
     if (!choices.empty()) script += StrCat("      case $last in\n", choices, "      esac\n");
-    script += StrCat("      [[ $word == -* ]] && COMPREPLY=($(compgen -W \"", Joined(names), "\" -- \"$word\")) ;;\n");
+    script += StrCat("      [[ $word == -* ]] && COMPREPLY=($(compgen -W \"", Joined(names),
+                     "\" -- \"$word\")) ;;\n");
   }
   return script +
          "  esac\n"
@@ -107,14 +112,15 @@ std::string FishQuoted(const std::string& text) {
 }
 
 std::string Fish(const std::vector<CommandFlags>& all) {
-  std::string script = "# lfm completion for fish: lfm completion fish > ~/.config/fish/completions/lfm.fish\n";
+  std::string script =
+      "# lfm completion for fish: lfm completion fish > ~/.config/fish/completions/lfm.fish\n";
   for (const CommandFlags& command : all) {
     script += StrCat("complete -c lfm -n __fish_use_subcommand -f -a ", command.name, " -d ",
                      FishQuoted(command.summary), "\n");
     for (const auto& flag : command.flags) {
       const bool is_long = flag.name.starts_with("--");
-      script += StrCat("complete -c lfm -n '__fish_seen_subcommand_from ", command.name, "' ", is_long ? "-l " : "-s ",
-                       flag.name.substr(is_long ? 2 : 1));
+      script += StrCat("complete -c lfm -n '__fish_seen_subcommand_from ", command.name, "' ",
+                       is_long ? "-l " : "-s ", flag.name.substr(is_long ? 2 : 1));
       if (flag.takes_value) script += " -r";
       if (!flag.choices.empty()) script += StrCat(" -f -a '", Joined(flag.choices), "'");
       script += StrCat(" -d ", FishQuoted(flag.help), "\n");
@@ -130,9 +136,10 @@ class CompletionCommand : public Command {
   Result<int> Run() override {
     const std::string shell = shell_.value_or("");
     if (shell != "bash" && shell != "zsh" && shell != "fish") {
-      return Error{ErrorCode::kInvalidArgument,
-                   StrCat(shell.empty() ? "no shell is named" : StrCat("there is no completion for ", Quote(shell)),
-                          "; use bash, zsh or fish")};
+      return Error{
+          ErrorCode::kInvalidArgument,
+          StrCat(shell.empty() ? "no shell is named" : StrCat("there is no completion for ", Quote(shell)),
+                 "; use bash, zsh or fish")};
     }
     const auto all = AllFlags();
     WriteOut(shell == "bash" ? Bash(all) : shell == "zsh" ? Zsh(all) : Fish(all));

@@ -18,8 +18,9 @@ Result<std::string> ReadInput();
 Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag);
 Result<Json> ReadJsonFile(const std::string& path, const std::string& flag);
 
-// Calls `work` with each line of standard input (parsed) and writes its result as a line, in order. Lines end at '\n'
-// only. A line that fails gives {"error": message} and the next one goes on. The exit code is 0 whatever the lines said.
+// Calls `work` with each line of standard input (parsed) and writes its result as a line, in order. Lines end
+// at '\n' only. A line that fails gives {"error": message} and the next one goes on. The exit code is 0
+// whatever the lines said.
 Result<int> ForEachJsonLine(const std::function<Result<Json>(const Json& row)>& work);
 
 }  // namespace lfm::cli

@@ -10,7 +10,8 @@
 
 namespace lfm::cli {
 
-// --messages FILE: a list of messages, or an object with "messages" and perhaps "tools". "-" is standard input.
+// --messages FILE: a list of messages, or an object with "messages" and perhaps "tools". "-" is standard
+// input.
 Status ReadMessages(const std::string& path, engine::ChatRequest& request);
 
 // --tools FILE: a list, or an object with "tools".

@@ -12,14 +12,16 @@ namespace lfm::cli {
 constexpr int64_t kMaxThreads = 1024;
 
 void ModelArgs::DeclareModel(Args& args) {
-  args.Text("-m,--model", model, "MODEL", "a .gguf file, a Hugging Face folder, or a name as lfm pull takes it");
+  args.Text("-m,--model", model, "MODEL",
+            "a .gguf file, a Hugging Face folder, or a name as lfm pull takes it");
 }
 
 void ModelArgs::DeclareCompute(Args& args) {
   args.Integer("-t,--threads", n_threads, "N", "threads (default: what decodes fastest here)");
   args.Choice("--compute", compute, {"auto", "f32"},
               "auto: activations as int8 where weights are quantised; f32: everything in f32");
-  args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"}, "type of the KV cache (default f16; f32 with --compute f32)");
+  args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"},
+              "type of the KV cache (default f16; f32 with --compute f32)");
   args.Text("--isa", isa, "NAME", "scalar, avx2, avxvnni, avx512vnni, amx, neon or i8mm (default: the best)");
 }
 
@@ -35,7 +37,8 @@ Result<std::string> ModelArgs::Path() const {
 Result<std::unique_ptr<Threads>> ModelArgs::MakeThreads() const {
   const int64_t n = n_threads.value_or(DefaultThreadCount());
   if (n < 1 || n > kMaxThreads) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("--threads: ", n, " is not between 1 and ", kMaxThreads)};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("--threads: ", n, " is not between 1 and ", kMaxThreads)};
   }
   return std::make_unique<Threads>(static_cast<int>(n));
 }
@@ -53,7 +56,8 @@ Result<kernels::KvType> ParseKvType(const std::string& name) {
   if (name == "f16") return kernels::KvType::kF16;
   if (name == "f32") return kernels::KvType::kF32;
   if (name == "q8_0") return kernels::KvType::kQ8_0;
-  return Error{ErrorCode::kInvalidArgument, StrCat(Quote(name), " is no type of KV cache; use f16, f32 or q8_0")};
+  return Error{ErrorCode::kInvalidArgument,
+               StrCat(Quote(name), " is no type of KV cache; use f16, f32 or q8_0")};
 }
 
 Result<engine::LoadOptions> ModelArgs::Options() const {
@@ -84,7 +88,8 @@ Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) c
 
 Result<int64_t> ModelArgs::Context() const {
   if (n_ctx && *n_ctx < 1) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("--ctx: ", *n_ctx, " is not a positive number of positions")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("--ctx: ", *n_ctx, " is not a positive number of positions")};
   }
   return n_ctx.value_or(0);
 }

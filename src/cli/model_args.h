@@ -16,7 +16,7 @@
 namespace lfm::cli {
 
 struct ModelArgs {
-  std::optional<std::string> model;    // -m
+  std::optional<std::string> model;  // -m
   std::optional<int64_t> n_threads, n_ctx;
   std::optional<std::string> compute, kv_type, isa;
 

@@ -167,7 +167,8 @@ std::string HelpPage() {
       "  lfm pull lfm2-8b-a1b && lfm run -m lfm2-8b-a1b\n"
       "\nExit codes\n"
       "  0 done   1 failed on the way   2 wrong usage, or an ISA that this machine lacks\n"
-      "  3 the model is missing, damaged or of another kind   4 a limit: context or memory   130 interrupted\n";
+      "  3 the model is missing, damaged or of another kind   4 a limit: context or memory   130 "
+      "interrupted\n";
   return page;
 }
 

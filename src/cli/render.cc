@@ -16,13 +16,15 @@ class RenderCommand : public Command {
  public:
   void Declare(Args& args) override {
     model_.DeclareModel(args);
-    args.Text("--messages", messages_, "FILE", "the conversation: a JSON list of messages; - for standard input");
+    args.Text("--messages", messages_, "FILE",
+              "the conversation: a JSON list of messages; - for standard input");
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
     args.Flag("--no-generation-prompt", no_generation_prompt_, "end after the last message");
     args.Text("--template", template_, "FILE", "use this template instead of the model's");
     args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
     args.Flag("--json", json_, R"(print {"text"})");
-    args.Flag("--jsonl", jsonl_, R"(a line {"messages", "tools", "add_generation_prompt", ...} in, {"text"} out)");
+    args.Flag("--jsonl", jsonl_,
+              R"(a line {"messages", "tools", "add_generation_prompt", ...} in, {"text"} out)");
   }
 
   Result<int> Run() override {
@@ -61,7 +63,8 @@ class RenderCommand : public Command {
       return chat;
     }
     if (model.chat_template.empty()) {
-      return Error{ErrorCode::kInvalidArgument, "the model has no chat template; give one with --template FILE"};
+      return Error{ErrorCode::kInvalidArgument,
+                   "the model has no chat template; give one with --template FILE"};
     }
     return model.chat;
   }

@@ -30,10 +30,12 @@ class RunCommand : public Command {
  public:
   void Declare(Args& args) override {
     model_.DeclareModel(args);
-    args.Text("-p,--prompt", prompt_, "TEXT", "the prompt; without it standard input, or a chat on a terminal");
+    args.Text("-p,--prompt", prompt_, "TEXT",
+              "the prompt; without it standard input, or a chat on a terminal");
     args.Text("--system", system_, "TEXT", "the system message");
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
-    args.Text("--messages", messages_, "FILE", "a conversation to answer: a JSON list of messages; - for standard input");
+    args.Text("--messages", messages_, "FILE",
+              "a conversation to answer: a JSON list of messages; - for standard input");
     args.Flag("--raw", raw_, "continue plain text, without the chat template");
     args.Text("--ids", ids_, "IDS", "the whole prompt as token ids: no template, nothing added");
     sampling_.Declare(args);
@@ -43,7 +45,9 @@ class RunCommand : public Command {
     args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
     args.Flag("--json", json_, "one JSON document instead of text");
     args.Flag("--stats", stats_, "speeds and where the time went, on standard error");
-    args.Footer("On a terminal, Ctrl-C stops the answer and a second one leaves. In the chat, /help lists its commands.");
+    args.Footer(
+        "On a terminal, Ctrl-C stops the answer and a second one leaves. In the chat, /help lists its "
+        "commands.");
   }
 
   Result<int> Run() override {
@@ -73,10 +77,12 @@ class RunCommand : public Command {
 
   Status CheckFlags() const {
     if (ids_ && (prompt_ || raw_ || messages_ || system_ || tools_)) {
-      return Usage("--ids is the whole prompt; it goes with none of -p, --raw, --messages, --system and --tools");
+      return Usage(
+          "--ids is the whole prompt; it goes with none of -p, --raw, --messages, --system and --tools");
     }
     if (raw_ && (messages_ || system_ || tools_ || !settings_.empty())) {
-      return Usage("--raw uses no chat template; it goes with none of --messages, --system, --tools and --set");
+      return Usage(
+          "--raw uses no chat template; it goes with none of --messages, --system, --tools and --set");
     }
     if (messages_ && tools_ && *messages_ == "-" && *tools_ == "-") {
       return Usage("only one of --messages and --tools can be standard input");
@@ -126,7 +132,8 @@ class RunCommand : public Command {
     return prompt;
   }
 
-  Result<int> Answer(engine::Session& session, Conversation& conversation, const engine::GenerationParams& params) {
+  Result<int> Answer(engine::Session& session, Conversation& conversation,
+                     const engine::GenerationParams& params) {
     const engine::TextModel& model = session.model().text();
     LFM_TRY(const Prompt prompt, MakePrompt(model, conversation));
     model::Profile profile;

@@ -16,7 +16,8 @@
 namespace lfm::cli {
 namespace {
 
-// Files with 16 bits a weight should meet the published figures; quantised ones come near, each type in its own way.
+// Files with 16 bits a weight should meet the published figures; quantised ones come near, each type in its
+// own way.
 constexpr double kMeanTolerance = published::kMeanTolerance * 5, kMeanToleranceQuantized = 0.5;
 constexpr double kFirstTolerance = 0.25, kFirstToleranceQuantized = 2.0;
 constexpr int64_t kMaxGreedyTokens = 40;
@@ -28,16 +29,20 @@ struct Check {
 
 const char* VerdictName(Check::Verdict verdict) {
   switch (verdict) {
-    case Check::Verdict::kEqual: return "equal";
-    case Check::Verdict::kNear: return "near";
-    case Check::Verdict::kDiffers: return "DIFFERS";
+    case Check::Verdict::kEqual:
+      return "equal";
+    case Check::Verdict::kNear:
+      return "near";
+    case Check::Verdict::kDiffers:
+      return "DIFFERS";
   }
   return "";
 }
 
 bool IsTheModel(const model::Config& config) {
   return config.architecture == "lfm2moe" && config.n_layers == 24 && config.d_model == 2048 &&
-         config.n_experts == 32 && config.n_experts_used == 4 && config.vocab_size == 65536 && !config.random_weights;
+         config.n_experts == 32 && config.n_experts_used == 4 && config.vocab_size == 65536 &&
+         !config.random_weights;
 }
 
 std::string Decimal(double value) { return StrCat(std::round(value * 1e4) / 1e4); }
@@ -45,7 +50,9 @@ std::string Decimal(double value) { return StrCat(std::round(value * 1e4) / 1e4)
 class Verifier {
  public:
   Verifier(engine::Session& session, Threads& threads)
-      : session_(session), loaded_(session.model()), threads_(threads),
+      : session_(session),
+        loaded_(session.model()),
+        threads_(threads),
         quantized_(loaded_.model().weights.layers.front().conv.in_proj.quantized() ||
                    loaded_.model().weights.head.quantized()) {}
 
@@ -87,8 +94,9 @@ class Verifier {
              quantized_ ? kMeanToleranceQuantized : kMeanTolerance);
     }
     for (size_t i = 0; i < std::size(published::kFirstLogits); ++i) {
-      Number(StrCat("logit ", i, " at position 0"), published::kFirstLogits[i], double{workspace->logits(0)[i]},
-             published::kMeanTolerance, quantized_ ? kFirstToleranceQuantized : kFirstTolerance);
+      Number(StrCat("logit ", i, " at position 0"), published::kFirstLogits[i],
+             double{workspace->logits(0)[i]}, published::kMeanTolerance,
+             quantized_ ? kFirstToleranceQuantized : kFirstTolerance);
     }
     return Ok();
   }
@@ -101,7 +109,8 @@ class Verifier {
                                                    : Check::Verdict::kDiffers});
   }
 
-  // A greedy text is near when it agrees for a while, or where quantised weights or padding may change the words.
+  // A greedy text is near when it agrees for a while, or where quantised weights or padding may change the
+  // words.
   Status Greedy(const published::Greedy& greedy) {
     const auto ids = loaded_.text().tokenizer.Encode(greedy.prompt, greedy.raw);
     engine::GenerationParams params;
@@ -111,10 +120,12 @@ class Verifier {
     const auto wanted = loaded_.text().tokenizer.Encode(greedy.answer, false);
     params.max_tokens = std::min<int64_t>(static_cast<int64_t>(wanted.size()) + 2, kMaxGreedyTokens);
     LFM_TRY(const auto generation, engine::Generate(session_, ids, params));
-    if (generation.stop_reason == engine::StopReason::kCancelled) return Error{ErrorCode::kCancelled, "interrupted"};
+    if (generation.stop_reason == engine::StopReason::kCancelled)
+      return Error{ErrorCode::kCancelled, "interrupted"};
     const std::string found = generation.text.substr(0, greedy.answer.size());
     const bool may_differ = quantized_ || greedy.padded;
-    checks_.push_back({"greedy after " + Quote(greedy.prompt, 24), Quote(greedy.answer, 100), Quote(found, 100),
+    checks_.push_back({"greedy after " + Quote(greedy.prompt, 24), Quote(greedy.answer, 100),
+                       Quote(found, 100),
                        found == greedy.answer ? Check::Verdict::kEqual
                        : may_differ           ? Check::Verdict::kNear
                                               : Check::Verdict::kDiffers});
@@ -141,10 +152,11 @@ class VerifyCommand : public Command {
     LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
     LFM_TRY(const model::Config config, model::ReadConfig(checkpoint));
     if (!IsTheModel(config)) {
-      return Error{ErrorCode::kUnsupported,
-                   StrCat("no reference is known for ", config.random_weights ? "random weights" : "this model", " (",
-                          config.name.empty() ? path : config.name, "); only the real ", published::kModel,
-                          " has published outputs")};
+      return Error{
+          ErrorCode::kUnsupported,
+          StrCat("no reference is known for ", config.random_weights ? "random weights" : "this model", " (",
+                 config.name.empty() ? path : config.name, "); only the real ", published::kModel,
+                 " has published outputs")};
     }
     LFM_TRY(const auto threads, model_.MakeThreads());
     ArmInterrupt();
@@ -184,7 +196,8 @@ class VerifyCommand : public Command {
       }
     }
     const auto count = [&](Check::Verdict verdict) {
-      return std::count_if(checks.begin(), checks.end(), [&](const Check& c) { return c.verdict == verdict; });
+      return std::count_if(checks.begin(), checks.end(),
+                           [&](const Check& c) { return c.verdict == verdict; });
     };
     WriteOut(StrCat("\n", count(Check::Verdict::kEqual), " equal, ", count(Check::Verdict::kNear), " near, ",
                     count(Check::Verdict::kDiffers), " differ, of ", checks.size(), "\n"));

@@ -17,7 +17,8 @@ double MillisecondsSince(Clock::time_point begin) {
 }
 
 // The number of tokens that may be generated, or why the request cannot be served.
-Result<int64_t> RoomFor(const Session& session, std::span<const int32_t> prompt, const GenerationParams& params) {
+Result<int64_t> RoomFor(const Session& session, std::span<const int32_t> prompt,
+                        const GenerationParams& params) {
   const auto n_prompt = static_cast<int64_t>(prompt.size());
   const int64_t n_ctx = session.n_ctx();
   const int64_t n_max = session.model().config().context_length;
@@ -31,8 +32,9 @@ Result<int64_t> RoomFor(const Session& session, std::span<const int32_t> prompt,
   }
   if (params.max_tokens < 0) return n_ctx - n_prompt;
   if (params.max_tokens > n_ctx - n_prompt) {
-    return Error{ErrorCode::kLimit, StrCat("the prompt of ", n_prompt, " tokens and ", params.max_tokens,
-                                           " new ones exceed the context of ", n_ctx, advice(), ", or ask for fewer")};
+    return Error{ErrorCode::kLimit,
+                 StrCat("the prompt of ", n_prompt, " tokens and ", params.max_tokens,
+                        " new ones exceed the context of ", n_ctx, advice(), ", or ask for fewer")};
   }
   return params.max_tokens;
 }
@@ -51,8 +53,12 @@ Status CheckParams(const Session& session, const GenerationParams& params) {
 class Loop {
  public:
   Loop(Session& session, const GenerationParams& params, StopMatcher stops, const TokenCallback& on_token)
-      : session_(session), params_(params), stops_(std::move(stops)), on_token_(on_token),
-        tokenizer_(session.model().text().tokenizer), decoder_(tokenizer_, params.special),
+      : session_(session),
+        params_(params),
+        stops_(std::move(stops)),
+        on_token_(on_token),
+        tokenizer_(session.model().text().tokenizer),
+        decoder_(tokenizer_, params.special),
         sampler_(params.sampling, session.model().config().vocab_size) {}
 
   // Generates up to n tokens after the prompt.
@@ -125,10 +131,14 @@ class Loop {
 
 std::string_view StopReasonName(StopReason reason) {
   switch (reason) {
-    case StopReason::kEos: return "eos";
-    case StopReason::kLength: return "length";
-    case StopReason::kStop: return "stop";
-    case StopReason::kCancelled: return "cancelled";
+    case StopReason::kEos:
+      return "eos";
+    case StopReason::kLength:
+      return "length";
+    case StopReason::kStop:
+      return "stop";
+    case StopReason::kCancelled:
+      return "cancelled";
   }
   return "";
 }

@@ -39,17 +39,24 @@ int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
 }  // namespace
 
 Session::Session(std::shared_ptr<LoadedModel> model, Threads& threads, int64_t n_ctx, int64_t n_chunk)
-    : model_(std::move(model)), threads_(threads), n_ctx_(n_ctx), n_chunk_(n_chunk), state_(model_->pages()) {}
+    : model_(std::move(model)),
+      threads_(threads),
+      n_ctx_(n_ctx),
+      n_chunk_(n_chunk),
+      state_(model_->pages()) {}
 
 Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> model, Threads& threads,
                                                  const SessionOptions& options) {
   const int64_t n_max = model->config().context_length;
   if (options.n_ctx < 0 || options.n_ctx > n_max) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("a context of ", options.n_ctx, " positions was asked for, but "
-                                                     "this model was made for 1 to ", n_max)};
+    return Error{ErrorCode::kInvalidArgument, StrCat("a context of ", options.n_ctx,
+                                                     " positions was asked for, but "
+                                                     "this model was made for 1 to ",
+                                                     n_max)};
   }
   if (options.n_chunk < 1) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("the chunk is ", options.n_chunk, " tokens; it must be positive")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("the chunk is ", options.n_chunk, " tokens; it must be positive")};
   }
   const int64_t n_ctx = options.n_ctx == 0 ? n_max : options.n_ctx;
   const int64_t n_chunk = std::min(options.n_chunk, n_ctx);
@@ -64,8 +71,10 @@ Status Session::CheckTokens(std::span<const int32_t> ids, int64_t n_before) cons
   const int n_vocab = model_->config().vocab_size;
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] < 0 || ids[i] >= n_vocab) {
-      return Error{ErrorCode::kInvalidArgument, StrCat("token ", ids[i], " at place ", i, " is outside of the "
-                                                       "vocabulary (0 to ", n_vocab - 1, ")")};
+      return Error{ErrorCode::kInvalidArgument, StrCat("token ", ids[i], " at place ", i,
+                                                       " is outside of the "
+                                                       "vocabulary (0 to ",
+                                                       n_vocab - 1, ")")};
     }
   }
   const auto n = static_cast<int64_t>(ids.size());
@@ -87,7 +96,8 @@ Status Session::ReadChecked(std::span<const int32_t> ids) {
   const auto n = static_cast<int64_t>(ids.size());
   for (int64_t done = 0; done < n;) {
     if (cancel && cancel->load(std::memory_order_relaxed)) return Error{ErrorCode::kCancelled, "interrupted"};
-    const auto chunk = ids.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(n_chunk_, n - done)));
+    const auto chunk =
+        ids.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(n_chunk_, n - done)));
     done += static_cast<int64_t>(chunk.size());
     LFM_RETURN_IF_ERROR(state_.Reserve(static_cast<int64_t>(chunk.size())));
     const bool is_last = done == n;
@@ -105,7 +115,8 @@ Status Session::ReadChecked(std::span<const int32_t> ids) {
 }
 
 Result<int64_t> Session::ReadPrompt(std::span<const int32_t> ids) {
-  if (ids.empty()) return Error{ErrorCode::kInvalidArgument, "the prompt is empty: there is nothing to continue"};
+  if (ids.empty())
+    return Error{ErrorCode::kInvalidArgument, "the prompt is empty: there is nothing to continue"};
   LFM_RETURN_IF_ERROR(CheckTokens(ids, 0));
   const int64_t common = CommonPrefix(tokens_, ids);
   const auto n = static_cast<int64_t>(ids.size());
@@ -181,7 +192,8 @@ Status Session::Restore(std::span<const std::byte> bytes) {
   Clear();
   ByteReader reader(bytes);
   LFM_TRY(const auto magic, reader.Read<uint64_t>("the magic of a saved session"));
-  if (magic != kSavedMagic) return Error{ErrorCode::kCorrupt, "at byte 0: these bytes are no saved session of lfm"};
+  if (magic != kSavedMagic)
+    return Error{ErrorCode::kCorrupt, "at byte 0: these bytes are no saved session of lfm"};
   LFM_TRY(const auto n_ids, reader.Read<uint64_t>("the count of tokens"));
   LFM_TRY(const auto n_logits, reader.Read<uint64_t>("the count of logits"));
   LFM_TRY(const auto n_state, reader.Read<uint64_t>("the size of the state"));
@@ -190,13 +202,15 @@ Status Session::Restore(std::span<const std::byte> bytes) {
   LFM_TRY(const auto state, reader.ReadBytes(n_state, "the state"));
   LFM_RETURN_IF_ERROR(CheckTokens(ids, 0));
   if (n_logits != 0 && n_logits != static_cast<uint64_t>(model_->config().vocab_size)) {
-    return Error{ErrorCode::kCorrupt, StrCat("the saved session has ", n_logits, " logits, but this model's vocabulary "
-                                             "is ", model_->config().vocab_size, "; it belongs to another model")};
+    return Error{ErrorCode::kCorrupt, StrCat("the saved session has ", n_logits,
+                                             " logits, but this model's vocabulary "
+                                             "is ",
+                                             model_->config().vocab_size, "; it belongs to another model")};
   }
   Status status = state_.Restore(state);
   if (status.ok() && state_.n_tokens() != static_cast<int64_t>(n_ids)) {
-    status = Error{ErrorCode::kCorrupt, StrCat("the saved session names ", n_ids, " tokens, but its state holds ",
-                                               state_.n_tokens())};
+    status = Error{ErrorCode::kCorrupt, StrCat("the saved session names ", n_ids,
+                                               " tokens, but its state holds ", state_.n_tokens())};
   }
   if (!status.ok()) {
     state_.Clear();

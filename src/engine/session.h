@@ -16,12 +16,12 @@
 namespace lfm::engine {
 
 struct SessionOptions {
-  int64_t n_ctx = 0;       // positions at most; 0: the model's context length
-  int64_t n_chunk = 512;   // tokens of a prompt that are read in one step
+  int64_t n_ctx = 0;      // positions at most; 0: the model's context length
+  int64_t n_chunk = 512;  // tokens of a prompt that are read in one step
 };
 
-// Not thread-safe; distinct sessions of one model may be used from distinct threads, each with its own Threads.
-// All memory but KV pages is taken by Create; pages are taken as they are needed.
+// Not thread-safe; distinct sessions of one model may be used from distinct threads, each with its own
+// Threads. All memory but KV pages is taken by Create; pages are taken as they are needed.
 class Session {
  public:
   // A position beyond the model's context length is an error. `threads` must outlive the session.
@@ -46,12 +46,12 @@ class Session {
   // Reads these tokens after what was read before. Ids and room are checked before any work.
   Status Read(std::span<const int32_t> ids);
 
-  // Makes the sequence equal to `ids` (at least one): keeps the longest common past that it can be cut back to, and
-  // reads the rest. Gives the number of tokens that were kept.
+  // Makes the sequence equal to `ids` (at least one): keeps the longest common past that it can be cut back
+  // to, and reads the rest. Gives the number of tokens that were kept.
   Result<int64_t> ReadPrompt(std::span<const int32_t> ids);
 
-  // Cuts the sequence back to exactly n tokens: by itself where the state allows it, else by reading the few tokens
-  // after the last point that it allows. The logits are gone afterwards, except at n == n_tokens().
+  // Cuts the sequence back to exactly n tokens: by itself where the state allows it, else by reading the few
+  // tokens after the last point that it allows. The logits are gone afterwards, except at n == n_tokens().
   Status Truncate(int64_t n);
   // Remembers the present position as a point to cut back to for free. The newest few are kept.
   void Mark();
@@ -60,8 +60,8 @@ class Session {
   // Another session with the same past; shares full pages.
   Result<std::unique_ptr<Session>> Copy(Threads& threads) const;
 
-  // Tokens, state and logits as bytes, and back. Restore refuses what another model or KV type wrote, and leaves the
-  // session empty when it fails.
+  // Tokens, state and logits as bytes, and back. Restore refuses what another model or KV type wrote, and
+  // leaves the session empty when it fails.
   std::vector<std::byte> Save() const;
   Status Restore(std::span<const std::byte> bytes);
 

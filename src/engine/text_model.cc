@@ -122,8 +122,9 @@ Result<std::optional<bool>> OptionalBool(const Metadata& metadata, const char* k
 Result<text::Tokenizer> TokenizerFromGguf(const Metadata& metadata) {
   LFM_TRY(const auto tokens, metadata.Strings("tokenizer.ggml.tokens"));
   if (tokens.empty()) {
-    return Error{ErrorCode::kCorrupt, "the file holds no tokenizer (tokenizer.ggml.tokens is missing); use a GGUF "
-                                      "file with its tokenizer inside"};
+    return Error{ErrorCode::kCorrupt,
+                 "the file holds no tokenizer (tokenizer.ggml.tokens is missing); use a GGUF "
+                 "file with its tokenizer inside"};
   }
   LFM_TRY(const auto types, metadata.Ints("tokenizer.ggml.token_type"));
   LFM_TRY(const auto merges, metadata.Strings("tokenizer.ggml.merges"));
@@ -148,7 +149,8 @@ Result<text::Tokenizer> TokenizerFromHuggingFace(const Checkpoint& checkpoint) {
   if (checkpoint.tokenizer.is_null()) {
     return Error{ErrorCode::kNotFound, "there is no tokenizer.json beside the model; download it too"};
   }
-  LFM_TRY(text::TokenizerSpec spec, text::SpecFromTokenizerJson(checkpoint.tokenizer, checkpoint.tokenizer_config));
+  LFM_TRY(text::TokenizerSpec spec,
+          text::SpecFromTokenizerJson(checkpoint.tokenizer, checkpoint.tokenizer_config));
   LFM_TRY(text::Tokenizer tokenizer, text::Tokenizer::Create(std::move(spec)));
   // eos_token_id of either file: one id or a list.
   for (const Json* config : {&checkpoint.generation_config, &checkpoint.config}) {
@@ -180,8 +182,9 @@ Result<SamplingParams> DefaultSampling(const Checkpoint& checkpoint) {
   }
   if (!any) return CardSampling(checkpoint);
   if (const Status valid = Validate(params); !valid.ok()) {
-    return Error{ErrorCode::kCorrupt, StrCat(is_folder ? "generation_config.json" : "the metadata general.sampling.*",
-                                             " holds a setting that cannot be: ", valid.error().message)};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(is_folder ? "generation_config.json" : "the metadata general.sampling.*",
+                        " holds a setting that cannot be: ", valid.error().message)};
   }
   return params;
 }

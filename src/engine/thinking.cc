@@ -15,7 +15,8 @@ std::string_view SkipSpace(std::string_view text) {
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin);
 }
 
-// Bytes at the end of `text` that must wait: the longest suffix that begins `mark`, and white space before it.
+// Bytes at the end of `text` that must wait: the longest suffix that begins `mark`, and white space before
+// it.
 size_t HeldAtEnd(std::string_view text, std::string_view mark) {
   size_t n = std::min(text.size(), mark.size() - 1);
   while (n > 0 && text.substr(text.size() - n) != mark.substr(0, n)) --n;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <map>
+#include <thread>
 
 #include "base/file.h"
 #include "engine/generate.h"
@@ -93,7 +94,8 @@ TEST(GoldenGreedy, TextsOfAllModels) {
       const auto penalty = static_cast<float>(text["repetition_penalty"].AsDouble());
       auto generation = Generate(**session, prompt, Greedy(static_cast<int64_t>(n), penalty));
       ASSERT_TRUE(generation.ok()) << generation.error().message;
-      EXPECT_EQ(generation->ids, std::vector<int32_t>(wanted.begin(), wanted.begin() + static_cast<int64_t>(n)))
+      EXPECT_EQ(generation->ids,
+                std::vector<int32_t>(wanted.begin(), wanted.begin() + static_cast<int64_t>(n)))
           << path << " " << text["prompt"].AsString() << " penalty " << penalty;
       ++n_texts;
     }
@@ -246,7 +248,8 @@ TEST_F(SessionTest, StopsCancelsAndCounts) {
 
   params.stops.clear();
   int n = 0;
-  auto cancelled = Generate(*session, prompt_, params, [&](const TokenInfo&, std::string_view) { return ++n < 4; });
+  auto cancelled =
+      Generate(*session, prompt_, params, [&](const TokenInfo&, std::string_view) { return ++n < 4; });
   ASSERT_TRUE(cancelled.ok());
   EXPECT_EQ(cancelled->stop_reason, StopReason::kCancelled);
   EXPECT_EQ(cancelled->ids.size(), 4U);
@@ -273,6 +276,24 @@ TEST_F(SessionTest, EndTokensEndUnlessIgnored) {
   EXPECT_EQ(ended->ids, std::vector<int32_t>{eos});
   EXPECT_EQ(ended->stop_reason, StopReason::kEos);
   EXPECT_EQ(ended->text, "<|im_end|>");
+}
+
+TEST_F(SessionTest, ThreadsShareAModel) {
+  const auto wanted = Answer(*NewSession(), prompt_);
+  std::vector<std::vector<int32_t>> answers(3);
+  std::vector<std::thread> users;
+  for (auto& answer : answers) {
+    users.emplace_back([&] {
+      Threads own(1);
+      auto session = Session::Create(model_, own, {});
+      ASSERT_TRUE(session.ok());
+      auto generation = Generate(**session, prompt_, Greedy(12));
+      ASSERT_TRUE(generation.ok());
+      answer = generation->ids;
+    });
+  }
+  for (std::thread& user : users) user.join();
+  for (const auto& answer : answers) EXPECT_EQ(answer, wanted);
 }
 
 TEST_F(SessionTest, SettingsComeFromTheModelsFiles) {

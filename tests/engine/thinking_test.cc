@@ -21,11 +21,24 @@ ThinkingSplitter::Parts Split(const std::string& text, size_t n, bool open) {
 }
 
 TEST(ThinkingSplitter, AgreesWithTheWholeTextInPiecesOfAnySize) {
-  const std::string texts[] = {
-      "", " ", "Hello", " \n Hello ", "<think>", "<think>a", "<think>a</think>", "<think>a</think>b",
-      "\n<think>\n a <b> c \n</think>\n\n Hello </think> <think>x</think>", "<thin", "<thinking>no</thinking>",
-      "<think></think>b", "<think>  </think>  ", "a</think>b", " a < b </thin </think> c ", "<think>a</think",
-      "<<think>", "text <think>later</think>"};
+  const std::string texts[] = {"",
+                               " ",
+                               "Hello",
+                               " \n Hello ",
+                               "<think>",
+                               "<think>a",
+                               "<think>a</think>",
+                               "<think>a</think>b",
+                               "\n<think>\n a <b> c \n</think>\n\n Hello </think> <think>x</think>",
+                               "<thin",
+                               "<thinking>no</thinking>",
+                               "<think></think>b",
+                               "<think>  </think>  ",
+                               "a</think>b",
+                               " a < b </thin </think> c ",
+                               "<think>a</think",
+                               "<<think>",
+                               "text <think>later</think>"};
   for (const std::string& text : texts) {
     for (const bool open : {false, true}) {
       const text::AnswerParts wanted = text::SplitAnswer(text, open);
