@@ -1,10 +1,10 @@
 // lfm bench: a grid of prefill and decode measurements, with llama-bench's field names and the machine's roofline.
 #include <algorithm>
-#include <cstdio>
 #include <vector>
 
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/figures.h"
 #include "cli/interrupt.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -16,12 +16,6 @@ namespace lfm::cli {
 namespace {
 
 constexpr int64_t kMaxSequences = 512, kMaxRepetitions = 1000, kMaxChunk = 4096;
-
-std::string Fixed(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
 
 class BenchCommand : public Command {
  public:

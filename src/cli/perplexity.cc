@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/figures.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/model_args.h"
@@ -17,10 +18,8 @@ namespace {
 
 constexpr int64_t kDefaultContext = 512;
 
-std::string Format(const char* format, double a, double b = 0) {
-  char text[96];
-  std::snprintf(text, sizeof text, format, a, b);
-  return text;
+std::string WithInterval(const quant::Estimate& estimate, int digits, double scale = 1) {
+  return StrCat(Fixed(scale * estimate.value, digits), " +/- ", Fixed(scale * estimate.interval, digits));
 }
 
 Json EstimateJson(const quant::Estimate& estimate) {
@@ -49,16 +48,16 @@ Json ReportJson(const quant::PerplexityReport& report) {
 }
 
 void PrintReport(const quant::PerplexityReport& report) {
-  WriteOut(StrCat("perplexity   ", Format("%.4f +/- %.4f", report.perplexity.value, report.perplexity.interval),
-                  " (95 %; standard error over tokens ", Format("%.4f", report.standard_error), ")\n"));
+  WriteOut(StrCat("perplexity   ", WithInterval(report.perplexity, 4),
+                  " (95 %; standard error over tokens ", Fixed(report.standard_error, 4), ")\n"));
   WriteOut(StrCat("tokens       ", report.n_tokens, " in ", report.n_passages, " passages\n"));
   if (!report.has_base) return;
-  WriteOut(StrCat("base         ", Format("%.4f +/- %.4f", report.base_perplexity.value, report.base_perplexity.interval), "\n"));
-  WriteOut(StrCat("KL, mean     ", Format("%.6f +/- %.6f", report.kl.value, report.kl.interval), " nats\n"));
-  WriteOut(StrCat("KL, median   ", Format("%.6f", report.kl_median), "\n"));
-  WriteOut(StrCat("KL, 99 %     ", Format("%.6f", report.kl_99), "\n"));
-  WriteOut(StrCat("KL, largest  ", Format("%.6f", report.kl_max), "\n"));
-  WriteOut(StrCat("same best    ", Format("%.2f +/- %.2f", 100 * report.same_top.value, 100 * report.same_top.interval), " %\n"));
+  WriteOut(StrCat("base         ", WithInterval(report.base_perplexity, 4), "\n"));
+  WriteOut(StrCat("KL, mean     ", WithInterval(report.kl, 6), " nats\n"));
+  WriteOut(StrCat("KL, median   ", Fixed(report.kl_median, 6), "\n"));
+  WriteOut(StrCat("KL, 99 %     ", Fixed(report.kl_99, 6), "\n"));
+  WriteOut(StrCat("KL, largest  ", Fixed(report.kl_max, 6), "\n"));
+  WriteOut(StrCat("same best    ", WithInterval(report.same_top, 2, 100), " %\n"));
 }
 
 class PerplexityCommand : public Command {

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/figures.h"
 #include "cli/interrupt.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
@@ -35,12 +36,6 @@ Result<uint64_t> ParseSize(const std::string& text) {
   return static_cast<uint64_t>(std::stod(text.substr(0, end)) * scale->second);
 }
 
-std::string Format(const char* format, double value) {
-  char text[64];
-  std::snprintf(text, sizeof text, format, value);
-  return text;
-}
-
 void PrintPlan(const quant::Plan& plan, const std::vector<quant::ModelTensor>& tensors) {
   WriteOut("tensor                                    type         bytes  relative error\n");
   for (const quant::PlanRow& row : plan.rows) {
@@ -51,8 +46,8 @@ void PrintPlan(const quant::Plan& plan, const std::vector<quant::ModelTensor>& t
                   static_cast<unsigned long long>(row.n_bytes), row.error);
     WriteOut(name + rest);
   }
-  WriteOut(StrCat("weights: ", HumanBytes(plan.n_bytes), ", sum of relative errors ", Format("%.4g", plan.error),
-                  ", predicted KL ", Format("%.3g", plan.predicted_kl), " nats (an estimate)\n"));
+  WriteOut(StrCat("weights: ", HumanBytes(plan.n_bytes), ", sum of relative errors ", Significant(plan.error, 4),
+                  ", predicted KL ", Significant(plan.predicted_kl, 3), " nats (an estimate)\n"));
 }
 
 class QuantizeCommand : public Command {

@@ -1,10 +1,11 @@
 #include "engine/machine.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstring>
-#include <memory>
 
 namespace lfm::engine {
 namespace {
@@ -13,38 +14,50 @@ using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-// Sums a stretch of memory in independent chains, so that loads and not additions are what it waits for.
-uint64_t SumWords(const uint64_t* words, int64_t n) {
-  uint64_t sums[8] = {};
-  for (int64_t i = 0; i + 8 <= n; i += 8) {
-    for (int64_t j = 0; j < 8; ++j) sums[j] += words[i + j];
+// 64 bytes, whatever registers the compiler has for them.
+using Line = uint64_t __attribute__((vector_size(64)));
+
+// Sums lines of memory in independent chains, reading ahead, so that memory and nothing else is what it waits for.
+uint64_t SumLines(const Line* lines, int64_t n) {
+  constexpr int64_t kAhead = 32;
+  Line sums[4] = {};
+  for (int64_t i = 0; i + 4 <= n; i += 4) {
+    for (int64_t j = 0; j < 4; ++j) {
+      __builtin_prefetch(lines + i + j + kAhead);
+      sums[j] += lines[i + j];
+    }
   }
-  uint64_t total = 0;
-  for (const uint64_t sum : sums) total += sum;
-  return total;
+  const Line total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  return total[0] ^ total[3] ^ total[7];
 }
 
 }  // namespace
 
 double MeasureReadBandwidth(Threads& threads, int64_t bytes) {
-  const int64_t n = bytes / static_cast<int64_t>(sizeof(uint64_t));
-  const auto words = std::make_unique<uint64_t[]>(static_cast<size_t>(n));  // zeroed: every page is real
+  const int64_t n = bytes / static_cast<int64_t>(sizeof(Line));
+  const auto size = static_cast<size_t>(n) * sizeof(Line);
+  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return 0;
+  madvise(memory, size, MADV_HUGEPAGE);  // as weights lie
+  std::memset(memory, 1, size);          // every page is real
+  const auto* lines = static_cast<const Line*>(memory);
   std::atomic<uint64_t> sink{0};
   double best = 0;
   const Threads::Step awake(threads);
-  for (int pass = 0; pass < 5; ++pass) {
+  for (int pass = 0; pass < 8; ++pass) {
     const auto begin = Clock::now();
-    threads.For(n, 1 << 16, [&](int64_t first, int64_t last, int) { sink += SumWords(words.get() + first, last - first); });
-    best = std::max(best, static_cast<double>(bytes) / SecondsSince(begin));
+    threads.For(n, 1 << 12, [&](int64_t first, int64_t last, int) { sink += SumLines(lines + first, last - first); });
+    best = std::max(best, static_cast<double>(size) / SecondsSince(begin));
   }
+  munmap(memory, size);
   return best;
 }
 
 double MeasureInt8Peak(const kernels::Table& table, Threads& threads) {
-  constexpr int64_t kRounds = 20000;
+  constexpr int64_t kRounds = 200000;
   double best = 0;
   const Threads::Step awake(threads);
-  for (int pass = 0; pass < 5; ++pass) {
+  for (int pass = 0; pass < 6; ++pass) {
     std::atomic<int64_t> n_operations{0};
     const auto begin = Clock::now();
     threads.For(threads.size() * 4, 1, [&](int64_t first, int64_t last, int) {
