@@ -1,0 +1,91 @@
+// The importance matrix: the file, the prior for rare experts, and what is collected.
+#include "quant/collect.h"
+#include "quant_fixture.h"
+
+namespace lfm::test {
+namespace {
+
+using formats::Checkpoint;
+using quant::Imatrix;
+
+TEST(Imatrix, FilesComeBack) {
+  const TempFolder temp;
+  Imatrix imatrix;
+  imatrix.datasets = {"text.txt"};
+  imatrix.n_chunks = 3;
+  imatrix.chunk_size = 512;
+  imatrix.entries["blk.0.ffn_up.weight"] = {{1, 2, 3, 4}, {7}};
+  imatrix.entries["blk.1.ffn_up_exps.weight"] = {{1, 2, 3, 4, 0, 0}, {5, 2, 0}};
+  ASSERT_TRUE(quant::WriteImatrix(imatrix, temp / "i.gguf").ok());
+  const auto read = quant::ReadImatrix(temp / "i.gguf");
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->datasets, imatrix.datasets);
+  EXPECT_EQ(read->n_chunks, 3U);
+  EXPECT_EQ(read->chunk_size, 512U);
+  ASSERT_EQ(read->entries.size(), 2U);
+  EXPECT_EQ(read->entries.at("blk.1.ffn_up_exps.weight").sums, imatrix.entries["blk.1.ffn_up_exps.weight"].sums);
+  EXPECT_EQ(read->entries.at("blk.1.ffn_up_exps.weight").counts, imatrix.entries["blk.1.ffn_up_exps.weight"].counts);
+}
+
+TEST(Imatrix, RareExpertsLeanOnTheOthers) {
+  Imatrix imatrix;
+  imatrix.entries["e"] = {{1000, 3000, 0, 0}, {1000, 0}};
+  const auto importance = imatrix.Importance("e", 2, 2);
+  ASSERT_TRUE(importance.ok());
+  ASSERT_EQ(importance->size(), 4U);
+  for (const float value : *importance) EXPECT_GT(value, 0);
+  EXPECT_NEAR((*importance)[3] / (*importance)[2], 3, 1e-4);
+  EXPECT_TRUE(imatrix.Importance("other", 2, 2)->empty());
+  EXPECT_FALSE(imatrix.Importance("e", 1, 4).ok());
+}
+
+TEST(Imatrix, RefusesOtherFiles) {
+  const TempFolder temp;
+  const auto model = quant::ReadImatrix(GoldenPaths("gguf/mini-lfm2-Q4_1.gguf").at(0));
+  ASSERT_FALSE(model.ok());
+  EXPECT_NE(model.error().message.find("lfm imatrix"), std::string::npos) << model.error().message;
+  Imatrix imatrix;
+  imatrix.entries["x"] = {{1, NAN}, {1}};
+  ASSERT_TRUE(quant::WriteImatrix(imatrix, temp / "nan.gguf").ok());
+  EXPECT_FALSE(quant::ReadImatrix(temp / "nan.gguf").ok());
+  EXPECT_FALSE(quant::ReadImatrix(temp / "absent.gguf").ok());
+}
+
+TEST(Imatrix, CollectsEveryMatrixAndQuantisesWithIt) {
+  for (const std::string& folder : GoldenEntries("models")) {
+    SCOPED_TRACE(folder);
+    Threads threads(2);
+    engine::LoadOptions load;
+    load.compute = model::Compute::kF32;
+    const auto loaded = engine::LoadedModel::Load(folder, threads, load);
+    ASSERT_TRUE(loaded.ok());
+    std::vector<int32_t> tokens(96);
+    for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(i * 37 % 2000);
+    quant::CollectOptions options;
+    options.n_ctx = 32;
+    const auto imatrix = quant::CollectImatrix((*loaded)->model(), (*loaded)->pages(), tokens, threads, options);
+    ASSERT_TRUE(imatrix.ok()) << imatrix.error().message;
+    EXPECT_EQ(imatrix->n_chunks, 3U);
+    const Checkpoint source = Open(folder);
+    const auto& config = (*loaded)->config();
+    for (const quant::ModelTensor& tensor : TensorsOf(source)) {
+      if (tensor.always_f32()) continue;
+      const auto found = imatrix->entries.find(tensor.name);
+      ASSERT_NE(found, imatrix->entries.end()) << tensor.name;
+      float n = 0;
+      for (const float count : found->second.counts) n += count;
+      EXPECT_EQ(n, 96.0f * static_cast<float>(tensor.n_experts() > 1 ? config.n_experts_used : 1)) << tensor.name;
+      EXPECT_EQ(found->second.k(), tensor.k);
+    }
+    const TempFolder temp;
+    quant::QuantizeOptions quantize;
+    quantize.type = "q4_k_m";
+    quantize.imatrix = &*imatrix;
+    const auto result = quant::Quantize(source, temp / "out.gguf", threads, quantize);
+    ASSERT_TRUE(result.ok()) << result.error().message;
+    EXPECT_TRUE(result->without_importance.empty());
+  }
+}
+
+}  // namespace
+}  // namespace lfm::test
