@@ -424,10 +424,20 @@ class Run(Case):
                    for kind in ("f16", "f32", "q8_0")]
         self.assertTrue(all(answers))
 
+    @staticmethod
+    def catches_interrupts(pid):
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+        return True
+
     def test_interrupt(self):
         process = subprocess.Popen([LFM, "run", "-m", DENSE, "-p", "Hi", "--ignore-eos", "--json"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-        time.sleep(3)
+        end = time.time() + 60
+        while time.time() < end and not self.catches_interrupts(process.pid):
+            time.sleep(0.05)
+        time.sleep(1)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=60)
         self.assertEqual(process.returncode, 130)
