@@ -74,9 +74,26 @@ Status CheckNamesDiffer(const Checkpoint& model) {
   return Ok();
 }
 
-Status OpenParts(GgufHeader named, MappedFile file, int64_t n_parts, Checkpoint& model) {
-  const std::string path = file.path();
-  LFM_TRY(const int64_t i_named, named.metadata.Int("split.no", 0));
+// The part of this number, from its own file.
+struct Part {
+  GgufHeader header;
+  MappedFile file;
+};
+Result<Part> OpenPart(const std::string& path, int64_t i_part, int64_t n_parts, const std::string& named) {
+  auto file = MappedFile::Open(path);
+  if (!file.ok()) {
+    return Error{file.error().code, StrCat(file.error().message, "; the model has ", n_parts,
+                                           " parts, and all must lie beside ", named)};
+  }
+  LFM_TRY(GgufHeader header, ParseFile(*file));
+  LFM_RETURN_IF_ERROR(CheckPart(header, path, i_part, n_parts));
+  return Part{std::move(header), std::move(file).value()};
+}
+
+Status OpenParts(Part named, int64_t n_parts, Checkpoint& model) {
+  const std::string path = named.file.path();
+  LFM_TRY(const int64_t i_named, named.header.metadata.Int("split.no", 0));
+  LFM_TRY(const int64_t n_tensors, named.header.metadata.Int("split.tensors.count", -1));
   if (n_parts > kMaxParts || i_named < 0 || i_named >= n_parts) {
     return Error{ErrorCode::kCorrupt,
                  StrCat(path, ": metadata keys 'split.no' = ", i_named, " and 'split.count' = ", n_parts,
@@ -89,24 +106,16 @@ Status OpenParts(GgufHeader named, MappedFile file, int64_t n_parts, Checkpoint&
         StrCat(path, " is part ", i_named + 1, " of ", n_parts, ", so its name must end in ",
                PartPath("", i_named, n_parts), " and the other parts must lie beside it; rename it")};
   }
-  LFM_TRY(const int64_t n_tensors, named.metadata.Int("split.tensors.count", -1));
+  std::optional<Part> opened(std::move(named));  // until its turn comes
   for (int64_t i = 0; i < n_parts; ++i) {
-    const std::string part_path = PartPath(*prefix, i, n_parts);
+    std::optional<Part> part;
     if (i == i_named) {
-      if (i == 0) model.metadata = std::move(named.metadata);
-      AddPart(std::move(named), std::move(file), model);
-      continue;
+      part.swap(opened);
+    } else {
+      LFM_TRY(part, OpenPart(PartPath(*prefix, i, n_parts), i, n_parts, path));
     }
-    auto part_file = MappedFile::Open(part_path);
-    if (!part_file.ok()) {
-      const Error& error = part_file.error();
-      return Error{error.code, StrCat(error.message, "; the model has ", n_parts,
-                                      " parts, and all must lie beside ", path)};
-    }
-    LFM_TRY(GgufHeader part, ParseFile(*part_file));
-    LFM_RETURN_IF_ERROR(CheckPart(part, part_path, i, n_parts));
-    if (i == 0) model.metadata = std::move(part.metadata);
-    AddPart(std::move(part), std::move(part_file).value(), model);
+    if (i == 0) model.metadata = std::move(part->header.metadata);
+    AddPart(std::move(part->header), std::move(part->file), model);
   }
   if (n_tensors >= 0 && static_cast<uint64_t>(n_tensors) != model.tensors.size()) {
     return Error{ErrorCode::kCorrupt,
@@ -126,7 +135,7 @@ Result<Checkpoint> OpenGguf(MappedFile file) {
   const auto n_parts = header.metadata.Int("split.count", 1);
   if (!n_parts.ok()) return InFile(n_parts.error(), model.path);
   if (*n_parts > 1) {
-    LFM_RETURN_IF_ERROR(OpenParts(std::move(header), std::move(file), *n_parts, model));
+    LFM_RETURN_IF_ERROR(OpenParts(Part{std::move(header), std::move(file)}, *n_parts, model));
   } else {
     model.metadata = std::move(header.metadata);
     AddPart(std::move(header), std::move(file), model);
