@@ -41,7 +41,8 @@ Result<Json> PrepareMessages(const Json& messages) {
   Json prepared = Json::MakeArray();
   for (size_t i = 0; i < messages.items().size(); ++i) {
     const Json& message = messages.items()[i];
-    if (!message.is_object()) return Invalid(StrCat("message ", i, " must be an object with \"role\" and \"content\""));
+    if (!message.is_object())
+      return Invalid(StrCat("message ", i, " must be an object with \"role\" and \"content\""));
     prepared.Append(PrepareMessage(message));
   }
   return prepared;
@@ -60,7 +61,9 @@ Result<Json> ListOfObjects(const Json* list, std::string_view what) {
 // Appends the tag to what the last message says. Returns the text before the tag.
 Result<std::string> TagFinalMessage(Json& message, const std::string& field, std::string_view source) {
   const Json* content = message.Find(field);
-  if (!content) return Invalid(StrCat("continue_final_message: the final message has no \"", Quote(field), "\" to continue"));
+  if (!content)
+    return Invalid(
+        StrCat("continue_final_message: the final message has no \"", Quote(field), "\" to continue"));
   std::vector<std::string> fields{field};
   const auto is_reasoning = [](std::string_view name) {
     for (const auto reasoning : kReasoningFields) {
@@ -77,7 +80,8 @@ Result<std::string> TagFinalMessage(Json& message, const std::string& field, std
   }
   bool known = false;
   for (const std::string& name : fields) known |= source.find(name) != std::string_view::npos;
-  if (!known) return Invalid(StrCat("continue_final_message: the chat template does not use \"", Quote(field), "\""));
+  if (!known)
+    return Invalid(StrCat("continue_final_message: the chat template does not use \"", Quote(field), "\""));
   if (content->is_array()) {
     Json blocks = *content;
     for (auto block = blocks.items().rbegin(); block != blocks.items().rend(); ++block) {
@@ -102,8 +106,9 @@ Result<std::string> CutAtTag(std::string rendered, std::string_view final_text) 
   const std::string_view tag = Strip(kContinueTag);
   const size_t at = rendered.rfind(tag);
   if (at == std::string::npos || rendered.find(Strip(final_text)) == std::string::npos) {
-    return Invalid("continue_final_message: the final message does not appear in the rendered chat; "
-                   "the chat template changes or deletes it");
+    return Invalid(
+        "continue_final_message: the final message does not appear in the rendered chat; "
+        "the chat template changes or deletes it");
   }
   const bool spacing_kept = std::string_view(rendered).substr(at, kContinueTag.size()) == kContinueTag;
   rendered.resize(at);
@@ -127,7 +132,8 @@ Result<ChatTemplate> ChatTemplate::Make(std::string_view source, const Json& tok
   chat.program = std::move(program);
   chat.source = source;
   chat.special_tokens = Json::MakeObject();
-  for (const char* name : {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
+  for (const char* name :
+       {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
     const Json* token = tokenizer_config.Find(name);
     if (!token) continue;
     if (const Json* text = TokenText(*token)) chat.special_tokens.Set(name, *text);

@@ -16,35 +16,35 @@ struct ChatTemplate {
   std::string source;
   Json special_tokens;  // {"bos_token": "<|startoftext|>", …}: texts
 
-  // `tokenizer_config` gives the special tokens: bos_token, eos_token, unk_token, sep_token, pad_token, cls_token and
-  // mask_token, each a text or an object with "content"; all else in it is ignored.
+  // `tokenizer_config` gives the special tokens: bos_token, eos_token, unk_token, sep_token, pad_token,
+  // cls_token and mask_token, each a text or an object with "content"; all else in it is ignored.
   static Result<ChatTemplate> Make(std::string_view source, const Json& tokenizer_config,
                                    const TemplateLimits& limits = {});
 };
 
-// The template's text out of tokenizer_config's "chat_template": a text, or a list of {"name", "template"}, of which
-// "tool_use" serves when there are tools and "default" otherwise.
+// The template's text out of tokenizer_config's "chat_template": a text, or a list of {"name", "template"},
+// of which "tool_use" serves when there are tools and "default" otherwise.
 Result<std::string> SelectChatTemplate(const Json& configured, bool with_tools);
 
 struct ChatOptions {
   const Json* tools = nullptr;      // a list of objects; null or JSON null: none
   const Json* documents = nullptr;  // a list of objects
   bool add_generation_prompt = false;
-  bool continue_final_message = false;       // cuts the text behind the last message's content
-  std::string continue_field = "content";    // the member of the last message that goes on
-  Json extra;                                // an object: further variables; they hide the special tokens
+  bool continue_final_message = false;     // cuts the text behind the last message's content
+  std::string continue_field = "content";  // the member of the last message that goes on
+  Json extra;                              // an object: further variables; they hide the special tokens
   RenderOptions render;
 };
 
-// The prompt of a conversation. Messages are prepared first as transformers does it: members that are null are
-// dropped, reasoning is passed under all its names, an empty conversation is refused.
-// Thread-safe on a const template.
+// The prompt of a conversation. Messages are prepared first as transformers does it: members that are null
+// are dropped, reasoning is passed under all its names, an empty conversation is refused. Thread-safe on a
+// const template.
 Result<std::string> RenderChat(const ChatTemplate& chat, const Json& messages, const ChatOptions& options);
 
 // An answer of a model that thinks between <think> and </think> before it speaks.
 struct AnswerParts {
-  std::string thinking;  // without the tags and the white space around it
-  std::string text;      // without the white space before it, where there was thinking
+  std::string thinking;        // without the tags and the white space around it
+  std::string text;            // without the white space before it, where there was thinking
   bool thinking_open = false;  // the answer ended (or was cut) before </think>
 };
 

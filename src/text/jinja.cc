@@ -22,7 +22,8 @@ Result<Template> Template::Parse(std::string_view source, const TemplateLimits& 
     return Error{ErrorCode::kLimit, StrCat("the chat template of ", HumanBytes(source.size()),
                                            " is longer than the limit of ", HumanBytes(limits.max_bytes))};
   }
-  if (ToValidUtf8(source) != source) return Error{ErrorCode::kCorrupt, "the chat template is not valid UTF-8"};
+  if (ToValidUtf8(source) != source)
+    return Error{ErrorCode::kCorrupt, "the chat template is not valid UTF-8"};
   try {
     ParserLimits parser_limits;
     parser_limits.max_tokens = limits.max_tokens;

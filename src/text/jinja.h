@@ -18,7 +18,7 @@ struct Program;
 struct TemplateLimits {
   size_t max_bytes = size_t{4} << 20;  // of the template's source
   size_t max_tokens = 1'000'000;
-  int max_depth = 180;                 // of nested expressions and statements
+  int max_depth = 180;  // of nested expressions and statements
 };
 
 // Limits of one rendering; reaching one is an error with ErrorCode::kLimit.
@@ -27,7 +27,7 @@ struct RenderLimits {
   int max_depth = 1200;                  // of evaluation: macros in loops in expressions…
   size_t max_output = size_t{64} << 20;  // bytes of the text
   size_t max_memory = size_t{512} << 20;
-  int64_t max_range = 100'000;           // items of range(), as in Jinja's sandbox
+  int64_t max_range = 100'000;  // items of range(), as in Jinja's sandbox
 };
 
 // A moment as strftime_now sees it: the local time without a zone.

@@ -32,11 +32,11 @@ enum class ExprKind {
   kNot,
   kNegate,
   kPositive,
-  kBinary,   // items[0] text items[1]
+  kBinary,  // items[0] text items[1]
   kAnd,
   kOr,
-  kConcat,   // all items, as text
-  kCompare,  // items[0] operators[0] items[1] operators[1]…
+  kConcat,     // all items, as text
+  kCompare,    // items[0] operators[0] items[1] operators[1]…
   kCondition,  // items[0] if items[1] else items[2]; items[2] may be null
 };
 
@@ -59,8 +59,21 @@ struct Expr {
   TestFunction test = nullptr;
 };
 
-enum class StmtKind { kOutput, kIf, kFor, kSet, kSetBlock, kMacro, kCallBlock, kFilterBlock, kWith, kBlock,
-                      kGeneration, kBreak, kContinue };
+enum class StmtKind {
+  kOutput,
+  kIf,
+  kFor,
+  kSet,
+  kSetBlock,
+  kMacro,
+  kCallBlock,
+  kFilterBlock,
+  kWith,
+  kBlock,
+  kGeneration,
+  kBreak,
+  kContinue
+};
 
 struct Stmt;
 using Body = std::vector<std::unique_ptr<Stmt>>;
@@ -70,7 +83,8 @@ struct MacroNode {
   std::string name;
   std::vector<int> parameters;
   std::vector<ExprPtr> defaults;  // of the last parameters
-  bool uses_caller = false, uses_kwargs = false, uses_varargs = false;  // names that the body reads undeclared
+  bool uses_caller = false, uses_kwargs = false,
+       uses_varargs = false;  // names that the body reads undeclared
   bool explicit_caller = false, caller_needs_default = false;
   Body body;
 };
@@ -83,12 +97,12 @@ struct Branch {
 struct Stmt {
   StmtKind kind = StmtKind::kOutput;
   int line = 0;
-  ExprPtr target;              // of set, set block, for
-  ExprPtr value;               // of set and for (what is iterated); the filter of a set or filter block; the call
-  ExprPtr test;                // of for: "if"
+  ExprPtr target;  // of set, set block, for
+  ExprPtr value;   // of set and for (what is iterated); the filter of a set or filter block; the call
+  ExprPtr test;    // of for: "if"
   bool recursive = false;
-  int name = -1;               // the variable that a macro is stored in
-  std::vector<ExprPtr> exprs;  // output; values of `with`
+  int name = -1;                 // the variable that a macro is stored in
+  std::vector<ExprPtr> exprs;    // output; values of `with`
   std::vector<ExprPtr> targets;  // of `with`
   std::vector<Branch> branches;
   Body body, else_body;

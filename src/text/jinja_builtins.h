@@ -1,4 +1,5 @@
-// What templates find ready: filters, tests, global functions and Python's methods; and how they take arguments.
+// What templates find ready: filters, tests, global functions and Python's methods; and how they take
+// arguments.
 #pragma once
 
 #include <initializer_list>
@@ -64,7 +65,8 @@ Value CallGlobal(Interpreter& interpreter, std::string_view name, const CallArgu
 // Methods of str, list, tuple and dict.
 enum class MethodStatus { kNone, kCallable, kForbidden, kUnsupported };
 MethodStatus FindMethod(const Value& object, std::string_view name);
-Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name, const CallArguments& arguments);
+Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name,
+                 const CallArguments& arguments);
 // Those of str alone (python_str_methods.cc); `text` is the object.
 bool IsStringMethod(std::string_view name);
 Value CallStringMethod(Interpreter& interpreter, const Value& text, std::string_view name,

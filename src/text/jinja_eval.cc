@@ -98,9 +98,13 @@ Interpreter::Level::Level(Interpreter& interpreter) : interpreter_(interpreter) 
 
 Value Interpreter::Evaluate(const Expr& expr, const ScopePtr& scope) {
   switch (expr.kind) {  // what needs no recursion
-    case ExprKind::kConstant: return expr.constant;
-    case ExprKind::kName: heap_.Step(); return EvaluateName(expr, scope);
-    default: break;
+    case ExprKind::kConstant:
+      return expr.constant;
+    case ExprKind::kName:
+      heap_.Step();
+      return EvaluateName(expr, scope);
+    default:
+      break;
   }
   const Level level(*this);
   line_ = expr.line;
@@ -110,9 +114,12 @@ Value Interpreter::Evaluate(const Expr& expr, const ScopePtr& scope) {
 Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
   const auto operand = [&](size_t i) { return Evaluate(*expr.items[i], scope); };
   switch (expr.kind) {
-    case ExprKind::kTuple: return heap_.Tuple(EvaluateItems(expr, scope));
-    case ExprKind::kList: return heap_.List(EvaluateItems(expr, scope));
-    case ExprKind::kDict: return EvaluateDict(expr, scope);
+    case ExprKind::kTuple:
+      return heap_.Tuple(EvaluateItems(expr, scope));
+    case ExprKind::kList:
+      return heap_.List(EvaluateItems(expr, scope));
+    case ExprKind::kDict:
+      return EvaluateDict(expr, scope);
     case ExprKind::kGetAttr: {
       const Value object = operand(0);
       line_ = expr.line;
@@ -123,9 +130,12 @@ Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
       line_ = expr.line;
       return GetItem(object, key);
     }
-    case ExprKind::kSlice: return EvaluateSlice(expr, scope);
-    case ExprKind::kCall: return EvaluateCall(expr, scope);
-    case ExprKind::kFilter: return EvaluateFilter(expr, scope);
+    case ExprKind::kSlice:
+      return EvaluateSlice(expr, scope);
+    case ExprKind::kCall:
+      return EvaluateCall(expr, scope);
+    case ExprKind::kFilter:
+      return EvaluateFilter(expr, scope);
     case ExprKind::kTest: {
       const Value value = operand(0);
       const CallArguments arguments = EvaluateArguments(expr, scope);
@@ -133,9 +143,12 @@ Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
       if (!expr.test) Fail(StrCat("no test named ", Quote(expr.text)));
       return Value::Bool(expr.test(*this, value, arguments));
     }
-    case ExprKind::kNot: return Value::Bool(!Truth(operand(0)));
-    case ExprKind::kNegate: return Negate(heap_, operand(0));
-    case ExprKind::kPositive: return Positive(operand(0));
+    case ExprKind::kNot:
+      return Value::Bool(!Truth(operand(0)));
+    case ExprKind::kNegate:
+      return Negate(heap_, operand(0));
+    case ExprKind::kPositive:
+      return Positive(operand(0));
     case ExprKind::kBinary: {
       const Value left = operand(0), right = operand(1);
       line_ = expr.line;
@@ -149,10 +162,14 @@ Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
       Value left = operand(0);
       return Truth(left) ? left : operand(1);
     }
-    case ExprKind::kConcat: return EvaluateConcat(expr, scope);
-    case ExprKind::kCompare: return EvaluateCompare(expr, scope);
-    case ExprKind::kCondition: return EvaluateCondition(expr, scope);
-    default: Fail("this expression has no value", ErrorCode::kInternal);
+    case ExprKind::kConcat:
+      return EvaluateConcat(expr, scope);
+    case ExprKind::kCompare:
+      return EvaluateCompare(expr, scope);
+    case ExprKind::kCondition:
+      return EvaluateCondition(expr, scope);
+    default:
+      Fail("this expression has no value", ErrorCode::kInternal);
   }
 }
 
@@ -202,13 +219,20 @@ Value Interpreter::EvaluateCompare(const Expr& expr, const ScopePtr& scope) {
     const std::string& op = expr.operators[i];
     line_ = expr.line;
     bool holds = false;
-    if (op == "==") holds = Equal(left, right);
-    else if (op == "!=") holds = !Equal(left, right);
-    else if (op == "<") holds = Less(left, right);
-    else if (op == "<=") holds = LessOrEqual(left, right);
-    else if (op == ">") holds = Less(right, left, ">");
-    else if (op == ">=") holds = LessOrEqual(right, left, ">=");
-    else holds = Contains(heap_, right, left) == (op == "in");
+    if (op == "==")
+      holds = Equal(left, right);
+    else if (op == "!=")
+      holds = !Equal(left, right);
+    else if (op == "<")
+      holds = Less(left, right);
+    else if (op == "<=")
+      holds = LessOrEqual(left, right);
+    else if (op == ">")
+      holds = Less(right, left, ">");
+    else if (op == ">=")
+      holds = LessOrEqual(right, left, ">=");
+    else
+      holds = Contains(heap_, right, left) == (op == "in");
     if (!holds) return Value::Bool(false);
     left = std::move(right);
   }
@@ -266,7 +290,8 @@ Value Interpreter::FindAttribute(const Value& object, const std::string& name) {
   }
   if (IsInternalName(name)) return unsafe();
   switch (object.kind()) {
-    case ValueKind::kLoop: return LoopAttribute(heap_, object, name);
+    case ValueKind::kLoop:
+      return LoopAttribute(heap_, object, name);
     case ValueKind::kCycler: {
       auto& cycler = object.As<CyclerObject>();
       if (name == "current") return cycler.items[cycler.next];
@@ -275,15 +300,21 @@ Value Interpreter::FindAttribute(const Value& object, const std::string& name) {
     case ValueKind::kMacro:
       return name == "name" ? heap_.String(object.As<MacroObject>().node->name) : Value();
     case ValueKind::kFunction:
-      return object.As<FunctionObject>().name == "dict" && name == "fromkeys" ? heap_.Method(object, name) : Value();
-    default: break;
+      return object.As<FunctionObject>().name == "dict" && name == "fromkeys" ? heap_.Method(object, name)
+                                                                              : Value();
+    default:
+      break;
   }
   switch (FindMethod(object, name)) {
-    case MethodStatus::kNone: return Value();
-    case MethodStatus::kCallable: return heap_.Method(object, name);
-    case MethodStatus::kForbidden: return unsafe();
+    case MethodStatus::kNone:
+      return Value();
+    case MethodStatus::kCallable:
+      return heap_.Method(object, name);
+    case MethodStatus::kForbidden:
+      return unsafe();
     case MethodStatus::kUnsupported:
-      Fail(StrCat("the method '", name, "' of ", TypeName(object), " is not supported"), ErrorCode::kUnsupported);
+      Fail(StrCat("the method '", name, "' of ", TypeName(object), " is not supported"),
+           ErrorCode::kUnsupported);
   }
   return Value();
 }

@@ -60,7 +60,8 @@ Value Safe(Interpreter& in, const Value& value, Arguments a) {
 // The character that a few entities stand for, or nothing.
 std::string_view Entity(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
-      {"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}, {"#39", "'"}, {"#34", "\""}, {"nbsp", "\u00a0"}};
+      {"amp", "&"},  {"lt", "<"},  {"gt", ">"},   {"quot", "\""},
+      {"apos", "'"}, {"#39", "'"}, {"#34", "\""}, {"nbsp", "\u00a0"}};
   for (const auto& [entity, text] : kEntities) {
     if (entity == name) return text;
   }
@@ -72,7 +73,8 @@ Value StripTags(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("striptags", a, {});
   std::string text = Str(value);
   in.heap().Step(static_cast<int64_t>(text.size()));
-  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"<!--", "-->"}, {"<", ">"}}) {
+  for (const auto& [open, close] :
+       {std::pair<std::string_view, std::string_view>{"<!--", "-->"}, {"<", ">"}}) {
     std::string kept;
     size_t at = 0;
     for (size_t begin; (begin = text.find(open, at)) != std::string::npos;) {
@@ -91,7 +93,8 @@ Value StripTags(Interpreter& in, const Value& value, Arguments a) {
   std::string out;
   for (size_t at = 0; at < joined.size();) {
     const size_t end = joined[at] == '&' ? joined.find(';', at) : std::string::npos;
-    const std::string_view entity = end == std::string::npos ? std::string_view() : Entity(joined.substr(at + 1, end - at - 1));
+    const std::string_view entity =
+        end == std::string::npos ? std::string_view() : Entity(joined.substr(at + 1, end - at - 1));
     if (entity.empty()) {
       out += joined[at++];
     } else {
@@ -156,8 +159,14 @@ Value Unsupported(Interpreter&, const Value&, Arguments) {
 }
 
 constexpr FilterEntry kEntries[] = {
-    {"tojson", ToJsonFilter}, {"escape", Escape},        {"e", Escape},           {"forceescape", ForceEscape},
-    {"safe", Safe},           {"striptags", StripTags},  {"urlencode", UrlEncode}, {"xmlattr", XmlAttributes},
+    {"tojson", ToJsonFilter},
+    {"escape", Escape},
+    {"e", Escape},
+    {"forceescape", ForceEscape},
+    {"safe", Safe},
+    {"striptags", StripTags},
+    {"urlencode", UrlEncode},
+    {"xmlattr", XmlAttributes},
     {"urlize", Unsupported},
 };
 

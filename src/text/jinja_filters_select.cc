@@ -65,14 +65,22 @@ Value Select(Interpreter& in, const Value& value, Arguments a, bool wanted, bool
   });
 }
 
-Value SelectFilter(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, true, false); }
-Value RejectFilter(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, false, false); }
-Value SelectAttr(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, true, true); }
-Value RejectAttr(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, false, true); }
+Value SelectFilter(Interpreter& in, const Value& value, Arguments a) {
+  return Select(in, value, a, true, false);
+}
+Value RejectFilter(Interpreter& in, const Value& value, Arguments a) {
+  return Select(in, value, a, false, false);
+}
+Value SelectAttr(Interpreter& in, const Value& value, Arguments a) {
+  return Select(in, value, a, true, true);
+}
+Value RejectAttr(Interpreter& in, const Value& value, Arguments a) {
+  return Select(in, value, a, false, true);
+}
 
 constexpr FilterEntry kEntries[] = {
-    {"map", MapFilter},          {"select", SelectFilter},   {"reject", RejectFilter},
-    {"selectattr", SelectAttr},  {"rejectattr", RejectAttr},
+    {"map", MapFilter},         {"select", SelectFilter},   {"reject", RejectFilter},
+    {"selectattr", SelectAttr}, {"rejectattr", RejectAttr},
 };
 
 }  // namespace

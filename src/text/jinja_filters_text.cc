@@ -162,13 +162,15 @@ Value WordCount(Interpreter&, const Value& value, Arguments a) {
   return Value::Int(n);
 }
 
-// One paragraph of textwrap.wrap, for text whose long words and hyphens are broken as Python breaks them at spaces.
+// One paragraph of textwrap.wrap, for text whose long words and hyphens are broken as Python breaks them at
+// spaces.
 void WrapParagraph(std::string_view line, size_t width, bool break_long, std::vector<std::string>& out) {
   std::vector<std::string_view> chunks;  // words and the spaces between them
   for (size_t at = 0; at < line.size();) {
     const bool space = line[at] == ' ' || (line[at] >= '\t' && line[at] <= '\r');
     size_t end = at;
-    while (end < line.size() && (line[end] == ' ' || (line[end] >= '\t' && line[end] <= '\r')) == space) ++end;
+    while (end < line.size() && (line[end] == ' ' || (line[end] >= '\t' && line[end] <= '\r')) == space)
+      ++end;
     chunks.push_back(line.substr(at, end - at));
     at = end;
   }
@@ -206,7 +208,8 @@ Value WordWrap(Interpreter& in, const Value& value, Arguments a) {
   const std::string text = value.is_string() ? value.AsString() : "";
   if (!value.is_string()) Fail(StrCat("wordwrap: expected str, not ", TypeName(value)));
   if (p.Bool(3, true) && text.find('-') != std::string::npos) {
-    Fail("wordwrap of text with hyphens is not supported; set break_on_hyphens=false", ErrorCode::kUnsupported);
+    Fail("wordwrap of text with hyphens is not supported; set break_on_hyphens=false",
+         ErrorCode::kUnsupported);
   }
   const std::string joint = p.IsNone(2) ? "\n" : p.Text(2, "\n");
   std::string out;
@@ -232,11 +235,11 @@ Value PrettyPrint(Interpreter& in, const Value& value, Arguments a) {
 }
 
 constexpr FilterEntry kEntries[] = {
-    {"upper", Upper},        {"lower", Lower},        {"capitalize", CapitalizeFilter},
-    {"title", TitleFilter},  {"trim", Trim},          {"string", StringFilter},
-    {"replace", Replace},    {"center", Center},      {"format", Format},
-    {"indent", Indent},      {"truncate", Truncate},  {"wordcount", WordCount},
-    {"wordwrap", WordWrap},  {"pprint", PrettyPrint},
+    {"upper", Upper},       {"lower", Lower},        {"capitalize", CapitalizeFilter},
+    {"title", TitleFilter}, {"trim", Trim},          {"string", StringFilter},
+    {"replace", Replace},   {"center", Center},      {"format", Format},
+    {"indent", Indent},     {"truncate", Truncate},  {"wordcount", WordCount},
+    {"wordwrap", WordWrap}, {"pprint", PrettyPrint},
 };
 
 }  // namespace

@@ -16,7 +16,8 @@ Parameters::Parameters(std::string_view function, const CallArguments& arguments
                        std::initializer_list<std::string_view> names, size_t n_required)
     : function_(function), names_(names), values_(names.size()) {
   if (arguments.positional.size() > names_.size()) {
-    Fail(StrCat(function_, "() takes at most ", names_.size(), " argument(s), ", arguments.positional.size(), " given"));
+    Fail(StrCat(function_, "() takes at most ", names_.size(), " argument(s), ", arguments.positional.size(),
+                " given"));
   }
   std::copy(arguments.positional.begin(), arguments.positional.end(), values_.begin());
   for (const auto& [name, value] : arguments.keywords) {
@@ -54,7 +55,8 @@ Value Range(Interpreter& interpreter, const CallArguments& arguments) {
   const Parameters p("range", arguments, {"start", "stop", "step"}, 1);
   const int64_t first = p.Int(0, 0), step = p.Int(2, 1);
   if (step == 0) Fail("range() arg 3 must not be zero");
-  return p.Has(1) ? interpreter.heap().Range(first, p.Int(1, 0), step) : interpreter.heap().Range(0, first, step);
+  return p.Has(1) ? interpreter.heap().Range(first, p.Int(1, 0), step)
+                  : interpreter.heap().Range(0, first, step);
 }
 
 // The pairs that dict() and namespace() are made from: a mapping or pairs, then keywords.
@@ -151,7 +153,8 @@ constexpr std::array<GlobalFunction, 9> kGlobals{{
 }  // namespace
 
 bool IsGlobalFunction(std::string_view name) {
-  return std::any_of(kGlobals.begin(), kGlobals.end(), [name](const GlobalFunction& g) { return g.name == name; });
+  return std::any_of(kGlobals.begin(), kGlobals.end(),
+                     [name](const GlobalFunction& g) { return g.name == name; });
 }
 
 Value CallGlobal(Interpreter& interpreter, std::string_view name, const CallArguments& arguments) {

@@ -28,12 +28,14 @@ std::string NormalizeLines(std::string_view source) {
 
 bool IsDigitChar(char c) { return c >= '0' && c <= '9'; }
 bool IsNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+         static_cast<unsigned char>(c) >= 0x80;
 }
 
 class Lexer {
  public:
-  Lexer(std::string_view source, size_t max_tokens) : text_(NormalizeLines(source)), max_tokens_(max_tokens) {}
+  Lexer(std::string_view source, size_t max_tokens)
+      : text_(NormalizeLines(source)), max_tokens_(max_tokens) {}
 
   std::vector<Token> Run() {
     while (at_ < text_.size()) Outside();
@@ -51,7 +53,9 @@ class Lexer {
     }
     tokens_.push_back({type, std::move(text), line_});
   }
-  bool StartsWith(size_t at, std::string_view what) const { return std::string_view(text_).substr(at, what.size()) == what; }
+  bool StartsWith(size_t at, std::string_view what) const {
+    return std::string_view(text_).substr(at, what.size()) == what;
+  }
 
   // Moves to `to`, counting lines, and notes whether what was passed ends a line.
   void MoveTo(size_t to) {
@@ -108,7 +112,8 @@ class Lexer {
     }
     const char kind = text_[tag + 1];
     const size_t behind = tag + 2;
-    const char sign = behind < text_.size() && (text_[behind] == '-' || text_[behind] == '+') ? text_[behind] : '\0';
+    const char sign =
+        behind < text_.size() && (text_[behind] == '-' || text_[behind] == '+') ? text_[behind] : '\0';
     const auto data = TrimBefore(std::string_view(text_).substr(at_, tag - at_), sign, kind == '{');
     if (!data.empty()) Add(TokenType::kData, std::string(data));
     if (const size_t raw = RawTagEnd(tag, "raw", nullptr)) {
@@ -254,7 +259,8 @@ class Lexer {
     const char quote = text_[at_];
     size_t end = at_ + 1;
     while (end < text_.size() && text_[end] != quote) end += text_[end] == '\\' ? 2 : 1;
-    if (end >= text_.size()) FailHere(StrCat("a string that begins with ", std::string(1, quote), " does not end"));
+    if (end >= text_.size())
+      FailHere(StrCat("a string that begins with ", std::string(1, quote), " does not end"));
     const std::string_view raw = std::string_view(text_).substr(at_ + 1, end - at_ - 1);
     std::string problem;
     Add(TokenType::kString, UnescapeString(raw, &problem));
@@ -263,15 +269,16 @@ class Lexer {
   }
 
   void Operator(std::string& open) {
-    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*",
-                                                      "%",  "~",  "[",  "]",  "(",  ")",  "{", "}", ">", "<",
-                                                      "=",  ".",  ":",  "|",  ",",  ";"};
+    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
+                                                      "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
+                                                      ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
     for (const std::string_view op : kOperators) {
       if (!StartsWith(at_, op)) continue;
       if (op == "(" || op == "[" || op == "{") open += op == "(" ? ')' : op == "[" ? ']' : '}';
       if (op == ")" || op == "]" || op == "}") {
         if (open.empty()) FailHere(StrCat("unexpected '", op, "'"));
-        if (open.back() != op[0]) FailHere(StrCat("unexpected '", op, "', expected '", open.substr(open.size() - 1), "'"));
+        if (open.back() != op[0])
+          FailHere(StrCat("unexpected '", op, "', expected '", open.substr(open.size() - 1), "'"));
         open.pop_back();
       }
       Add(TokenType::kOperator, std::string(op));
@@ -290,21 +297,33 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> Tokenize(std::string_view source, size_t max_tokens) { return Lexer(source, max_tokens).Run(); }
+std::vector<Token> Tokenize(std::string_view source, size_t max_tokens) {
+  return Lexer(source, max_tokens).Run();
+}
 
 std::string Describe(const Token& token) {
   switch (token.type) {
-    case TokenType::kData: return "template data / text";
-    case TokenType::kVariableBegin: return "begin of print statement";
-    case TokenType::kVariableEnd: return "end of print statement";
-    case TokenType::kBlockBegin: return "begin of statement block";
-    case TokenType::kBlockEnd: return "end of statement block";
-    case TokenType::kString: return "string";
-    case TokenType::kInteger: return "integer";
-    case TokenType::kFloat: return "float";
-    case TokenType::kEnd: return "end of template";
+    case TokenType::kData:
+      return "template data / text";
+    case TokenType::kVariableBegin:
+      return "begin of print statement";
+    case TokenType::kVariableEnd:
+      return "end of print statement";
+    case TokenType::kBlockBegin:
+      return "begin of statement block";
+    case TokenType::kBlockEnd:
+      return "end of statement block";
+    case TokenType::kString:
+      return "string";
+    case TokenType::kInteger:
+      return "integer";
+    case TokenType::kFloat:
+      return "float";
+    case TokenType::kEnd:
+      return "end of template";
     case TokenType::kName:
-    case TokenType::kOperator: return Quote(token.text);
+    case TokenType::kOperator:
+      return Quote(token.text);
   }
   return "";
 }

@@ -58,7 +58,8 @@ Value LoopAttribute(Heap& heap, const Value& value, std::string_view name) {
     return loop.index0 == 0 || loop.previous.is_missing() ? heap.UndefinedHint("there is no previous item")
                                                           : loop.previous;
   }
-  if (name == "nextitem") return loop.HasNext() ? loop.ahead.front() : heap.UndefinedHint("there is no next item");
+  if (name == "nextitem")
+    return loop.HasNext() ? loop.ahead.front() : heap.UndefinedHint("there is no next item");
   if (name == "cycle" || name == "changed") return heap.Method(value, name);
   return Value();
 }

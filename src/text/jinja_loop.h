@@ -11,13 +11,13 @@
 namespace lfm::text {
 
 struct LoopObject : Object {
-  std::function<std::optional<Value>()> pull;           // the next item of the source, its "if" applied
-  std::function<std::string(const Value&)> recurse;     // of a recursive loop: renders the body over other items
-  std::deque<Value> ahead;                              // pulled, not yet current
-  int64_t length = -1;                                  // while unknown
+  std::function<std::optional<Value>()> pull;        // the next item of the source, its "if" applied
+  std::function<std::string(const Value&)> recurse;  // of a recursive loop: renders the body over other items
+  std::deque<Value> ahead;                           // pulled, not yet current
+  int64_t length = -1;                               // while unknown
   int64_t index0 = -1;
   int64_t depth0 = 0;
-  Value previous, current, changed;                     // changed: the tuple last given to loop.changed
+  Value previous, current, changed;  // changed: the tuple last given to loop.changed
 
   // Advances; false at the end.
   bool Next();

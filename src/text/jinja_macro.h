@@ -13,7 +13,7 @@ namespace lfm::text {
 // Variables of a template, loop round, macro call… A name is looked up through the parents.
 struct Scope {
   std::shared_ptr<Scope> parent;
-  std::vector<Value> dense;                     // of the root: by name
+  std::vector<Value> dense;                      // of the root: by name
   std::vector<std::pair<int, Value>> variables;  // of all others
 
   const Value* FindOwn(int name) const;

@@ -37,12 +37,14 @@ void Parser::Expect(TokenType type, std::string_view described) {
 }
 
 void Parser::ExpectOperator(std::string_view op) {
-  if (!IsOperator(op)) FailAt(current().line, StrCat("expected token '", op, "', got '", Describe(current()), "'"));
+  if (!IsOperator(op))
+    FailAt(current().line, StrCat("expected token '", op, "', got '", Describe(current()), "'"));
   Next();
 }
 
 void Parser::ExpectName(std::string_view name) {
-  if (!IsName(name)) FailAt(current().line, StrCat("expected token '", name, "', got '", Describe(current()), "'"));
+  if (!IsName(name))
+    FailAt(current().line, StrCat("expected token '", name, "', got '", Describe(current()), "'"));
   Next();
 }
 
@@ -58,7 +60,8 @@ Parser::Nesting::Nesting(Parser& parser, int weight) : parser_(parser), weight_(
   if (parser_.depth_ > parser_.limits_.max_depth * kCallsPerLevel) {
     parser_.depth_ -= weight;
     parser_.FailAt(parser_.current().line,
-                   StrCat("nested deeper than the limit of ", parser_.limits_.max_depth, " levels"), ErrorCode::kLimit);
+                   StrCat("nested deeper than the limit of ", parser_.limits_.max_depth, " levels"),
+                   ErrorCode::kLimit);
   }
 }
 
@@ -98,7 +101,8 @@ Body Parser::ParseUntil(Ends ends) {
     } else {
       flush();
       Expect(TokenType::kBlockBegin, "begin of statement block");
-      if (current().type == TokenType::kName && std::find(ends.begin(), ends.end(), current().text) != ends.end()) {
+      if (current().type == TokenType::kName &&
+          std::find(ends.begin(), ends.end(), current().text) != ends.end()) {
         return body;
       }
       body.push_back(ParseStatement());
@@ -127,12 +131,18 @@ std::unique_ptr<Stmt> Parser::ParseStatement() {
   if (token.type != TokenType::kName) FailAt(token.line, "tag name expected");
   using Rule = std::unique_ptr<Stmt> (Parser::*)();
   static constexpr std::array<std::pair<std::string_view, Rule>, 12> kRules{{
-      {"for", &Parser::ParseFor},         {"if", &Parser::ParseIf},
-      {"set", &Parser::ParseSet},         {"macro", &Parser::ParseMacro},
-      {"call", &Parser::ParseCallBlock},  {"filter", &Parser::ParseFilterBlock},
-      {"with", &Parser::ParseWith},       {"print", &Parser::ParsePrint},
-      {"block", &Parser::ParseBlockTag},  {"generation", &Parser::ParseGeneration},
-      {"break", &Parser::ParseLoopControl}, {"continue", &Parser::ParseLoopControl},
+      {"for", &Parser::ParseFor},
+      {"if", &Parser::ParseIf},
+      {"set", &Parser::ParseSet},
+      {"macro", &Parser::ParseMacro},
+      {"call", &Parser::ParseCallBlock},
+      {"filter", &Parser::ParseFilterBlock},
+      {"with", &Parser::ParseWith},
+      {"print", &Parser::ParsePrint},
+      {"block", &Parser::ParseBlockTag},
+      {"generation", &Parser::ParseGeneration},
+      {"break", &Parser::ParseLoopControl},
+      {"continue", &Parser::ParseLoopControl},
   }};
   for (const auto& [name, rule] : kRules) {
     if (token.text == name) return (this->*rule)();
@@ -143,7 +153,8 @@ std::unique_ptr<Stmt> Parser::ParseStatement() {
 void Parser::FailUnknownTag(const Token& token) const {
   for (const std::string_view tag : {"include", "import", "from", "extends", "autoescape"}) {
     if (token.text == tag) {
-      FailAt(token.line, StrCat("the tag '", tag, "' is not supported in chat templates"), ErrorCode::kUnsupported);
+      FailAt(token.line, StrCat("the tag '", tag, "' is not supported in chat templates"),
+             ErrorCode::kUnsupported);
     }
   }
   FailAt(token.line, StrCat("unknown tag ", Quote(token.text)));
@@ -158,11 +169,13 @@ void Parser::MakeTarget(Expr& expr) {
         FailAt(expr.line, "cannot assign to the special variable 'loop' in a loop");
       }
       break;
-    case ExprKind::kNamespaceRef: break;
+    case ExprKind::kNamespaceRef:
+      break;
     case ExprKind::kTuple:
       for (const auto& item : expr.items) MakeTarget(*item);
       break;
-    default: FailAt(expr.line, "cannot assign to this expression");
+    default:
+      FailAt(expr.line, "cannot assign to this expression");
   }
 }
 
@@ -347,7 +360,8 @@ std::unique_ptr<Stmt> Parser::ParseBlockTag() {
   Next();
   const std::string name = ExpectAnyName();
   if (IsName("scoped") || IsName("required")) {
-    FailAt(current().line, StrCat("a block that is '", current().text, "' is not supported"), ErrorCode::kUnsupported);
+    FailAt(current().line, StrCat("a block that is '", current().text, "' is not supported"),
+           ErrorCode::kUnsupported);
   }
   const bool soft = soft_;
   const int loop_depth = loop_depth_;

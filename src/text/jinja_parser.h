@@ -1,4 +1,5 @@
-// Parses the tokens of a template into its tree, by the grammar of Jinja 3.1 with loop controls and generation blocks.
+// Parses the tokens of a template into its tree, by the grammar of Jinja 3.1 with loop controls and
+// generation blocks.
 #pragma once
 
 #include <initializer_list>
@@ -28,19 +29,24 @@ class Parser {
   const Token& current() const { return tokens_[at_]; }
   const Token& look() const { return tokens_[at_ + 1 < tokens_.size() ? at_ + 1 : at_]; }
   const Token& Next() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
-  bool IsOperator(std::string_view op) const { return current().type == TokenType::kOperator && current().text == op; }
-  bool IsName(std::string_view name) const { return current().type == TokenType::kName && current().text == name; }
+  bool IsOperator(std::string_view op) const {
+    return current().type == TokenType::kOperator && current().text == op;
+  }
+  bool IsName(std::string_view name) const {
+    return current().type == TokenType::kName && current().text == name;
+  }
   bool SkipOperator(std::string_view op) { return IsOperator(op) && (Next(), true); }
   bool SkipName(std::string_view name) { return IsName(name) && (Next(), true); }
   void ExpectOperator(std::string_view op);
   void ExpectName(std::string_view name);
   void Expect(TokenType type, std::string_view described);
   std::string ExpectAnyName();
-  [[noreturn]] void FailAt(int line, const std::string& message, ErrorCode code = ErrorCode::kInvalidArgument) const;
+  [[noreturn]] void FailAt(int line, const std::string& message,
+                           ErrorCode code = ErrorCode::kInvalidArgument) const;
 
   // --- statements (jinja_parser.cc) ---
   using Ends = std::initializer_list<std::string_view>;
-  Body ParseUntil(Ends ends);          // behind "%}": up to a tag named in `ends`, which becomes the current token
+  Body ParseUntil(Ends ends);  // behind "%}": up to a tag named in `ends`, which becomes the current token
   Body ParseBlock(Ends ends, bool drop_end);
   std::unique_ptr<Stmt> ParseStatement();
   std::unique_ptr<Stmt> ParseFor();
@@ -61,7 +67,7 @@ class Parser {
   ExprPtr ParseTarget(std::string_view end_name, bool with_namespace);
   void MakeTarget(Expr& expr);
 
-  // --- expressions (jinja_expressions.cc) ---
+  // --- expressions (jinja_expressions.cc, jinja_postfix.cc) ---
   ExprPtr ParseExpression(bool with_condition = true);
   ExprPtr ParseCondition();
   ExprPtr ParseOr();
@@ -119,9 +125,9 @@ class Parser {
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int depth_ = 0;
-  int for_depth_ = 0;     // enclosing loops, where `loop` cannot be assigned
-  int loop_depth_ = 0;    // enclosing loops of this function, where break and continue are allowed
-  bool soft_ = false;     // inside an `if`
+  int for_depth_ = 0;   // enclosing loops, where `loop` cannot be assigned
+  int loop_depth_ = 0;  // enclosing loops of this function, where break and continue are allowed
+  bool soft_ = false;   // inside an `if`
   struct Unknown {
     std::string message;
     int line;

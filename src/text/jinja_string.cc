@@ -19,17 +19,26 @@ int HexDigit(char c) {
 // The simple escapes, or 0.
 char SimpleEscape(char c) {
   switch (c) {
-    case 'a': return '\a';
-    case 'b': return '\b';
-    case 'f': return '\f';
-    case 'n': return '\n';
-    case 'r': return '\r';
-    case 't': return '\t';
-    case 'v': return '\v';
+    case 'a':
+      return '\a';
+    case 'b':
+      return '\b';
+    case 'f':
+      return '\f';
+    case 'n':
+      return '\n';
+    case 'r':
+      return '\r';
+    case 't':
+      return '\t';
+    case 'v':
+      return '\v';
     case '\\':
     case '\'':
-    case '"': return c;
-    default: return 0;
+    case '"':
+      return c;
+    default:
+      return 0;
   }
 }
 
@@ -70,10 +79,15 @@ class Unescaper {
       *problem_ = "named characters (\\N{...}) are not supported";
       ++at_;
     } else if (static_cast<unsigned char>(c) >= 0x80) {
-      // Jinja turns non-ASCII characters into escapes first, so that a backslash before one leaves that escape's text.
+      // Jinja turns non-ASCII characters into escapes first, so that a backslash before one leaves that
+      // escape's text.
       char escape[12];
       const uint32_t point = NextCodePoint(raw_, at_);
-      std::snprintf(escape, sizeof escape, point < 0x100 ? "\\x%02x" : point < 0x10000 ? "\\u%04x" : "\\U%08x", point);
+      std::snprintf(escape, sizeof escape,
+                    point < 0x100     ? "\\x%02x"
+                    : point < 0x10000 ? "\\u%04x"
+                                      : "\\U%08x",
+                    point);
       out_ += escape;
     } else {
       out_ += '\\';
@@ -87,8 +101,9 @@ class Unescaper {
     for (int n = 0; n < n_digits; ++n) {
       const int digit = at_ < raw_.size() ? HexDigit(raw_[at_]) : -1;
       if (digit < 0) {
-        *problem_ = n_digits == 2 ? "truncated \\xXX escape" : n_digits == 4 ? "truncated \\uXXXX escape"
-                                                                              : "truncated \\UXXXXXXXX escape";
+        *problem_ = n_digits == 2   ? "truncated \\xXX escape"
+                    : n_digits == 4 ? "truncated \\uXXXX escape"
+                                    : "truncated \\UXXXXXXXX escape";
         return;
       }
       value = value * 16 + static_cast<uint32_t>(digit);
@@ -106,6 +121,8 @@ class Unescaper {
 
 }  // namespace
 
-std::string UnescapeString(std::string_view raw, std::string* problem) { return Unescaper(raw, problem).Run(); }
+std::string UnescapeString(std::string_view raw, std::string* problem) {
+  return Unescaper(raw, problem).Run();
+}
 
 }  // namespace lfm::text

@@ -48,8 +48,10 @@ bool IsCallableValue(const Value& v) {
     case ValueKind::kMethod:
     case ValueKind::kMacro:
     case ValueKind::kLoop:
-    case ValueKind::kJoiner: return true;
-    default: return false;
+    case ValueKind::kJoiner:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -85,10 +87,15 @@ bool IsNotEqual(Interpreter&, const Value& value, Arguments a) { return !Equal(v
 bool IsLess(Interpreter&, const Value& value, Arguments a) { return Less(value, One("lt", a)); }
 bool IsLessOrEqual(Interpreter&, const Value& value, Arguments a) { return LessOrEqual(value, One("le", a)); }
 bool IsGreater(Interpreter&, const Value& value, Arguments a) { return Less(One("gt", a), value, ">"); }
-bool IsGreaterOrEqual(Interpreter&, const Value& value, Arguments a) { return LessOrEqual(One("ge", a), value, ">="); }
-bool IsIn(Interpreter& in, const Value& value, Arguments a) { return Contains(in.heap(), One("in", a), value); }
+bool IsGreaterOrEqual(Interpreter&, const Value& value, Arguments a) {
+  return LessOrEqual(One("ge", a), value, ">=");
+}
+bool IsIn(Interpreter& in, const Value& value, Arguments a) {
+  return Contains(in.heap(), One("in", a), value);
+}
 
-// Python shares small integers and equal constants; texts are compared by value, which is what templates mean.
+// Python shares small integers and equal constants; texts are compared by value, which is what templates
+// mean.
 bool IsSameAs(Interpreter&, const Value& value, Arguments a) {
   const Value other = One("sameas", a);
   if (value.is_string() && other.is_string()) return value.AsString() == other.AsString();
@@ -109,19 +116,45 @@ struct TestEntry {
   TestFunction function;
 };
 constexpr TestEntry kTests[] = {
-    {"defined", Plain<IsDefined>},    {"undefined", Plain<IsUndefinedValue>}, {"none", Plain<IsNoneValue>},
-    {"boolean", Plain<IsBoolean>},    {"false", Plain<IsFalse>},              {"true", Plain<IsTrue>},
-    {"integer", Plain<IsIntegerValue>}, {"float", Plain<IsFloatValue>},       {"number", Plain<IsNumberValue>},
-    {"string", Plain<IsStringValue>}, {"mapping", Plain<IsMappingValue>},     {"sequence", Plain<IsSequenceValue>},
-    {"iterable", Plain<IsIterable>},  {"callable", Plain<IsCallableValue>},   {"escaped", Plain<IsEscaped>},
-    {"lower", IsLowerText},           {"upper", IsUpperText},                 {"odd", IsOdd},
-    {"even", IsEven},                 {"divisibleby", IsDivisibleBy},         {"sameas", IsSameAs},
-    {"in", IsIn},                     {"filter", IsFilterName},               {"test", IsTestName},
-    {"==", IsEqual},                  {"eq", IsEqual},                        {"equalto", IsEqual},
-    {"!=", IsNotEqual},               {"ne", IsNotEqual},                     {">", IsGreater},
-    {"gt", IsGreater},                {"greaterthan", IsGreater},             {">=", IsGreaterOrEqual},
-    {"ge", IsGreaterOrEqual},         {"<", IsLess},                          {"lt", IsLess},
-    {"lessthan", IsLess},             {"<=", IsLessOrEqual},                  {"le", IsLessOrEqual},
+    {"defined", Plain<IsDefined>},
+    {"undefined", Plain<IsUndefinedValue>},
+    {"none", Plain<IsNoneValue>},
+    {"boolean", Plain<IsBoolean>},
+    {"false", Plain<IsFalse>},
+    {"true", Plain<IsTrue>},
+    {"integer", Plain<IsIntegerValue>},
+    {"float", Plain<IsFloatValue>},
+    {"number", Plain<IsNumberValue>},
+    {"string", Plain<IsStringValue>},
+    {"mapping", Plain<IsMappingValue>},
+    {"sequence", Plain<IsSequenceValue>},
+    {"iterable", Plain<IsIterable>},
+    {"callable", Plain<IsCallableValue>},
+    {"escaped", Plain<IsEscaped>},
+    {"lower", IsLowerText},
+    {"upper", IsUpperText},
+    {"odd", IsOdd},
+    {"even", IsEven},
+    {"divisibleby", IsDivisibleBy},
+    {"sameas", IsSameAs},
+    {"in", IsIn},
+    {"filter", IsFilterName},
+    {"test", IsTestName},
+    {"==", IsEqual},
+    {"eq", IsEqual},
+    {"equalto", IsEqual},
+    {"!=", IsNotEqual},
+    {"ne", IsNotEqual},
+    {">", IsGreater},
+    {"gt", IsGreater},
+    {"greaterthan", IsGreater},
+    {">=", IsGreaterOrEqual},
+    {"ge", IsGreaterOrEqual},
+    {"<", IsLess},
+    {"lt", IsLess},
+    {"lessthan", IsLess},
+    {"<=", IsLessOrEqual},
+    {"le", IsLessOrEqual},
 };
 
 }  // namespace

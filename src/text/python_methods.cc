@@ -13,7 +13,8 @@ bool IsOneOf(std::string_view name, std::initializer_list<std::string_view> name
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Value CallDictMethod(Interpreter& interpreter, const Value& object, std::string_view name, const CallArguments& arguments) {
+Value CallDictMethod(Interpreter& interpreter, const Value& object, std::string_view name,
+                     const CallArguments& arguments) {
   Heap& heap = interpreter.heap();
   const DictObject& dict = object.AsDict();
   if (name == "get") {
@@ -72,19 +73,22 @@ MethodStatus FindMethod(const Value& object, std::string_view name) {
         return MethodStatus::kForbidden;
       }
       return IsOneOf(name, {"index", "count", "copy"}) ? MethodStatus::kCallable : MethodStatus::kNone;
-    case ValueKind::kTuple: return IsOneOf(name, {"index", "count"}) ? MethodStatus::kCallable : MethodStatus::kNone;
+    case ValueKind::kTuple:
+      return IsOneOf(name, {"index", "count"}) ? MethodStatus::kCallable : MethodStatus::kNone;
     case ValueKind::kInt:
     case ValueKind::kBool:
     case ValueKind::kFloat:
-      return IsOneOf(name, {"bit_length", "bit_count", "to_bytes", "is_integer", "as_integer_ratio", "hex", "real",
-                            "imag", "numerator", "denominator", "conjugate"})
+      return IsOneOf(name, {"bit_length", "bit_count", "to_bytes", "is_integer", "as_integer_ratio", "hex",
+                            "real", "imag", "numerator", "denominator", "conjugate"})
                  ? MethodStatus::kUnsupported
                  : MethodStatus::kNone;
-    default: return MethodStatus::kNone;
+    default:
+      return MethodStatus::kNone;
   }
 }
 
-Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name, const CallArguments& arguments) {
+Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name,
+                 const CallArguments& arguments) {
   interpreter.heap().Step();
   if (object.is_string()) return CallStringMethod(interpreter, object, name, arguments);
   if (object.is_dict()) return CallDictMethod(interpreter, object, name, arguments);

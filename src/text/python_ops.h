@@ -10,7 +10,7 @@
 namespace lfm::text {
 
 bool Truth(const Value& value);
-bool Equal(const Value& a, const Value& b);  // ==, never fails
+bool Equal(const Value& a, const Value& b);      // ==, never fails
 bool Identical(const Value& a, const Value& b);  // `is`
 uint64_t Hash(const Value& key);
 uint64_t HashText(std::string_view text);

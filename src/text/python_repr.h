@@ -9,7 +9,7 @@
 
 namespace lfm::text {
 
-std::string Str(const Value& value);   // as {{ value }} prints it
+std::string Str(const Value& value);  // as {{ value }} prints it
 std::string Repr(const Value& value);
 std::string ReprString(std::string_view text);  // quotes and escapes of repr('...')
 std::string ReprFloat(double value);            // shortest digits that read back; 1e+16, 1e-05, inf, nan

@@ -15,7 +15,8 @@
 
 namespace lfm::text {
 
-// How the interpreter fails inside; Template::Parse and Render turn it into a Result. Never leaves this folder.
+// How the interpreter fails inside; Template::Parse and Render turn it into a Result. Never leaves this
+// folder.
 struct PythonError {
   ErrorCode code = ErrorCode::kInvalidArgument;
   std::string message;
@@ -89,9 +90,9 @@ class Value {
   bool AsBool() const { return int_ != 0; }
   int64_t AsInt() const { return int_; }
   double AsFloat() const { return float_; }
-  const std::string& AsString() const;           // of a string; the text of a big integer
-  bool IsMarkup() const;                         // a string that `safe` or `escape` marked
-  const std::vector<Value>& Items() const;       // of a list or tuple
+  const std::string& AsString() const;      // of a string; the text of a big integer
+  bool IsMarkup() const;                    // a string that `safe` or `escape` marked
+  const std::vector<Value>& Items() const;  // of a list or tuple
   const DictObject& AsDict() const;
   Object* object() const { return object_.get(); }
   template <typename T>
@@ -112,11 +113,11 @@ class Value {
 
 // What one rendering may still spend. Every object that a template makes is charged here while it lives.
 struct HeapLimits {
-  int64_t max_steps = 50'000'000;          // evaluated nodes, loop rounds, and 64 bytes of copied text each
-  size_t max_bytes = size_t{512} << 20;    // alive at one time
-  size_t max_string = size_t{128} << 20;   // of one string
-  int64_t max_range = 100'000;             // items of a range, as in Jinja's sandbox
-  int max_depth = 400;                     // of nested values
+  int64_t max_steps = 50'000'000;         // evaluated nodes, loop rounds, and 64 bytes of copied text each
+  size_t max_bytes = size_t{512} << 20;   // alive at one time
+  size_t max_string = size_t{128} << 20;  // of one string
+  int64_t max_range = 100'000;            // items of a range, as in Jinja's sandbox
+  int max_depth = 400;                    // of nested values
 };
 
 struct Object {
@@ -166,10 +167,10 @@ struct NamespaceObject : Object {
   Value* Find(std::string_view name);
 };
 struct UndefinedObject : Object {
-  std::string hint;       // the whole message, if not empty
-  std::string name;       // of the variable, attribute or element
-  std::string owner;      // the type it was looked up on; empty for a variable
-  bool is_name = true;    // else an element that is no string, already printed in `name`
+  std::string hint;     // the whole message, if not empty
+  std::string name;     // of the variable, attribute or element
+  std::string owner;    // the type it was looked up on; empty for a variable
+  bool is_name = true;  // else an element that is no string, already printed in `name`
 };
 struct MethodObject : Object {
   Value receiver;
