@@ -3,7 +3,7 @@
 
 constexpr int kUnitParts = 2 * kParts;
 constexpr int kChainParts = kUnitParts < 2 ? 1 : 2;  // native vectors of rows at a time
-constexpr int kChainTokens = 2;                      // tokens at a time: enough independent chains to hide the fma
+constexpr int kChainTokens = kN == 8 ? 2 : 4;         // tokens at a time: enough chains to hide the fma, if registers allow
 
 // Byte e of each lane, less the bias, as f32.
 template <class D, int kByte>

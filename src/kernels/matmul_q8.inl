@@ -16,18 +16,32 @@ LFM_INLINE void Decode(BlockAt at, int row, Weights<D>& w) {
   }
 }
 
+// Adds the integer sum of a block, with its scales, to a token's accumulator.
 template <class D>
-LFM_INLINE VF AddBlock(const Weights<D>& w, const Q8Block& x, VF acc) {
-  acc = FmaF(BlockSum<D>(w, x), MulF(w.d, SetF(x.d)), acc);
-  if constexpr (D::kMins == 1) acc = FmaF(w.m[0], SetF(x.dsum), acc);
+LFM_INLINE VF AddSum(VF sum, VF d, const VF* m, const Q8Block& x, VF acc) {
+  acc = FmaF(sum, MulF(d, SetF(x.d)), acc);
+  if constexpr (D::kMins == 1) acc = FmaF(m[0], SetF(x.dsum), acc);
   if constexpr (D::kMins == 2) {
-    acc = FmaF(w.m[0], SetF(x.d * static_cast<float>(-x.nsum0)), acc);
-    acc = FmaF(w.m[1], SetF(x.d * static_cast<float>(-x.nsum1)), acc);
+    acc = FmaF(m[0], SetF(x.d * static_cast<float>(-x.nsum0)), acc);
+    acc = FmaF(m[1], SetF(x.d * static_cast<float>(-x.nsum1)), acc);
   }
   return acc;
 }
 
-// One token: the sums stay in registers.
+template <class D>
+LFM_INLINE VF AddBlock(const Weights<D>& w, const Q8Block& x, VF acc) {
+  return AddSum<D>(BlockSum<D>(w, x), w.d, w.m, x, acc);
+}
+
+// One token and block for all parts of the unit, unrolled: addresses become constants and sums stay in registers.
+template <class D, int kPart = 0>
+LFM_INLINE void AddBlockOfParts(const BlockAt& at0, const BlockAt& at1, const Q8Block& x, VF* acc) {
+  Weights<D> w;
+  Decode<D>(kPart < kParts ? at0 : at1, kPart % kParts * kN, w);
+  acc[kPart] = AddBlock<D>(w, x, acc[kPart]);
+  if constexpr (kPart + 1 < kUnitParts) AddBlockOfParts<D, kPart + 1>(at0, at1, x, acc);
+}
+
 template <TensorType kType>
 void MatrixVectorQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
                     float* out) noexcept {
@@ -35,12 +49,7 @@ void MatrixVectorQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_
   VF acc[kUnitParts];
   for (int i = 0; i < kUnitParts; i++) acc[i] = SetF(0.0f);
   ForBlocks<kType>(panel0, panel1, n_blocks, [&](const BlockAt& at0, const BlockAt& at1) LFM_INLINE_LAMBDA {
-    for (int i = 0; i < kUnitParts; i++) {
-      Weights<D> w;
-      Decode<D>(i < kParts ? at0 : at1, i % kParts * kN, w);
-      acc[i] = AddBlock<D>(w, *x, acc[i]);
-    }
-    x++;
+    AddBlockOfParts<D>(at0, at1, *x++, acc);
   });
   for (int i = 0; i < kUnitParts; i++) StoreF(out + kN * i, acc[i]);
 }

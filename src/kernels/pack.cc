@@ -42,7 +42,7 @@ void SwapBits(uint32_t& x, uint32_t& y, int shift, uint32_t mask) {
   x ^= t << shift;
 }
 
-// words[i] holds 4 bytes with 8/n fields each of 8/n bits... the transposition field j of word i <-> field i of word j.
+// n words of four bytes; a byte holds n fields of 8 / n bits. Exchanges field j of word i with field i of word j.
 void TransposeFields(uint32_t* words, int n) {
   for (int distance = n / 2, shift = 4; distance > 0; distance /= 2, shift /= 2) {
     const uint32_t mask = shift == 4 ? 0x0f0f0f0fu : shift == 2 ? 0x33333333u : 0x55555555u;

@@ -48,6 +48,9 @@ LFM_INLINE void StoreS8(int8_t* p, VI a) {
 }
 
 LFM_INLINE VB LoadB(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
+LFM_INLINE void StoreB(uint8_t* p, VB a) { _mm512_storeu_si512(p, a.v); }
+LFM_INLINE VB SubB(VB a, int b) { return {_mm512_sub_epi8(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }
+LFM_INLINE VI LoadI(const int32_t* p) { return _mm512_loadu_si512(p); }
 LFM_INLINE VI WordsOf(VB a) { return a.v; }
 LFM_INLINE VB BytesOf(VI a) { return {a}; }
 LFM_INLINE VB AndB(VB a, uint8_t b) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }

@@ -64,6 +64,9 @@ LFM_INLINE VI LoadS8(const uint8_t* p) { VI r; LFM_LANES r.v[i] = static_cast<in
 LFM_INLINE void StoreS8(int8_t* p, VI a) { LFM_LANES p[i] = static_cast<int8_t>(a.v[i]); }
 
 LFM_INLINE VB LoadB(const uint8_t* p) { VB r; __builtin_memcpy(&r, p, sizeof(r)); return r; }
+LFM_INLINE void StoreB(uint8_t* p, VB a) { __builtin_memcpy(p, &a, sizeof(a)); }
+LFM_INLINE VB SubB(VB a, int b) { for (uint8_t& x : a.v) x = static_cast<uint8_t>(x - b); return a; }
+LFM_INLINE VI LoadI(const int32_t* p) { VI r; __builtin_memcpy(&r, p, sizeof(r)); return r; }
 LFM_INLINE VI WordsOf(VB a) { VI r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
 LFM_INLINE VB BytesOf(VI a) { VB r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
 LFM_INLINE VB AndB(VB a, uint8_t b) { for (uint8_t& x : a.v) x &= b; return a; }

@@ -1,0 +1,66 @@
+// The native vector of NEON (ARMv8.2 with dotprod): 4 lanes, one register.
+constexpr int kN = 4;
+using VF = float32x4_t;
+using VI = int32x4_t;
+struct VB { uint8x16_t v; };
+
+LFM_INLINE VF LoadF(const float* p) { return vld1q_f32(p); }
+LFM_INLINE void StoreF(float* p, VF a) { vst1q_f32(p, a); }
+LFM_INLINE VF SetF(float x) { return vdupq_n_f32(x); }
+LFM_INLINE VF AddF(VF a, VF b) { return vaddq_f32(a, b); }
+LFM_INLINE VF SubF(VF a, VF b) { return vsubq_f32(a, b); }
+LFM_INLINE VF MulF(VF a, VF b) { return vmulq_f32(a, b); }
+LFM_INLINE VF DivF(VF a, VF b) { return vdivq_f32(a, b); }
+LFM_INLINE VF FmaF(VF a, VF b, VF c) { return vfmaq_f32(c, a, b); }
+LFM_INLINE VF MaxF(VF a, VF b) { return vmaxq_f32(a, b); }
+LFM_INLINE VF MinF(VF a, VF b) { return vminq_f32(a, b); }
+LFM_INLINE VF AbsF(VF a) { return vabsq_f32(a); }
+LFM_INLINE VF NegF(VF a) { return vnegq_f32(a); }
+LFM_INLINE VF ToF(VI a) { return vcvtq_f32_s32(a); }
+LFM_INLINE VI RoundF(VF a) { return vcvtnq_s32_f32(a); }
+LFM_INLINE VF LoadHalf(const uint8_t* p) { return vcvt_f32_f16(vreinterpret_f16_u8(vld1_u8(p))); }
+LFM_INLINE void StoreHalf(uint8_t* p, VF a) { vst1_u8(p, vreinterpret_u8_f16(vcvt_f16_f32(a))); }
+
+LFM_INLINE VI SetI(int32_t x) { return vdupq_n_s32(x); }
+LFM_INLINE VI NegI(VI a) { return vnegq_s32(a); }
+LFM_INLINE VI AddI(VI a, VI b) { return vaddq_s32(a, b); }
+LFM_INLINE VI AndI(VI a, int32_t b) { return vandq_s32(a, vdupq_n_s32(b)); }
+LFM_INLINE VI OrI(VI a, VI b) { return vorrq_s32(a, b); }
+template <int kShift>
+LFM_INLINE VI ShlI(VI a) {
+  if constexpr (kShift == 0) return a;
+  if constexpr (kShift != 0) return vshlq_n_s32(a, kShift);
+}
+template <int kShift>  // logical
+LFM_INLINE VI ShrI(VI a) {
+  if constexpr (kShift == 0) return a;
+  if constexpr (kShift != 0) return vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a), kShift));
+}
+template <int kShift>  // arithmetic
+LFM_INLINE VI SraI(VI a) { return vshrq_n_s32(a, kShift); }
+LFM_INLINE VF CastF(VI a) { return vreinterpretq_f32_s32(a); }
+LFM_INLINE uint8x8_t LoadFour(const uint8_t* p) {
+  uint32_t four;
+  __builtin_memcpy(&four, p, 4);
+  return vreinterpret_u8_u32(vdup_n_u32(four));
+}
+LFM_INLINE VI LoadU8(const uint8_t* p) {
+  return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(LoadFour(p)))));
+}
+LFM_INLINE VI LoadS8(const uint8_t* p) {
+  return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(LoadFour(p)))));
+}
+LFM_INLINE void StoreS8(int8_t* p, VI a) {
+  const int16x4_t words = vmovn_s32(a);
+  const int8x8_t bytes = vmovn_s16(vcombine_s16(words, words));
+  const uint32_t four = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
+  __builtin_memcpy(p, &four, 4);
+}
+
+LFM_INLINE VB LoadB(const uint8_t* p) { return {vld1q_u8(p)}; }
+LFM_INLINE VI WordsOf(VB a) { return vreinterpretq_s32_u8(a.v); }
+LFM_INLINE VB BytesOf(VI a) { return {vreinterpretq_u8_s32(a)}; }
+LFM_INLINE VB AndB(VB a, uint8_t b) { return {vandq_u8(a.v, vdupq_n_u8(b))}; }
+LFM_INLINE VB XorB(VB a, uint8_t b) { return {veorq_u8(a.v, vdupq_n_u8(b))}; }
+LFM_INLINE VB OrB(VB a, VB b) { return {vorrq_u8(a.v, b.v)}; }
+LFM_INLINE VB LookUp(const uint8_t* table, VB a) { return {vqtbl1q_u8(vld1q_u8(table), a.v)}; }
