@@ -27,7 +27,9 @@ void ExpectSameTensors(const Checkpoint& a, const Checkpoint& b, bool same_types
   for (size_t i = 0; i < left.size(); ++i) {
     ASSERT_EQ(left[i].name, right[i].name);
     EXPECT_EQ(Values(left[i]), Values(right[i])) << left[i].name;
-    if (same_types) EXPECT_EQ(left[i].source_type(), right[i].source_type()) << left[i].name;
+    if (same_types) {
+      EXPECT_EQ(left[i].source_type(), right[i].source_type()) << left[i].name;
+    }
   }
 }
 

@@ -1,4 +1,6 @@
 // The importance matrix: the file, the prior for rare experts, and what is collected.
+#include <cmath>
+
 #include "quant/collect.h"
 #include "quant_fixture.h"
 

@@ -1,4 +1,6 @@
 // Quantising: the types of the published mixes, sizes that plans keep, the same bytes for any number of threads.
+#include <cmath>
+
 #include "quant/mixes.h"
 #include "quant_fixture.h"
 
@@ -11,7 +13,7 @@ using quant::QuantizeOptions;
 std::string Moe() { return GoldenPaths("models/tiny-lfm25-moe").at(0); }
 std::string Dense() { return GoldenPaths("models/tiny-lfm2").at(0); }
 
-Result<quant::QuantizeResult> Run(const std::string& in, const std::string& out, const QuantizeOptions& options,
+Result<quant::QuantizeResult> QuantizeTo(const std::string& in, const std::string& out, const QuantizeOptions& options,
                                   int n_threads = 2) {
   auto source = formats::OpenCheckpoint(in);
   if (!source.ok()) return source.error();
@@ -54,7 +56,7 @@ TEST(Quantize, EveryMixOpensAndLosesWhatItsTypeLoses) {
     for (const quant::Mix& mix : quant::Mixes()) {
       SCOPED_TRACE(std::string(mix.name));
       const TempFolder temp;
-      const auto result = Run(folder, temp / "out.gguf", Type(std::string(mix.name).c_str()));
+      const auto result = QuantizeTo(folder, temp / "out.gguf", Type(std::string(mix.name).c_str()));
       ASSERT_TRUE(result.ok()) << result.error().message;
       EXPECT_EQ(result->n_bytes, std::filesystem::file_size(temp / "out.gguf"));
       const Checkpoint out = Open(temp / "out.gguf");
@@ -68,7 +70,9 @@ TEST(Quantize, EveryMixOpensAndLosesWhatItsTypeLoses) {
           all += std::pow(static_cast<double>(x[j]), 2);
         }
         EXPECT_LE(lost, 0.0145 * all) << before[i].name;  // 0.12 squared
-        if (before[i].always_f32()) EXPECT_EQ(lost, 0) << before[i].name;
+        if (before[i].always_f32()) {
+          EXPECT_EQ(lost, 0) << before[i].name;
+        }
       }
       EXPECT_TRUE(engine::ReadTextModel(out).ok());
     }
@@ -77,8 +81,8 @@ TEST(Quantize, EveryMixOpensAndLosesWhatItsTypeLoses) {
 
 TEST(Quantize, TheNumberOfThreadsChangesNoByte) {
   const TempFolder temp;
-  ASSERT_TRUE(Run(Moe(), temp / "1.gguf", Type("q4_k_m"), 1).ok());
-  ASSERT_TRUE(Run(Moe(), temp / "3.gguf", Type("q4_k_m"), 3).ok());
+  ASSERT_TRUE(QuantizeTo(Moe(), temp / "1.gguf", Type("q4_k_m"), 1).ok());
+  ASSERT_TRUE(QuantizeTo(Moe(), temp / "3.gguf", Type("q4_k_m"), 3).ok());
   EXPECT_EQ(ReadBinary(temp / "1.gguf"), ReadBinary(temp / "3.gguf"));
 }
 
@@ -86,7 +90,7 @@ TEST(Quantize, OverridesByName) {
   const TempFolder temp;
   QuantizeOptions options = Type("q4_0");
   options.overrides = {{"ffn_down", TensorType::kQ8_0}, {"blk\\.1\\.", TensorType::kF16}};
-  ASSERT_TRUE(Run(Dense(), temp / "out.gguf", options).ok());
+  ASSERT_TRUE(QuantizeTo(Dense(), temp / "out.gguf", options).ok());
   const Checkpoint out = Open(temp / "out.gguf");
   EXPECT_EQ(out.Find("blk.1.ffn_down.weight")->type, TensorType::kQ8_0);  // the first that matches
   EXPECT_EQ(out.Find("blk.1.ffn_up.weight")->type, TensorType::kF16);
@@ -107,7 +111,7 @@ TEST(Quantize, PlansKeepTheirSize) {
       error = plan.error;
       n_rows = plan.rows.size();
     };
-    const auto result = Run(Dense(), temp / "out.gguf", options);
+    const auto result = QuantizeTo(Dense(), temp / "out.gguf", options);
     ASSERT_TRUE(result.ok()) << result.error().message;
     EXPECT_LE(std::filesystem::file_size(temp / "out.gguf"), size);
     EXPECT_GT(std::filesystem::file_size(temp / "out.gguf"), size * 9 / 10);
@@ -119,13 +123,13 @@ TEST(Quantize, PlansKeepTheirSize) {
   }
   QuantizeOptions options;
   options.goal.kl = 0.05;
-  ASSERT_TRUE(Run(Dense(), temp / "kl.gguf", options).ok());
+  ASSERT_TRUE(QuantizeTo(Dense(), temp / "kl.gguf", options).ok());
 }
 
 TEST(Quantize, RefusesWhatCannotBe) {
   const TempFolder temp;
   const auto fails = [&](const std::string& in, const QuantizeOptions& options, const std::string& part) {
-    const auto result = Run(in, temp / "out.gguf", options);
+    const auto result = QuantizeTo(in, temp / "out.gguf", options);
     ASSERT_FALSE(result.ok());
     EXPECT_NE(result.error().message.find(part), std::string::npos) << result.error().message;
     EXPECT_FALSE(std::filesystem::exists(temp / "out.gguf"));
