@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 def ask(a, case):
     """The answer of `lfm run`; a failure is an answer too, and counts as wrong."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [a.lfm, "run", "-m", a.model, "--temp", "0", "--repeat-penalty", "1", "-n", "96", "--threads", "1", "--compute", a.compute, "--json"]
+        command = [a.lfm, "run", "-m", a.model, "--temp", "0", "--repeat-penalty", "1", "-n", "64", "--threads", "1", "--compute", a.compute, "--json"]
         for name in ("messages", "tools"):
             if case.get(name):
                 with open(f"{folder}/{name}.json", "w", encoding="utf-8") as f:

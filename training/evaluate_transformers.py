@@ -78,7 +78,7 @@ def answers(model, tokenizer, cases, batch):
     wrong = [i for i, text in enumerate(out) if text is None]
     for group in groups(wrong, lambda k: len(ids[wrong[k]]), batch):
         prompts = torch.tensor([ids[wrong[k]] for k in group])
-        made = model.generate(prompts, attention_mask=torch.ones_like(prompts), do_sample=False, max_new_tokens=96, repetition_penalty=1.0,
+        made = model.generate(prompts, attention_mask=torch.ones_like(prompts), do_sample=False, max_new_tokens=64, repetition_penalty=1.0,
                               eos_token_id=7, pad_token_id=0)
         for k, row in zip(group, made[:, prompts.shape[1]:].tolist()):
             out[wrong[k]] = tokenizer.decode(row[:row.index(7)] if 7 in row else row, skip_special_tokens=False)
@@ -88,8 +88,9 @@ def answers(model, tokenizer, cases, batch):
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("model"), a.add_argument("sets"), a.add_argument("--out"), a.add_argument("--cases", type=int), a.add_argument("--batch", type=int, default=16)
+    a.add_argument("--threads", type=int, default=1)
     a = a.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(a.threads)
     meta = metadata(a.model)
     tokenizer, model = tokenizer_of(meta), model_of(a.model, config_of(meta))
     written = open(a.out, "w", encoding="utf-8") if a.out else None

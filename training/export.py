@@ -102,7 +102,7 @@ def write_gguf(c, weights, work, out):
 
 def load(work):
     model = Model()
-    model.load_state_dict(torch.load(work + "/checkpoint.pt")["model"])
+    model.load_state_dict(torch.load(work + "/checkpoint.pt", map_location="cpu")["model"])
     return model
 
 

@@ -118,7 +118,7 @@ class Model(nn.Module):
 
     def forward(self, ids):
         """ids [n, t] -> the normalised stream [n, t, hidden]; `logits` makes logits of the rows that are needed."""
-        angle = torch.arange(ids.shape[1])[:, None] * self.frequency
+        angle = torch.arange(ids.shape[1], device=ids.device)[:, None] * self.frequency
         rope = angle.cos()[:, None], angle.sin()[:, None]
         x = F.embedding(ids, self.embed)
         for mixer, ffn, n1, n2 in zip(self.mixers, self.ffns, self.norms, self.ffn_norms):

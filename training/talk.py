@@ -89,7 +89,7 @@ What is the point of quantisation|Tell me about quantization
 What does temperature 0 mean|What is the temperature|What is greedy decoding|Explain temperature 0|What happens at temperature zero
 ---
 What is the effect of temperature 0|Tell me about greedy decoding
-> I have about 7 million parameters.
+> I have about 2.5 million parameters.
 How big are you|How many parameters do you have|How large is this model|What is your size|Are you a big model
 ---
 How many weights do you have|What size of model are you

@@ -19,6 +19,7 @@ from optimizer import Optimizer
 from start import induction
 
 END = 7
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 FIRST = {"copy": 0.55, "routing": 0.1, "tools": 0.15, "json": 0.15, "talk": 0.05}      # the curriculum starts with copying
 THEN = {"copy": 0.05, "routing": 0.24, "tools": 0.36, "json": 0.26, "talk": 0.09}
 
@@ -61,7 +62,7 @@ def tensors(batch, prompt_share):
         keep = (w > 0) | (torch.rand(len(w)) < prompt_share)
         where.append(keep.nonzero()[:, 0] + i * width), target.append(seq[1:][keep])
         weight.append(torch.where(w > 0, w, 0.5)[keep])
-    return ids, torch.cat(where), torch.cat(target), torch.cat(weight)
+    return [t.to(DEVICE) for t in (ids, torch.cat(where), torch.cat(target), torch.cat(weight))]
 
 
 @torch.no_grad()
@@ -101,17 +102,18 @@ def main():
     a = a.parse_args()
     # One thread an operation, and micro-batches side by side: nothing waits for a busy core but the end of a step.
     torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(a.threads, initializer=torch.set_num_threads, initargs=(1,))
+    pool = ThreadPoolExecutor(a.threads if DEVICE == "cpu" else 1, initializer=torch.set_num_threads, initargs=(1,))
     torch.manual_seed(0), torch.set_flush_denormal(True)
     tokenizer = Tokenizer.from_file(a.work + "/tokenizer.json")
     held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(50)] for n in FIRST for s in [words.Source(1, True)]}
     model = Model()
     induction(model)
+    model.to(DEVICE)
     optimizer = Optimizer(model)
     saved = a.work + "/checkpoint.pt"
     step, start, seen = 0, time.time(), 0
     if os.path.exists(saved):
-        state = torch.load(saved)
+        state = torch.load(saved, map_location=DEVICE)
         model.load_state_dict(state["model"]), optimizer.restore(state["optimizer"])
         step, start, seen = state["step"], state["start"], state["seen"]
     until = a.until or start + a.minutes * 60
@@ -138,7 +140,7 @@ def main():
             speed = (seen - shown) / (time.time() - clock)
             print(f"{time.strftime('%H:%M:%S')} step {step} time {x:.3f} seen {seen / 1e6:.2f}M loss {mean:.4f} {speed:.0f} tokens/s, CPU s {cpu.user:.0f} + {cpu.system:.0f}", file=log)
             clock, shown = time.time(), seen
-        if time.time() - last > 420 or x >= 1:
+        if time.time() - last > 240 or x >= 1:
             print("held out:", {n: round(exact(model, p), 3) for n, p in held.items()}, file=log)
             torch.save({"model": model.state_dict(), "optimizer": optimizer.state(), "step": step, "start": start, "seen": seen}, saved + ".new")
             os.replace(saved + ".new", saved)
