@@ -44,7 +44,7 @@ ThinkingSplitter::Parts ThinkingSplitter::Push(std::string_view text) {
     } else if (kOpen.starts_with(start)) {
       return parts;  // not decided yet
     } else {
-      place_ = Place::kText;
+      place_ = open_ ? Place::kInside : Place::kText;
     }
   }
   if (place_ == Place::kInside) {
@@ -72,8 +72,11 @@ ThinkingSplitter::Parts ThinkingSplitter::Push(std::string_view text) {
 ThinkingSplitter::Parts ThinkingSplitter::Finish() {
   Parts parts;
   std::string rest = std::exchange(held_, {});
-  if (place_ == Place::kInside) parts.thinking = std::string(TrimEnd(rest));
-  if (place_ == Place::kBefore || place_ == Place::kText) parts.text = std::move(rest);
+  if (inside()) {
+    parts.thinking = std::string(TrimEnd(thought_ ? std::string_view(rest) : SkipSpace(rest)));
+  } else if (place_ == Place::kBefore || place_ == Place::kText) {
+    parts.text = std::move(rest);
+  }
   return parts;
 }
 

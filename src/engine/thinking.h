@@ -14,19 +14,21 @@ class ThinkingSplitter {
     std::string thinking, text;
   };
 
-  // `open`: the prompt itself ended with <think> (text::PromptOpensThinking), so that the text begins inside the block.
-  explicit ThinkingSplitter(bool open = false) : place_(open ? Place::kInside : Place::kBefore), found_(open) {}
+  // `open`: the prompt itself ended with <think> (text::PromptOpensThinking), so that the text begins inside the block;
+  // a model that opens it again is taken at its word once.
+  explicit ThinkingSplitter(bool open = false) : open_(open), found_(open) {}
 
   Parts Push(std::string_view text);
   // What was held back, at the end of the text.
   Parts Finish();
 
   bool found() const { return found_; }             // a block was opened
-  bool inside() const { return place_ == Place::kInside; }
+  bool inside() const { return place_ == Place::kInside || (open_ && place_ == Place::kBefore); }
 
  private:
   enum class Place { kBefore, kInside, kAfter, kText };
-  Place place_;
+  bool open_;
+  Place place_ = Place::kBefore;
   bool found_;
   bool thought_ = false;  // something but white space was thought
   std::string held_;      // what may still become a mark, or white space whose place is not decided

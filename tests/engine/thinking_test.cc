@@ -37,6 +37,7 @@ TEST(ThinkingSplitter, AgreesWithTheWholeTextInPiecesOfAnySize) {
                                "a</think>b",
                                " a < b </thin </think> c ",
                                "<think>a</think",
+                               "<think>a </thin",
                                "<<think>",
                                "text <think>later</think>"};
   for (const std::string& text : texts) {
