@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds lfm if need be and does its main job with the demo model.
 #   ./run.sh            on a terminal: a chat; else one routed ticket, one tool call, one extracted JSON
-#   ./run.sh ARGS...    the program itself: ./run.sh info models/demo.gguf
+#   ./run.sh ARGS...    the program itself: ./run.sh info models/lfm-demo.gguf
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -19,7 +19,7 @@ lfm=build/release/lfm
 if [[ $# -gt 0 ]]; then
   exec "$lfm" "$@"
 elif [[ -t 0 && -t 1 ]]; then
-  exec "$lfm" run -m models/demo.gguf
+  exec "$lfm" run -m models/lfm-demo.gguf
 else
-  exec scripts/demo.sh "$lfm" models/demo.gguf
+  exec scripts/demo.sh "$lfm" models/lfm-demo.gguf
 fi

@@ -3,8 +3,8 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config rapidjson-dev libutf8proc-dev libcli11-dev libedit-dev
-       libcurl4-openssl-dev libssl-dev)
-test=(libgtest-dev python3 clang-14 clang-tidy-14 libclang-rt-14-dev)
+       libcurl4-openssl-dev libssl-dev python3)
+test=(libgtest-dev clang-14 clang-tidy-14 libclang-rt-14-dev)
 
 wanted=("${build[@]}")
 [[ "${1:-build}" == test ]] && wanted+=("${test[@]}")

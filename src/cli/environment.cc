@@ -20,4 +20,11 @@ std::string StateFolder() {
   return "";
 }
 
+std::string PackFolder() {
+  if (const auto cache = Variable("LFM_CACHE")) return *cache + "/packed";
+  if (const auto cache = Variable("XDG_CACHE_HOME"); cache && cache->starts_with('/')) return *cache + "/lfm/packed";
+  if (const auto home = Variable("HOME")) return *home + "/.cache/lfm/packed";
+  return "";
+}
+
 }  // namespace lfm::cli

@@ -15,5 +15,7 @@ std::string DefaultIsa();
 bool ColorsAllowed();
 // $XDG_STATE_HOME/lfm or ~/.local/state/lfm: the chat's history. Empty when there is no home.
 std::string StateFolder();
+// packed in $LFM_CACHE, else in $XDG_CACHE_HOME/lfm or ~/.cache/lfm: packed models. Empty when there is no home.
+std::string PackFolder();
 
 }  // namespace lfm::cli

@@ -6,6 +6,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "engine/packed_models.h"
 
 namespace lfm::cli {
 
@@ -22,6 +23,7 @@ void ModelArgs::DeclareCompute(Args& args) {
               "auto: activations as int8 where weights are quantised; f32: everything in f32");
   args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"},
               "type of the KV cache (default f16; f32 with --compute f32)");
+  args.Flag("--no-pack", no_pack, "ignore packed files (lfm pack)");
   args.Text("--isa", isa, "NAME", "scalar, avx2, avxvnni, avx512vnni, amx, neon or i8mm (default: the best)");
 }
 
@@ -73,7 +75,8 @@ Result<engine::LoadOptions> ModelArgs::Options() const {
 Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) const {
   LFM_TRY(const std::string path, Path());
   LFM_TRY(engine::LoadOptions options, Options());
-  LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
+  LFM_TRY(formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
+  if (!no_pack) checkpoint = engine::PreferPacked(std::move(checkpoint), PackFolder());
   ProgressLine progress("loading", ProgressLine::Unit::kBytes);
   options.progress = [&](uint64_t done, uint64_t total) {
     progress.Update(done, total);

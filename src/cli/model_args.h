@@ -19,6 +19,7 @@ struct ModelArgs {
   std::optional<std::string> model;  // -m
   std::optional<int64_t> n_threads, n_ctx;
   std::optional<std::string> compute, kv_type, isa;
+  bool no_pack = false;
 
   void DeclareModel(Args& args);    // -m alone
   void DeclareCompute(Args& args);  // --threads --compute --kv-type --isa

@@ -7,6 +7,7 @@
 #include <map>
 #include <new>
 
+#include "base/log.h"
 #include "base/strings.h"
 #include "cli/output.h"
 #include "cli/version.h"
@@ -106,6 +107,9 @@ int ParseAndRun(int argc, char** argv) {
 
 int RunProgram(int argc, char** argv) {
   int code = kExitFailure;
+  SetLogSink([](LogLevel level, std::string_view message) {
+    if (level == LogLevel::kWarning) Warn(message);
+  });
   try {
     code = ParseAndRun(argc, argv);
   } catch (const std::bad_alloc&) {

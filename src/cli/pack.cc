@@ -1,0 +1,76 @@
+// lfm pack: the weights of a model in their final layout, as a file that every command then maps.
+#include <filesystem>
+#include <memory>
+
+#include "base/file.h"
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/environment.h"
+#include "cli/interrupt.h"
+#include "cli/model_args.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "engine/packed_models.h"
+#include "formats/checkpoint.h"
+#include "model/config.h"
+#include "model/weights.h"
+
+namespace lfm::cli {
+namespace {
+
+class PackCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    args.Positional("MODEL", model_.model, "a .gguf file, a Hugging Face folder, or a name as lfm pull takes it");
+    args.Text("-o,--output", output_, "FILE", "where to write (default: the cache, where every command finds it)");
+    args.Flag("--json", json_, "one JSON document");
+    args.Integer("-t,--threads", model_.n_threads, "N", "threads");
+  }
+
+  Result<int> Run() override {
+    LFM_TRY(const std::string path, model_.Path());
+    LFM_TRY(const auto threads, model_.MakeThreads());
+    ArmInterrupt();
+    LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
+    LFM_TRY(const model::Config config, model::ReadConfig(checkpoint));
+    LFM_TRY(const std::string target, Target(checkpoint));
+    ProgressLine progress("packing", ProgressLine::Unit::kBytes);
+    LFM_RETURN_IF_ERROR(model::PackModel(checkpoint, config, *threads, target, [&](uint64_t done, uint64_t total) {
+      progress.Update(done, total);
+      return !Interrupted();
+    }));
+    std::error_code ignored;
+    const auto size = static_cast<uint64_t>(std::filesystem::file_size(target, ignored));
+    if (json_) {
+      WriteJson(Json::MakeObject({{"path", Json(target)}, {"bytes", Json(size)}}));
+    } else {
+      WriteOut(StrCat(target, "  ", HumanBytes(size), "\n"));
+    }
+    return kExitOk;
+  }
+
+ private:
+  Result<std::string> Target(const formats::Checkpoint& checkpoint) const {
+    if (output_) {
+      if (output_->empty()) return Error{ErrorCode::kInvalidArgument, "-o: the file name is empty"};
+      return *output_;
+    }
+    const std::string folder = PackFolder();
+    std::error_code error;
+    if (!folder.empty()) std::filesystem::create_directories(folder, error);
+    if (folder.empty() || error) {
+      return Error{ErrorCode::kIo, StrCat("cannot make the cache folder ", Quote(folder), "; use -o FILE")};
+    }
+    return engine::PackedPath(checkpoint, folder);
+  }
+
+  ModelArgs model_;
+  std::optional<std::string> output_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakePack() { return std::make_unique<PackCommand>(); }
+
+}  // namespace lfm::cli
