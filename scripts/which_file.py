@@ -26,6 +26,7 @@ def run(*command):
 
 def table(args, model, folder):
     text = ["--chat", args.chat] if args.chat else ["-f", args.text, "-c", args.ctx]
+    text += ["-t", args.threads] if args.threads else []
     base, bf16 = os.path.join(folder, "base"), os.path.join(folder, "bf16.gguf")
     run(args.lfm, "convert", model, bf16)
     first = json.loads(run(args.lfm, "perplexity", "-m", bf16, *text, "--json", "--compute", "f32", "--save-base", base))
@@ -54,9 +55,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+")
     parser.add_argument("--lfm", required=True)
-    parser.add_argument("--text", required=True)
+    parser.add_argument("--text")
     parser.add_argument("--chat")
     parser.add_argument("--ctx", type=int, default=512)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--plan", action="store_true")
     parser.add_argument("--types", nargs="*", default=TYPES)
     args = parser.parse_args()

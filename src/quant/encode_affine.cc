@@ -44,7 +44,8 @@ LFM_INLINE void TryLine(const Group<N>& group, const DataSums& data, const Lanes
   const Lanes determinant = data.w * q2 - q1 * q1;
   const IntLanes solvable = determinant > data.w * q2 * 1e-6f;
   Lanes scale = solvable ? Ratio(data.w * xq - data.wx * q1, determinant) : Ratio(xq, q2);
-  Lanes minus = solvable ? Ratio(data.wx * q2 - q1 * xq, determinant) : zero;  // the line is scale q + minus
+  // The line is scale q + minus. Where all quants are 0 (equal values) it is the mean.
+  Lanes minus = solvable ? Ratio(data.wx * q2 - q1 * xq, determinant) : q2 > zero ? zero : Ratio(data.wx, data.w);
   if (!kSigned) {
     const IntLanes bad = minus > zero;
     scale = bad ? Ratio(xq, q2) : scale;

@@ -27,6 +27,13 @@ uint64_t BytesOf(const ModelTensor& tensor, TensorType type) {
   return static_cast<uint64_t>(tensor.n_rows) * RowBytes(type, static_cast<size_t>(tensor.k));
 }
 
+// How much an error of this matrix matters beside the others. The head's goes into the logits unhindered, and the same
+// matrix is often the embedding, under everything else; measured on the golden models.
+double Weight(const ModelTensor& tensor) {
+  const bool is_head = tensor.field == model::TensorField::kHead || tensor.field == model::TensorField::kEmbedding;
+  return is_head ? 8 : 1;
+}
+
 // Relative error of a type on rows that are spread over the tensor.
 double MeasureError(const ModelTensor& tensor, TensorType type, std::span<const float> importance, Threads& threads) {
   const int64_t n = std::min(kSampleRows, tensor.n_rows);
@@ -102,7 +109,7 @@ Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const Mod
     std::vector<Choice> choices;
     for (const TensorType type : kCandidates) {
       if (tensor.k % InfoOf(type).block_size != 0) continue;
-      choices.push_back({type, BytesOf(tensor, type), MeasureError(tensor, type, importance, threads)});
+      choices.push_back({type, BytesOf(tensor, type), Weight(tensor) * MeasureError(tensor, type, importance, threads)});
     }
     if (choices.empty()) choices.push_back({TensorType::kF16, BytesOf(tensor, TensorType::kF16), 0});
     ReleaseRows(checkpoint, tensor, 0, tensor.n_rows);

@@ -89,6 +89,7 @@ TEST(Encode, OddRows) {
     EXPECT_EQ(RoundTrip(type, rows[0]), rows[0]) << InfoOf(type).name;
     if (type != TensorType::kMXFP4) {
       EXPECT_LT(RelativeError(rows[1], RoundTrip(type, rows[1])), 0.02) << InfoOf(type).name;
+      EXPECT_LT(RelativeError(rows[2], RoundTrip(type, rows[2])), 0.02) << InfoOf(type).name;
     }
   }
 }

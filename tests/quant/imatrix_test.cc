@@ -1,6 +1,8 @@
 // The importance matrix: the file, the prior for rare experts, and what is collected.
 #include <cmath>
 
+#include <limits>
+
 #include "quant/collect.h"
 #include "quant_fixture.h"
 
@@ -47,7 +49,7 @@ TEST(Imatrix, RefusesOtherFiles) {
   ASSERT_FALSE(model.ok());
   EXPECT_NE(model.error().message.find("lfm imatrix"), std::string::npos) << model.error().message;
   Imatrix imatrix;
-  imatrix.entries["x"] = {{1, NAN}, {1}};
+  imatrix.entries["x"] = {{1, std::numeric_limits<float>::quiet_NaN()}, {1}};
   ASSERT_TRUE(quant::WriteImatrix(imatrix, temp / "nan.gguf").ok());
   EXPECT_FALSE(quant::ReadImatrix(temp / "nan.gguf").ok());
   EXPECT_FALSE(quant::ReadImatrix(temp / "absent.gguf").ok());

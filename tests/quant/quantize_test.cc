@@ -1,6 +1,8 @@
 // Quantising: the types of the published mixes, sizes that plans keep, the same bytes for any number of threads.
 #include <cmath>
 
+#include <cmath>
+
 #include "quant/mixes.h"
 #include "quant_fixture.h"
 
