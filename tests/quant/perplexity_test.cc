@@ -88,7 +88,7 @@ TEST(Perplexity, AModelIsNotFarFromItself) {
   options.base = temp / "base";
   const auto same = rig.Measure(windows, options);
   ASSERT_TRUE(same.ok()) << same.error().message;
-  EXPECT_LT(same->kl.value, 1e-6);
+  EXPECT_LT(same->kl.value, 1e-5);  // the base file rounds log probabilities to 16 bits: errors of up to 2e-3 each
   EXPECT_EQ(same->same_top.value, 1);
   EXPECT_NEAR(same->base_perplexity.value, saved->perplexity.value, 1e-4 * saved->perplexity.value);
 
