@@ -86,7 +86,7 @@ class Builder {
 
 void DumpTo(const Json& value, int indent, int level, std::string& out) {
   const auto newline = [&](int at) {
-    if (indent >= 0) out += '\n', out.append(static_cast<size_t>(indent * at), ' ');
+    if (indent >= 0) out += '\n', out.append(static_cast<size_t>(indent) * static_cast<size_t>(at), ' ');
   };
   switch (value.kind()) {
     case Json::Kind::kNull:
