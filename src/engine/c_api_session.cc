@@ -9,7 +9,6 @@ using lfm::Error;
 using lfm::ErrorCode;
 using lfm::Result;
 using lfm::Status;
-using lfm::StrCat;
 namespace engine = lfm::engine;
 
 lfm_sampling DefaultsOf(const engine::LoadedModel* model) {

@@ -268,6 +268,7 @@ std::span<const std::string_view> SynthModels() {
 std::span<const std::string_view> SynthTypes() {
   static const auto kNames = [] {
     std::vector<std::string_view> names;
+    names.reserve(std::size(kMixes));
     for (const Mix& mix : kMixes) names.push_back(mix.name);
     return names;
   }();

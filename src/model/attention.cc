@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "base/check.h"
 #include "model/workspace.h"
@@ -123,7 +124,7 @@ class AttentionBlocks {
   }
 
   int64_t Stride() const { return q_width_ + int64_t{2} * config_.n_kv_heads * config_.head_dim; }
-  auto Kernel() const -> decltype(kernels::Table::attend_page[0]) {
+  auto Kernel() const -> std::remove_cvref_t<decltype(kernels::Table::attend_page[0])> {
     const auto type = static_cast<size_t>(step_.batch[0].state->layout().kv_type);
     return step_.model.kernels->attend_page[type];
   }

@@ -32,7 +32,7 @@ struct Plan {
   double predicted_kl = 0;        // kKlPerError * error: an estimate (docs/quantize.md)
 };
 
-// Mean KL divergence in nats for each unit of summed relative error; measured on models of this family.
+// Mean KL divergence in nats for each unit of summed relative error: an order of magnitude, not a measurement.
 constexpr double kKlPerError = 0.5;
 
 struct PlanGoal {
