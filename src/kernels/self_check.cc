@@ -63,7 +63,8 @@ bool SameMatmul(const Table& a, const Table& b, int index, bool q8) {
     for (int t = 0; t < n; t++) {
       const std::vector<float> x = noise.Values(kColumns);
       a.quantize_q8(x.data(), kColumns, &quantized[static_cast<size_t>(t)], n);
-      for (int i = 0; i < kColumns; i++) plain[static_cast<size_t>(i / kBlock * n + t)].x[i % kBlock] = x[static_cast<size_t>(i)];
+      for (int i = 0; i < kColumns; i++) plain[static_cast<size_t>(i / kBlock) * static_cast<size_t>(n) + static_cast<size_t>(t)].x[i % kBlock] =
+          x[static_cast<size_t>(i)];
     }
     std::vector<float> ya(static_cast<size_t>(n) * kUnitRows), yb(ya.size());
     if (q8) {
@@ -98,7 +99,7 @@ bool SameAttention(const Table& a, const Table& b, int type, bool store_only) {
   const size_t page_bytes = KvPageBytes(static_cast<KvType>(type), kDim);
   std::vector<std::byte> pages[2] = {std::vector<std::byte>(page_bytes), std::vector<std::byte>(page_bytes)};
   for (int i = 0; i < kPagePositions; i++) {
-    const float* const row = &rows[static_cast<size_t>(2 * i * kDim)];
+    const float* const row = &rows[size_t{2} * static_cast<size_t>(i) * kDim];
     a.kv_store[type](pages[0].data(), i, row, row + kDim, kDim);
     if (store_only) b.kv_store[type](pages[1].data(), i, row, row + kDim, kDim);
   }

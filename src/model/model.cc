@@ -88,7 +88,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(const Model& model, int64_t
   ReserveExperts(model.config, max_tokens, b);
   ReserveTiles(model, max_tokens, b);
   const auto n_splits = static_cast<size_t>((max_positions + kSplitPositions - 1) / kSplitPositions);
-  b.partials.resize(static_cast<size_t>(2 * n_threads));
+  b.partials.resize(2 * static_cast<size_t>(n_threads));
   for (AttentionPartial& partial : b.partials) {
     partial.state.resize(n_splits * kMaxQueries);
     partial.acc.resize(n_splits * kMaxQueries * static_cast<size_t>(std::max(1, model.config.head_dim)));
