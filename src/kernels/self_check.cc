@@ -63,8 +63,10 @@ bool SameMatmul(const Table& a, const Table& b, int index, bool q8) {
     for (int t = 0; t < n; t++) {
       const std::vector<float> x = noise.Values(kColumns);
       a.quantize_q8(x.data(), kColumns, &quantized[static_cast<size_t>(t)], n);
-      for (int i = 0; i < kColumns; i++) plain[static_cast<size_t>(i / kBlock) * static_cast<size_t>(n) + static_cast<size_t>(t)].x[i % kBlock] =
-          x[static_cast<size_t>(i)];
+      for (int i = 0; i < kColumns; i++) {
+        const auto block = static_cast<size_t>(i / kBlock) * static_cast<size_t>(n) + static_cast<size_t>(t);
+        plain[block].x[i % kBlock] = x[static_cast<size_t>(i)];
+      }
     }
     std::vector<float> ya(static_cast<size_t>(n) * kUnitRows), yb(ya.size());
     if (q8) {

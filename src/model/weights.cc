@@ -19,7 +19,6 @@ namespace {
 using formats::Checkpoint;
 using formats::Tensor;
 using kernels::kLanes;
-using kernels::kUnitRows;
 
 // Rows of a stored matrix: a whole tensor, one expert of a stacked one, or a slice of a fused one.
 struct Source {

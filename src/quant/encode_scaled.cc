@@ -57,7 +57,8 @@ struct ScaledGroup {
   LFM_INLINE static Lanes ScalesOf(const BlockFit* fits) {
     Lanes scale{};
     for (int l = 0; l < kLaneCount; ++l) {
-      scale[l] = fits[l / kSubs].d * static_cast<float>(fits[l / kSubs].scales[l % kSubs]);
+      const BlockFit& fit = fits[l / kSubs];
+      scale[l] = fit.d * static_cast<float>(fit.scales[l % kSubs]);
     }
     return scale;
   }
