@@ -119,7 +119,7 @@ Value Interpreter::CallMacro(const Value& value, CallArguments arguments) {
     Scope& scope;
     ~Clear() { scope.variables.clear(); }
   } const clear{*scope};
-  const Value kept = value;  // the macro may be overwritten while it runs
+  const Value kept = value;  // NOLINT: the macro may be overwritten while it runs
   BindMacro(macro, arguments, scope);
   std::string text = Capture([&] { Execute(macro.node->body, scope); });
   line_ = line;

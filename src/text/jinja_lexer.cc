@@ -82,10 +82,10 @@ class Lexer {
     if (!StartsWith(at, word)) return 0;
     at = SkipSpace(at + word.size());
     if (StartsWith(at, "-%}")) return SkipSpace(at + 3);
-    if (trim_after && StartsWith(at, "+%}")) return at + 3;
+    if (trim_after != nullptr && StartsWith(at, "+%}")) return at + 3;
     if (!StartsWith(at, "%}")) return 0;
     at += 2;
-    if (trim_after && at < text_.size() && text_[at] == '\n') ++at;
+    if (trim_after != nullptr && at < text_.size() && text_[at] == '\n') ++at;
     return at;
   }
 
