@@ -68,7 +68,7 @@ struct TokenizerSpec {
 };
 
 // From a parsed tokenizer.json and tokenizer_config.json (null when absent). What is not byte-level BPE, or
-// uses parts that are not implemented, is an error that names the entry.
+// uses parts that no model of the family has, is an error that names the entry.
 Result<TokenizerSpec> SpecFromTokenizerJson(const Json& tokenizer, const Json& config);
 
 // The tokenizer.ggml.* entries of a GGUF file, borrowed for the call.
