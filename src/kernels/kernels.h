@@ -121,8 +121,10 @@ struct Table {
                        int head_dim, float* out) noexcept;
 
   // Multiplies int8 numbers held in registers, `rounds` times over, and gives the number of operations (a
-  // multiply-add is two): what the ISA's units can do at most, for rooflines. Its result is nothing.
+  // multiply-add is two): what the ISA's units can do at most, for rooflines. Nothing else comes out of it.
   int64_t (*int8_peak)(int64_t rounds) noexcept;
+  // The same with f32 numbers.
+  int64_t (*f32_peak)(int64_t rounds) noexcept;
 
   // What was chosen, for `lfm info`: (operation, kernel) such as ("matmul_q4_k_q8", "avx512vnni").
   std::vector<std::pair<std::string, std::string>> chosen;

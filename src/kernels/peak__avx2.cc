@@ -1,4 +1,4 @@
-// The int8 limit of AVX2 (vpmaddubsw, vpmaddwd, vpaddd): independent chains of its widest integer product, all in registers.
+// The limits of AVX2: independent chains of its widest integer product and of its f32 fma, all in registers.
 #include "kernels/isa_begin.h"
 
 #include <immintrin.h>
@@ -25,8 +25,27 @@ int64_t Int8Peak(int64_t rounds) noexcept {
   return rounds * kChains * 64;
 }
 
+int64_t F32Peak(int64_t rounds) noexcept {
+  constexpr int kChains = 10;
+  __m256 sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
+  const __m256 a = _mm256_set1_ps(0.75f), b = _mm256_set1_ps(0.5f);
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) {
+      sums[i] = _mm256_fmadd_ps(a, b, sums[i]);
+      asm volatile("" : "+x"(sums[i]));
+    }
+  }
+  for (int i = 0; i < kChains; ++i) asm volatile("" ::"x"(sums[i]));
+  return rounds * kChains * 16;
+}
+
 }  // namespace
 
-void Fill_peak__avx2(Table& table) { table.int8_peak = &Int8Peak; }
+void Fill_peak__avx2(Table& table) {
+  table.int8_peak = &Int8Peak;
+  table.f32_peak = &F32Peak;
+}
 
 }  // namespace lfm::kernels

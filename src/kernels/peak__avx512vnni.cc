@@ -1,4 +1,4 @@
-// The int8 limit of AVX-512 VNNI: independent chains of its widest integer product, all in registers.
+// The limits of AVX-512 VNNI: independent chains of its widest integer product and of its f32 fma, all in registers.
 #include "kernels/isa_begin.h"
 
 #include <immintrin.h>
@@ -22,8 +22,27 @@ int64_t Int8Peak(int64_t rounds) noexcept {
   return rounds * kChains * 128;
 }
 
+int64_t F32Peak(int64_t rounds) noexcept {
+  constexpr int kChains = 10;
+  __m512 sums[kChains];
+  for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
+  const __m512 a = _mm512_set1_ps(0.75f), b = _mm512_set1_ps(0.5f);
+  for (int64_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 16
+    for (int i = 0; i < kChains; ++i) {
+      sums[i] = _mm512_fmadd_ps(a, b, sums[i]);
+      asm volatile("" : "+v"(sums[i]));
+    }
+  }
+  for (int i = 0; i < kChains; ++i) asm volatile("" ::"v"(sums[i]));
+  return rounds * kChains * 32;
+}
+
 }  // namespace
 
-void Fill_peak__avx512vnni(Table& table) { table.int8_peak = &Int8Peak; }
+void Fill_peak__avx512vnni(Table& table) {
+  table.int8_peak = &Int8Peak;
+  table.f32_peak = &F32Peak;
+}
 
 }  // namespace lfm::kernels

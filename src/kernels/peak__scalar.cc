@@ -1,4 +1,4 @@
-// The int8 limit of plain integer code: independent chains of its widest integer product, all in registers.
+// The limits of plain code, as the compiler makes it: independent sums of products.
 #include "kernels/isa_begin.h"
 
 namespace lfm::kernels {
@@ -17,8 +17,24 @@ int64_t Int8Peak(int64_t rounds) noexcept {
   return rounds * kChains * 2;
 }
 
+int64_t F32Peak(int64_t rounds) noexcept {
+  constexpr int kChains = 64;
+  float sums[kChains];
+  float a = 0.75f, b = 0.5f;
+  for (int i = 0; i < kChains; ++i) sums[i] = static_cast<float>(i);
+  for (int64_t r = 0; r < rounds; ++r) {
+    asm volatile("" : "+m"(a), "+m"(b) : : "memory");
+    for (int i = 0; i < kChains; ++i) sums[i] += a * b;
+  }
+  asm volatile("" ::"r"(&sums[0]) : "memory");
+  return rounds * kChains * 2;
+}
+
 }  // namespace
 
-void Fill_peak__scalar(Table& table) { table.int8_peak = &Int8Peak; }
+void Fill_peak__scalar(Table& table) {
+  table.int8_peak = &Int8Peak;
+  table.f32_peak = &F32Peak;
+}
 
 }  // namespace lfm::kernels

@@ -71,13 +71,7 @@ void AddChosen(const Family& family, Table& table) {
 }
 
 std::unique_ptr<Table> Build(Isa isa) {
-  auto table = std::make_unique<Table>();
-  for (const Family& family : kFamilies) {
-    if (!Includes(isa, family.isa)) continue;
-    family.fill(*table);
-    AddChosen(family, *table);
-  }
-  table->isa = IsaName(isa);
+  auto table = BuildUnchecked(isa);
   if (isa != Isa::kScalar) {
     const FloatMode mode;
     ReplaceDiffering(*Build(Isa::kScalar), *table);
@@ -86,6 +80,17 @@ std::unique_ptr<Table> Build(Isa isa) {
 }
 
 }  // namespace
+
+std::unique_ptr<Table> BuildUnchecked(Isa isa) {
+  auto table = std::make_unique<Table>();
+  for (const Family& family : kFamilies) {
+    if (!Includes(isa, family.isa)) continue;
+    family.fill(*table);
+    AddChosen(family, *table);
+  }
+  table->isa = IsaName(isa);
+  return table;
+}
 
 size_t KvPageBytes(KvType type, int head_dim) {
   const size_t elements = 2 * size_t{kPagePositions} * static_cast<size_t>(head_dim);

@@ -18,6 +18,7 @@ namespace {
 #include "kernels/matmul_q8.inl"
 #include "kernels/amx_tiles_emulated.inl"
 #include "kernels/matmul_amx.inl"
+#include "kernels/peak_amx.inl"
 
 TEST(AmxEmulated, GivesTheScalarBits) {
   MatmulQ8 amx[kTypeCount] = {};
@@ -44,6 +45,9 @@ TEST(AmxEmulated, GivesTheScalarBits) {
     }
   }
 }
+
+// Four products of 16 x 64 by 64 x 16 a round.
+TEST(AmxEmulated, PeakCountsItsOperations) { EXPECT_EQ(AmxInt8Peak(3), int64_t{3} * 4 * 2 * 16 * 16 * 64); }
 
 }  // namespace
 }  // namespace lfm::kernels

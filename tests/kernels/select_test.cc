@@ -57,6 +57,45 @@ TEST(SelfCheck, ReplacesAKernelThatDiffers) {
   }
 }
 
+// The long form, on the kernels as they were built. It must see what is broken at odd sizes only.
+TEST(SelfCheck, TheLongFormSeesEveryOperation) {
+  for (const Isa isa : DetectIsas()) {
+    if (isa == Isa::kScalar) continue;
+    const std::unique_ptr<Table> table = BuildUnchecked(isa);
+    for (const auto& [operation, from] : table->chosen) {
+      if (from != IsaName(isa)) continue;
+      const KernelCheck check = CheckOperation(Scalar(), *table, operation);
+      EXPECT_GE(check.n_cases, 6) << operation;
+      EXPECT_EQ(check.n_differing, 0) << operation << " " << from;
+    }
+  }
+  EXPECT_EQ(CheckOperation(Scalar(), Scalar(), "none").n_cases, 0);
+}
+
+TEST(SelfCheck, TheLongFormFindsWhatTheShortOneMisses) {
+  Table broken = Scalar();
+  broken.matmul_q8[TypeIndex(TensorType::kQ4_0)] = [](const std::byte* panel0, const std::byte* panel1, int64_t n_blocks,
+                                                      const Q8Block* x, int n, float* out, int64_t stride) noexcept {
+    Scalar().matmul_q8[TypeIndex(TensorType::kQ4_0)](panel0, panel1, n_blocks, x, n, out, stride);
+    if (n == 17) out[16 * stride] += 1.0f;
+  };
+  EXPECT_EQ(ReplaceDiffering(Scalar(), broken), 0);
+  const KernelCheck check = CheckOperation(Scalar(), broken, "matmul_q4_0_q8");
+  EXPECT_EQ(check.n_differing, 5);  // one for each number of columns
+  EXPECT_EQ(CheckOperation(Scalar(), broken, "matmul_q4_1_q8").n_differing, 0);
+}
+
+// A multiply-add is two operations; twice the rounds, twice the number.
+TEST(Peak, CountsOperations) {
+  for (const Isa isa : DetectIsas()) {
+    const Table& table = *Select(IsaName(isa)).value();
+    for (const auto peak : {table.int8_peak, table.f32_peak}) {
+      EXPECT_GT(peak(1), 0) << table.isa;
+      EXPECT_EQ(peak(20), 20 * peak(1)) << table.isa;
+    }
+  }
+}
+
 TEST(FloatMode, KeepsDenormalsWhileItLives) {
   const FloatMode mode;
   volatile float tiny = 1e-40f;
