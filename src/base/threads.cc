@@ -3,6 +3,7 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <fstream>
@@ -105,7 +106,14 @@ void Threads::For(int64_t n, int64_t grain, LoopBody body) {
   n_running_.store(n_ - 1, std::memory_order_relaxed);
   epoch_.fetch_add(1, std::memory_order_release);
   RunChunks(0);
-  SpinUntil([&] { return n_running_.load(std::memory_order_acquire) == 0; });
+  const auto others_are_done = [&] { return n_running_.load(std::memory_order_acquire) == 0; };
+  if (waiting_ == nullptr) {
+    SpinUntil(others_are_done);
+    return;
+  }
+  const auto begin = std::chrono::steady_clock::now();
+  SpinUntil(others_are_done);
+  *waiting_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
 void Threads::RunChunks(int i_thread) {

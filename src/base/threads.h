@@ -44,6 +44,10 @@ class Threads {
   // Outside a Step the workers are woken for this one loop.
   void For(int64_t n, int64_t grain, LoopBody body);
 
+  // From now on the time in which the caller of For() has no work left and waits for the others is added here, in
+  // seconds; null: not measured.
+  void CountWaiting(double* seconds) { waiting_ = seconds; }
+
   // While a Step lives, workers spin between loops.
   class Step {
    public:
@@ -75,6 +79,7 @@ class Threads {
   alignas(64) std::atomic<bool> awake_{false};
   bool stop_ = false;
   int depth_ = 0;  // nested Steps
+  double* waiting_ = nullptr;
   std::mutex mutex_;
   std::condition_variable wake_;
 };

@@ -109,7 +109,7 @@ void Summarise(const Roofline& roofline, int64_t repetitions, BenchRow& row) {
   for (const double ts : row.samples_ts) row.stddev_ts += (ts - row.avg_ts) * (ts - row.avg_ts);
   row.stddev_ts = n > 1 ? std::sqrt(row.stddev_ts / (n - 1)) : 0;
   const double runs = static_cast<double>(repetitions);
-  const double bytes = static_cast<double>(row.profile.read_bytes) / runs;
+  const double bytes = static_cast<double>(row.profile.all_read_bytes()) / runs;
   const double operations = static_cast<double>(row.profile.operations) / runs;
   const double seconds = n_tokens / row.avg_ts;
   row.gb_per_s = bytes / seconds / 1e9;

@@ -173,9 +173,11 @@ void CountAttention(const StepContext& step) {
     const StateLayout& layout = item.state->layout();
     const int64_t n = static_cast<int64_t>(item.tokens.size()), past = item.state->n_tokens();
     const double layer_bytes = layout.kv_bytes_per_token() / layout.n_attention;
-    step.profile->read_bytes += static_cast<uint64_t>(layer_bytes * static_cast<double>(past + n));
+    step.profile->CountBytes(static_cast<uint64_t>(layer_bytes * static_cast<double>(past + n)));
     const int64_t n_pairs = n * past + n * (n + 1) / 2;
-    step.profile->operations += static_cast<uint64_t>(4 * n_pairs * config.n_heads * config.head_dim);
+    const auto operations = static_cast<uint64_t>(4 * n_pairs * config.n_heads * config.head_dim);
+    step.profile->operations += operations;
+    step.profile->f32_operations += operations;
   }
 }
 

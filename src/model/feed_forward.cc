@@ -171,8 +171,8 @@ void DenseStep(const StepContext& step, const Layer& layer) {
   const NetworkWork work{&ffn, step.b.in.tiles(), 0};
   Observe(step, ffn.gate, work.tiles);
   Observe(step, ffn.up, work.tiles);
-  Count(step.profile, ffn.gate, step.n);
-  Count(step.profile, ffn.up, step.n);
+  Count(step.profile, step.model, ffn.gate, step.n);
+  Count(step.profile, step.model, ffn.up, step.n);
   ForUnits(step, 1, ffn.gate.n_units(), step.n,
            [&](size_t, int64_t begin, int64_t end) { GateUp(step, work, begin, end); });
   Observe(step, ffn.down, step.b.hidden.tiles());
@@ -201,7 +201,7 @@ void MoeStep(const StepContext& step, const Layer& layer) {
   const std::vector<NetworkWork>& work = step.b.work;
   for (size_t i = 0; i < work.size(); ++i) {
     for (const Matrix* matrix : {&work[i].ffn->gate, &work[i].ffn->up, &work[i].ffn->down}) {
-      Count(step.profile, *matrix, step.b.routing.sizes[i]);
+      Count(step.profile, step.model, *matrix, step.b.routing.sizes[i]);
     }
   }
   step.b.hidden.ArrangeGroups(step.b.routing.sizes, moe.experts[0].down.k, step.b.routing.first_tile);

@@ -114,6 +114,7 @@ void NormRows(const StepContext& step, std::span<const float> weight, Forms form
 void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& workspace, Threads& threads) {
   const Threads::Step awake(threads);
   const kernels::FloatMode float_mode;
+  threads.CountWaiting(workspace.profile ? &workspace.profile->waiting_seconds : nullptr);
   Workspace::Buffers& b = workspace.buffers();
   ListRows(model, batch, b);
   StepContext step{model, batch, b, threads, workspace.profile, static_cast<int64_t>(b.rows.size()),
@@ -155,6 +156,7 @@ void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& wo
   Head(step);
   for (const BatchItem& item : batch) item.state->Advance(static_cast<int64_t>(item.tokens.size()));
   if (workspace.profile) {
+    threads.CountWaiting(nullptr);  // the profile may end before the threads do
     workspace.profile->n_steps += 1;
     workspace.profile->n_tokens += n;
   }

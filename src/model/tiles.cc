@@ -112,10 +112,12 @@ void MultiplyBuffered(const Model& model, const Product& product, int64_t unit, 
 
 }  // namespace
 
-void Count(Profile* profile, const Matrix& matrix, int64_t n_tokens) {
+void Count(Profile* profile, const Model& model, const Matrix& matrix, int64_t n_tokens) {
   if (!profile || n_tokens == 0) return;
-  profile->read_bytes += static_cast<uint64_t>(matrix.n_units()) * 2 * matrix.panel_bytes;
-  profile->operations += static_cast<uint64_t>(2 * n_tokens * matrix.rows * matrix.k);
+  profile->CountBytes(static_cast<uint64_t>(matrix.n_units()) * 2 * matrix.panel_bytes);
+  const auto operations = static_cast<uint64_t>(2 * n_tokens * matrix.rows * matrix.k);
+  profile->operations += operations;
+  if (!ReadsQ8(model, matrix)) profile->f32_operations += operations;
 }
 
 void Multiply(const Model& model, std::span<const Product> products, std::span<const Tile> tiles, Threads& threads,
@@ -123,7 +125,7 @@ void Multiply(const Model& model, std::span<const Product> products, std::span<c
   int64_t n_units = 0, n_tokens = 0;
   for (const Product& product : products) n_units += product.matrix->n_units();
   for (const Tile& tile : tiles) n_tokens += tile.n_tokens;
-  for (const Product& product : products) Count(profile, *product.matrix, n_tokens);
+  for (const Product& product : products) Count(profile, model, *product.matrix, n_tokens);
   threads.For(n_units, UnitGrain(n_units, n_tokens, threads.size()), [&](int64_t begin, int64_t end, int) {
     for (const Tile& tile : tiles) {
       int64_t first = 0;  // unit number of the product's first unit

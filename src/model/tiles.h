@@ -79,7 +79,7 @@ struct Product {
 };
 
 // Adds the bytes and operations of a matrix that meets n_tokens to a profile, if there is one.
-void Count(Profile* profile, const Matrix& matrix, int64_t n_tokens);
+void Count(Profile* profile, const Model& model, const Matrix& matrix, int64_t n_tokens);
 
 // Computes all products over the same tiles, as one parallel loop over their units.
 void Multiply(const Model& model, std::span<const Product> products, std::span<const Tile> tiles, Threads& threads,
