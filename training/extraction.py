@@ -1,13 +1,11 @@
 """JSON extraction: a schema in the system prompt, a message of the user, one JSON object as the answer."""
 import json
 
+import words
 from fields import COLORS, FIELDS, JOBS, THINGS, TOPICS
 from tools import value
 
-SYSTEM = [
-    ["Extract JSON: ", "Extract the data as JSON: ", "Fill in this schema: ", "Answer with JSON by this schema: ", "Return JSON like this: ",
-     "Read the message and fill the schema. ", "Schema: ", "Output JSON only. Schema: "],
-    ["Give me the data as JSON in this form: ", "Turn the message into JSON. Schema: "]]
+SYSTEM = words.systems("json", " ")
 
 
 def field_value(source, kind):

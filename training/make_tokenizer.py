@@ -20,7 +20,7 @@ SPECIAL = ["<|pad|>", "<|startoftext|>", "<|endoftext|>", "<|fim_pre|>", "<|fim_
            "<|tool_list_start|>", "<|tool_list_end|>", "<|tool_call_start|>", "<|tool_call_end|>", "<|tool_response_start|>", "<|tool_response_end|>"]
 SPECIAL += [f"<|reserved_{i}|>" for i in range(4, 16)]
 PLAIN = {"<|reserved_4|>", "<|reserved_5|>"}     # in the vocabulary, but ordinary text
-SIZE, SPACED = 4096, 700
+SIZE, SPACED = 4096, 1000
 
 
 def split(regex):

@@ -1,10 +1,8 @@
 """Routing: the system prompt lists labels with descriptions, the answer is the one label that fits the message."""
+import words
 from intents import INTENTS
 
-SYSTEM = [
-    ["Choose the label for the message.\n", "Pick one label.\nLabels:\n", "Classify the message. Labels:\n", "Which label fits? Answer with the label only.\n",
-     "You route tickets. Answer with one label.\n", "Route the user's message to one of these labels:\n", "Labels:\n", "Sort the request into one of:\n"],
-    ["Select the right label for this ticket.\n", "Answer with the one label that fits the message.\nLabels:\n", "Assign one label to the message:\n"]]
+SYSTEM = words.systems("routing", "\n")
 
 
 def spell(label, style):

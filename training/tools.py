@@ -2,11 +2,11 @@
 import json
 
 import talk
+import words
 from functions import FUNCTIONS, ITEMS, TOPIC
 
-SYSTEM = [["", "", "", "You can call functions.", "Use the tools when they help.", "You are a helpful assistant.", "Call a function if one fits."],
-          ["", "", "You are an assistant with tools.", "Answer with function calls where possible."]]
-JOIN = [[" and ", ". Also ", ". Then ", "; ", ", and ", ". "], [" and also ", ". After that, ", ". And "]]
+SYSTEM = [[""] * n + told for n, told in zip((12, 2), words.systems("tools", ""))]
+JOIN = [[" and ", ". Also ", ". Then ", "; ", ", and ", ". ", ", then ", ". Next, ", " and then ", ". Besides, "], [" and also ", ". After that, ", ". And "]]
 NO_TOOL = "Sorry, none of my tools can do that."
 
 

@@ -3,6 +3,9 @@
 A `Source` draws from one world. Names, cities, codes, dates, amounts and the like are split by a hash of their text,
 lists of real words by hand; wordings are listed separately. Small counts and on/off switches exist in both worlds.
 """
+import functools
+import itertools
+import os
 import random
 import re
 import zlib
@@ -31,15 +34,44 @@ CITY = [
 MONTH = "January February March April May June July August September October November December".split()
 DAY = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
-OPENERS = [["", "", "", "", "Hi, ", "Hello, ", "Hey, ", "Good morning, ", "Please help: ", "Hi there, ", "Quick question: ", "Dear team, "],
+OPENERS = [[""] * 8 + ["Hi, ", "Hello, ", "Hey, ", "Good morning, ", "Please help: ", "Hi there, ", "Quick question: ", "Dear team, ", "Good afternoon, ",
+                       "Hi all, ", "Sorry to bother you, ", "Greetings, ", "Hello again, ", "Hey there, ", "Good day, ", "One question: ", "Excuse the question, "],
            ["", "", "", "Hello there, ", "Good evening, ", "Excuse me, ", "Morning, "]]
-CLOSERS = [["", "", "", "", " Thanks!", " Thank you.", " Please help.", " Cheers.", " Can you help?", " It is urgent."],
+CLOSERS = [[""] * 8 + [" Thanks!", " Thank you.", " Please help.", " Cheers.", " Can you help?", " It is urgent.", " Thanks a lot.", " Much appreciated.",
+                       " Kind regards.", " What do you advise?", " Thank you in advance.", " Thanks so much.", " Many greetings."],
            ["", "", "", " Many thanks.", " Thanks in advance.", " Please advise."]]
 
 
 def held_out(text):
     """True for the eighth of all texts that training never sees as a value."""
     return zlib.crc32(text.lower().encode()) % 8 == 0
+
+
+def lines(name):
+    """The lines of wordings/NAME.txt."""
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "wordings", name + ".txt"), encoding="ascii") as f:
+        return [line.rstrip("\n") for line in f if line.strip()]
+
+
+def systems(name, end):
+    """The system prompts of a task from wordings/systems.txt, each with `end` behind it, as (training, held out)."""
+    both, task, part = ([], []), None, 0
+    for line in lines("systems"):
+        if line.startswith("# "):
+            task, part = line[2:], 0
+        elif line == "---":
+            part = 1
+        elif task == name:
+            both[part].append(line.replace("\\n", "\n") + end)
+    return both
+
+
+@functools.cache
+def expansions(pattern):
+    """All sentences of a pattern, in small letters, without what follows =>."""
+    parts = re.split(r"\[([^\]]*)\]", pattern.split(" => ")[0].lower())
+    choices = [p.split("|") if i % 2 else [p] for i, p in enumerate(parts)]
+    return {" ".join("".join(c).split()) for c in itertools.product(*choices)}
 
 
 def expand(rng, pattern):
@@ -64,7 +96,12 @@ class Source:
         return self.rng.choice(pair[self.held])
 
     def wording(self, pair):
-        return expand(self.rng, self.world(pair))
+        """A sentence of this world; a training pattern that happens to give a held-out sentence is drawn again."""
+        while True:
+            text = expand(self.rng, self.world(pair))
+            plain = " ".join(text.split(" => ")[0].lower().split())
+            if self.held or not any(plain in expansions(p) for p in pair[1]):
+                return text
 
     def drawn(self, make):
         while True:
