@@ -1,19 +1,13 @@
 #include "base/threads.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <fstream>
-#include <set>
-#include <sstream>
-#include <string>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
+
+#include "base/topology.h"
 
 namespace lfm {
 namespace {
@@ -36,28 +30,6 @@ void SpinUntil(Condition done) {
       std::this_thread::yield();
     }
   }
-}
-
-std::string ReadLine(const std::string& path) {
-  std::ifstream file(path);
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// CPUs that the cgroup's quota pays for, or a large number. Version 2 and version 1 files.
-double CgroupQuota() {
-  std::istringstream v2(ReadLine("/sys/fs/cgroup/cpu.max"));
-  std::string quota;
-  double period = 0;
-  if (v2 >> quota >> period && quota != "max" && period > 0) return std::stod(quota) / period;
-  const std::string v1 = ReadLine("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  const std::string v1_period = ReadLine("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (!v1.empty() && v1[0] != '-' && !v1_period.empty()) {
-    const double p = std::atof(v1_period.c_str());
-    if (p > 0) return std::atof(v1.c_str()) / p;
-  }
-  return 1e9;
 }
 
 }  // namespace
@@ -145,31 +117,6 @@ void Threads::Work(int i_thread) {
   }
 }
 
-int DefaultThreadCount() {
-  cpu_set_t allowed;
-  CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) {
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  }
-  // One thread a physical core: two hyperthreads share the ports that the kernels fill. Where cores differ in their
-  // top frequency by more than a quarter (P and E cores), only the fast ones.
-  std::set<std::string> cores;
-  std::vector<std::pair<std::string, double>> found;
-  double fastest = 0;
-  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
-    if (!CPU_ISSET(static_cast<size_t>(cpu), &allowed)) continue;
-    const std::string base = "/sys/devices/system/cpu/cpu" + std::to_string(cpu);
-    const std::string package = ReadLine(base + "/topology/physical_package_id");
-    const std::string core = ReadLine(base + "/topology/core_id");
-    const double frequency = std::atof(ReadLine(base + "/cpufreq/cpuinfo_max_freq").c_str());
-    const std::string key = core.empty() ? std::to_string(cpu) : package + ":" + core;
-    if (cores.insert(key).second) found.emplace_back(key, frequency);
-    fastest = std::max(fastest, frequency);
-  }
-  int n = 0;
-  for (const auto& [key, frequency] : found) n += frequency >= 0.75 * fastest;
-  const double quota = CgroupQuota();
-  return std::clamp(n, 1, std::max(1, static_cast<int>(std::floor(quota + 0.01))));
-}
+int DefaultThreadCount() { return DefaultThreadCount(ReadCpus()); }
 
 }  // namespace lfm

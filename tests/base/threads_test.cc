@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <memory>
+#include <thread>
 #include <vector>
 
 namespace lfm {
@@ -61,6 +63,23 @@ TEST(Threads, ManyTeamsComeAndGo) {
     auto threads = std::make_unique<Threads>(1 + i % 4);
     if (i % 2 == 0) ExpectEachIndexOnce(*threads, 20, 1);
   }
+}
+
+TEST(Threads, CountsHowLongTheCallerWaits) {
+  Threads threads(2);
+  double waiting = 0;
+  threads.CountWaiting(&waiting);
+  // The chunk that the caller did not take goes on until the caller has been idle for a while.
+  const auto last_one_sleeps = [](int64_t, int64_t, int i_thread) {
+    if (i_thread != 0) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    if (i_thread == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  };
+  for (int round = 0; round < 5; ++round) threads.For(2, 1, last_one_sleeps);
+  EXPECT_GT(waiting, 0);
+  const double until_now = waiting;
+  threads.CountWaiting(nullptr);
+  threads.For(2, 1, last_one_sleeps);
+  EXPECT_EQ(waiting, until_now);
 }
 
 TEST(Threads, DefaultCountIsPositive) { EXPECT_GE(DefaultThreadCount(), 1); }
