@@ -1,5 +1,6 @@
 #include "base/strings.h"
 
+#include <charconv>
 #include <cstdio>
 
 namespace lfm {
@@ -30,6 +31,24 @@ size_t SequenceLength(std::string_view text, size_t i, size_t& valid_prefix) {
 }
 
 }  // namespace
+
+TextPiece::TextPiece(long long value)
+    : text_(buffer_, static_cast<size_t>(std::to_chars(buffer_, buffer_ + sizeof buffer_, value).ptr - buffer_)) {}
+
+TextPiece::TextPiece(unsigned long long value)
+    : text_(buffer_, static_cast<size_t>(std::to_chars(buffer_, buffer_ + sizeof buffer_, value).ptr - buffer_)) {}
+
+TextPiece::TextPiece(double value)
+    : text_(buffer_, static_cast<size_t>(std::snprintf(buffer_, sizeof buffer_, "%g", value))) {}
+
+std::string JoinPieces(std::initializer_list<TextPiece> pieces) {
+  size_t size = 0;
+  for (const TextPiece& piece : pieces) size += piece.text().size();
+  std::string out;
+  out.reserve(size);
+  for (const TextPiece& piece : pieces) out += piece.text();
+  return out;
+}
 
 std::string HumanBytes(uint64_t bytes) {
   const char* const kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};

@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <cstdint>
+#include <sstream>
+
 #include "base/byte_reader.h"
 #include "base/log.h"
 #include "base/result.h"
@@ -21,7 +25,17 @@ TEST(Strings, HumanBytes) {
   EXPECT_EQ(HumanBytes(~uint64_t{0}), "16777216.00 TiB");
 }
 
-TEST(Strings, StrCat) { EXPECT_EQ(StrCat("a", 1, ' ', 2.5, std::string("b")), "a1 2.5b"); }
+TEST(Strings, StrCat) {
+  EXPECT_EQ(StrCat(), "");
+  EXPECT_EQ(StrCat("a", 1, ' ', 2.5, std::string("b"), std::string_view("cd", 1)), "a1 2.5bc");
+  EXPECT_EQ(StrCat(INT64_MIN, ' ', UINT64_MAX, ' ', short{-3}, ' ', true), "-9223372036854775808 18446744073709551615 -3 1");
+  // As streams print floats: six significant digits.
+  for (const double value : {0.0, -0.0, 1e-5, 123456.0, 1234567.0, 1.0 / 3, 1e300, -1e-300, double{INFINITY}}) {
+    std::ostringstream stream;
+    stream << value;
+    EXPECT_EQ(StrCat(value), stream.str());
+  }
+}
 
 TEST(Strings, QuoteIsSafeForATerminal) {
   EXPECT_EQ(Quote("plain é"), "'plain é'");
