@@ -10,7 +10,6 @@
 namespace lfm::quant {
 namespace {
 
-constexpr int kBlockSize = 256;
 
 // Sums over a lane that depend on the data alone.
 struct DataSums {
@@ -79,15 +78,20 @@ LFM_INLINE LineFit SearchLine(const Group<N>& group, float top, float least, flo
   best.w = data.w;
   if (kSigned) best.gain = Fill(-INFINITY);
   const Lanes unit = Ratio(Fill(1), high - low);
-  for (int i = 0; i < n_steps; ++i) {
-    const float levels = top + least + (most - least) * static_cast<float>(i) / static_cast<float>(n_steps - 1);
-    const Lanes inverse = unit * levels;
-    // Once with the low end kept, once with what overhangs shared between both ends.
-    TryLine<N, kSigned>(group, data, inverse, -low, top, best);
-    const Lanes overhang = Ratio(Fill(0.5f * (levels - top)), inverse);
-    TryLine<N, kSigned>(group, data, inverse, -low - overhang, top, best);
+  // Each number of levels twice: with the low end kept, and with what overhangs shared between both ends. At last the
+  // best line's own quants, twice. One loop, because TryLine is large and every call is a copy of it.
+  for (int i = 0; i < 2 * n_steps + 2; ++i) {
+    Lanes inverse, offset;
+    if (i < 2 * n_steps) {
+      const float levels = top + least + (most - least) * static_cast<float>(i / 2) / static_cast<float>(n_steps - 1);
+      inverse = unit * levels;
+      offset = i % 2 == 0 ? -low : -low - Ratio(Fill(0.5f * (levels - top)), inverse);
+    } else {
+      inverse = Ratio(Fill(1), best.scale);
+      offset = best.offset;
+    }
+    TryLine<N, kSigned>(group, data, inverse, offset, top, best);
   }
-  for (int i = 0; i < 2; ++i) TryLine<N, kSigned>(group, data, Ratio(Fill(1), best.scale), best.offset, top, best);
   return best;
 }
 
@@ -110,7 +114,7 @@ struct BlockLine {
 
 template <int N, int kTop, int kMaxScale>
 struct AffineGroup {
-  static constexpr int kSubs = kBlockSize / N;
+  static constexpr int kSubs = kKBlock / N;
   static constexpr int kBlocks = kLaneCount / kSubs;
   static constexpr float kTopLevel = kTop;
 
@@ -171,11 +175,10 @@ struct AffineGroup {
 
   // Each pair of integers moves by one where the true error becomes smaller. Gives that error.
   LFM_INLINE static Lanes Refine(const Group<N>& group, BlockLine* lines) {
-    Lanes best = Error(group, lines);
+    Lanes best = Fill(INFINITY);
     BlockLine base[kBlocks];
     std::copy(lines, lines + kBlocks, base);
-    for (int step = 0; step < 9; ++step) {
-      if (step == 4) continue;
+    for (const int step : {4, 0, 1, 2, 3, 5, 6, 7, 8}) {  // 4: as they are
       BlockLine tried[kBlocks];
       std::copy(base, base + kBlocks, tried);
       for (int l = 0; l < kLaneCount; ++l) {
@@ -314,7 +317,7 @@ LFM_INLINE void EncodeAll(size_t block_bytes, Search search, Store store, const 
     const Lanes inverse = Ratio(Fill(1), scale);
     for (int i = 0; i < N; ++i) code[i] = Quant(group.x[i], inverse, offset, kTop);
     StoreCodes<N>(code, n_sub, codes);
-    for (int b = 0; b < n_sub / G::kSubs; ++b, out += block_bytes) store(lines[b], codes + b * kBlockSize, out);
+    for (int b = 0; b < n_sub / G::kSubs; ++b, out += block_bytes) store(lines[b], codes + b * kKBlock, out);
   }
 }
 

@@ -8,6 +8,8 @@
 
 namespace lfm::quant {
 
+constexpr int kKBlock = 256;  // values of a block of the types named _K, and of IQ4_XS
+
 // One f16 scale a block of 32: Q4_0, Q5_0, Q8_0, IQ4_NL; and MXFP4, whose scale is a power of two.
 void EncodeSimple(TensorType type, const float* x, const float* importance, int64_t n, std::byte* out);
 // One f16 scale and one f16 offset a block of 32: Q4_1, Q5_1.

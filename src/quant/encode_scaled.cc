@@ -9,7 +9,6 @@
 namespace lfm::quant {
 namespace {
 
-constexpr int kBlockSize = 256;
 
 struct BlockFit {
   float d = 0;                 // f16
@@ -51,7 +50,7 @@ BlockFit ChooseD(const ScaleFit& fit, int first, int n, int low, int high) {
 
 template <class Levels, int N>
 struct ScaledGroup {
-  static constexpr int kSubs = kBlockSize / N;             // sub-blocks of a block
+  static constexpr int kSubs = kKBlock / N;             // sub-blocks of a block
   static constexpr int kBlocks = kLaneCount / kSubs;       // blocks of a group
 
   LFM_INLINE static Lanes ScalesOf(const BlockFit* fits) {
@@ -132,7 +131,7 @@ void StoreQ6K(const BlockFit& fit, const uint8_t* codes, std::byte* out) {
 
 void StoreQ3K(const BlockFit& fit, const uint8_t* codes, std::byte* out) {
   std::fill(out, out + 110, std::byte{0});
-  for (int i = 0; i < kBlockSize; ++i) {
+  for (int i = 0; i < kKBlock; ++i) {
     out[i % 32] |= static_cast<std::byte>((codes[i] >> 2) << (i / 32));
     out[32 + i / 128 * 32 + i % 32] |= static_cast<std::byte>((codes[i] & 3) << (2 * (i / 32 % 4)));
   }
@@ -176,7 +175,7 @@ LFM_INLINE void EncodeAll(TensorType type, int low, int high, float spread, Stor
     const Lanes inverse = Ratio(Fill(1), G::ScalesOf(fits));
     for (int i = 0; i < N; ++i) code[i] = Levels::Code(group.x[i] * inverse);
     StoreCodes<N>(code, n_sub, codes);
-    for (int b = 0; b < n_sub / G::kSubs; ++b, out += InfoOf(type).block_bytes) store(fits[b], codes + b * kBlockSize, out);
+    for (int b = 0; b < n_sub / G::kSubs; ++b, out += InfoOf(type).block_bytes) store(fits[b], codes + b * kKBlock, out);
   }
 }
 
