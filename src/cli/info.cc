@@ -16,11 +16,6 @@ namespace {
 
 constexpr size_t kMostOpsListed = 6;  // --json has them all
 
-std::string Padded(std::string text, size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text;
-}
-
 std::string Shape(const formats::Tensor& tensor) {
   std::string text;
   for (const int64_t n : tensor.shape) text += StrCat(text.empty() ? "" : " x ", n);

@@ -44,11 +44,6 @@ Json ChecksJson(const std::vector<hub::FileCheck>& checks) {
   return list;
 }
 
-std::string Padded(std::string text, size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-  return text;
-}
-
 class ListCommand : public Command {
  public:
   void Declare(Args& args) override {

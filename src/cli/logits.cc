@@ -17,7 +17,7 @@
 namespace lfm::cli {
 namespace {
 
-constexpr int64_t kMaxChunk = 4096;
+constexpr int64_t kMaxBatch = 4096;
 
 class LogitsCommand : public Command {
  public:
@@ -37,9 +37,9 @@ class LogitsCommand : public Command {
       return Error{ErrorCode::kInvalidArgument,
                    "nothing to write; use -o FILE.npy, --layers FILE.npy or both"};
     }
-    if (chunk_ < 1 || chunk_ > kMaxChunk) {
+    if (chunk_ < 1 || chunk_ > kMaxBatch) {
       return Error{ErrorCode::kInvalidArgument,
-                   StrCat("--chunk: ", chunk_, " is not between 1 and ", kMaxChunk)};
+                   StrCat("--chunk: ", chunk_, " is not between 1 and ", kMaxBatch)};
     }
     LFM_TRY(const auto threads, model_.MakeThreads());
     ArmInterrupt();

@@ -32,6 +32,11 @@ bool InputIsTerminal() { return isatty(STDIN_FILENO) != 0; }
 bool OutputIsTerminal() { return isatty(STDOUT_FILENO) != 0; }
 bool ErrorsGoToTerminal() { return isatty(STDERR_FILENO) != 0; }
 
+std::string Padded(std::string text, size_t width) {
+  if (text.size() < width) text.append(width - text.size(), ' ');
+  return text;
+}
+
 std::string HumanCount(double count) {
   constexpr std::pair<double, const char*> kUnits[] = {{1e9, " B"}, {1e6, " M"}, {1e3, " k"}};
   char text[64];

@@ -1,6 +1,7 @@
 // Standard output and error: the only place that prints.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,9 @@ Json IdsJson(const Ids& ids) {
   for (const auto id : ids) items.emplace_back(static_cast<int64_t>(id));
   return Json::MakeArray(std::move(items));
 }
+
+// With spaces behind up to `width` bytes: a column.
+std::string Padded(std::string text, size_t width);
 
 // 8339930560 -> "8.34 B"; 1557 -> "1,557".
 std::string HumanCount(double count);

@@ -9,13 +9,13 @@
 namespace lfm::engine {
 namespace {
 
-constexpr float kInfinity = std::numeric_limits<float>::infinity();
+constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
-float Clean(float logit) { return std::isnan(logit) ? -kInfinity : logit; }
+float Clean(float logit) { return std::isnan(logit) ? kLowest : logit; }
 
 // log(softmax): x - best - log(sum). An infinite best shares everything among its equals.
 struct Normalizer {
-  float best = -kInfinity;
+  float best = kLowest;
   double log_sum = 0;
 
   explicit Normalizer(std::span<const float> logits) {
@@ -49,7 +49,7 @@ std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n) {
 }
 
 float LogprobOf(std::span<const float> logits, int32_t id) {
-  if (id < 0 || static_cast<size_t>(id) >= logits.size()) return -kInfinity;
+  if (id < 0 || static_cast<size_t>(id) >= logits.size()) return kLowest;
   return Normalizer(logits).LogProb(logits[static_cast<size_t>(id)]);
 }
 

@@ -59,11 +59,6 @@ void CollectFiles(const std::string& root, const std::string& prefix, int depth,
   }
 }
 
-bool EndsWith(const std::string& text, std::string_view suffix) {
-  return text.size() >= suffix.size() &&
-         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
-}
-
 std::map<std::string, std::vector<std::string>> RefsByCommit(const RepoFolders& folders) {
   std::map<std::string, std::vector<std::string>> refs;
   std::vector<CachedFile> files;
@@ -97,9 +92,9 @@ std::optional<CachedModel> FolderModel(const std::string& folder, const std::vec
   bool weights = false;
   for (const CachedFile& file : files) {
     names.insert(file.name);
-    if (EndsWith(file.name, ".gguf")) continue;
+    if (file.name.ends_with(".gguf")) continue;
     weights =
-        weights || EndsWith(file.name, ".safetensors") || EndsWith(file.name, ".safetensors.index.json");
+        weights || file.name.ends_with(".safetensors") || file.name.ends_with(".safetensors.index.json");
     model.files.push_back(file);
     model.bytes += file.size;
   }
@@ -118,7 +113,7 @@ std::vector<CachedModel> GgufModels(const std::vector<CachedFile>& files) {
   std::map<std::string, CachedModel> sets;
   std::map<std::string, int> counts;
   for (const CachedFile& file : files) {
-    if (!EndsWith(file.name, ".gguf") || file.name.find("mmproj") != std::string::npos) continue;
+    if (!file.name.ends_with(".gguf") || file.name.find("mmproj") != std::string::npos) continue;
     const Shard shard = ShardOfFileName(file.name);
     const std::string key = StrCat(shard.stem, "\n", shard.count);
     CachedModel& model = sets[key];
@@ -142,7 +137,7 @@ std::vector<CachedModel> GgufModels(const std::vector<CachedFile>& files) {
 // The folder below FILES: one file with its .lfm.json.
 std::optional<CachedModel> AddressedModel(const std::string& folder) {
   for (const std::string& name : NamesIn(folder)) {
-    if (!EndsWith(name, ".lfm.json")) continue;
+    if (!name.ends_with(".lfm.json")) continue;
     const auto text = ReadWholeFile(folder + "/" + name, 1 << 16);
     const auto json = text.ok() ? ParseJson(text.value()) : Result<Json>(text.error());
     CachedFile file;

@@ -9,20 +9,15 @@
 namespace lfm::hub {
 namespace {
 
-bool EndsWith(const std::string& text, std::string_view suffix) {
-  return text.size() >= suffix.size() &&
-         text.compare(text.size() - suffix.size(), suffix.size(), suffix) == 0;
-}
-
 bool IsGguf(const std::string& path) {
-  return EndsWith(path, ".gguf") && path.find("mmproj") == std::string::npos &&
+  return path.ends_with(".gguf") && path.find("mmproj") == std::string::npos &&
          path.find("imatrix") == std::string::npos;
 }
 
 // Files of a Hugging Face folder that a text model needs: configuration, tokenizer, template, safetensors.
 bool IsFolderPart(const std::string& path) {
   if (path.find('/') != std::string::npos) return false;
-  return EndsWith(path, ".safetensors") || EndsWith(path, ".json") || EndsWith(path, ".jinja") ||
+  return path.ends_with(".safetensors") || path.ends_with(".json") || path.ends_with(".jinja") ||
          path == "merges.txt" || path == "vocab.txt" || path == "LICENSE";
 }
 
@@ -81,7 +76,7 @@ Result<Selection> SelectFolder(const RepoListing& listing) {
     if (IsFolderPart(file.path)) selection.files.push_back(file);
   }
   std::stable_sort(selection.files.begin(), selection.files.end(), [](const RepoFile& a, const RepoFile& b) {
-    return EndsWith(a.path, ".safetensors") < EndsWith(b.path, ".safetensors");
+    return a.path.ends_with(".safetensors") < b.path.ends_with(".safetensors");
   });
   return selection;
 }
@@ -90,7 +85,7 @@ bool IsFolder(const RepoListing& listing) {
   bool config = false, weights = false;
   for (const RepoFile& file : listing.files) {
     config = config || file.path == "config.json";
-    weights = weights || (IsFolderPart(file.path) && EndsWith(file.path, ".safetensors"));
+    weights = weights || (IsFolderPart(file.path) && file.path.ends_with(".safetensors"));
   }
   return config && weights;
 }

@@ -158,7 +158,7 @@ Value Unsupported(Interpreter&, const Value&, Arguments) {
   Fail("the filter 'urlize' is not supported", ErrorCode::kUnsupported);
 }
 
-constexpr FilterEntry kEntries[] = {
+constexpr FilterEntry kHtmlFilters[] = {
     {"tojson", ToJsonFilter},
     {"escape", Escape},
     {"e", Escape},
@@ -172,6 +172,6 @@ constexpr FilterEntry kEntries[] = {
 
 }  // namespace
 
-FilterTable HtmlFilters() { return {kEntries, std::size(kEntries)}; }
+FilterTable HtmlFilters() { return {kHtmlFilters, std::size(kHtmlFilters)}; }
 
 }  // namespace lfm::text

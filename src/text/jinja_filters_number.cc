@@ -130,7 +130,7 @@ Value FileSize(Interpreter& in, const Value& value, Arguments a) {
   }
 }
 
-constexpr FilterEntry kEntries[] = {
+constexpr FilterEntry kNumberFilters[] = {
     {"default", Default}, {"d", Default},
     {"int", IntFilter},   {"float", FloatFilter},
     {"abs", Abs},         {"round", Round},
@@ -140,6 +140,6 @@ constexpr FilterEntry kEntries[] = {
 
 }  // namespace
 
-FilterTable NumberFilters() { return {kEntries, std::size(kEntries)}; }
+FilterTable NumberFilters() { return {kNumberFilters, std::size(kNumberFilters)}; }
 
 }  // namespace lfm::text

@@ -78,13 +78,13 @@ Value RejectAttr(Interpreter& in, const Value& value, Arguments a) {
   return Select(in, value, a, false, true);
 }
 
-constexpr FilterEntry kEntries[] = {
+constexpr FilterEntry kSelectFilters[] = {
     {"map", MapFilter},         {"select", SelectFilter},   {"reject", RejectFilter},
     {"selectattr", SelectAttr}, {"rejectattr", RejectAttr},
 };
 
 }  // namespace
 
-FilterTable SelectFilters() { return {kEntries, std::size(kEntries)}; }
+FilterTable SelectFilters() { return {kSelectFilters, std::size(kSelectFilters)}; }
 
 }  // namespace lfm::text

@@ -227,7 +227,7 @@ Value Attr(Interpreter& in, const Value& value, Arguments a) {
   return found.is_missing() ? in.heap().UndefinedMember(value, p[0]) : found;
 }
 
-constexpr FilterEntry kEntries[] = {
+constexpr FilterEntry kSequenceFilters[] = {
     {"length", LengthFilter}, {"count", LengthFilter}, {"list", ListFilter},   {"first", First},
     {"last", Last},           {"random", Random},      {"reverse", Reverse},   {"join", Join},
     {"items", ItemsFilter},   {"sort", Sort},          {"dictsort", DictSort}, {"groupby", GroupBy},
@@ -236,6 +236,6 @@ constexpr FilterEntry kEntries[] = {
 
 }  // namespace
 
-FilterTable SequenceFilters() { return {kEntries, std::size(kEntries)}; }
+FilterTable SequenceFilters() { return {kSequenceFilters, std::size(kSequenceFilters)}; }
 
 }  // namespace lfm::text

@@ -234,7 +234,7 @@ Value PrettyPrint(Interpreter& in, const Value& value, Arguments a) {
   return in.heap().String(std::move(text));
 }
 
-constexpr FilterEntry kEntries[] = {
+constexpr FilterEntry kTextFilters[] = {
     {"upper", Upper},       {"lower", Lower},        {"capitalize", CapitalizeFilter},
     {"title", TitleFilter}, {"trim", Trim},          {"string", StringFilter},
     {"replace", Replace},   {"center", Center},      {"format", Format},
@@ -244,6 +244,6 @@ constexpr FilterEntry kEntries[] = {
 
 }  // namespace
 
-FilterTable TextFilters() { return {kEntries, std::size(kEntries)}; }
+FilterTable TextFilters() { return {kTextFilters, std::size(kTextFilters)}; }
 
 }  // namespace lfm::text

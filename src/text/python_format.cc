@@ -16,12 +16,12 @@ namespace {
 constexpr int kMaxWidth = 1 << 20;
 constexpr int kMaxPrecision = 400;
 
-bool IsDigitChar(char c) { return c >= '0' && c <= '9'; }
+bool IsWidthDigit(char c) { return c >= '0' && c <= '9'; }
 
 int ParseNumber(std::string_view text, size_t& at, int otherwise, int limit) {
-  if (at >= text.size() || !IsDigitChar(text[at])) return otherwise;
+  if (at >= text.size() || !IsWidthDigit(text[at])) return otherwise;
   int64_t value = 0;
-  for (; at < text.size() && IsDigitChar(text[at]); ++at) {
+  for (; at < text.size() && IsWidthDigit(text[at]); ++at) {
     value = value * 10 + (text[at] - '0');
     if (value > limit) Fail("a width or precision in a format is too large", ErrorCode::kLimit);
   }

@@ -8,6 +8,11 @@
 
 namespace lfm::test {
 
+namespace gguf_types {  // of a key's value
+constexpr uint32_t kU8 = 0, kI8 = 1, kU16 = 2, kI16 = 3, kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8,
+                   kArray = 9, kU64 = 10, kI64 = 11, kF64 = 12;
+}  // namespace gguf_types
+
 class GgufBytes {
  public:
   template <typename T>

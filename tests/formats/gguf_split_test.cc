@@ -10,8 +10,7 @@ namespace {
 
 using test::GgufBytes;
 using test::TempFolder;
-
-constexpr uint32_t kU16 = 2, kI32 = 5, kString = 8;
+using namespace test::gguf_types;
 
 std::string Part(uint16_t no, uint16_t count, const std::string& tensor, int32_t n_tensors) {
   GgufBytes file;

@@ -27,7 +27,7 @@ std::string OneTensor(const std::string& name) {
                      12);
 }
 
-std::string ErrorOf(const std::string& path) {
+std::string ErrorAt(const std::string& path) {
   const auto model = OpenCheckpoint(path);
   return model.ok() ? "" : model.error().message;
 }
@@ -137,7 +137,7 @@ TEST(HfFolder, ReadsShards) {
   folder.Write("model-00002-of-00002.safetensors", OneTensor("b"));
   const auto index = [&](const std::string& map) {
     folder.Write("model.safetensors.index.json", R"({"metadata": {}, "weight_map": )" + map + "}");
-    return ErrorOf(folder.path());
+    return ErrorAt(folder.path());
   };
   const std::string one = "model-00001-of-00002.safetensors", two = "model-00002-of-00002.safetensors";
   EXPECT_EQ(index(R"({"a": ")" + one + R"(", "b": ")" + two + R"("})"), "");
@@ -159,33 +159,33 @@ TEST(HfFolder, ReadsShards) {
 
 TEST(HfFolder, SaysWhatIsMissing) {
   TempFolder folder;
-  EXPECT_HAS(ErrorOf(folder.path()), "no config.json");
+  EXPECT_HAS(ErrorAt(folder.path()), "no config.json");
   folder.Write("model.gguf", "GGUF");
-  EXPECT_HAS(ErrorOf(folder.path()), "name the file: " + folder.path() + "/model.gguf");
+  EXPECT_HAS(ErrorAt(folder.path()), "name the file: " + folder.path() + "/model.gguf");
   folder.Write("config.json", "{}");
-  EXPECT_HAS(ErrorOf(folder.path()), "no model.safetensors");
+  EXPECT_HAS(ErrorAt(folder.path()), "no model.safetensors");
   folder.Write("model-00001-of-00002.safetensors", OneTensor("a"));
-  EXPECT_HAS(ErrorOf(folder.path()), "model.safetensors.index.json");
+  EXPECT_HAS(ErrorAt(folder.path()), "model.safetensors.index.json");
   folder.Write("pytorch_model.bin", "PK\x03\x04");
-  EXPECT_HAS(ErrorOf(folder.path()), "pickle");
+  EXPECT_HAS(ErrorAt(folder.path()), "pickle");
   folder.Write("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n");
-  EXPECT_HAS(ErrorOf(folder.path()), "git lfs pull");
+  EXPECT_HAS(ErrorAt(folder.path()), "git lfs pull");
   folder.Write("model.safetensors", "");
-  EXPECT_HAS(ErrorOf(folder.path()), "empty");
+  EXPECT_HAS(ErrorAt(folder.path()), "empty");
   folder.Write("model.safetensors", OneTensor("w").substr(0, 100));
-  EXPECT_HAS(ErrorOf(folder.path()), "download it again");
+  EXPECT_HAS(ErrorAt(folder.path()), "download it again");
   folder.Write("config.json", "[]");
-  EXPECT_HAS(ErrorOf(folder.path()), "config.json is no JSON object");
+  EXPECT_HAS(ErrorAt(folder.path()), "config.json is no JSON object");
   folder.Write("config.json", "{\"a\": }");
-  EXPECT_HAS(ErrorOf(folder.path()), "config.json: JSON error at byte 6");
-  EXPECT_HAS(ErrorOf(folder / "none.gguf"), "No such file");
-  EXPECT_HAS(ErrorOf(""), "empty");
+  EXPECT_HAS(ErrorAt(folder.path()), "config.json: JSON error at byte 6");
+  EXPECT_HAS(ErrorAt(folder / "none.gguf"), "No such file");
+  EXPECT_HAS(ErrorAt(""), "empty");
 }
 
 TEST(FileKind, NamesWhatStandsInPlaceOfAModel) {
   TempFolder folder;
   const auto error_of = [&](std::string_view name, std::string_view content) {
-    return ErrorOf(folder.Write(name, content));
+    return ErrorAt(folder.Write(name, content));
   };
   EXPECT_HAS(error_of("a.gguf", ""), "is empty");
   EXPECT_HAS(error_of("b.gguf", "version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer");
@@ -201,7 +201,7 @@ TEST(FileKind, NamesWhatStandsInPlaceOfAModel) {
   EXPECT_HAS(error_of("k.gguf", "\x01\x02\x03\xff"), "neither GGUF nor safetensors");
   EXPECT_HAS(error_of("l.tflite", "\x1c\x01\x02\x03TFL3"), "LiteRT");
   TempFolder lonely;
-  EXPECT_HAS(ErrorOf(lonely.Write("model.safetensors", OneTensor("w"))), "no config.json");
+  EXPECT_HAS(ErrorAt(lonely.Write("model.safetensors", OneTensor("w"))), "no config.json");
 }
 
 }  // namespace

@@ -14,7 +14,7 @@
 namespace lfm::text {
 namespace {
 
-const std::string kData = LFM_TEST_DATA "/templates/";
+const std::string kTemplates = LFM_TEST_DATA "/templates/";
 
 ChatTemplate Load(const std::string& path, const Json& special) {
   auto source = ReadWholeFile(path);
@@ -67,7 +67,7 @@ void CheckRow(const Result<std::string>& result, const Json& row, const std::str
 std::string TemplatePath(const std::string& chat_path, const std::string& name) {
   const auto beside = std::filesystem::path(chat_path).parent_path().parent_path().parent_path() /
                       "templates" / (name + ".jinja");
-  return std::filesystem::exists(beside) ? beside.string() : kData + name + ".jinja";
+  return std::filesystem::exists(beside) ? beside.string() : kTemplates + name + ".jinja";
 }
 
 TEST(Chat, GoldenConversations) {
@@ -90,12 +90,12 @@ TEST(Chat, FamiliesAsTransformers) {
   const Json special =
       Json::MakeObject({{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"pad_token", "<pad>"}});
   std::map<std::string, ChatTemplate> chats;
-  const auto lines = test::ReadLines(kData + "families.jsonl");
+  const auto lines = test::ReadLines(kTemplates + "families.jsonl");
   ASSERT_GT(lines.size(), 150u);
   for (const std::string& line : lines) {
     const Json row = ParseJson(line).value();
     const std::string& family = row["family"].AsString();
-    if (!chats.count(family)) chats.emplace(family, Load(kData + "families/" + family + ".jinja", special));
+    if (!chats.count(family)) chats.emplace(family, Load(kTemplates + "families/" + family + ".jinja", special));
     CheckRow(RenderRow(chats.at(family), row, row["extra"]), row, family + "/" + row["name"].AsString());
   }
 }

@@ -12,7 +12,7 @@
 namespace lfm::text {
 namespace {
 
-const std::string kData = LFM_TEST_DATA "/templates/";
+const std::string kCases = LFM_TEST_DATA "/templates/";
 
 RenderOptions FixedTime() {
   RenderOptions options;
@@ -33,7 +33,7 @@ std::string Message(std::string_view source) {
 }
 
 TEST(Jinja, SnippetsAsJinja2) {
-  const auto lines = test::ReadLines(kData + "cases.jsonl");
+  const auto lines = test::ReadLines(kCases + "cases.jsonl");
   ASSERT_GT(lines.size(), 250u);
   const Json variables = ParseJson(lines[0]).value()["variables"];
   for (size_t i = 1; i < lines.size(); ++i) {
