@@ -16,6 +16,16 @@ def field_value(source, kind):
     return source.rng.randint(18, 90) if kind == "age" else value(source, kind)
 
 
+def sentence(source, name):
+    """A sentence that tells a field, and the value it tells."""
+    while True:
+        says, _, fixed = source.wording(FIELDS[name]["says"]).strip().partition(" => ")
+        if source.held or not says.startswith("{}") or source.chance(0.25):      # what comes before its cue is hard to find: not too often
+            break
+    value = fixed == "true" if fixed else field_value(source, FIELDS[name]["value"])
+    return " ".join(says.replace("{}", str(value)).split()), value
+
+
 def message(source, topic, names, schema):
     """A message on the topic and the data it tells: some fields of the schema may be missing, others may be told besides."""
     told = [n for n in schema if not source.chance(0.06)]
@@ -23,9 +33,8 @@ def message(source, topic, names, schema):
     source.rng.shuffle(told)
     data, sentences = {}, [source.one(topic[source.held])] if source.chance(0.6) or not told else []
     for n in told:
-        says, _, fixed = source.wording(FIELDS[n]["says"]).strip().partition(" => ")
-        data[n] = fixed == "true" if fixed else field_value(source, FIELDS[n]["value"])
-        sentences.append(" ".join(says.replace("{}", str(data[n])).split()))
+        text, data[n] = sentence(source, n)
+        sentences.append(text)
     stop = source.one([". ", ". ", ". ", ", ", "\n"])
     large = lambda i, s: stop != ", " or not i or s.startswith("I ") or ":" in s
     text = stop.join(s if large(i, s) else s[0].lower() + s[1:] for i, s in enumerate(sentences))

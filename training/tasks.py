@@ -5,6 +5,9 @@ import extraction
 import routing
 import talk
 import tools
+from fields import FIELDS
+from functions import FUNCTIONS
+from intents import INTENTS
 
 TASKS = {"routing": routing.case, "tools": tools.case, "json": extraction.case, "talk": talk.case}
 EVALS = ("routing", "tools", "json")   # the tasks with a bar; tools and json are scored by exact text too
@@ -29,10 +32,28 @@ def copying(source):
     return {"messages": [{"role": "system", "content": system}, {"role": "user", "content": text}], "answer": answer}
 
 
+def naming(source, turns=1):
+    """Sentences named by their intent, function or field, with no list to choose from: what words mean, learned for itself."""
+    kind = source.one(["intent", "intent", "function", "field"])
+    messages = [{"role": "system", "content": f"Name the {kind}."}]
+    for _ in range(turns):
+        if kind == "intent":
+            entry = source.one(INTENTS)
+            text, name = source.chatter(source.wording(entry["says"])), entry["labels"][0]
+        elif kind == "function":
+            entry = source.one(FUNCTIONS)
+            text, name = source.chatter(tools.request(source, entry)[0]), entry["name"]
+        else:
+            name = source.one(list(FIELDS))
+            text, _ = extraction.sentence(source, name)
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": name}]
+    return {"messages": messages[:-1], "answer": messages[-1]["content"]}
+
+
 def mixed(source, weights, turns=1):
-    """A case of a random task; weights: name -> share, "copy" for the exercise."""
+    """A case of a random task; weights: name -> share, "copy" and "naming" for the exercises."""
     name = source.rng.choices(list(weights), list(weights.values()))[0]
-    return copying(source) if name == "copy" else TASKS[name](source, turns)
+    return copying(source) if name == "copy" else naming(source, turns) if name == "naming" else TASKS[name](source, turns)
 
 
 def prompt(case):

@@ -20,8 +20,8 @@ from start import induction
 
 END = 7
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-FIRST = {"copy": 0.55, "routing": 0.1, "tools": 0.15, "json": 0.15, "talk": 0.05}      # the curriculum starts with copying
-THEN = {"copy": 0.05, "routing": 0.24, "tools": 0.36, "json": 0.26, "talk": 0.09}
+FIRST = {"copy": 0.4, "naming": 0.25, "routing": 0.1, "tools": 0.1, "json": 0.1, "talk": 0.05}      # the curriculum starts with copying
+THEN = {"copy": 0.02, "naming": 0.2, "routing": 0.27, "tools": 0.26, "json": 0.2, "talk": 0.05}
 
 
 def encode(tokenizer, case):
