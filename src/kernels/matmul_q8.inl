@@ -33,32 +33,34 @@ LFM_INLINE VF AddBlock(const Weights<D>& w, const Q8Block& x, VF acc) {
   return AddSum<D>(BlockSum<D>(w, x), w.d, w.m, x, acc);
 }
 
-// One token and block for all parts of the unit, unrolled: addresses become constants and sums stay in registers.
+// One token and block for all parts of a panel, unrolled: addresses become constants and sums stay in registers.
 template <class D, int kPart = 0>
-LFM_INLINE void AddBlockOfParts(const BlockAt& at0, const BlockAt& at1, const Q8Block& x, VF* acc) {
+LFM_INLINE void AddBlockOfParts(const BlockAt& at, const Q8Block& x, VF* acc) {
   Weights<D> w;
-  Decode<D>(kPart < kParts ? at0 : at1, kPart % kParts * kN, w);
+  Decode<D>(at, kPart * kN, w);
   acc[kPart] = AddBlock<D>(w, x, acc[kPart]);
-  if constexpr (kPart + 1 < kUnitParts) AddBlockOfParts<D, kPart + 1>(at0, at1, x, acc);
+  if constexpr (kPart + 1 < kParts) AddBlockOfParts<D, kPart + 1>(at, x, acc);
 }
 
 template <TensorType kType>
-void MatrixVectorQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
-                    float* out) noexcept {
+void MatrixVectorQ8(const std::byte* panel, int64_t n_blocks, const Q8Block* x, float* out) noexcept {
   using D = Decoder<kType>;
-  VF acc[kUnitParts];
-  for (int i = 0; i < kUnitParts; i++) acc[i] = SetF(0.0f);
-  ForBlocks<kType>(panel0, panel1, n_blocks, [&](const BlockAt& at0, const BlockAt& at1) LFM_INLINE_LAMBDA {
-    AddBlockOfParts<D>(at0, at1, *x++, acc);
-  });
-  for (int i = 0; i < kUnitParts; i++) StoreF(out + kN * i, acc[i]);
+  VF acc[kParts];
+  for (int i = 0; i < kParts; i++) acc[i] = SetF(0.0f);
+  ForBlocksOfPanel<kType>(panel, n_blocks,
+                          [&](const BlockAt& at) LFM_INLINE_LAMBDA { AddBlockOfParts<D>(at, *x++, acc); });
+  for (int i = 0; i < kParts; i++) StoreF(out + kN * i, acc[i]);
 }
 
 template <TensorType kType>
 void MatmulQ8Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
                 float* out, int64_t out_stride) noexcept {
   using D = Decoder<kType>;
-  if (n_tokens == 1) return MatrixVectorQ8<kType>(panel0, panel1, n_blocks, x, out);
+  if (n_tokens == 1) {
+    MatrixVectorQ8<kType>(panel0, n_blocks, x, out);
+    MatrixVectorQ8<kType>(panel1, n_blocks, x, out + kLanes);
+    return;
+  }
   alignas(64) float acc[kMaxTile * kUnitRows];
   for (int i = 0; i < n_tokens * kUnitRows; i += kN) StoreF(acc + i, SetF(0.0f));
   ForBlocks<kType>(panel0, panel1, n_blocks, [&](const BlockAt& at0, const BlockAt& at1) LFM_INLINE_LAMBDA {
