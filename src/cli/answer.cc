@@ -1,8 +1,6 @@
 #include "cli/answer.h"
 
-#include <algorithm>
 #include <cstdio>
-#include <numeric>
 
 #include "base/strings.h"
 #include "cli/environment.h"
@@ -37,18 +35,6 @@ Json TokenJson(const engine::TokenLogprob& token, const text::Tokenizer& tokeniz
 }
 
 double Rounded(double value) { return static_cast<double>(static_cast<int64_t>(value * 1000 + 0.5)) / 1000; }
-
-// With this many decimals, right-aligned.
-std::string Fixed(double value, int decimals, int width = 0) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%*.*f", width, decimals, value);
-  return text;
-}
-
-std::string PhaseLine(std::string name, double seconds, double total) {
-  name.resize(11, ' ');
-  return StrCat("  ", name, Fixed(seconds * 1e3, 1, 8), " ms ", Fixed(100 * seconds / total, 1, 5), " %\n");
-}
 
 }  // namespace
 
@@ -133,25 +119,6 @@ Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answe
   timings.Set("predicted_per_second", Rounded(t.predicted_per_second()));
   json.Set("timings", std::move(timings));
   return json;
-}
-
-std::string StatsText(const engine::Timings& t, const model::Profile& profile,
-                      uint64_t weight_bytes_per_token) {
-  std::string text = StrCat("prompt   ", t.n_prompt, " tokens");
-  if (t.n_reused > 0) text += StrCat(" (and ", t.n_reused, " reused)");
-  text += StrCat(", ", Fixed(t.prompt_ms, 0), " ms, ", Fixed(t.prompt_per_second(), 1), " tokens/s\n");
-  text += StrCat("answer   ", t.n_predicted, " tokens, ", Fixed(t.predicted_ms, 0), " ms, ",
-                 Fixed(t.predicted_per_second(), 1), " tokens/s\n");
-  const double read_per_second = static_cast<double>(weight_bytes_per_token) * t.predicted_per_second();
-  text += StrCat("weights  ", HumanBytes(weight_bytes_per_token), " read for a token, ",
-                 Fixed(read_per_second / 1e9, 1), " GB/s\n");
-  const double phases = std::accumulate(profile.seconds.begin(), profile.seconds.end(), 0.0);
-  if (phases <= 0) return text;
-  const double total = std::max(phases, (t.prompt_ms + t.predicted_ms) / 1e3);
-  for (size_t i = 0; i < profile.seconds.size(); ++i) {
-    text += PhaseLine(std::string(model::kPhaseNames[i]), profile.seconds[i], total);
-  }
-  return text + PhaseLine("rest", total - phases, total);
 }
 
 }  // namespace lfm::cli

@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "engine/generate.h"
 #include "engine/thinking.h"
-#include "model/profile.h"
 
 namespace lfm::cli {
 
@@ -50,9 +49,5 @@ class AnswerPrinter {
 // The document of `lfm run --json`.
 Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer,
                 std::span<const int32_t> prompt, const text::Tokenizer& tokenizer);
-
-// Speeds and, where the profile was filled, the share of each phase: a few lines for standard error.
-std::string StatsText(const engine::Timings& timings, const model::Profile& profile,
-                      uint64_t weight_bytes_per_token);
 
 }  // namespace lfm::cli

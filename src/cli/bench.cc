@@ -50,7 +50,7 @@ class BenchCommand : public Command {
     ArmInterrupt();
     LFM_TRY(const auto loaded, model_.Load(*threads));
     if (check_bits_) return CheckBits(*loaded, *threads);
-    const engine::Roofline roofline = engine::MeasureRoofline(*loaded, *threads);
+    const engine::Roofline roofline = engine::MeasureRoofline(*loaded->model().kernels, *threads);
     std::vector<engine::BenchRow> rows;
     for (const engine::BenchCase& test : cases) {
       if (ErrorsGoToTerminal()) Note(StrCat("\r\x1b[Kmeasuring ", test.name(), " ..."));
@@ -132,11 +132,13 @@ class BenchCommand : public Command {
     json.Set("gb_per_s", row.gb_per_s).Set("gop_per_s", row.gop_per_s);
     json.Set("roofline_ts", row.roofline_ts).Set("roofline_percent", row.roofline_percent);
     json.Set("read_gb_per_s", roofline.read_bytes_per_s / 1e9).Set("int8_gop_per_s", roofline.int8_ops_per_s / 1e9);
+    json.Set("f32_gop_per_s", roofline.f32_ops_per_s / 1e9);
     Json phases = Json::MakeObject();
     const double n = static_cast<double>(std::max<int64_t>(1, row.profile.n_tokens));
     for (size_t i = 0; i < model::kPhases; ++i) {
       phases.Set(std::string(model::kPhaseNames[i]), 1e3 * row.profile.seconds[i] / n);
     }
+    phases.Set("waiting", 1e3 * row.profile.waiting_seconds / n);
     json.Set("ms_per_token", std::move(phases));
     return json;
   }
@@ -179,7 +181,8 @@ class BenchCommand : public Command {
                       Fixed(row.roofline_percent, 1), " |\n"));
     }
     WriteOut(StrCat("\nLimits measured in this run: memory ", Fixed(roofline.read_bytes_per_s / 1e9, 1),
-                    " GB/s, int8 ", Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS",
+                    " GB/s, int8 ", Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ",
+                    Fixed(roofline.f32_ops_per_s / 1e12, 2), " TFLOPS",
                     config.random_weights ? "; the weights are random" : "", ".\n"));
   }
 

@@ -1,6 +1,7 @@
 #include "cli/chat_loop.h"
 
 #include <cstdio>
+#include <optional>
 
 #include "base/file.h"
 #include "base/strings.h"
@@ -11,6 +12,7 @@
 #include "cli/line_editor.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/stats.h"
 
 namespace lfm::cli {
 namespace {
@@ -18,7 +20,7 @@ namespace {
 constexpr std::string_view kHelp =
     "  /system [TEXT]  show or set the system message      /undo       take the last exchange back\n"
     "  /reset          forget the conversation             /save FILE  write its messages as JSON\n"
-    "  /stats          speeds of the last answer           /exit       leave, as Ctrl-D does\n"
+    "  /stats          speed and limits of the last answer /exit       leave, as Ctrl-D does\n"
     "  Ctrl-C stops an answer, a second one leaves. A line that ends in \\ goes on in the next.\n";
 
 std::string Trimmed(const std::string& text) {
@@ -29,11 +31,10 @@ std::string Trimmed(const std::string& text) {
 
 class Chat {
  public:
-  Chat(engine::Session& session, Conversation& conversation, const engine::GenerationParams& params,
+  Chat(engine::Session& session, Threads& threads, Conversation& conversation, const engine::GenerationParams& params,
        const ChatOptions& options)
-      : session_(session), conversation_(conversation), params_(params), options_(options) {
+      : session_(session), threads_(threads), conversation_(conversation), params_(params), options_(options) {
     session_.cancel = &Interrupted();
-    session_.profile = &profile_;
   }
 
   Result<int> Run() {
@@ -75,7 +76,7 @@ class Chat {
     } else if (name == "/save") {
       Save(rest);
     } else if (name == "/stats") {
-      WriteOut(StatsText(timings_, profile_, session_.model().weight_bytes_per_token()));
+      WriteOut(stats_.empty() ? "there is no answer yet\n" : stats_.Text(Limits()));
     } else if (name.find('/', 1) != std::string::npos) {
       return false;  // a path, not a command
     } else {
@@ -114,7 +115,7 @@ class Chat {
     style.open_thinking = style.split_thinking && text::PromptOpensThinking(prompt);
     style.show_thinking = options_.show_thinking;
     AnswerPrinter answer(style);
-    profile_ = {};
+    stats_.Begin(session_);
     auto progress = std::make_unique<ProgressLine>("reading", ProgressLine::Unit::kTokens);
     session_.on_progress = [&](int64_t done, int64_t total) {
       if (progress) progress->Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
@@ -122,33 +123,41 @@ class Chat {
     auto generation =
         engine::Generate(session_, ids, params_, [&](const engine::TokenInfo&, std::string_view piece) {
           progress.reset();
+          stats_.OnToken(session_);
           answer.Push(piece);
           return true;
         });
     session_.on_progress = {};
+    stats_.Finish(session_, generation.ok() ? generation->timings : engine::Timings());
     if (!generation.ok()) return generation.error();
     answer.Finish(generation->text);
-    timings_ = generation->timings;
     if (generation->stop_reason == engine::StopReason::kCancelled) Note("(stopped)\n");
     conversation_.AddAnswer(answer.thinking(), answer.has_thinking(), answer.text());
-    if (options_.stats) Note(StatsText(timings_, profile_, session_.model().weight_bytes_per_token()));
+    if (options_.stats) Note(stats_.Text(Limits()));
     return Ok();
   }
 
+  // Measured when first asked for: it takes about a second.
+  const engine::Roofline& Limits() {
+    if (!limits_) limits_ = engine::MeasureRoofline(*session_.model().model().kernels, threads_);
+    return *limits_;
+  }
+
   engine::Session& session_;
+  Threads& threads_;
   Conversation& conversation_;
   const engine::GenerationParams& params_;
   const ChatOptions options_;
   LineEditor editor_;
-  model::Profile profile_;
-  engine::Timings timings_;
+  StatsRecorder stats_;
+  std::optional<engine::Roofline> limits_;
 };
 
 }  // namespace
 
-Result<int> RunChat(engine::Session& session, Conversation& conversation,
+Result<int> RunChat(engine::Session& session, Threads& threads, Conversation& conversation,
                     const engine::GenerationParams& params, const ChatOptions& options) {
-  return Chat(session, conversation, params, options).Run();
+  return Chat(session, threads, conversation, params, options).Run();
 }
 
 }  // namespace lfm::cli

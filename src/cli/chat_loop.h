@@ -14,7 +14,8 @@ struct ChatOptions {
 };
 
 // Reads lines from the terminal and answers them until Ctrl-D, /exit or the second Ctrl-C. The exit code.
-Result<int> RunChat(engine::Session& session, Conversation& conversation,
+// `threads` are those of the session.
+Result<int> RunChat(engine::Session& session, Threads& threads, Conversation& conversation,
                     const engine::GenerationParams& params, const ChatOptions& options);
 
 }  // namespace lfm::cli

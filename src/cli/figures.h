@@ -1,6 +1,7 @@
 // Numbers as text for tables.
 #pragma once
 
+#include <cstddef>
 #include <cstdio>
 #include <string>
 
@@ -18,6 +19,11 @@ inline std::string Significant(double value, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*g", digits, value);
   return text;
+}
+
+// With spaces before it up to `width` bytes.
+inline std::string RightAligned(const std::string& text, size_t width) {
+  return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
 }
 
 }  // namespace lfm::cli

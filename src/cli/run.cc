@@ -13,6 +13,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/sampling_args.h"
+#include "cli/stats.h"
 #include "cli/values.h"
 
 namespace lfm::cli {
@@ -44,7 +45,7 @@ class RunCommand : public Command {
     args.Choice("--think", think_, {"show", "hide"}, "thinking of LFM2.5 (default: shown on a terminal)");
     args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
     args.Flag("--json", json_, "one JSON document instead of text");
-    args.Flag("--stats", stats_, "speeds and where the time went, on standard error");
+    args.Flag("--stats", stats_, "speeds, where the time went and how near the machine's limit it was, on standard error");
     args.Footer(
         "On a terminal, Ctrl-C stops the answer and a second one leaves. In the chat, /help lists its "
         "commands.");
@@ -68,8 +69,8 @@ class RunCommand : public Command {
     LFM_TRY(const auto session, engine::Session::Create(loaded, *threads, {n_ctx}));
     Conversation conversation(loaded->text(), std::move(request));
     if (system_) conversation.SetSystem(*system_);
-    if (chat) return RunChat(*session, conversation, params, {think_ != "hide", stats_});
-    return Answer(*session, conversation, params);
+    if (chat) return RunChat(*session, *threads, conversation, params, {think_ != "hide", stats_});
+    return Answer(*session, *threads, conversation, params);
   }
 
  private:
@@ -132,12 +133,12 @@ class RunCommand : public Command {
     return prompt;
   }
 
-  Result<int> Answer(engine::Session& session, Conversation& conversation,
+  Result<int> Answer(engine::Session& session, Threads& threads, Conversation& conversation,
                      const engine::GenerationParams& params) {
     const engine::TextModel& model = session.model().text();
     LFM_TRY(const Prompt prompt, MakePrompt(model, conversation));
-    model::Profile profile;
-    if (stats_) session.profile = &profile;
+    StatsRecorder stats;
+    if (stats_) stats.Begin(session);
     session.cancel = &Interrupted();
     auto progress = std::make_unique<ProgressLine>("reading", ProgressLine::Unit::kTokens);
     session.on_progress = [&](int64_t done, int64_t total) {
@@ -146,6 +147,7 @@ class RunCommand : public Command {
     AnswerPrinter answer(prompt.style);
     const auto on_token = [&](const engine::TokenInfo&, std::string_view piece) {
       progress.reset();
+      if (stats_) stats.OnToken(session);
       answer.Push(piece);
       return true;
     };
@@ -154,7 +156,10 @@ class RunCommand : public Command {
     if (!generation.ok()) return generation.error();
     answer.Finish(generation->text);
     if (json_) WriteJson(AnswerJson(*generation, answer, prompt.ids, model.tokenizer));
-    if (stats_) Note(StatsText(generation->timings, profile, session.model().weight_bytes_per_token()));
+    if (stats_) {
+      stats.Finish(session, generation->timings);
+      Note(stats.Text(engine::MeasureRoofline(*session.model().model().kernels, threads)));
+    }
     return generation->stop_reason == engine::StopReason::kCancelled ? kExitInterrupted : kExitOk;
   }
 

@@ -6,7 +6,7 @@
 #include <cstring>
 
 #include "base/strings.h"
-#include "engine/machine.h"
+#include "engine/limits.h"
 
 namespace lfm::engine {
 namespace {
@@ -109,13 +109,11 @@ void Summarise(const Roofline& roofline, int64_t repetitions, BenchRow& row) {
   for (const double ts : row.samples_ts) row.stddev_ts += (ts - row.avg_ts) * (ts - row.avg_ts);
   row.stddev_ts = n > 1 ? std::sqrt(row.stddev_ts / (n - 1)) : 0;
   const double runs = static_cast<double>(repetitions);
-  const double bytes = static_cast<double>(row.profile.all_read_bytes()) / runs;
-  const double operations = static_cast<double>(row.profile.operations) / runs;
-  const double seconds = n_tokens / row.avg_ts;
-  row.gb_per_s = bytes / seconds / 1e9;
-  row.gop_per_s = operations / seconds / 1e9;
-  const double least = std::max(bytes / roofline.read_bytes_per_s, operations / roofline.int8_ops_per_s);
-  row.roofline_ts = n_tokens / least;
+  const Work work = WorkOf(row.profile);
+  const double seconds = runs * n_tokens / row.avg_ts;
+  row.gb_per_s = work.read_bytes / seconds / 1e9;
+  row.gop_per_s = work.operations() / seconds / 1e9;
+  row.roofline_ts = runs * n_tokens / LeastSeconds(work, roofline);
   row.roofline_percent = 100 * row.avg_ts / row.roofline_ts;
 }
 
@@ -127,10 +125,6 @@ std::string BenchCase::name() const {
   if (n_gen > 0) name += StrCat(name.empty() ? "" : "+", "tg", n_gen);
   if (n_depth > 0) name += StrCat(" @ d", n_depth);
   return name;
-}
-
-Roofline MeasureRoofline(const LoadedModel& model, Threads& threads) {
-  return {MeasureReadBandwidth(threads), MeasureInt8Peak(*model.model().kernels, threads)};
 }
 
 Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions,

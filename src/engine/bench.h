@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/threads.h"
 #include "engine/loaded_model.h"
+#include "engine/machine.h"
 
 namespace lfm::engine {
 
@@ -34,14 +35,7 @@ struct BenchRow {
   model::Profile profile;          // where the time of all repetitions went
 };
 
-// Measured once a run, before the cases.
-struct Roofline {
-  double read_bytes_per_s = 0;
-  double int8_ops_per_s = 0;
-};
-Roofline MeasureRoofline(const LoadedModel& model, Threads& threads);
-
-// Runs one case `repetitions` times after a warm-up. `cancelled` is asked between steps.
+// Runs one case `repetitions` times after a warm-up. `roofline` is measured once a run, before the cases. `cancelled` is asked between steps.
 Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions,
                           int64_t chunk, const Roofline& roofline, const std::function<bool()>& cancelled = {});
 

@@ -7,6 +7,8 @@
 #include <chrono>
 #include <cstring>
 
+#include "base/host.h"
+
 namespace lfm::engine {
 namespace {
 
@@ -31,7 +33,29 @@ uint64_t SumLines(const Line* lines, int64_t n) {
   return total[0] ^ total[3] ^ total[7];
 }
 
+double MeasurePeak(int64_t (*peak)(int64_t rounds) noexcept, Threads& threads) {
+  constexpr int64_t kRounds = 200000;
+  double best = 0;
+  const Threads::Step awake(threads);
+  for (int pass = 0; pass < 20; ++pass) {
+    std::atomic<int64_t> n_operations{0};
+    const auto begin = Clock::now();
+    threads.For(int64_t{threads.size()} * 4, 1, [&](int64_t first, int64_t last, int) {
+      for (int64_t i = first; i < last; ++i) n_operations += peak(kRounds);
+    });
+    best = std::max(best, static_cast<double>(n_operations.load()) / SecondsSince(begin));
+  }
+  return best;
+}
+
 }  // namespace
+
+int64_t BandwidthBytes() {
+  constexpr uint64_t kLeast = uint64_t{16} << 20, kUsual = uint64_t{512} << 20, kMost = uint64_t{4} << 30;
+  const uint64_t wanted = std::clamp(4 * LastLevelBytes(ReadCaches()), kUsual, kMost);
+  const uint64_t free = ReadMemory().available_bytes;
+  return static_cast<int64_t>(free == 0 ? kUsual : std::max(kLeast, std::min(wanted, free / 4)));
+}
 
 double MeasureReadBandwidth(Threads& threads, int64_t bytes) {
   const int64_t n = bytes / static_cast<int64_t>(sizeof(Line));
@@ -39,33 +63,37 @@ double MeasureReadBandwidth(Threads& threads, int64_t bytes) {
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return 0;
   madvise(memory, size, MADV_HUGEPAGE);  // as weights lie
-  std::memset(memory, 1, size);          // every page is real
-  const auto* lines = static_cast<const Line*>(memory);
+  constexpr int64_t kGrain = 1 << 12;
+  auto* lines = static_cast<Line*>(memory);
   std::atomic<uint64_t> sink{0};
   double best = 0;
   const Threads::Step awake(threads);
+  threads.For(n, kGrain, [&](int64_t first, int64_t last, int) {  // every page is real, and near some reader
+    std::memset(static_cast<void*>(lines + first), 1, static_cast<size_t>(last - first) * sizeof(Line));
+  });
   for (int pass = 0; pass < 8; ++pass) {
     const auto begin = Clock::now();
-    threads.For(n, 1 << 12, [&](int64_t first, int64_t last, int) { sink += SumLines(lines + first, last - first); });
+    threads.For(n, kGrain, [&](int64_t first, int64_t last, int) { sink += SumLines(lines + first, last - first); });
     best = std::max(best, static_cast<double>(size) / SecondsSince(begin));
   }
   munmap(memory, size);
   return best;
 }
 
-double MeasureInt8Peak(const kernels::Table& table, Threads& threads) {
-  constexpr int64_t kRounds = 200000;
-  double best = 0;
-  const Threads::Step awake(threads);
-  for (int pass = 0; pass < 6; ++pass) {
-    std::atomic<int64_t> n_operations{0};
-    const auto begin = Clock::now();
-    threads.For(threads.size() * 4, 1, [&](int64_t first, int64_t last, int) {
-      for (int64_t i = first; i < last; ++i) n_operations += table.int8_peak(kRounds);
-    });
-    best = std::max(best, static_cast<double>(n_operations.load()) / SecondsSince(begin));
+double MeasureInt8Peak(const kernels::Table& table, Threads& threads) { return MeasurePeak(table.int8_peak, threads); }
+double MeasureF32Peak(const kernels::Table& table, Threads& threads) { return MeasurePeak(table.f32_peak, threads); }
+
+Roofline MeasureRoofline(const kernels::Table& table, Threads& threads) {
+  return {MeasureReadBandwidth(threads), MeasureInt8Peak(table, threads), MeasureF32Peak(table, threads),
+          LastLevelBytes(ReadCaches())};
+}
+
+uint64_t LastLevelBytes(const std::vector<Cache>& caches) {
+  uint64_t bytes = 0;
+  for (const Cache& cache : caches) {
+    if (cache.level == caches.back().level) bytes += cache.bytes * static_cast<uint64_t>(cache.n_instances);
   }
-  return best;
+  return bytes;
 }
 
 }  // namespace lfm::engine

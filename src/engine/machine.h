@@ -1,18 +1,37 @@
-// What this machine can do at most, measured: memory read speed and int8 products. The rooflines of bench and doctor.
+// What this machine can do at most, measured: memory read speed and products. The limits that bench, doctor and the
+// statistics of `lfm run` compare with.
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/threads.h"
+#include "base/topology.h"
 #include "kernels/kernels.h"
 
 namespace lfm::engine {
 
-// Bytes per second that all of `threads` together read from memory: best of a few passes over more than the caches
-// hold. Takes about a tenth of a second and the memory of `bytes`.
-double MeasureReadBandwidth(Threads& threads, int64_t bytes = int64_t{512} << 20);
+// More than the caches hold, and no more than a quarter of the free memory.
+int64_t BandwidthBytes();
 
-// int8 multiply-adds count as two operations: operations per second of all threads with data in registers.
+// Bytes per second that all of `threads` together read from memory: best of a few passes over `bytes`. Takes some
+// tenths of a second and that memory; 0 where it cannot be had.
+double MeasureReadBandwidth(Threads& threads, int64_t bytes = BandwidthBytes());
+
+// Multiply-adds count as two operations: operations per second of all threads with data in registers. Milliseconds.
 double MeasureInt8Peak(const kernels::Table& table, Threads& threads);
+double MeasureF32Peak(const kernels::Table& table, Threads& threads);
+
+// The limits of one run.
+struct Roofline {
+  double read_bytes_per_s = 0;
+  double int8_ops_per_s = 0;
+  double f32_ops_per_s = 0;
+  uint64_t cache_bytes = 0;  // of the last level: what is smaller is not read from memory at every step
+};
+Roofline MeasureRoofline(const kernels::Table& table, Threads& threads);
+
+// All caches of the highest level together.
+uint64_t LastLevelBytes(const std::vector<Cache>& caches);
 
 }  // namespace lfm::engine

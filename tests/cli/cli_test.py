@@ -158,6 +158,36 @@ class Models(Case):
         self.assertEqual(set(chosen.values()), {"scalar"})
 
 
+    def test_doctor(self):
+        with tempfile.TemporaryDirectory(prefix="secretfolder") as folder:
+            path = pathlib.Path(folder, "m.gguf")
+            path.write_bytes(pathlib.Path(GGUF).read_bytes())
+            env = {"HOME": folder, "USER": "secretuser", "XDG_CACHE_HOME": folder}
+            report = self.json("doctor", "-m", path, "--json", env=env)
+            page = self.ok("doctor", "-m", path, env=env).decode()
+            names = {"secretfolder", "secretuser", os.uname().nodename}
+            for name in names:
+                if len(name) > 3:  # a host that is named like a word of the page would be no leak
+                    self.assertNotIn(name, page)
+                    self.assertNotIn(name, json.dumps(report))
+        for name in ("lfm", "commit", "system", "cpu", "memory", "state", "limits", "kernels", "model", "advice"):
+            self.assertIn(name, report)
+        self.assertTrue(all(kernel["pass"] and kernel["cases"] >= 6 for kernel in report["kernels"]))
+        self.assertEqual(report["cpu"]["isa_detected"][-1], "scalar")
+        self.assertGreaterEqual(report["cpu"]["default_threads"], 1)
+        model = report["model"]
+        self.assertEqual(model["file"], "m.gguf")
+        self.assertGreater(model["disk"]["bytes_per_s"], 0)
+        for kind in ("decode", "prefill"):
+            self.assertGreater(model[kind]["limit_tokens_per_s"], 0)
+            self.assertGreater(model[kind]["tokens_per_s"], 0)
+        for part in ("Processor", "Limits, measured", "Model m.gguf", "at most", "What to change", "tokens per second"):
+            self.assertIn(part, page)
+        self.assertEqual(lfm("doctor", "-m", GGUF, "-t", 1).stderr, b"")
+        self.fails(2, "doctor", "--isa", "abacus", says="abacus")
+        self.fails(3, "doctor", "-m", "/none.gguf", says="none.gguf")
+
+
 def _product(numbers):
     result = 1
     for number in numbers:
@@ -337,7 +367,8 @@ class Run(Case):
         text = self.json(*self.base, "--raw", "-p", "Hi", "-n", 8, "--json")["text"]
         self.assertEqual(self.ok(*self.base, "--raw", "-p", "Hi", "-n", 8).decode().rstrip("\n"), text.rstrip("\n"))
         done = lfm(*self.base, "-p", "Hi", "-n", 4, "--stats")
-        self.assertIn(b"tokens/s", done.stderr)
+        for part in (b"tokens/s", b"% of the limit", b"waiting", b"bytes/token", b"GB/s", b"measured just now"):
+            self.assertIn(part, done.stderr)
         self.assertEqual(lfm(*self.base, "-p", "Hi", "-n", 4).stderr, b"")
 
     def test_greedy_golden(self):
@@ -486,11 +517,12 @@ class Chat(Case):
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/saved.json"
             code, out, history = self.talk(
-                ["/help", "/system Be brief.", "Hello", "/stats", "/undo", "Hi", f"/save {path}", "/none", "/reset", "/undo",
+                ["/help", "/stats", "/system Be brief.", "Hello", "/stats", "/undo", "Hi", f"/save {path}", "/none", "/reset", "/undo",
                  b"\x04"])
             self.assertEqual(code, 0, out)
             self.assertIn("/system", out)
-            self.assertIn("tokens/s", out)
+            self.assertIn("there is no answer yet", out)
+            self.assertIn("% of the limit", out)
             self.assertIn("there is no command", out)
             self.assertIn("nothing to take back", out)
             self.assertTrue(history)

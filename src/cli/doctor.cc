@@ -1,0 +1,108 @@
+// lfm doctor: what this machine can do, what a model does on it, and what to change.
+#include "engine/doctor.h"
+
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/doctor_page.h"
+#include "cli/environment.h"
+#include "cli/interrupt.h"
+#include "cli/model_args.h"
+#include "cli/output.h"
+#include "cli/version.h"
+#include "engine/packed_models.h"
+
+namespace lfm::cli {
+namespace {
+
+// What is being done, on a terminal; wiped at the end.
+class StepLine {
+ public:
+  StepLine() : shown_(ErrorsGoToTerminal()) {}
+  ~StepLine() { Wipe(); }
+  StepLine(const StepLine&) = delete;
+  StepLine& operator=(const StepLine&) = delete;
+
+  bool operator()(std::string_view step) const {
+    if (shown_ && !step.empty()) Note(StrCat("\r\x1b[K", step, " ..."));
+    return !Interrupted();
+  }
+  void Wipe() const {
+    if (shown_) Note("\r\x1b[K");
+  }
+
+ private:
+  const bool shown_;
+};
+
+class DoctorCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    model_.DeclareModel(args);
+    args.Flag("--json", json_, "one JSON document");
+    model_.DeclareCompute(args);
+    args.Footer("Takes about ten seconds, and longer with a model. The page is made for bug reports: it names no person, "
+                "no machine and no folder.");
+  }
+
+  Result<int> Run() override {
+    LFM_TRY(const std::string isa, model_.Isa());
+    LFM_TRY(const auto threads, model_.MakeThreads());
+    LFM_TRY(const std::optional<formats::Checkpoint> checkpoint, Open());
+    ArmInterrupt();
+    const StepLine step;
+    const auto progress = [&](std::string_view name) { return step(name); };
+    const int n_threads = model_.n_threads ? threads->size() : 0;
+    LFM_TRY(const engine::MachineReport machine, engine::ExamineMachine(n_threads, isa, progress));
+    std::optional<engine::ModelReport> report;
+    if (checkpoint) {
+      LFM_TRY(const engine::LoadOptions options, model_.Options());
+      LFM_TRY(report, Examine(*checkpoint, options, machine, *threads, step));
+    }
+    step.Wipe();
+    const engine::ModelReport* model = report ? &*report : nullptr;
+    if (json_) {
+      Json json = Json::MakeObject({{"lfm", Json(Version())}, {"commit", Json(Commit())}});
+      const Json rest = engine::DoctorJson(machine, model);
+      for (const auto& [name, value] : rest.members()) json.Set(name, value);
+      WriteJson(json);
+    } else {
+      WriteOut(DoctorPage(machine, model));
+    }
+    return kExitOk;
+  }
+
+ private:
+  // The model that would run: its packed form where there is one. Nothing when none is named.
+  Result<std::optional<formats::Checkpoint>> Open() {
+    std::optional<formats::Checkpoint> checkpoint;
+    if (!model_.model) return checkpoint;
+    LFM_TRY(const std::string path, model_.Path());
+    LFM_TRY(checkpoint, formats::OpenCheckpoint(path));
+    if (!model_.no_pack) *checkpoint = engine::PreferPacked(std::move(*checkpoint), PackFolder());
+    return checkpoint;
+  }
+
+  Result<engine::ModelReport> Examine(const formats::Checkpoint& checkpoint, const engine::LoadOptions& options,
+                                      const engine::MachineReport& machine, Threads& threads, const StepLine& step) {
+    const auto progress = [&](std::string_view name) { return step(name); };
+    LFM_TRY(engine::ModelReport report, engine::ExamineFile(checkpoint, machine, options, progress));
+    const uint64_t free = machine.memory.available_bytes;
+    if (free > 0 && report.needed_bytes > free) {
+      report.not_measured = "the weights do not fit into the free memory";
+      return report;
+    }
+    step("reading the weights");
+    LFM_TRY(const auto loaded, engine::LoadedModel::Load(checkpoint, threads, options));
+    LFM_RETURN_IF_ERROR(engine::MeasureModel(*loaded, threads, machine, report, progress));
+    return report;
+  }
+
+  ModelArgs model_;
+  bool json_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeDoctor() { return std::make_unique<DoctorCommand>(); }
+
+}  // namespace lfm::cli
