@@ -63,7 +63,7 @@ class Case(unittest.TestCase):
 class Program(Case):
     def test_help_and_version(self):
         page = self.ok("help").decode()
-        for command in ("run", "info", "tokenize", "detokenize", "render", "logits", "verify", "synth", "completion"):
+        for command in ("run", "info", "tokenize", "detokenize", "render", "logits", "verify", "doctor", "synth", "completion"):
             self.assertIn(f"\n  {command} ", page)
             self.assertIn("--help", self.ok("help", command).decode())
             self.assertIn("--help", self.ok(command, "--help").decode())
