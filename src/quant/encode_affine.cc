@@ -83,7 +83,8 @@ LFM_INLINE LineFit SearchLine(const Group<N>& group, float top, float least, flo
   for (int i = 0; i < 2 * n_steps + 2; ++i) {
     Lanes inverse, offset;
     if (i < 2 * n_steps) {
-      const float levels = top + least + (most - least) * static_cast<float>(i / 2) / static_cast<float>(n_steps - 1);
+      const int i_step = i / 2;
+      const float levels = top + least + (most - least) * static_cast<float>(i_step) / static_cast<float>(n_steps - 1);
       inverse = unit * levels;
       offset = i % 2 == 0 ? -low : -low - Ratio(Fill(0.5f * (levels - top)), inverse);
     } else {
