@@ -34,7 +34,7 @@ void SpinUntil(Condition done) {
 
 }  // namespace
 
-Threads::Threads(int n) : n_(std::max(1, n)) {
+Threads::Threads(int n) : n_(std::max(1, n)), shares_(static_cast<size_t>(n_)) {
   workers_.reserve(static_cast<size_t>(n_ - 1));
   for (int i = 1; i < n_; ++i) workers_.emplace_back([this, i] { Work(i); });
 }
@@ -74,25 +74,36 @@ void Threads::For(int64_t n, int64_t grain, LoopBody body) {
   body_ = &body;
   total_ = n;
   grain_ = std::max<int64_t>(1, grain);
-  cursor_.store(0, std::memory_order_relaxed);
-  n_running_.store(n_ - 1, std::memory_order_relaxed);
+  const int64_t n_chunks = (n + grain_ - 1) / grain_;
+  for (int64_t i = 0; i < n_; ++i) {
+    Share& share = shares_[static_cast<size_t>(i)];
+    share.next.store(n_chunks * i / n_, std::memory_order_relaxed);
+    share.end = n_chunks * (i + 1) / n_;
+  }
+  gate_.fetch_and(~kClosed, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
   RunChunks(0);
-  const auto others_are_done = [&] { return n_running_.load(std::memory_order_acquire) == 0; };
-  if (waiting_ == nullptr) {
-    SpinUntil(others_are_done);
-    return;
-  }
+  if (waiting_ == nullptr) return CloseLoop();
   const auto begin = std::chrono::steady_clock::now();
-  SpinUntil(others_are_done);
+  CloseLoop();
   *waiting_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
 }
 
+// All chunks are taken: lets no more workers in and waits for those who still compute.
+void Threads::CloseLoop() {
+  gate_.fetch_or(kClosed, std::memory_order_acq_rel);
+  SpinUntil([&] { return gate_.load(std::memory_order_acquire) == kClosed; });
+}
+
+// Own chunks first, then what the other threads have left.
 void Threads::RunChunks(int i_thread) {
-  for (;;) {
-    const int64_t begin = cursor_.fetch_add(grain_, std::memory_order_relaxed);
-    if (begin >= total_) return;
-    (*body_)(begin, std::min(begin + grain_, total_), i_thread);
+  for (int i = 0; i < n_; ++i) {
+    Share& share = shares_[static_cast<size_t>((i_thread + i) % n_)];
+    while (share.next.load(std::memory_order_relaxed) < share.end) {
+      const int64_t chunk = share.next.fetch_add(1, std::memory_order_relaxed);
+      if (chunk >= share.end) break;
+      (*body_)(chunk * grain_, std::min((chunk + 1) * grain_, total_), i_thread);
+    }
   }
 }
 
@@ -106,14 +117,13 @@ void Threads::Work(int i_thread) {
     SpinUntil([&] {
       return epoch_.load(std::memory_order_acquire) != seen || !awake_.load(std::memory_order_acquire);
     });
-    if (epoch_.load(std::memory_order_acquire) == seen) continue;  // the step ended: sleep
-    ++seen;
-    {
-      std::lock_guard lock(mutex_);
-      if (stop_) return;
-    }
-    RunChunks(i_thread);
-    n_running_.fetch_sub(1, std::memory_order_release);
+    if (stop_) return;
+    const uint64_t epoch = epoch_.load(std::memory_order_acquire);
+    if (epoch == seen) continue;  // the step ended: sleep
+    seen = epoch;
+    // Where the loop that was announced is over by now, the gate is closed, or open for the next one.
+    if ((gate_.fetch_add(1, std::memory_order_acquire) & kClosed) == 0) RunChunks(i_thread);
+    gate_.fetch_sub(1, std::memory_order_release);
   }
 }
 

@@ -30,7 +30,9 @@ class LoopBody {
 };
 
 // The team: the calling thread and n - 1 workers. One thread at a time may use it.
-// Results must not depend on who runs which chunk; work is handed out by an atomic cursor.
+// Results must not depend on who runs which chunk. Each thread owns a run of neighbouring chunks, so that what it reads
+// ahead of one is used by the next, and takes over what slower threads have left. A worker joins a loop when it comes;
+// nobody waits for one that has not.
 class Threads {
  public:
   explicit Threads(int n);
@@ -65,19 +67,28 @@ class Threads {
   void Sleep();
   void Work(int i_thread);
   void RunChunks(int i_thread);
+  void CloseLoop();
 
   const int n_;
   std::vector<std::thread> workers_;
 
-  // The loop in flight. Written by the caller before epoch_ grows, read by the workers after they saw it grow.
+  // The chunks of one thread that nobody has taken yet: [next, end). On a cache line of its own.
+  struct alignas(64) Share {
+    std::atomic<int64_t> next{0};
+    int64_t end = 0;
+  };
+
+  // The loop in flight. Written by the caller while the gate is closed and nobody is inside, read by who passed it.
   const LoopBody* body_ = nullptr;
   int64_t total_ = 0, grain_ = 1;
-  alignas(64) std::atomic<int64_t> cursor_{0};
-  alignas(64) std::atomic<uint64_t> epoch_{0};
-  alignas(64) std::atomic<int> n_running_{0};
+  std::vector<Share> shares_;
+  alignas(64) std::atomic<uint64_t> epoch_{0};  // loops begun
+  // Workers inside the loop, plus kClosed while none may come in.
+  static constexpr uint32_t kClosed = 1u << 31;
+  alignas(64) std::atomic<uint32_t> gate_{kClosed};
 
   alignas(64) std::atomic<bool> awake_{false};
-  bool stop_ = false;
+  std::atomic<bool> stop_{false};
   int depth_ = 0;  // nested Steps
   double* waiting_ = nullptr;
   std::mutex mutex_;
