@@ -1,10 +1,10 @@
 #include "cli/hub_args.h"
 
-#include <cstdio>
 #include <optional>
 
 #include "base/strings.h"
 #include "cli/environment.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -12,14 +12,6 @@
 
 namespace lfm::cli {
 namespace {
-
-// Asks on the terminal; everything but a yes is a no.
-bool AskUser(const std::string& question) {
-  Note(question + " [y/N] ");
-  char line[64];
-  if (!std::fgets(line, sizeof line, stdin)) return false;
-  return line[0] == 'y' || line[0] == 'Y';
-}
 
 // "LFM2-8B-A1B-Q4_K_M.gguf", with its place among the files when there are several.
 std::string Label(const hub::PullProgress& progress) {

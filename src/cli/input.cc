@@ -26,6 +26,13 @@ Result<std::string> ReadInput() {
   return text;
 }
 
+bool AskUser(const std::string& question) {
+  Note(question + " [y/N] ");
+  char line[64];
+  if (!std::fgets(line, sizeof line, stdin)) return false;
+  return line[0] == 'y' || line[0] == 'Y';
+}
+
 Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag) {
   if (path == "-") return ReadInput();
   auto text = ReadWholeFile(path, kMaxInputBytes);

@@ -18,6 +18,9 @@ Result<std::string> ReadInput();
 Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag);
 Result<Json> ReadJsonFile(const std::string& path, const std::string& flag);
 
+// Asks a question on the terminal; everything but a yes is a no.
+bool AskUser(const std::string& question);
+
 // Calls `work` with each line of standard input (parsed) and writes its result as a line, in order. Lines end
 // at '\n' only. A line that fails gives {"error": message} and the next one goes on. The exit code is 0
 // whatever the lines said.

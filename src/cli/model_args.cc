@@ -5,6 +5,7 @@
 #include "cli/hub_args.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "cli/pack_offer.h"
 #include "cli/progress.h"
 #include "engine/packed_models.h"
 
@@ -76,7 +77,7 @@ Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) c
   LFM_TRY(const std::string path, Path());
   LFM_TRY(engine::LoadOptions options, Options());
   LFM_TRY(formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
-  if (!no_pack) checkpoint = engine::PreferPacked(std::move(checkpoint), PackFolder());
+  if (!no_pack) checkpoint = OfferPack(engine::PreferPacked(std::move(checkpoint), PackFolder()), threads);
   ProgressLine progress("loading", ProgressLine::Unit::kBytes);
   options.progress = [&](uint64_t done, uint64_t total) {
     progress.Update(done, total);

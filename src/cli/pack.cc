@@ -2,18 +2,13 @@
 #include <filesystem>
 #include <memory>
 
-#include "base/file.h"
 #include "base/strings.h"
 #include "cli/commands.h"
-#include "cli/environment.h"
 #include "cli/interrupt.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
-#include "cli/progress.h"
-#include "engine/packed_models.h"
+#include "cli/pack_offer.h"
 #include "formats/checkpoint.h"
-#include "model/config.h"
-#include "model/weights.h"
 
 namespace lfm::cli {
 namespace {
@@ -32,13 +27,8 @@ class PackCommand : public Command {
     LFM_TRY(const auto threads, model_.MakeThreads());
     ArmInterrupt();
     LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
-    LFM_TRY(const model::Config config, model::ReadConfig(checkpoint));
     LFM_TRY(const std::string target, Target(checkpoint));
-    ProgressLine progress("packing", ProgressLine::Unit::kBytes);
-    LFM_RETURN_IF_ERROR(model::PackModel(checkpoint, config, *threads, target, [&](uint64_t done, uint64_t total) {
-      progress.Update(done, total);
-      return !Interrupted();
-    }));
+    LFM_RETURN_IF_ERROR(PackTo(checkpoint, *threads, target));
     std::error_code ignored;
     const auto size = static_cast<uint64_t>(std::filesystem::file_size(target, ignored));
     if (json_) {
@@ -55,13 +45,7 @@ class PackCommand : public Command {
       if (output_->empty()) return Error{ErrorCode::kInvalidArgument, "-o: the file name is empty"};
       return *output_;
     }
-    const std::string folder = PackFolder();
-    std::error_code error;
-    if (!folder.empty()) std::filesystem::create_directories(folder, error);
-    if (folder.empty() || error) {
-      return Error{ErrorCode::kIo, StrCat("cannot make the cache folder ", Quote(folder), "; use -o FILE")};
-    }
-    return engine::PackedPath(checkpoint, folder);
+    return PackTarget(checkpoint);
   }
 
   ModelArgs model_;
