@@ -108,6 +108,14 @@ LFM_INLINE void AddValuesOfQueries(const float* values, int first, int n_unpacke
   }
 }
 
+// The values of a group of positions, read ahead while the scores of its keys are computed.
+template <KvType kType>
+LFM_INLINE void PrefetchValues(const uint8_t* page, const KvLayout<kType>& layout, int group) {
+  const int n = kLanes * layout.head_dim * kKvSize<kType>;
+  const uint8_t* const values = page + layout.values + group * n;
+  for (int at = 0; at < n; at += 64) __builtin_prefetch(values + at);
+}
+
 template <KvType kType>
 void AttendTile(const uint8_t* page, const float* queries, const int* n_keys, int n_queries, int head_dim,
                 AttentionState* state, float* acc) {
@@ -119,6 +127,7 @@ void AttendTile(const uint8_t* page, const float* queries, const int* n_keys, in
 
   for (int first = 0; first < max_keys;) {
     const int group = first / kLanes;
+    PrefetchValues<kType>(page, layout, group);
     UnpackKeys<kType>(page, layout, group, unpacked);
     if (kWideStep == 2 && first + kLanes < max_keys) {
       UnpackKeys<kType>(page, layout, group + 1, unpacked + kLanes * head_dim);

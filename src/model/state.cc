@@ -1,5 +1,7 @@
 #include "model/state.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +15,8 @@ namespace {
 
 constexpr int64_t kPage = kernels::kPagePositions;
 constexpr size_t kAlignment = 64;
+constexpr size_t kHugePage = size_t{2} << 20;
+constexpr size_t kSlabBytes = 2 * kHugePage;  // taken from the system at a time
 constexpr char kMagic[8] = {'L', 'F', 'M', 'S', 'T', 'A', 'T', '1'};
 
 struct SavedHeader {
@@ -53,7 +57,20 @@ PagePool::PagePool(const StateLayout& layout, int64_t max_pages) : layout_(layou
 
 PagePool::~PagePool() {
   LFM_CHECK(n_used_ == 0);
-  for (std::byte* data : free_) ::operator delete(data, std::align_val_t{kAlignment});
+  for (std::byte* slab : slabs_) ::operator delete(slab, std::align_val_t{kHugePage});
+}
+
+bool PagePool::AddSlab() {
+  const int64_t wanted = std::max<int64_t>(1, static_cast<int64_t>(kSlabBytes / std::max<size_t>(1, layout_.page_bytes)));
+  const int64_t n = std::min(wanted, max_pages_ - n_made_);
+  const size_t size = static_cast<size_t>(n) * layout_.page_bytes;
+  auto* slab = static_cast<std::byte*>(::operator new(size, std::align_val_t{kHugePage}, std::nothrow));
+  if (!slab) return false;
+  if (size >= kHugePage) madvise(slab, size / kHugePage * kHugePage, MADV_HUGEPAGE);
+  slabs_.push_back(slab);
+  n_made_ += n;
+  for (int64_t i = n; i-- > 0;) free_.push_back(slab + static_cast<size_t>(i) * layout_.page_bytes);
+  return true;
 }
 
 Result<std::shared_ptr<Page>> PagePool::Take() {
@@ -64,18 +81,12 @@ Result<std::shared_ptr<Page>> PagePool::Take() {
       return Error{ErrorCode::kLimit, StrCat("all ", max_pages_, " pages of the KV cache (", max_pages_ * kPage,
                                              " positions) are in use; raise the context size (-c) or end sequences")};
     }
-    ++n_used_;
-    if (!free_.empty()) {
-      data = free_.back();
-      free_.pop_back();
+    if (free_.empty() && !AddSlab()) {
+      return Error{ErrorCode::kOutOfMemory, StrCat("no memory for a KV page of ", HumanBytes(layout_.page_bytes))};
     }
-  }
-  if (!data) data = static_cast<std::byte*>(::operator new(layout_.page_bytes, std::align_val_t{kAlignment},
-                                                           std::nothrow));
-  if (!data) {
-    std::lock_guard lock(mutex_);
-    --n_used_;
-    return Error{ErrorCode::kOutOfMemory, StrCat("no memory for a KV page of ", HumanBytes(layout_.page_bytes))};
+    ++n_used_;
+    data = free_.back();
+    free_.pop_back();
   }
   std::memset(data, 0, layout_.page_bytes);  // masked lanes are computed too and must be finite
   return std::make_shared<Page>(*this, data);

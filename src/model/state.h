@@ -63,12 +63,14 @@ class PagePool {
  private:
   friend class Page;
   void Return(std::byte* data);
+  bool AddSlab();  // with the mutex held; false: no memory
 
   const StateLayout layout_;
   const int64_t max_pages_;
   mutable std::mutex mutex_;
   std::vector<std::byte*> free_;
-  int64_t n_used_ = 0;
+  std::vector<std::byte*> slabs_;  // a few neighbouring pages each, on huge pages where the system has them
+  int64_t n_made_ = 0, n_used_ = 0;
 };
 
 // The convolution state at one position: lets a State be cut back to exactly there.
