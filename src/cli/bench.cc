@@ -50,16 +50,15 @@ class BenchCommand : public Command {
     ArmInterrupt();
     LFM_TRY(const auto loaded, model_.Load(*threads));
     if (check_bits_) return CheckBits(*loaded, *threads);
-    const engine::Roofline roofline = engine::MeasureRoofline(*loaded->model().kernels, *threads);
     std::vector<engine::BenchRow> rows;
     for (const engine::BenchCase& test : cases) {
       if (ErrorsGoToTerminal()) Note(StrCat("\r\x1b[Kmeasuring ", test.name(), " ..."));
-      LFM_TRY(engine::BenchRow row, engine::RunBench(*loaded, *threads, test, repetitions_, chunk_, roofline,
+      LFM_TRY(engine::BenchRow row, engine::RunBench(*loaded, *threads, test, repetitions_, chunk_, true,
                                                      [] { return Interrupted().load(); }));
       rows.push_back(std::move(row));
     }
     if (ErrorsGoToTerminal()) Note("\r\x1b[K");
-    Print(*loaded, *threads, roofline, rows);
+    Print(*loaded, *threads, rows);
     return kExitOk;
   }
 
@@ -116,8 +115,7 @@ class BenchCommand : public Command {
     return same ? kExitOk : kExitFailure;
   }
 
-  static Json RowJson(const engine::LoadedModel& loaded, const Threads& threads, const engine::Roofline& roofline,
-                      const engine::BenchRow& row) {
+  static Json RowJson(const engine::LoadedModel& loaded, const Threads& threads, const engine::BenchRow& row) {
     Json json = Json::MakeObject();
     Json samples = Json::MakeArray();
     for (const double ts : row.samples_ts) samples.Append(ts);
@@ -131,8 +129,9 @@ class BenchCommand : public Command {
     json.Set("avg_ts", row.avg_ts).Set("stddev_ts", row.stddev_ts).Set("samples_ts", std::move(samples));
     json.Set("gb_per_s", row.gb_per_s).Set("gop_per_s", row.gop_per_s);
     json.Set("roofline_ts", row.roofline_ts).Set("roofline_percent", row.roofline_percent);
-    json.Set("read_gb_per_s", roofline.read_bytes_per_s / 1e9).Set("int8_gop_per_s", roofline.int8_ops_per_s / 1e9);
-    json.Set("f32_gop_per_s", roofline.f32_ops_per_s / 1e9);
+    json.Set("read_gb_per_s", row.roofline.read_bytes_per_s / 1e9);
+    json.Set("int8_gop_per_s", row.roofline.int8_ops_per_s / 1e9);
+    json.Set("f32_gop_per_s", row.roofline.f32_ops_per_s / 1e9);
     Json phases = Json::MakeObject();
     const double n = static_cast<double>(std::max<int64_t>(1, row.profile.n_tokens));
     for (size_t i = 0; i < model::kPhases; ++i) {
@@ -151,10 +150,9 @@ class BenchCommand : public Command {
     return quoted + '"';
   }
 
-  void Print(const engine::LoadedModel& loaded, const Threads& threads, const engine::Roofline& roofline,
-             const std::vector<engine::BenchRow>& rows) const {
+  void Print(const engine::LoadedModel& loaded, const Threads& threads, const std::vector<engine::BenchRow>& rows) const {
     Json all = Json::MakeArray();
-    for (const engine::BenchRow& row : rows) all.Append(RowJson(loaded, threads, roofline, row));
+    for (const engine::BenchRow& row : rows) all.Append(RowJson(loaded, threads, row));
     if (json_) {
       WriteOut(all.Dump(2) + "\n");
       return;
@@ -180,7 +178,8 @@ class BenchCommand : public Command {
                       Fixed(row.avg_ts, 2), " ± ", Fixed(row.stddev_ts, 2), " | ", Fixed(row.gb_per_s, 1), " | ",
                       Fixed(row.roofline_percent, 1), " |\n"));
     }
-    WriteOut(StrCat("\nLimits measured in this run: memory ", Fixed(roofline.read_bytes_per_s / 1e9, 1),
+    const engine::Roofline& roofline = rows.back().roofline;
+    WriteOut(StrCat("\nLimits, measured around the repetitions (of the last row): memory ", Fixed(roofline.read_bytes_per_s / 1e9, 1),
                     " GB/s, int8 ", Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ",
                     Fixed(roofline.f32_ops_per_s / 1e12, 2), " TFLOPS",
                     config.random_weights ? "; the weights are random" : "", ".\n"));

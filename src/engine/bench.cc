@@ -100,8 +100,16 @@ class Runner {
   std::vector<BatchItem> batch_;
 };
 
+// Adds a measurement of the machine's limits to their weighted mean.
+void AddLimits(const Roofline& measured, double share, Roofline& mean) {
+  mean.read_bytes_per_s += share * measured.read_bytes_per_s;
+  mean.int8_ops_per_s += share * measured.int8_ops_per_s;
+  mean.f32_ops_per_s += share * measured.f32_ops_per_s;
+  mean.cache_bytes = measured.cache_bytes;
+}
+
 // Fills the rates from the samples, the profile's counts and the machine's limits.
-void Summarise(const Roofline& roofline, int64_t repetitions, BenchRow& row) {
+void Summarise(int64_t repetitions, BenchRow& row) {
   const BenchCase& test = row.test;
   const auto n_tokens = static_cast<double>((test.n_prompt + test.n_gen) * test.n_seq);
   const auto n = static_cast<double>(row.samples_ts.size());
@@ -113,7 +121,9 @@ void Summarise(const Roofline& roofline, int64_t repetitions, BenchRow& row) {
   const double seconds = runs * n_tokens / row.avg_ts;
   row.gb_per_s = work.read_bytes / seconds / 1e9;
   row.gop_per_s = work.operations() / seconds / 1e9;
-  row.roofline_ts = runs * n_tokens / LeastSeconds(work, roofline);
+  const double least = LeastSeconds(work, row.roofline);
+  if (least <= 0) return;
+  row.roofline_ts = std::max(row.avg_ts, runs * n_tokens / least);
   row.roofline_percent = 100 * row.avg_ts / row.roofline_ts;
 }
 
@@ -128,17 +138,23 @@ std::string BenchCase::name() const {
 }
 
 Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions,
-                          int64_t chunk, const Roofline& roofline, const std::function<bool()>& cancelled) {
+                          int64_t chunk, bool measure_limits, const std::function<bool()>& cancelled) {
   BenchRow row;
   row.test = test;
   Runner runner(model, threads, test, chunk, cancelled);
   LFM_RETURN_IF_ERROR(runner.Prepare());
   LFM_RETURN_IF_ERROR(runner.Run(nullptr));  // warm-up
+  const auto add_limits = [&] {
+    if (!measure_limits) return;
+    AddLimits(MeasureRoofline(*model.model().kernels, threads), 1.0 / static_cast<double>(repetitions + 1), row.roofline);
+  };
+  add_limits();
   for (int64_t i = 0; i < repetitions; ++i) {
     LFM_TRY(const double seconds, runner.Run(&row.profile));
+    add_limits();
     row.samples_ts.push_back(static_cast<double>((test.n_prompt + test.n_gen) * test.n_seq) / seconds);
   }
-  Summarise(roofline, repetitions, row);
+  Summarise(repetitions, row);
   return row;
 }
 

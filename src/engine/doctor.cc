@@ -200,7 +200,7 @@ Status MeasureModel(LoadedModel& model, Threads& threads, const MachineReport& m
                     const DoctorProgress& progress) {
   const auto cancelled = [&] { return progress && !progress(""); };
   const auto measure = [&](const BenchCase& test, Threads& team, int64_t repetitions) -> Result<double> {
-    LFM_TRY(const BenchRow row, RunBench(model, team, test, repetitions, kPrefillTokens, machine.roofline(), cancelled));
+    LFM_TRY(const BenchRow row, RunBench(model, team, test, repetitions, kPrefillTokens, false, cancelled));
     return *std::max_element(row.samples_ts.begin(), row.samples_ts.end());
   };
   LFM_RETURN_IF_ERROR(BeginStep(progress, "decode"));
