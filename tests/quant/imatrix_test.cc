@@ -55,6 +55,45 @@ TEST(Imatrix, RefusesOtherFiles) {
   EXPECT_FALSE(quant::ReadImatrix(temp / "absent.gguf").ok());
 }
 
+// tests/data/imatrix holds what llama-imatrix wrote for text.txt in windows of 128 tokens, with weights and cache in f32.
+TEST(Imatrix, SumsAreThoseOfLlamaCpp) {
+  const std::string data = LFM_TEST_DATA "/imatrix/";
+  Threads threads(2);
+  engine::LoadOptions load;
+  load.compute = model::Compute::kF32;
+  const auto loaded = engine::LoadedModel::Load(GoldenPaths("models/tiny-lfm25-moe").at(0), threads, load);
+  ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+  const text::Tokenizer& tokenizer = (*loaded)->text().tokenizer;
+  quant::CollectOptions options;
+  options.n_ctx = 128;
+  options.bos = tokenizer.bos().value();
+  const auto tokens = tokenizer.Encode(ReadBinary(data + "text.txt"), true, false);
+  const auto ours = quant::CollectImatrix((*loaded)->model(), (*loaded)->pages(), tokens, threads, options);
+  ASSERT_TRUE(ours.ok()) << ours.error().message;
+  const auto theirs = quant::ReadImatrix(data + "tiny-lfm25-moe.gguf");
+  ASSERT_TRUE(theirs.ok()) << theirs.error().message;
+  EXPECT_EQ(ours->n_chunks, theirs->n_chunks);
+  EXPECT_EQ(ours->chunk_size, theirs->chunk_size);
+  size_t n_compared = 0;
+  for (const auto& [tensor, expected] : theirs->entries) {
+    SCOPED_TRACE(tensor);
+    if (tensor.find("ffn_gate_inp") != std::string::npos) continue;  // the router: always F32, left out by us
+    const auto found = ours->entries.find(tensor);
+    ASSERT_NE(found, ours->entries.end());
+    EXPECT_EQ(found->second.counts, expected.counts);  // of every expert
+    ASSERT_EQ(found->second.sums.size(), expected.sums.size());
+    double off = 0, all = 0;
+    for (size_t i = 0; i < expected.sums.size(); ++i) {
+      const auto sum = static_cast<double>(expected.sums[i]);
+      off += std::pow(static_cast<double>(found->second.sums[i]) - sum, 2);
+      all += sum * sum;
+    }
+    EXPECT_LE(std::sqrt(off / all), 1e-5);
+    ++n_compared;
+  }
+  EXPECT_EQ(n_compared + 1, ours->entries.size());  // and the head, which llama.cpp does not collect where it is tied
+}
+
 TEST(Imatrix, CollectsEveryMatrixAndQuantisesWithIt) {
   for (const std::string& folder : GoldenEntries("models")) {
     SCOPED_TRACE(folder);
