@@ -152,3 +152,29 @@ def to_published(model):
             w1, w3 = ffn.w13[e].chunk(2)
             out |= {f"{p}experts.{e}.w1.weight": w1, f"{p}experts.{e}.w3.weight": w3, f"{p}experts.{e}.w2.weight": ffn.w2[e]}
     return {n: t.detach().float().contiguous().clone() for n, t in out.items()}
+
+
+@torch.no_grad()
+def from_published(model, weights):
+    """The inverse: fills the model with weights under their published names."""
+    for name, tensor in to_published(model).items():
+        if weights[name].shape != tensor.shape:
+            raise SystemExit(f"{name} has the shape {tuple(weights[name].shape)}, this model's is {tuple(tensor.shape)}")
+    model.embed.copy_(weights["model.embed_tokens.weight"]), model.last_norm.copy_(weights["model.embedding_norm.weight"])
+    for i, (mixer, ffn) in enumerate(zip(model.mixers, model.ffns)):
+        p = f"model.layers.{i}."
+        model.norms[i].copy_(weights[p + "operator_norm.weight"]), model.ffn_norms[i].copy_(weights[p + "ffn_norm.weight"])
+        if isinstance(mixer, Conv):
+            mixer.in_proj.copy_(weights[p + "conv.in_proj.weight"]), mixer.out_proj.copy_(weights[p + "conv.out_proj.weight"])
+            mixer.kernel.copy_(weights[p + "conv.conv.weight"][:, 0])
+        else:
+            for own, name in (("q", "q_proj"), ("k", "k_proj"), ("v", "v_proj"), ("out", "out_proj"), ("q_norm", "q_layernorm"), ("k_norm", "k_layernorm")):
+                getattr(mixer, own).copy_(weights[f"{p}self_attn.{name}.weight"])
+        p += "feed_forward."
+        if isinstance(ffn, Dense):
+            ffn.w13.copy_(torch.cat((weights[p + "w1.weight"], weights[p + "w3.weight"]))), ffn.w2.copy_(weights[p + "w2.weight"])
+            continue
+        ffn.gate.copy_(weights[p + "gate.weight"]), ffn.bias.copy_(weights[p + "expert_bias"])
+        for e in range(ffn.n):
+            q = f"{p}experts.{e}."
+            ffn.w13[e].copy_(torch.cat((weights[q + "w1.weight"], weights[q + "w3.weight"]))), ffn.w2[e].copy_(weights[q + "w2.weight"])

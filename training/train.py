@@ -12,9 +12,11 @@ import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
 
+import export
 import tasks
 import words
-from model import Model
+from evaluate_transformers import metadata, tokenizer_of
+from model import Model, from_published, to_published
 from optimizer import Optimizer
 from start import induction
 
@@ -99,7 +101,11 @@ def main():
     a.add_argument("--cases", type=int, default=32, help="cases a step"), a.add_argument("--budget", type=int, default=1800, help="tokens a micro-batch")
     a.add_argument("--copying", type=float, default=0.12, help="share of the time for the first part of the curriculum")
     a.add_argument("--seed", type=int, default=100), a.add_argument("--until", type=float, help="end of the run, seconds since 1970, instead of --minutes")
+    a.add_argument("--from", dest="start_file", metavar="GGUF", help="goes on from the weights and the tokenizer of this file, where WORK has no checkpoint")
     a = a.parse_args()
+    if a.start_file and not os.path.exists(a.work + "/tokenizer.json"):
+        os.makedirs(a.work, exist_ok=True)
+        tokenizer_of(metadata(a.start_file)).backend_tokenizer.save(a.work + "/tokenizer.json")
     # One thread an operation, and micro-batches side by side: nothing waits for a busy core but the end of a step.
     torch.set_num_threads(1)
     pool = ThreadPoolExecutor(a.threads if DEVICE == "cpu" else 1, initializer=torch.set_num_threads, initargs=(1,))
@@ -107,7 +113,10 @@ def main():
     tokenizer = Tokenizer.from_file(a.work + "/tokenizer.json")
     held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(50)] for n in FIRST for s in [words.Source(1, True)]}
     model = Model()
-    induction(model)
+    if a.start_file:
+        from_published(model, export.dequantised(a.start_file, to_published(model)))
+    else:
+        induction(model)
     model.to(DEVICE)
     optimizer = Optimizer(model)
     saved = a.work + "/checkpoint.pt"
