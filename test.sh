@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # All tests, from a fresh machine on. See docs/testing.md.
-#   ./test.sh               everything below 25 minutes on 2 cores; what CI runs
+#   ./test.sh               everything below but tsan and long, fuzzing for 10 s a target; what CI runs
 #   ./test.sh unit          release build and its tests only
 #   ./test.sh golden        every comparison with reference data (LFM_GOLDEN=DIR: over what DIR holds)
-#   ./test.sh lint          include arrows and clang-tidy
+#   ./test.sh lint          include arrows, every file by itself, clang-tidy
 #   ./test.sh asan | tsan   unit tests under AddressSanitizer + UBSan | ThreadSanitizer
+#   ./test.sh aarch64       kernel tests for 64-bit Arm, cross-compiled, under qemu-user (on x86-64)
 #   ./test.sh fuzz SECONDS  every fuzz target for that long
 #   ./test.sh long          200 seeded download faults and the long forms of the other tests
 set -uo pipefail
@@ -65,32 +66,50 @@ golden() {
 }
 lint() {
   step "include arrows" python3 scripts/check_arrows.py
-  [[ -f build/release/compile_commands.json ]] || cmake --preset release -DLFM_TESTS=ON >/dev/null
-  step "clang-tidy" scripts/run_clang_tidy.sh build/release
+  step "every file by itself" scripts/check_alone.sh
+  step "clang-tidy" scripts/run_clang_tidy.sh
 }
 sanitized() {
-  step "build ($1)" build "$1" -DLFM_CLI=OFF
+  step "build ($1)" build "$1"
   tests "tests ($1)" "build/$1"
 }
+# Fuzz targets use one core each: as many at a time as there are cores; then one step each reports.
 fuzz() {
-  step "build (fuzz)" build fuzz
-  local target
-  for target in build/fuzz/fuzz/fuzz_*; do
-    [[ -x $target && -f $target ]] || continue
-    step "$(basename "$target")" scripts/run_fuzz.sh "$target" "$1"
+  step "build (asan)" build asan
+  local targets=() target
+  for target in build/asan/fuzz/fuzz_*; do
+    [[ -x $target && -f $target ]] && targets+=("$(basename "$target")")
   done
+  mkdir -p build/logs && rm -f build/logs/running_*
+  printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I@ bash -c \
+    'scripts/run_fuzz.sh build/asan/fuzz/@ "$1" >build/logs/running_@ 2>&1; echo "exit $?" >>build/logs/running_@' fuzz "$1"
+  for target in "${targets[@]}"; do
+    step "$target" ended_well "build/logs/running_$target"
+  done
+  [[ ${#targets[@]} -gt 0 ]] || step "fuzz targets" false
+}
+# The log of a command that ran before, with "exit STATUS" as its last line.
+ended_well() { cat "$1" && [[ $(tail -n 1 "$1") == "exit 0" ]]; }
+aarch64() {
+  if [[ $(uname -m) != x86_64 ]]; then
+    echo "aarch64: the cross compiler is for x86-64 hosts; here ./test.sh unit runs the same tests natively"
+    return
+  fi
+  step "build (aarch64)" build aarch64
+  tests "kernel tests (aarch64, qemu)" build/aarch64 -L kernels
 }
 
 ./scripts/install_packages.sh test || exit 1
 case "${1:-all}" in
-  all) unit && lint && sanitized asan && fuzz 10 ;;
+  all) unit; lint; sanitized asan; fuzz 10; aarch64 ;;
   unit) unit ;;
   golden) golden ;;
   lint) lint ;;
   asan | tsan) sanitized "$1" ;;
+  aarch64) aarch64 ;;
   fuzz) fuzz "${2:-60}" ;;
   long) export LFM_LONG=1; unit ;;
-  *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 for failure in "${failures[@]:-}"; do [[ -n $failure ]] && echo "failed: $failure"; done

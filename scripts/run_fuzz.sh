@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs one libFuzzer target over its committed corpus and then for some seconds more. New inputs stay in build/.
-#   scripts/run_fuzz.sh build/fuzz/fuzz/fuzz_gguf 10
+#   scripts/run_fuzz.sh build/asan/fuzz/fuzz_gguf 10
 set -euo pipefail
 target=$1 seconds=$2
 name=$(basename "$target"); name=${name#fuzz_}
