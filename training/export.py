@@ -71,8 +71,8 @@ def add_tokenizer(g, path, size):
     tok = json.load(open(path, encoding="utf-8"))
     tokens, added = {i: t for t, i in tok["model"]["vocab"].items()}, {t["id"]: t for t in tok["added_tokens"]}
     g.add_tokenizer_model("gpt2"), g.add_tokenizer_pre("lfm2")
-    g.add_token_list([tokens[i] for i in range(size)])
-    g.add_token_types([int(gguf.TokenType.CONTROL if i in added else gguf.TokenType.NORMAL) for i in range(size)])
+    g.add_token_list([tokens.get(i, f"<|unused_{i}|>") for i in range(size)])     # the vocabulary may be padded beyond the tokens
+    g.add_token_types([int(gguf.TokenType.CONTROL if i in added else gguf.TokenType.NORMAL if i in tokens else gguf.TokenType.UNUSED) for i in range(size)])
     g.add_token_merges([m if isinstance(m, str) else " ".join(m) for m in tok["model"]["merges"]])
     g.add_bos_token_id(1), g.add_eos_token_id(7), g.add_pad_token_id(0), g.add_add_bos_token(True), g.add_add_eos_token(False)
     g.add_chat_template(open(HERE + "/chat_template.jinja", encoding="utf-8").read())

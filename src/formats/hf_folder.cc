@@ -6,6 +6,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "base/file.h"
 #include "base/strings.h"
 #include "formats/file_kind.h"
 #include "formats/safetensors_reader.h"
@@ -132,6 +133,9 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
                  StrCat(index_path, " names ", shards.size(), " shards; at most ", kMaxShards, " are read")};
   }
   for (const auto& [file, n_expected] : shards) {
+    if (!FileExists(folder + "/" + file)) {
+      return Error{ErrorCode::kNotFound, StrCat(index_path, " names ", Quote(file), ", which is not in the folder; download it")};
+    }
     LFM_TRY(auto tensors, MapShard(folder + "/" + file, model));
     size_t n_found = 0;
     for (Tensor& tensor : tensors) {
