@@ -23,6 +23,13 @@ TEST(Select, GivesTheBestAndTheNamed) {
   }
 }
 
+#if defined(__aarch64__) && LFM_EMULATED
+// An emulator that lacked one would leave its kernels untested without a word.
+TEST(Select, TheEmulatorHasEveryIsaOfArm) {
+  EXPECT_EQ(DetectIsas(), (std::vector<Isa>{Isa::kI8mm, Isa::kNeon, Isa::kScalar}));
+}
+#endif
+
 TEST(Select, NamesWhatItHasWhenAskedForAnother) {
   const auto table = Select("sse17");
   ASSERT_FALSE(table.ok());
