@@ -10,8 +10,8 @@
 namespace lfm {
 
 // One argument of StrCat as text: strings and char as they are, integers in decimal, bool as 0 or 1, floats with six
-// significant digits. Streams give the same text, but their header and their code in every caller cost a third of the
-// time of a build.
+// significant digits. Streams give the same text with more code in every caller: objects full of messages were up to a
+// fifth larger.
 class TextPiece {
  public:
   TextPiece(std::string_view text) : text_(text) {}    // NOLINT: implicit on purpose, as all below
