@@ -252,6 +252,7 @@ Reply FakeHub::Resolve(const Query& query, const std::string& repo, const std::s
 }
 
 Reply FakeHub::AnswerHub(const Query& query) {
+  Publish();  // the other half: sees what was set
   ++n_requests;
   Reply reply;
   reply.status = 404;
@@ -284,6 +285,7 @@ Reply FakeHub::AnswerHub(const Query& query) {
 }
 
 Reply FakeHub::AnswerStorage(const Query& query) {
+  Publish();
   ++n_storage_requests;
   if (query.Has("authorization")) token_leaked = true;
   Reply reply;

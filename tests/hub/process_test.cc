@@ -54,6 +54,7 @@ class ProcessTest : public HubTest {
     pointers.push_back(nullptr);
     std::string program = fs::read_symlink("/proc/self/exe"), filter = "--gtest_filter=PullProcess.Child";
     char* arguments[] = {program.data(), filter.data(), nullptr};
+    hub_.Publish();
     const pid_t child = fork();
     if (child == 0) {
       const int null = open("/dev/null", O_WRONLY);
