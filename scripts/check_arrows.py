@@ -22,7 +22,7 @@ ALLOWED = {
 RESERVED = {
     r"curl/|openssl/": {"hub"},
     r"CLI/|histedit|editline": {"cli"},
-    r"rapidjson/": {"base"},
+    r"rapidjson/|xxhash": {"base"},
     r"utf8proc": {"text"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)

@@ -2,7 +2,7 @@
 # Installs the Debian packages named after the mode (build or test) that are missing. Needs root or sudo only then.
 set -euo pipefail
 
-build=(g++ cmake ninja-build pkg-config rapidjson-dev libutf8proc-dev libcli11-dev libedit-dev
+build=(g++ cmake ninja-build pkg-config rapidjson-dev libutf8proc-dev libxxhash-dev libcli11-dev libedit-dev
        libcurl4-openssl-dev libssl-dev python3)
 test=(libgtest-dev googletest clang-14 clang-tidy-14 libclang-rt-14-dev)
 # The kernel tests for 64-bit Arm; the cross compiler exists on x86-64 only.

@@ -63,24 +63,11 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
       close(fd);
       return error;
     }
-    file.data_ = static_cast<const std::byte*>(data);
+    file.data_ = {static_cast<const std::byte*>(data),
+                  [n = file.size_](const std::byte* p) { munmap(const_cast<std::byte*>(p), n); }};
   }
   close(fd);
   return file;
-}
-
-MappedFile::MappedFile(MappedFile&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), path_(std::move(other.path_)) {}
-
-MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
-  std::swap(data_, other.data_);
-  std::swap(size_, other.size_);
-  std::swap(path_, other.path_);
-  return *this;
-}
-
-MappedFile::~MappedFile() {
-  if (data_) munmap(const_cast<std::byte*>(data_), size_);
 }
 
 void MappedFile::Release(std::span<const std::byte> part) const {
@@ -91,6 +78,15 @@ void MappedFile::Release(std::span<const std::byte> part) const {
 void MappedFile::WillNeed(std::span<const std::byte> part) const {
   const auto pages = WholePages(part);
   if (!pages.empty()) madvise(const_cast<std::byte*>(pages.data()), pages.size(), MADV_WILLNEED);
+}
+
+void MappedFile::Populate(std::span<const std::byte> part) const {
+#ifdef MADV_POPULATE_READ
+  const auto pages = WholePages(part);
+  if (!pages.empty()) madvise(const_cast<std::byte*>(pages.data()), pages.size(), MADV_POPULATE_READ);
+#else
+  WillNeed(part);
+#endif
 }
 
 Result<std::string> ReadWholeFile(const std::string& path, size_t max_bytes) {
@@ -121,14 +117,22 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   AtomicFile file;
   file.path_ = path;
   file.temporary_ = StrCat(path, ".partial.", getpid());
+#ifdef O_TMPFILE
+  const size_t slash = path.find_last_of('/');
+  const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  if (FileExists("/proc/self/fd")) file.fd_ = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+  file.nameless_ = file.fd_ >= 0;
+  if (file.nameless_) return file;
+#endif
   file.fd_ = open(file.temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (file.fd_ < 0) return IoError(file.temporary_, "create");
+  if (file.fd_ < 0) return IoError(path, "create");
   return file;
 }
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)),
       size_(other.size_),
+      nameless_(other.nameless_),
       mapped_(std::exchange(other.mapped_, {})),
       path_(std::move(other.path_)),
       temporary_(std::move(other.temporary_)) {}
@@ -142,7 +146,7 @@ AtomicFile::~AtomicFile() {
   Unmap();
   if (fd_ < 0) return;
   close(fd_);
-  unlink(temporary_.c_str());
+  if (!nameless_) unlink(temporary_.c_str());
 }
 
 Status AtomicFile::Append(std::span<const std::byte> bytes) {
@@ -163,18 +167,30 @@ Status AtomicFile::WriteAt(uint64_t offset, std::span<const std::byte> bytes) {
 Result<std::span<std::byte>> AtomicFile::AppendMapped(size_t size) {
   LFM_RETURN_IF_ERROR(Pad(static_cast<size_t>(sysconf(_SC_PAGESIZE))));
   errno = posix_fallocate(fd_, static_cast<off_t>(size_), static_cast<off_t>(size));
-  if (errno != 0) return IoError(temporary_, "reserve space for");
+  if (errno != 0) return IoError(path_, "reserve space for");
   void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd_, static_cast<off_t>(size_));
-  if (data == MAP_FAILED) return IoError(temporary_, "map");
+  if (data == MAP_FAILED) return IoError(path_, "map");
   mapped_ = {static_cast<std::byte*>(data), size};
   size_ += size;
-  if (lseek(fd_, static_cast<off_t>(size_), SEEK_SET) < 0) return IoError(temporary_, "seek in");
+  if (lseek(fd_, static_cast<off_t>(size_), SEEK_SET) < 0) return IoError(path_, "seek in");
   return mapped_;
+}
+
+Status AtomicFile::GiveTemporaryName() {
+  if (!nameless_) return Ok();
+  unlink(temporary_.c_str());  // of a dead process that had our number
+  const std::string self = StrCat("/proc/self/fd/", fd_);
+  if (linkat(AT_FDCWD, self.c_str(), AT_FDCWD, temporary_.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+    return IoError(path_, "write");
+  }
+  nameless_ = false;
+  return Ok();
 }
 
 Status AtomicFile::Commit() {
   Unmap();
-  if (fsync(fd_) != 0) return IoError(temporary_, "flush");
+  if (fsync(fd_) != 0) return IoError(path_, "flush");
+  LFM_RETURN_IF_ERROR(GiveTemporaryName());
   const int closed = close(std::exchange(fd_, -1));
   if (closed != 0 || rename(temporary_.c_str(), path_.c_str()) != 0) {
     const Error error = IoError(path_, "write");

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,24 +12,22 @@
 
 namespace lfm {
 
-// A whole file mapped read-only. Movable; unmaps at the end of its life. Thread-safe to read.
+// A whole file mapped read-only. Copies share the mapping; the last one unmaps it. Thread-safe to read.
 class MappedFile {
  public:
   static Result<MappedFile> Open(const std::string& path);
-  MappedFile() = default;
-  MappedFile(MappedFile&& other) noexcept;
-  MappedFile& operator=(MappedFile&& other) noexcept;
-  ~MappedFile();
 
-  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  std::span<const std::byte> bytes() const { return {data_.get(), data_ ? size_ : 0}; }
   const std::string& path() const { return path_; }
   // Tells the kernel that these bytes are no longer needed in memory (they can be read again from the file).
   void Release(std::span<const std::byte> part) const;
   // Asks the kernel to read these bytes ahead.
   void WillNeed(std::span<const std::byte> part) const;
+  // Brings these bytes into this process's memory map now, in one call; does nothing where the kernel cannot.
+  void Populate(std::span<const std::byte> part) const;
 
  private:
-  const std::byte* data_ = nullptr;
+  std::shared_ptr<const std::byte> data_;
   size_t size_ = 0;
   std::string path_;
 };
@@ -36,7 +35,8 @@ class MappedFile {
 // The whole content of a file of at most max_bytes.
 Result<std::string> ReadWholeFile(const std::string& path, size_t max_bytes = size_t{256} << 20);
 
-// Writes `path` through a temporary file beside it that is renamed by Commit(). Without Commit() nothing remains.
+// Writes `path` through a temporary file in the same folder that gets its name by Commit(). Without Commit() nothing
+// remains; where the file system knows files without a name (O_TMPFILE), not even after SIGKILL.
 class AtomicFile {
  public:
   static Result<AtomicFile> Create(const std::string& path);
@@ -60,9 +60,11 @@ class AtomicFile {
  private:
   AtomicFile() = default;
   void Unmap();
+  Status GiveTemporaryName();
 
   int fd_ = -1;
   uint64_t size_ = 0;
+  bool nameless_ = false;
   std::span<std::byte> mapped_;
   std::string path_, temporary_;
 };

@@ -47,7 +47,7 @@ class DoctorCommand : public Command {
   Result<int> Run() override {
     LFM_TRY(const std::string isa, model_.Isa());
     LFM_TRY(const auto threads, model_.MakeThreads());
-    LFM_TRY(const std::optional<formats::Checkpoint> checkpoint, Open());
+    LFM_TRY(const std::optional<formats::Checkpoint> checkpoint, Open(*threads));
     ArmInterrupt();
     const StepLine step;
     const auto progress = [&](std::string_view name) { return step(name); };
@@ -73,12 +73,12 @@ class DoctorCommand : public Command {
 
  private:
   // The model that would run: its packed form where there is one. Nothing when none is named.
-  Result<std::optional<formats::Checkpoint>> Open() {
+  Result<std::optional<formats::Checkpoint>> Open(Threads& threads) {
     std::optional<formats::Checkpoint> checkpoint;
     if (!model_.model) return checkpoint;
     LFM_TRY(const std::string path, model_.Path());
     LFM_TRY(checkpoint, formats::OpenCheckpoint(path));
-    if (!model_.no_pack) *checkpoint = engine::PreferPacked(std::move(*checkpoint), PackFolder());
+    if (!model_.no_pack) *checkpoint = engine::PreferPacked(std::move(*checkpoint), PackFolder(), threads);
     return checkpoint;
   }
 

@@ -77,13 +77,14 @@ Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) c
   LFM_TRY(const std::string path, Path());
   LFM_TRY(engine::LoadOptions options, Options());
   LFM_TRY(formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
-  if (!no_pack) checkpoint = OfferPack(engine::PreferPacked(std::move(checkpoint), PackFolder()), threads);
-  ProgressLine progress("loading", ProgressLine::Unit::kBytes);
+  if (!no_pack) checkpoint = OfferPack(engine::PreferPacked(std::move(checkpoint), PackFolder(), threads), threads);
+  std::optional<ProgressLine> progress(std::in_place, "loading", ProgressLine::Unit::kBytes);
   options.progress = [&](uint64_t done, uint64_t total) {
-    progress.Update(done, total);
+    progress->Update(done, total);
     return !Interrupted();
   };
   LFM_TRY(auto loaded, engine::LoadedModel::Load(checkpoint, threads, options));
+  progress.reset();  // its line is wiped before anything else is said
   if (loaded->config().random_weights) {
     Warn("this model has random weights: speed and memory are real, its answers are random");
   }

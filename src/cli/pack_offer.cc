@@ -78,7 +78,7 @@ formats::Checkpoint OfferPack(formats::Checkpoint checkpoint, Threads& threads) 
     ArmInterrupt();
     return checkpoint;
   }
-  return engine::PreferPacked(std::move(checkpoint), PackFolder());
+  return engine::PreferPacked(std::move(checkpoint), PackFolder(), threads);
 }
 
 }  // namespace lfm::cli

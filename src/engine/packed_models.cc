@@ -23,7 +23,7 @@ std::string PackedPath(const formats::Checkpoint& source, const std::string& fol
   return folder + "/" + path.substr(path.find_last_of('/') + 1) + key + ".lfm";
 }
 
-formats::Checkpoint PreferPacked(formats::Checkpoint source, const std::string& folder) {
+formats::Checkpoint PreferPacked(formats::Checkpoint source, const std::string& folder, Threads& threads) {
   if (!source.packed.bytes.empty()) return source;
   std::string candidates[2] = {WithoutSlash(source.path) + ".lfm", ""};
   if (!folder.empty()) candidates[1] = PackedPath(source, folder);
@@ -35,7 +35,10 @@ formats::Checkpoint PreferPacked(formats::Checkpoint source, const std::string& 
     } else if (packed->packed.bytes.empty() || packed->packed.source_key != formats::SourceKey(source)) {
       Log(LogLevel::kWarning, StrCat(path, " was packed from another model than ", source.path, " is now; it is not ",
                                      "used: pack the model again, or delete it"));
+    } else if (const Status whole = formats::CheckPackedWeights(*packed, threads); !whole.ok()) {
+      Log(LogLevel::kWarning, StrCat(whole.error().message, ". Until then ", source.path, " is used"));
     } else {
+      packed->packed.checked = true;
       return std::move(*packed);
     }
   }

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "base/result.h"
+#include "base/threads.h"
 #include "formats/checkpoint.h"
 
 namespace lfm::engine {
@@ -12,7 +12,8 @@ namespace lfm::engine {
 std::string PackedPath(const formats::Checkpoint& source, const std::string& folder);
 
 // The packed form of an opened model where one is at hand (MODEL.lfm beside it, or in `folder`, which may be empty),
-// else the model itself. A packed file that is stale or damaged is not used; a warning in the log names it.
-formats::Checkpoint PreferPacked(formats::Checkpoint source, const std::string& folder);
+// else the model itself. A packed file that is stale or damaged, in its weights too, is not used; a warning in the log
+// names it.
+formats::Checkpoint PreferPacked(formats::Checkpoint source, const std::string& folder, Threads& threads);
 
 }  // namespace lfm::engine

@@ -40,9 +40,11 @@ struct Tensor {
 
 // The hot part of a packed file: all matrices in the layout of the kernels.
 struct PackedWeights {
-  std::span<const std::byte> bytes;  // empty: this checkpoint is not packed
-  uint64_t plan = 0;                 // fingerprint of the places of all matrices
-  uint64_t source_key = 0;           // of the model that was packed (packed_file.h)
+  std::span<const std::byte> bytes;   // empty: this checkpoint is not packed
+  uint64_t plan = 0;                  // fingerprint of the places of all matrices
+  std::span<const std::byte> hashes;  // Hash64 of each kHashedBytes of `bytes`, u64 each
+  uint64_t source_key = 0;            // of the model that was packed (packed_file.h)
+  bool checked = false;               // `bytes` were compared with `hashes`
 };
 
 // A GGUF metadata value. Arrays of numbers are widened; strings point into the mapping.

@@ -1,11 +1,13 @@
 #include "formats/packed_file.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/strings.h"
 #include "formats/gguf_reader.h"
 
@@ -20,15 +22,25 @@ struct Preamble {
   uint32_t version;
   uint32_t numerics;
   uint64_t header_bytes;
-  uint64_t checksum;  // of header and blobs
+  uint64_t hash;  // of header and blobs
 };
 static_assert(sizeof(Preamble) == 32);
 
-uint64_t Fnv(uint64_t hash, std::span<const std::byte> bytes) {
-  for (const std::byte b : bytes) hash = (hash ^ static_cast<uint64_t>(b)) * 0x100000001B3ull;
-  return hash;
+size_t RoundUp(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+// Where the hashes begin in the region of weights and hashes, and how many there are.
+size_t HashesAt(size_t weight_bytes) { return RoundUp(weight_bytes, sizeof(uint64_t)); }
+size_t HashCount(size_t weight_bytes) { return (weight_bytes + kHashedBytes - 1) / kHashedBytes; }
+size_t RegionBytes(size_t weight_bytes) { return HashesAt(weight_bytes) + HashCount(weight_bytes) * sizeof(uint64_t); }
+
+// The i-th part of the weights that has a hash of its own.
+std::span<const std::byte> HashedPart(std::span<const std::byte> weights, size_t i) {
+  return weights.subspan(i * kHashedBytes, std::min(kHashedBytes, weights.size() - i * kHashedBytes));
 }
-constexpr uint64_t kFnvStart = 0xCBF29CE484222325ull;
+
+bool AllZero(std::span<const std::byte> bytes) {
+  return std::ranges::all_of(bytes, [](std::byte b) { return b == std::byte{0}; });
+}
 
 std::span<const std::byte> Bytes(std::string_view text) { return std::as_bytes(std::span(text.data(), text.size())); }
 
@@ -130,14 +142,20 @@ class Opener {
       return Damaged("is cut off inside its texts");
     }
     blobs_ = bytes_.subspan(blobs_at, static_cast<size_t>(blob_bytes));
-    if (Fnv(Fnv(kFnvStart, header_bytes), blobs_) != preamble.checksum) return Damaged("fails its checksum");
-    const size_t weights_at = (blobs_at + blobs_.size() + kPage - 1) / kPage * kPage;
-    if (weight_bytes < 0 || weights_at > bytes_.size() ||
-        bytes_.size() - weights_at != static_cast<uint64_t>(weight_bytes)) {
-      return Damaged(StrCat("should have ", weights_at + static_cast<size_t>(std::max<int64_t>(0, weight_bytes)),
-                            " bytes and has ", bytes_.size()));
+    if (Hash64(blobs_, Hash64(header_bytes)) != preamble.hash) return Damaged("fails its checksum");
+    const size_t blobs_end = blobs_at + blobs_.size(), weights_at = RoundUp(blobs_end, kPage);
+    const auto n_weights = static_cast<size_t>(std::clamp<int64_t>(weight_bytes, 0, int64_t{1} << 48));
+    if (weights_at + RegionBytes(n_weights) != bytes_.size()) {
+      return Damaged(StrCat("should have ", weights_at + RegionBytes(n_weights), " bytes and has ", bytes_.size()));
     }
-    out_.packed.bytes = bytes_.subspan(weights_at);
+    const auto region = bytes_.subspan(weights_at);
+    const size_t hashes_at = HashesAt(n_weights);
+    if (!AllZero(bytes_.subspan(blobs_end, weights_at - blobs_end)) ||
+        !AllZero(region.subspan(n_weights, hashes_at - n_weights))) {
+      return Damaged("has bytes where none belong");
+    }
+    out_.packed.bytes = region.first(n_weights);
+    out_.packed.hashes = region.subspan(hashes_at);
     out_.packed.plan = Unsigned(header_["plan"]);
     out_.n_bytes = Unsigned(header_["source_bytes"]);
     LFM_RETURN_IF_ERROR(ReadParts());
@@ -242,21 +260,46 @@ Result<Checkpoint> OpenPacked(MappedFile file) { return Opener(std::move(file)).
 
 uint64_t SourceKey(const Checkpoint& source) {
   constexpr size_t kHead = size_t{256} << 10, kSample = 4096, kSamples = 32;
-  uint64_t hash = kFnvStart;
+  uint64_t hash = 0;
   for (const MappedFile& file : source.files) {
     const std::span<const std::byte> bytes = file.bytes();
     const uint64_t size = bytes.size();
-    hash = Fnv(hash, std::as_bytes(std::span(&size, 1)));
-    hash = Fnv(hash, bytes.first(std::min(kHead, bytes.size())));
+    hash = Hash64(std::as_bytes(std::span(&size, 1)), hash);
+    hash = Hash64(bytes.first(std::min(kHead, bytes.size())), hash);
     for (size_t i = 1; i <= kSamples && bytes.size() > kHead; ++i) {
       const size_t at = (bytes.size() - kSample) / kSamples * i;
-      hash = Fnv(hash, bytes.subspan(at, std::min(kSample, bytes.size() - at)));
+      hash = Hash64(bytes.subspan(at, std::min(kSample, bytes.size() - at)), hash);
     }
   }
   return hash >> 1;  // fits a signed JSON integer
 }
 
-Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes,
+Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads) {
+  const PackedWeights& packed = checkpoint.packed;
+  const MappedFile& file = checkpoint.files.front();
+  const auto n = static_cast<int64_t>(HashCount(packed.bytes.size()));
+  std::atomic<int64_t> damaged{n};
+  threads.For(n, 16, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto part = HashedPart(packed.bytes, static_cast<size_t>(i));
+      file.Populate(part);
+      uint64_t expected = 0;
+      std::memcpy(&expected, packed.hashes.data() + static_cast<size_t>(i) * sizeof expected, sizeof expected);
+      if (Hash64(part) == expected) continue;
+      for (int64_t first = damaged; i < first && !damaged.compare_exchange_weak(first, i);) {}
+    }
+  });
+  if (damaged < n) {
+    const size_t at = static_cast<size_t>(packed.bytes.data() - file.bytes().data()) +
+                      static_cast<size_t>(damaged) * kHashedBytes;
+    return Error{ErrorCode::kCorrupt, StrCat(file.path(), " is damaged: its weights fail their check in the ",
+                                             HumanBytes(kHashedBytes), " from byte ", at,
+                                             " on; delete it and pack the model again")};
+  }
+  return Ok();
+}
+
+Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes, Threads& threads,
                    const std::function<bool(const Tensor&)>& is_matrix,
                    const std::function<Status(std::span<std::byte>)>& fill, const std::string& path) {
   Blobs blobs;
@@ -268,14 +311,21 @@ Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes,
   preamble.version = kPackedVersion;
   preamble.numerics = kNumericsVersion;
   preamble.header_bytes = text.size();
-  preamble.checksum = Fnv(Fnv(kFnvStart, Bytes(text)), Bytes(blobs.data()));
+  preamble.hash = Hash64(Bytes(blobs.data()), Hash64(Bytes(text)));
   LFM_TRY(AtomicFile file, AtomicFile::Create(path));
   LFM_RETURN_IF_ERROR(file.Append(std::as_bytes(std::span(&preamble, 1))));
   LFM_RETURN_IF_ERROR(file.Append(text));
   LFM_RETURN_IF_ERROR(file.Append(blobs.data()));
   LFM_RETURN_IF_ERROR(file.Pad(kPage));
-  LFM_TRY(const std::span<std::byte> region, file.AppendMapped(weight_bytes));
-  LFM_RETURN_IF_ERROR(fill(region));
+  LFM_TRY(const std::span<std::byte> region, file.AppendMapped(RegionBytes(weight_bytes)));
+  const std::span<std::byte> weights = region.first(weight_bytes);
+  LFM_RETURN_IF_ERROR(fill(weights));
+  threads.For(static_cast<int64_t>(HashCount(weight_bytes)), 16, [&](int64_t begin, int64_t end, int) {
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
+      const uint64_t hash = Hash64(HashedPart(weights, i));
+      std::memcpy(region.data() + HashesAt(weight_bytes) + i * sizeof hash, &hash, sizeof hash);
+    }
+  });
   return file.Commit();
 }
 

@@ -86,7 +86,7 @@ class Loader {
     std::unordered_set<const Tensor*> matrices;
     for (const PackJob& job : jobs_) matrices.insert(job.source.tensor);
     return formats::WritePacked(
-        checkpoint_, Fingerprint(), size_, [&](const Tensor& tensor) { return matrices.contains(&tensor); },
+        checkpoint_, Fingerprint(), size_, threads_, [&](const Tensor& tensor) { return matrices.contains(&tensor); },
         [&](std::span<std::byte> region) { return PackAll(region.data()); }, path);
   }
 
@@ -96,22 +96,16 @@ class Loader {
     return Ok();
   }
 
-  // Points the matrices into the packed file, which is mapped once more: the checkpoint may be closed.
+  // Points the matrices into the packed file, whose mapping is shared: the checkpoint may be closed.
   Status Bind() {
     const formats::PackedWeights& packed = checkpoint_.packed;
     if (packed.plan != Fingerprint() || packed.bytes.size() != size_) {
       return Error{ErrorCode::kCorrupt, StrCat(checkpoint_.path, " has its weights in other places than this lfm ",
                                                "expects; delete it and pack the model again")};
     }
-    const MappedFile& file = checkpoint_.files.front();
-    LFM_TRY(MappedFile again, MappedFile::Open(file.path()));
-    if (again.bytes().size() != file.bytes().size()) {
-      return Error{ErrorCode::kIo, StrCat(file.path(), " changed while it was opened; try again")};
-    }
-    auto mapping = std::make_shared<MappedFile>(std::move(again));
-    const std::byte* base = mapping->bytes().data() + (packed.bytes.data() - file.bytes().data());
-    for (const PackJob& job : jobs_) job.matrix->data = base + job.offset;
-    weights_.memory = std::move(mapping);
+    if (!packed.checked) LFM_RETURN_IF_ERROR(formats::CheckPackedWeights(checkpoint_, threads_));
+    for (const PackJob& job : jobs_) job.matrix->data = packed.bytes.data() + job.offset;
+    weights_.memory = std::make_shared<MappedFile>(checkpoint_.files.front());
     return Ok();
   }
 

@@ -81,7 +81,8 @@ struct Weights {
 };
 
 // Packs all tensors of a checkpoint, tensor by tensor on all threads; the source's pages are given back on the way, so
-// that resident memory stays near the size of the weights. Errors name the tensor. A packed file is only mapped.
+// that resident memory stays near the size of the weights. Errors name the tensor. A packed file is
+// only mapped, and its weights are compared with their hashes unless that was done.
 Result<Weights> LoadWeights(const formats::Checkpoint& checkpoint, const Config& config, Threads& threads,
                             const LoadProgress& progress = {});
 

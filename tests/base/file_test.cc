@@ -1,8 +1,12 @@
 // Mapped files, whole files, and files that appear only when they are complete.
 #include "base/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#include <csignal>
 #include <cstring>
 #include <filesystem>
 
@@ -81,6 +85,23 @@ TEST(AtomicFile, AppearsOnCommitOnly) {
   ASSERT_TRUE(moved.Commit().ok());
   EXPECT_EQ(test::ReadBinary(path), std::string("head-body\0\0\0\0\0\0\0!", 17));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+TEST(AtomicFile, KilledWriterLeavesNothing) {
+  TempFolder folder;
+  const int probe = open(folder.path().c_str(), O_TMPFILE | O_RDWR, 0600);
+  if (probe < 0) GTEST_SKIP() << "this file system has no files without a name";
+  close(probe);
+  const pid_t child = fork();
+  if (child == 0) {
+    auto file = AtomicFile::Create(folder / "out");
+    if (file.ok() && file->Append("half of it").ok()) raise(SIGKILL);
+    _exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status));
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
 
 TEST(AtomicFile, SaysWhereItCannotWrite) {

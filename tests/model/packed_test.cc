@@ -76,5 +76,32 @@ TEST(Packed, DamageIsRefused) {
   std::remove(path.c_str());
 }
 
+// A single bit anywhere, in the weights too, is noticed before anything is computed.
+TEST(Packed, EveryFlippedBitIsNoticed) {
+  const std::string path = PackedPath();
+  Pack(GoldenEntries("gguf", ".gguf").front(), path);
+  const std::string whole = *ReadWholeFile(path);
+  Threads threads(2);
+  const auto load = [&](const std::string& bytes) -> Status {
+    std::FILE* file = std::fopen(path.c_str(), "wb");
+    std::fwrite(bytes.data(), 1, bytes.size(), file);
+    std::fclose(file);
+    LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
+    LFM_TRY(const model::Config config, model::ReadConfig(checkpoint));
+    LFM_TRY(const model::Weights weights, model::LoadWeights(checkpoint, config, threads));
+    return weights.packed_bytes > 0 ? Ok() : Error{ErrorCode::kCorrupt, "no weights"};
+  };
+  ASSERT_TRUE(load(whole).ok());
+  for (size_t i = 0; i < 150; ++i) {
+    const size_t at = i < 8 ? whole.size() - 1 - i : 1 + (whole.size() - 2) / 150 * i;
+    std::string damaged = whole;
+    damaged[at] = static_cast<char>(damaged[at] ^ (1 << (i % 8)));
+    const Status status = load(damaged);
+    ASSERT_FALSE(status.ok()) << "byte " << at << " of " << whole.size();
+    EXPECT_TRUE(at < 8 || status.error().message.find("pack the model again") != std::string::npos) << status.error().message;
+  }
+  std::remove(path.c_str());
+}
+
 }  // namespace
 }  // namespace lfm::test
