@@ -16,7 +16,8 @@ ITEMS = {
     "table": ("orders|users|invoices|payments|tickets|sessions|products|logins".split("|"), "shipments|customers|refunds|events|bookings".split("|")),
 }
 TOPIC = [["the {} report", "the {} project", "the {} meeting", "{} prices", "a visit to {}", "the {} contract", "lunch with {}", "{} and {}", "the new {} plan",
-          "the {} invoice", "{} repairs", "the history of {}", "a party at {}", "the {} budget", "{} training", "my {} order", "{}", "{}"],
+          "the {} invoice", "{} repairs", "the history of {}", "a party at {}", "the {} budget", "{} training", "my {} order", "{}", "{}", "the {} files", "{} tickets", "the rules of {}", "coffee with {}", "a call from {}", "the old {} system",
+          "{} sales", "a gift for {}", "the move to {}", "the {} review", "our {} account", "how to find {}", "{} or {}", "the {} season", "summer in {}"],
          ["the {} workshop", "dinner with {}", "the {} delivery", "the future of {}", "{} maintenance", "the {} conference", "{}"]]
 """Patterns of topics; {} is a made-up word."""
 

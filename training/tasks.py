@@ -1,11 +1,11 @@
-"""All tasks together: the mixture for training, the copying exercise of the curriculum, and the chat template as plain Python."""
+"""All tasks together: the mixture for training, the exercises of the curriculum, and the chat template as plain Python."""
 import json
 
 import extraction
 import routing
 import talk
 import tools
-from fields import FIELDS
+from fields import FIELDS, TOPICS
 from functions import FUNCTIONS
 from intents import INTENTS
 
@@ -50,10 +50,34 @@ def naming(source, turns=1):
     return {"messages": messages[:-1], "answer": messages[-1]["content"]}
 
 
+def calls(source, turns=1):
+    """Tool calls for requests with no functions listed: short, so that most of what is read is a request and most of what is predicted an argument."""
+    messages = [{"role": "system", "content": "Write the call."}]
+    for _ in range(turns):
+        text, answer = tools.turn(source, source.one(["one", "one", "two"]), FUNCTIONS, None)
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": answer}]
+    return {"messages": messages[:-1], "answer": messages[-1]["content"]}
+
+
+def values(source, turns=1):
+    """Everything that a message tells as JSON, with no schema: which words are the value of a field, learned for itself."""
+    messages = [{"role": "system", "content": "Tell all values."}]
+    for _ in range(turns):
+        topic = source.one(TOPICS)
+        names = topic[2].split()
+        text, data = extraction.message(source, topic, names, source.rng.sample(names, source.rng.randint(2, 5)))
+        answer = {source.one(FIELDS[n]["keys"]): data[n] for n in FIELDS if n in data}     # in the pool's order, not the message's: the key says where to look
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": json.dumps(answer, ensure_ascii=False)}]
+    return {"messages": messages[:-1], "answer": messages[-1]["content"]}
+
+
+EXERCISES = {"copy": lambda source, turns: copying(source), "naming": naming, "calls": calls, "values": values}
+
+
 def mixed(source, weights, turns=1):
-    """A case of a random task; weights: name -> share, "copy" and "naming" for the exercises."""
+    """A case of a random task or exercise; weights: name -> share."""
     name = source.rng.choices(list(weights), list(weights.values()))[0]
-    return copying(source) if name == "copy" else naming(source, turns) if name == "naming" else TASKS[name](source, turns)
+    return (TASKS | EXERCISES)[name](source, turns)
 
 
 def prompt(case):

@@ -6,7 +6,8 @@ import words
 from functions import FUNCTIONS, ITEMS, TOPIC
 
 SYSTEM = [[""] * n + told for n, told in zip((12, 2), words.systems("tools", ""))]
-JOIN = [[" and ", ". Also ", ". Then ", "; ", ", and ", ". ", ", then ", ". Next, ", " and then ", ". Besides, "], [" and also ", ". After that, ", ". And "]]
+JOIN = [[" and ", ". Also ", ". Then ", "; ", ", and ", ". ", ", then ", ". Next, ", " and then ", ". Besides, ", ", also ", ". Afterwards, ", ". Oh, and ", " plus ",
+         ". In addition, ", "; then ", ". Second: ", ". Finally, ", ", and please ", ". One more thing: ", " as well as "], [" and also ", ". After that, ", ". And "]]
 NO_TOOL = "Sorry, none of my tools can do that."
 
 

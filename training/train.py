@@ -23,7 +23,8 @@ from start import induction
 END = 7
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 FIRST = {"copy": 0.4, "naming": 0.25, "routing": 0.1, "tools": 0.1, "json": 0.1, "talk": 0.05}      # the curriculum starts with copying
-THEN = {"copy": 0.02, "naming": 0.2, "routing": 0.27, "tools": 0.26, "json": 0.2, "talk": 0.05}
+THEN = {"copy": 0.03, "naming": 0.12, "calls": 0.2, "values": 0.2, "routing": 0.16, "tools": 0.14, "json": 0.12, "talk": 0.03}
+LAST = {"naming": 0.06, "calls": 0.1, "values": 0.1, "routing": 0.24, "tools": 0.25, "json": 0.21, "talk": 0.04}      # from 0.7 of the time on: what is wanted
 
 
 def encode(tokenizer, case):
@@ -111,7 +112,7 @@ def main():
     pool = ThreadPoolExecutor(a.threads if DEVICE == "cpu" else 1, initializer=torch.set_num_threads, initargs=(1,))
     torch.manual_seed(0), torch.set_flush_denormal(True)
     tokenizer = Tokenizer.from_file(a.work + "/tokenizer.json")
-    held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(50)] for n in FIRST for s in [words.Source(1, True)]}
+    held = {n: [encode(tokenizer, tasks.mixed(s, {n: 1})) for _ in range(50)] for n in THEN for s in [words.Source(1, True)]}
     model = Model()
     if a.start_file:
         from_published(model, export.dequantised(a.start_file, to_published(model)))
@@ -132,8 +133,8 @@ def main():
     mean, last, clock, shown = None, time.time(), time.time(), seen
     while True:
         x = (time.time() - start) / (until - start)
-        mixture, share = (FIRST, 0.12) if x < a.copying else (THEN, 0.04)
-        turns = lambda: source.one([1, 2, 3, 4, 5, 6])      # several answers share one system prompt
+        mixture, share = (FIRST, 0.12) if x < a.copying else (THEN if x < 0.7 else LAST, 0.04)
+        turns = lambda: source.one([2, 3, 4, 5, 6, 7])      # several answers share one system prompt
         cases = [encode(tokenizer, tasks.mixed(source, mixture, turns())) for _ in range(a.cases)]
         total = sum(sum(w) for _, w in cases)
         value = sum(pool.map(lambda batch: backward(model, batch, total, share), list(micro_batches(cases, a.budget))[::-1]))

@@ -35,10 +35,15 @@ MONTH = "January February March April May June July August September October Nov
 DAY = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 
 OPENERS = [[""] * 8 + ["Hi, ", "Hello, ", "Hey, ", "Good morning, ", "Please help: ", "Hi there, ", "Quick question: ", "Dear team, ", "Good afternoon, ",
-                       "Hi all, ", "Sorry to bother you, ", "Greetings, ", "Hello again, ", "Hey there, ", "Good day, ", "One question: ", "Excuse the question, "],
+                       "Hi all, ", "Sorry to bother you, ", "Greetings, ", "Hello again, ", "Hey there, ", "Good day, ", "One question: ", "Excuse the question, ",
+                       "Dear support, ", "Hello everyone, ", "Hi team, ", "Sorry, ", "Please, ", "Okay, ", "So, ", "Well, ", "Listen, ", "Oh, ", "Hey team, ",
+                       "To whom it may concern, ", "Evening, ", "Dear all, ", "Hiya, ", "Pardon me, ", "Right, ", "Me again: ", "Short question: ", "Urgent: "],
            ["", "", "", "Hello there, ", "Good evening, ", "Excuse me, ", "Morning, "]]
 CLOSERS = [[""] * 8 + [" Thanks!", " Thank you.", " Please help.", " Cheers.", " Can you help?", " It is urgent.", " Thanks a lot.", " Much appreciated.",
-                       " Kind regards.", " What do you advise?", " Thank you in advance.", " Thanks so much.", " Many greetings."],
+                       " Kind regards.", " What do you advise?", " Thank you in advance.", " Thanks so much.", " Many greetings.",
+                       " Please answer soon.", " Best wishes.", " I am waiting for your answer.", " Thx.", " Please let me know.", " That would be great.",
+                       " What now?", " Hope you can help.", " Regards.", " I appreciate it.", " Bye.", " Please tell me what to do.", " Looking forward to it.",
+                       " Would be nice.", " Any advice?", " Best."],
            ["", "", "", " Many thanks.", " Thanks in advance.", " Please advise."]]
 
 
