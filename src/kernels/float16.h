@@ -7,7 +7,7 @@
 namespace lfm::kernels {
 
 // Exact.
-inline float HalfToFloat(uint16_t h) {
+[[gnu::always_inline]] inline float HalfToFloat(uint16_t h) {
   const uint32_t sign = uint32_t{h & 0x8000u} << 16;
   const uint32_t magnitude = h & 0x7fffu;
   if (magnitude >= 0x7c00) return std::bit_cast<float>(sign | 0x7f800000u | ((magnitude & 0x3ff) << 13));
@@ -19,7 +19,7 @@ inline float HalfToFloat(uint16_t h) {
 }
 
 // Round to nearest, ties to even; overflow gives infinity, NaN stays NaN.
-inline uint16_t FloatToHalf(float f) {
+[[gnu::always_inline]] inline uint16_t FloatToHalf(float f) {
   const uint32_t bits = std::bit_cast<uint32_t>(f);
   const uint32_t sign = (bits >> 16) & 0x8000u;
   const uint32_t magnitude = bits & 0x7fffffffu;
@@ -33,10 +33,10 @@ inline uint16_t FloatToHalf(float f) {
   return static_cast<uint16_t>(sign | (rounded >> 13));
 }
 
-inline float Bfloat16ToFloat(uint16_t h) { return std::bit_cast<float>(uint32_t{h} << 16); }
+[[gnu::always_inline]] inline float Bfloat16ToFloat(uint16_t h) { return std::bit_cast<float>(uint32_t{h} << 16); }
 
 // 2^(e - 128): half of the value of an e8m0 scale, because the levels of MXFP4 are stored doubled.
-inline float E8m0HalfToFloat(uint8_t e) {
+[[gnu::always_inline]] inline float E8m0HalfToFloat(uint8_t e) {
   return std::bit_cast<float>(e < 2 ? 0x00200000u << e : uint32_t{e - 1u} << 23);
 }
 

@@ -18,7 +18,7 @@ set(lfm_avx512 ${lfm_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx512vn
 
 # lfm_isa(SUFFIX PROCESSORS FLAGS...): the files of one ISA, taken out of the build on other processors.
 function(lfm_isa suffix processors)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/*__${suffix}.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*/*__${suffix}.cc)
   if(CMAKE_SYSTEM_PROCESSOR MATCHES "${processors}")
     set_source_files_properties(${sources} PROPERTIES COMPILE_OPTIONS "${lfm_isa_common};${ARGN}"
       SKIP_UNITY_BUILD_INCLUSION ON)

@@ -5,12 +5,41 @@
 
 #include "base/check.h"
 #include "kernels/float16.h"
-#include "quant/encode_blocks.h"
+#include "kernels/kernels.h"
+#include "quant/encoders.h"
 
 namespace lfm::quant {
 namespace {
 
 void Store16(std::byte* out, int64_t i, uint16_t bits) { std::memcpy(out + 2 * i, &bits, 2); }
+
+Encoders TableOf(kernels::Isa isa) {
+  Encoders table{};
+  Fill_encode__scalar(table);
+#if defined(__x86_64__)
+  if (isa == kernels::Isa::kAvx2 || isa == kernels::Isa::kAvxVnni) Fill_encode__avx2(table);
+  if (isa == kernels::Isa::kAvx512Vnni || isa == kernels::Isa::kAmx) Fill_encode__avx512vnni(table);
+#endif
+  return table;
+}
+
+Encoder Find(const Encoders& table, TensorType type) {
+  switch (type) {
+    case TensorType::kQ4_0: return table.q4_0;
+    case TensorType::kQ4_1: return table.q4_1;
+    case TensorType::kQ5_0: return table.q5_0;
+    case TensorType::kQ5_1: return table.q5_1;
+    case TensorType::kQ8_0: return table.q8_0;
+    case TensorType::kIQ4_NL: return table.iq4_nl;
+    case TensorType::kIQ4_XS: return table.iq4_xs;
+    case TensorType::kQ2_K: return table.q2_k;
+    case TensorType::kQ3_K: return table.q3_k;
+    case TensorType::kQ4_K: return table.q4_k;
+    case TensorType::kQ5_K: return table.q5_k;
+    case TensorType::kQ6_K: return table.q6_k;
+    default: LFM_CHECK(type == TensorType::kMXFP4); return table.mxfp4;
+  }
+}
 
 }  // namespace
 
@@ -22,7 +51,8 @@ uint16_t FloatToBfloat16(float value) {
 
 bool CanEncode(TensorType) { return true; }
 
-void EncodeRow(TensorType type, const float* x, const float* importance, int64_t n, std::byte* out) {
+void EncodeRow(TensorType type, const float* x, const float* importance, int64_t n, std::byte* out,
+               std::optional<kernels::Isa> isa) {
   LFM_CHECK(n % InfoOf(type).block_size == 0);
   switch (type) {
     case TensorType::kF32: std::memcpy(out, x, static_cast<size_t>(n) * 4); return;
@@ -32,16 +62,10 @@ void EncodeRow(TensorType type, const float* x, const float* importance, int64_t
     case TensorType::kBF16:
       for (int64_t i = 0; i < n; ++i) Store16(out, i, FloatToBfloat16(x[i]));
       return;
-    case TensorType::kQ4_1:
-    case TensorType::kQ5_1: return EncodeOffset(type, x, importance, n, out);
-    case TensorType::kQ3_K:
-    case TensorType::kQ6_K:
-    case TensorType::kIQ4_XS: return EncodeScaled(type, x, importance, n, out);
-    case TensorType::kQ2_K:
-    case TensorType::kQ4_K:
-    case TensorType::kQ5_K: return EncodeAffine(type, x, importance, n, out);
-    default: return EncodeSimple(type, x, importance, n, out);
+    default: break;
   }
+  static const Encoders best = TableOf(kernels::DetectIsas().front());
+  Find(isa ? TableOf(*isa) : best, type)(x, importance, n, out);
 }
 
 }  // namespace lfm::quant

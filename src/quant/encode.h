@@ -3,9 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <string_view>
+#include <optional>
 
 #include "base/tensor_type.h"
+#include "kernels/kernels.h"
 
 namespace lfm::quant {
 
@@ -15,8 +16,9 @@ bool CanEncode(TensorType type);
 // Encodes a row of n finite values (a multiple of the type's block) into RowBytes(type, n) bytes. `importance` [n]
 // weighs the squared error of each element; null weighs all alike. It is not negative; zeros are legal.
 // Deterministic: the same bytes on every machine. Thread-safe; no allocation. Values beyond the range of an f16 scale
-// saturate.
-void EncodeRow(TensorType type, const float* x, const float* importance, int64_t n, std::byte* out);
+// saturate. `isa` (one that the host has) is for tests: absent is the fastest.
+void EncodeRow(TensorType type, const float* x, const float* importance, int64_t n, std::byte* out,
+               std::optional<kernels::Isa> isa = {});
 
 // Round to nearest, ties to even; NaN stays NaN.
 uint16_t FloatToBfloat16(float value);

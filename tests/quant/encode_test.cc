@@ -1,6 +1,7 @@
 // Encoders: what they write reads back, loses little, and does not depend on anything but the values.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -102,6 +103,24 @@ TEST(Encode, BlocksDoNotDependOnTheirNeighbours) {
     for (size_t i = 0; i < 7; ++i) {
       EncodeRow(type, x.data() + 256 * i, nullptr, 256, part.data());
       EXPECT_EQ(std::memcmp(part.data(), whole.data() + i * part.size(), part.size()), 0) << InfoOf(type).name;
+    }
+  }
+}
+
+TEST(Encode, EveryIsaWritesTheSameBytes) {
+  auto x = Gaussian(256 * 37, 0.3f);
+  std::fill(x.begin() + 256, x.begin() + 300, 0.0f);
+  x[700] = 40;
+  auto w = Gaussian(x.size(), 1, 2);
+  for (float& value : w) value = std::exp(2 * value);
+  for (const auto& [type, bound] : kTypes) {
+    for (const float* importance : {static_cast<const float*>(nullptr), static_cast<const float*>(w.data())}) {
+      std::vector<std::byte> plain(RowBytes(type, x.size())), other(plain.size());
+      EncodeRow(type, x.data(), importance, static_cast<int64_t>(x.size()), plain.data(), kernels::Isa::kScalar);
+      for (const kernels::Isa isa : kernels::DetectIsas()) {
+        EncodeRow(type, x.data(), importance, static_cast<int64_t>(x.size()), other.data(), isa);
+        EXPECT_EQ(std::memcmp(plain.data(), other.data(), plain.size()), 0) << InfoOf(type).name << IsaName(isa);
+      }
     }
   }
 }

@@ -1,9 +1,4 @@
 // x ~ scale * level: the scale that loses least, for 16 sub-blocks at once.
-#pragma once
-
-#include "quant/lanes.h"
-
-namespace lfm::quant {
 
 // The best scale so far of each lane, how much of the weighted square of x it explains, and the curvature of the error
 // around it: error(s) = const - gain + curve * (s - scale)^2 while no level changes.
@@ -14,7 +9,7 @@ struct ScaleFit {
 // Takes levels at `inverse` * x, fits the scale to them by least squares, and keeps it where it explains more.
 template <class Levels, int N>
 LFM_INLINE void TryInverse(const Group<N>& group, const Lanes& inverse, ScaleFit& best) {
-  Lanes xv{}, vv{};
+  Lanes xv = Fill(0), vv = Fill(0);
   for (int i = 0; i < N; ++i) {
     const Lanes v = Levels::Nearest(group.x[i] * inverse);
     const Lanes wv = group.w[i] * v;
@@ -22,20 +17,20 @@ LFM_INLINE void TryInverse(const Group<N>& group, const Lanes& inverse, ScaleFit
     vv += wv * v;
   }
   const Lanes scale = Ratio(xv, vv), gain = scale * xv;
-  const IntLanes better = gain > best.gain;
-  best.scale = better ? scale : best.scale;
-  best.curve = better ? vv : best.curve;
-  best.gain = better ? gain : best.gain;
+  const Mask better = gain > best.gain;
+  best.scale = Select(better, scale, best.scale);
+  best.curve = Select(better, vv, best.curve);
+  best.gain = Select(better, gain, best.gain);
 }
 
 // Candidates put the largest value at and around the ends of the levels; the best is refined by taking levels and
 // fitting in turn. kSteps candidates on each side of an end, `spread` is the farthest as a share of the end.
 template <class Levels, int N, int kSteps, bool kBothEnds>
 LFM_INLINE ScaleFit SearchScale(const Group<N>& group, float spread) {
-  Lanes extreme{};
-  for (int i = 0; i < N; ++i) extreme = Abs(group.x[i]) > Abs(extreme) ? group.x[i] : extreme;
+  Lanes extreme = Fill(0);
+  for (int i = 0; i < N; ++i) extreme = Select(Abs(group.x[i]) > Abs(extreme), group.x[i], extreme);
   const Lanes unit = Ratio(Fill(1), extreme);
-  ScaleFit best{};
+  ScaleFit best{Fill(0), Fill(0), Fill(0)};
   for (int i = -kSteps; i <= kSteps; ++i) {
     const float share = 1.0f + spread * static_cast<float>(i) / static_cast<float>(kSteps);
     TryInverse<Levels, N>(group, unit * (Levels::kLow * share), best);
@@ -49,12 +44,10 @@ LFM_INLINE ScaleFit SearchScale(const Group<N>& group, float spread) {
 template <class Levels, int N>
 LFM_INLINE Lanes ScaleError(const Group<N>& group, const Lanes& scale) {
   const Lanes inverse = Ratio(Fill(1), scale);
-  Lanes error{};
+  Lanes error = Fill(0);
   for (int i = 0; i < N; ++i) {
     const Lanes e = group.x[i] - scale * Levels::Nearest(group.x[i] * inverse);
     error += group.w[i] * e * e;
   }
   return error;
 }
-
-}  // namespace lfm::quant
