@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import pathlib
+import resource
 import signal
 import struct
 import subprocess
@@ -100,6 +101,35 @@ class Program(Case):
                 done = subprocess.run([LFM, "help"], stdout=full, stderr=subprocess.PIPE)
             self.assertEqual(done.returncode, 1)
             self.assertIn(b"standard output", done.stderr)
+
+
+# How a disk fills up, without one: no file may grow beyond this, and a write that would is an error.
+LITTLE = 2048
+
+
+def lfm_on_a_full_disk(*args):
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (LITTLE, LITTLE))
+    # restore_signals: Python ignores SIGXFSZ, and so does the program then.
+    return subprocess.run([LFM, *map(str, args)], capture_output=True, timeout=120, preexec_fn=limit, restore_signals=False)
+
+
+class FullDisk(Case):
+    def test_nothing_half_written(self):
+        with tempfile.TemporaryDirectory() as folder:
+            text = pathlib.Path(folder, "text.txt")
+            text.write_text("The quick brown fox jumps over the lazy dog. " * 200)
+            kept = sorted(os.listdir(folder))
+            out = os.path.join(folder, "out")
+            for args in (("convert", DENSE, out + ".gguf"), ("convert", GGUF, out + "-folder"), ("quantize", DENSE, out, "--type", "q4_k_m"),
+                         ("imatrix", "-m", DENSE, "-f", text, "-o", out, "-c", "64"), ("pack", GGUF, "-o", out),
+                         ("logits", "-m", DENSE, "--ids", ",".join(["5"] * 40), "-o", out),
+                         ("synth", "--like", "LFM2-350M", "--type", "q4_0", "-o", out)):
+                done = lfm_on_a_full_disk(*args)
+                message = done.stderr.decode()
+                self.assertEqual(done.returncode, 1, f"{args}: {message}")
+                self.assertIn("File too large", message)
+                self.assertIn(out, message)
+                self.assertEqual(sorted(os.listdir(folder)), kept, args)
 
 
 class Models(Case):
