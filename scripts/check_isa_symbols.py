@@ -25,7 +25,7 @@ def main() -> int:
             # Data, no code: pointers of exception tables, and the types that UBSan compares.
             if name.startswith(("DW.ref.", "typeinfo for ", "typeinfo name for ")):
                 continue
-            if kind in "WVu" or (kind == "T" and "Fill_" not in name):
+            if kind in "WVu" or (kind == "T" and "::Fill" not in name):
                 print(f"{path.name}: {kind} {name}")
                 bad += 1
     print(f"check_isa_symbols: {len(objects)} objects, {bad} symbols that could be merged")

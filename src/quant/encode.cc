@@ -15,10 +15,10 @@ void Store16(std::byte* out, int64_t i, uint16_t bits) { std::memcpy(out + 2 * i
 
 Encoders TableOf(kernels::Isa isa) {
   Encoders table{};
-  Fill_encode__scalar(table);
+  FillEncodersScalar(table);
 #if defined(__x86_64__)
-  if (isa == kernels::Isa::kAvx2 || isa == kernels::Isa::kAvxVnni) Fill_encode__avx2(table);
-  if (isa == kernels::Isa::kAvx512Vnni || isa == kernels::Isa::kAmx) Fill_encode__avx512vnni(table);
+  if (isa == kernels::Isa::kAvx2 || isa == kernels::Isa::kAvxVnni) FillEncodersAvx2(table);
+  if (isa == kernels::Isa::kAvx512Vnni || isa == kernels::Isa::kAmx) FillEncodersAvx512Vnni(table);
 #endif
   return table;
 }

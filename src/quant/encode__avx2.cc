@@ -11,6 +11,6 @@ namespace {
 #include "quant/encode_table.inl"
 }  // namespace
 
-void Fill_encode__avx2(Encoders& table) { FillEncoders(table); }
+void FillEncodersAvx2(Encoders& table) { FillEncoders(table); }
 
 }  // namespace lfm::quant

@@ -11,6 +11,6 @@ namespace {
 #include "quant/encode_table.inl"
 }  // namespace
 
-void Fill_encode__avx512vnni(Encoders& table) { FillEncoders(table); }
+void FillEncodersAvx512Vnni(Encoders& table) { FillEncoders(table); }
 
 }  // namespace lfm::quant

@@ -11,6 +11,6 @@ namespace {
 #include "quant/encode_table.inl"
 }  // namespace
 
-void Fill_encode__scalar(Encoders& table) { FillEncoders(table); }
+void FillEncodersScalar(Encoders& table) { FillEncoders(table); }
 
 }  // namespace lfm::quant

@@ -23,10 +23,10 @@ struct Encoders {
   Encoder q2_k, q3_k, q4_k, q5_k, q6_k, iq4_xs;         // blocks of 256
 };
 
-void Fill_encode__scalar(Encoders& table);
+void FillEncodersScalar(Encoders& table);
 #if defined(__x86_64__)
-void Fill_encode__avx2(Encoders& table);
-void Fill_encode__avx512vnni(Encoders& table);
+void FillEncodersAvx2(Encoders& table);
+void FillEncodersAvx512Vnni(Encoders& table);
 #endif
 
 }  // namespace lfm::quant
