@@ -10,6 +10,7 @@
 #include "cli/model_args.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/text_windows.h"
 #include "engine/chat_prompt.h"
 #include "quant/perplexity.h"
 
@@ -85,7 +86,7 @@ class PerplexityCommand : public Command {
     ArmInterrupt();
     LFM_TRY(const auto loaded, model_.Load(*threads));
     if (!loaded->text_status().ok()) return loaded->text_status().error();
-    LFM_TRY(const auto passages, file_ ? TextPassages(*loaded, text) : ChatPassages(*loaded, text));
+    LFM_TRY(const auto passages, file_ ? TextWindows(*loaded, text, n_ctx_.value_or(kDefaultContext)) : ChatPassages(*loaded, text));
     ProgressLine progress("reading", ProgressLine::Unit::kTokens);
     options_.progress = [&](uint64_t done, uint64_t total) {
       progress.Update(done, total);
@@ -101,21 +102,6 @@ class PerplexityCommand : public Command {
   }
 
  private:
-  Result<std::vector<quant::Passage>> TextPassages(const engine::LoadedModel& loaded, const std::string& text) const {
-    const text::Tokenizer& tokenizer = loaded.text().tokenizer;
-    const int64_t n_ctx = n_ctx_.value_or(kDefaultContext);
-    if (n_ctx > loaded.config().context_length) {
-      return Error{ErrorCode::kLimit, StrCat("--ctx: ", n_ctx, " exceeds the model's context of ", loaded.config().context_length)};
-    }
-    const std::vector<int32_t> tokens = tokenizer.Encode(text, true, false);
-    auto passages = quant::CutWindows(tokens, n_ctx, tokenizer.adds_bos() ? tokenizer.bos().value_or(-1) : -1);
-    if (passages.empty()) {
-      return Error{ErrorCode::kInvalidArgument, StrCat("the text has ", tokens.size(), " tokens, less than one window of ",
-                                                       n_ctx, "; give more text or a smaller --ctx")};
-    }
-    return passages;
-  }
-
   // One passage for each answer of the assistant: the prompt before it, and the answer, which counts.
   Result<std::vector<quant::Passage>> ChatPassages(const engine::LoadedModel& loaded, const std::string& text) const {
     LFM_TRY(const auto chat, engine::MakeChatTemplate(loaded.text().tokenizer, loaded.text().chat_template));

@@ -1,5 +1,7 @@
 // lfm quantize: smaller weights, by a named mix of types or by a plan for a wanted size.
+#include <cmath>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 
@@ -7,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/figures.h"
 #include "cli/interrupt.h"
+#include "cli/kl_meter.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -18,6 +21,9 @@
 
 namespace lfm::cli {
 namespace {
+
+constexpr int kMostRounds = 5;  // of --target-kl --file
+constexpr double kNear = 0.8;   // of the wish: a loss that makes good use of it
 
 // "4.2GB", "900MiB", "123456789": bytes.
 Result<uint64_t> ParseSize(const std::string& text) {
@@ -61,7 +67,8 @@ class QuantizeCommand : public Command {
     args.Text("--imatrix", imatrix_, "FILE", "importance of columns and experts, from lfm imatrix");
     args.Texts("--tensor-type", overrides_, "REGEX=TYPE", "another type for tensors whose GGUF name matches; may be repeated");
     args.Text("--target-size", target_size_, "SIZE", "choose types per tensor for a file of at most this size: 4.2GB");
-    args.Real("--target-kl", target_kl_, "NATS", "choose types per tensor for this predicted loss (an estimate)");
+    args.Real("--target-kl", target_kl_, "NATS", "choose types per tensor for this loss: predicted, or measured with --file");
+    args.Text("-f,--file", text_, "TEXT", "with --target-kl: measure on this text and choose again until the loss is reached");
     args.Integer("-t,--threads", model_.n_threads, "N", "threads (default: what this machine does best)");
   }
 
@@ -80,7 +87,7 @@ class QuantizeCommand : public Command {
     LFM_TRY(const auto threads, model_.MakeThreads());
     LFM_TRY(const formats::Checkpoint source, formats::OpenCheckpoint(*in_));
     ArmInterrupt();
-    LFM_TRY(const auto result, Work(source, *threads, options));
+    LFM_TRY(const auto result, text_ ? WorkToKl(source, *threads, options) : Work(source, *out_, *threads, options));
     if (!result.without_importance.empty()) {
       Warn(StrCat("the importance matrix says nothing about ", result.without_importance.size(),
                   " tensors (the first is ", result.without_importance[0], "); their columns count alike"));
@@ -98,6 +105,7 @@ class QuantizeCommand : public Command {
       return Error{ErrorCode::kInvalidArgument, "two names are needed: lfm quantize IN OUT.gguf --type q4_k_m"};
     }
     const int n_goals = (type_ ? 1 : 0) + (target_size_ ? 1 : 0) + (target_kl_ ? 1 : 0);
+    if (text_ && !target_kl_) return Error{ErrorCode::kInvalidArgument, "--file is for --target-kl NATS"};
     if (n_goals == 1) return Ok();
     return Error{ErrorCode::kInvalidArgument,
                  n_goals == 0 ? "no type is named; use --type q4_k_m, --target-size 4.2GB or --target-kl 0.05"
@@ -128,7 +136,44 @@ class QuantizeCommand : public Command {
     return Ok();
   }
 
-  Result<quant::QuantizeResult> Work(const formats::Checkpoint& source, Threads& threads,
+  // Writes plans until the measured loss is at most the wish and near it; nothing remains where that cannot be.
+  Result<quant::QuantizeResult> WorkToKl(const formats::Checkpoint& source, Threads& threads,
+                                         quant::QuantizeOptions& options) const {
+    struct Attempt {
+      std::string path;
+      ~Attempt() { std::remove(path.c_str()); }
+    };
+    const Attempt attempt{*out_ + ".attempt"};
+    LFM_TRY(const KlMeter meter, KlMeter::Create(source, *text_, *out_, threads));
+    const double wish = *options.goal.kl;
+    options.goal.or_nearest = true;
+    double good = 0, bad = INFINITY, last = 0;  // sums of errors whose loss was low enough, and was not
+    for (int round = 1;; ++round) {
+      LFM_TRY(const auto result, Work(source, attempt.path, threads, options));
+      LFM_TRY(const double kl, meter.Measure(attempt.path, threads));
+      WriteOut(StrCat("measured KL ", Significant(kl, 3), " nats, wanted at most ", Significant(wish, 3), "\n"));
+      const double error = result.plan_error;
+      (kl <= wish ? good : bad) = kl <= wish ? std::max(good, error) : std::min(bad, error);
+      if (kl <= wish && (kl >= kNear * wish || round > kMostRounds || error == last)) {
+        std::error_code failed;
+        std::filesystem::rename(attempt.path, *out_, failed);
+        if (failed) return Error{ErrorCode::kIo, StrCat("cannot write ", *out_, ": ", failed.message())};
+        return result;
+      }
+      if ((round > kMostRounds || error == last) && good == 0) {
+        return Error{ErrorCode::kInvalidArgument, StrCat("--target-kl: the best plan that was tried loses ", Significant(kl, 3),
+                                                         " nats on this text; name a larger loss, or use bf16")};
+      }
+      // The loss grows about as the sum of errors does; where that leads nowhere, half-way between what is known.
+      double budget = error * wish / std::max(kl, 1e-9) * 0.97;
+      if (!(budget > good && budget < bad)) budget = good > 0 ? std::sqrt(good * std::min(bad, 4 * good)) : bad / 2;
+      if (round >= kMostRounds && good > 0) budget = good;
+      options.goal.kl_per_error = wish / (budget * (1 + 1e-9));
+      last = error;
+    }
+  }
+
+  Result<quant::QuantizeResult> Work(const formats::Checkpoint& source, const std::string& out, Threads& threads,
                                      quant::QuantizeOptions& options) const {
     ProgressLine measuring("measuring", ProgressLine::Unit::kTokens), writing("quantising", ProgressLine::Unit::kBytes);
     options.on_plan = PrintPlan;
@@ -140,11 +185,11 @@ class QuantizeCommand : public Command {
       writing.Update(done, total);
       return !Interrupted();
     };
-    return quant::Quantize(source, *out_, threads, options);
+    return quant::Quantize(source, out, threads, options);
   }
 
   ModelArgs model_;
-  std::optional<std::string> in_, out_, type_, imatrix_, target_size_;
+  std::optional<std::string> in_, out_, type_, imatrix_, target_size_, text_;
   std::vector<std::string> overrides_;
   std::optional<float> target_kl_;
 };

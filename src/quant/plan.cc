@@ -137,7 +137,7 @@ Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const Mod
   std::stable_sort(steps.begin(), steps.end(), [](const Step& a, const Step& b) { return a.worth > b.worth; });
   std::vector<size_t> at(hulls.size(), 0);
   for (const Step& step : steps) {
-    if (goal.kl && plan.error * kKlPerError <= *goal.kl) break;
+    if (goal.kl && plan.error * goal.kl_per_error <= *goal.kl) break;
     if (step.i_choice != at[step.i_row] + 1) continue;  // an earlier step of this tensor did not fit
     const Choice& to = hulls[step.i_row][step.i_choice];
     PlanRow& row = plan.rows[step.i_row];
@@ -148,8 +148,8 @@ Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const Mod
     row = {row.i_tensor, to.type, to.n_bytes, to.error};
     at[step.i_row] = step.i_choice;
   }
-  plan.predicted_kl = plan.error * kKlPerError;
-  if (goal.kl && plan.predicted_kl > *goal.kl) {
+  plan.predicted_kl = plan.error * goal.kl_per_error;
+  if (goal.kl && plan.predicted_kl > *goal.kl && !goal.or_nearest) {
     return Error{ErrorCode::kInvalidArgument, StrCat("the least that types up to Q8_0 are predicted to lose is ",
                                                      plan.predicted_kl, " nats; name a larger loss, or use bf16")};
   }

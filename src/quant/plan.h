@@ -29,15 +29,16 @@ struct Plan {
   std::vector<PlanRow> rows;      // of those that had a choice
   uint64_t n_bytes = 0;           // of all tensors' data
   double error = 0;               // sum over rows
-  double predicted_kl = 0;        // kKlPerError * error: an estimate (docs/quantize.md)
+  double predicted_kl = 0;        // goal.kl_per_error * error
 };
-
-// Mean KL divergence in nats for each unit of summed relative error: an order of magnitude, not a measurement.
-constexpr double kKlPerError = 0.5;
 
 struct PlanGoal {
   std::optional<uint64_t> n_bytes;  // of tensor data, at most
   std::optional<double> kl;         // predicted, at most
+  // Mean KL divergence in nats for each unit of summed relative error. It depends on the model: the default is an order
+  // of magnitude, a measured one says more (docs/quantize.md).
+  double kl_per_error = 0.5;
+  bool or_nearest = false;  // where no plan is predicted to reach `kl`: the one that loses least, instead of an error
 };
 
 // Exactly one goal is set. `fixed` types (TensorType per tensor, or nothing) are taken as they are.

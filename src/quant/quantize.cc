@@ -126,6 +126,7 @@ Result<QuantizeResult> Quantize(const Checkpoint& source, const std::string& out
   LFM_RETURN_IF_ERROR(WriteHeaderKeys(source, config, options, writer));
 
   Target target;
+  QuantizeResult result;
   if (options.goal.n_bytes || options.goal.kl) {
     PlanGoal goal = options.goal;
     if (goal.n_bytes) {
@@ -133,6 +134,7 @@ Result<QuantizeResult> Quantize(const Checkpoint& source, const std::string& out
       goal.n_bytes = *goal.n_bytes > overhead ? *goal.n_bytes - overhead : 0;
     }
     LFM_TRY(const Plan plan, MakePlan(source, tensors, overrides, options.imatrix, goal, threads, options.plan_progress));
+    result.plan_error = plan.error;
     target.types = plan.types;
     target.file_type = MainFileType(tensors, plan.types);
     if (options.on_plan) options.on_plan(plan, tensors);
@@ -143,7 +145,6 @@ Result<QuantizeResult> Quantize(const Checkpoint& source, const std::string& out
   writer.SetU32("general.file_type", target.file_type);
   LFM_RETURN_IF_ERROR(Declare(tensors, target.types, writer));
 
-  QuantizeResult result;
   result.n_bytes = writer.FileBytes();
   LFM_RETURN_IF_ERROR(writer.Begin(out, options.progress));
   for (size_t i = 0; i < tensors.size(); ++i) {

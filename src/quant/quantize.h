@@ -31,6 +31,7 @@ struct QuantizeOptions {
 struct QuantizeResult {
   uint64_t n_bytes = 0;         // of the file
   uint64_t n_source_bytes = 0;  // of the source's tensors
+  double plan_error = 0;        // Plan::error, where there was a plan
   std::vector<std::string> without_importance;  // matrices that an imatrix says nothing about
 };
 

@@ -132,6 +132,28 @@ class FullDisk(Case):
                 self.assertEqual(sorted(os.listdir(folder)), kept, args)
 
 
+class Quantize(Case):
+    def test_target_kl_is_measured(self):
+        with tempfile.TemporaryDirectory() as folder:
+            text, out = pathlib.Path(folder, "text.txt"), os.path.join(folder, "out.gguf")
+            text.write_text("Sphinx of black quartz, judge my vow. 42 boxing wizards jump quickly. " * 60)
+            page = self.ok("quantize", MODEL, out, "--target-kl", "2", "--file", text).decode()
+            measured = [float(line.split()[2]) for line in page.splitlines() if line.startswith("measured KL ")]
+            self.assertLessEqual(measured[-1], 2)
+            self.assertEqual(sorted(os.listdir(folder)), ["out.gguf", "text.txt"])
+            base = os.path.join(folder, "base")
+            self.ok("perplexity", "-m", MODEL, "-f", text, "-c", "256", "--compute", "f32", "--save-base", base)
+            report = self.json("perplexity", "-m", out, "-f", text, "-c", "256", "--base", base, "--json")
+            if report["passages"] <= 8:
+                self.assertAlmostEqual(report["kl"]["value"], measured[-1], delta=0.01 * measured[-1])
+            os.remove(out)
+            done = lfm("quantize", MODEL, out, "--target-kl", "1e-9", "--file", text)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("name a larger loss", done.stderr.decode())
+            self.assertEqual(sorted(os.listdir(folder)), ["base", "text.txt"])
+        self.fails(2, "quantize", MODEL, "x.gguf", "--type", "q8_0", "--file", "x", says="--target-kl")
+
+
 class Models(Case):
     def test_missing_and_foreign(self):
         with tempfile.TemporaryDirectory() as folder:
