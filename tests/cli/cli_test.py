@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import resource
+import select
 import signal
 import struct
 import subprocess
@@ -541,25 +542,41 @@ class Chat(Case):
                 os.execv(LFM, [LFM, "run", "-m", MODEL, "-n", "4", "--seed", "1", *args])
             out = b""
 
+            def read(seconds):
+                """What comes within the time; None at the end."""
+                if not select.select([fd], [], [], seconds)[0]:
+                    return b""
+                try:
+                    return os.read(fd, 4096) or None
+                except OSError:
+                    return None
+
             def until(mark, seconds=60):
                 nonlocal out
                 end, start = time.time() + seconds, len(out)
                 while mark not in out[start:]:
                     if time.time() > end:
+                        os.kill(pid, signal.SIGKILL)
                         self.fail(f"no {mark!r} in {out[start:]!r}")
-                    try:
-                        out += os.read(fd, 4096)
-                    except OSError:
+                    chunk = read(1)
+                    if chunk is None:
                         return
+                    out += chunk
             until(b"> ")
             for line in lines:
-                os.write(fd, line if line in (b"\x03", b"\x04") else line.encode() + b"\r")
-                until(b"> " if line != b"\x04" else b"\xff\xff", 30)
-            try:
-                while chunk := os.read(fd, 4096):
+                os.write(fd, line.encode() + b"\r")
+                until(b"> ", 30)
+            # What is typed while the terminal changes between its modes can lose its Enter or Ctrl-D: they are pressed again.
+            for i in range(60):
+                os.write(fd, b"\x04" if i % 2 == 0 else b"\r")
+                chunk = read(1)
+                while chunk:
                     out += chunk
-            except OSError:
-                pass
+                    chunk = read(1)
+                if chunk is None:
+                    break
+            else:
+                os.kill(pid, signal.SIGKILL)
             os.close(fd)
             _, status = os.waitpid(pid, 0)
             history = pathlib.Path(home, "lfm/chat_history")
@@ -569,8 +586,7 @@ class Chat(Case):
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/saved.json"
             code, out, history = self.talk(
-                ["/help", "/stats", "/system Be brief.", "Hello", "/stats", "/undo", "Hi", f"/save {path}", "/none", "/reset", "/undo",
-                 b"\x04"])
+                ["/help", "/stats", "/system Be brief.", "Hello", "/stats", "/undo", "Hi", f"/save {path}", "/none", "/reset", "/undo"])
             self.assertEqual(code, 0, out)
             self.assertIn("/system", out)
             self.assertIn("there is no answer yet", out)
