@@ -14,25 +14,29 @@ namespace {
 // "models/x.gguf" and "models/x/" -> "models/x.gguf", "models/x".
 std::string WithoutSlash(const std::string& path) { return path.substr(0, path.find_last_not_of('/') + 1); }
 
+std::string PathOf(const formats::Checkpoint& source, uint64_t source_key, const std::string& folder) {
+  const std::string path = WithoutSlash(source.path);
+  char key[24];
+  std::snprintf(key, sizeof key, "-%016llx", static_cast<unsigned long long>(source_key));
+  return folder + "/" + path.substr(path.find_last_of('/') + 1) + key + ".lfm";
+}
+
 }  // namespace
 
 std::string PackedPath(const formats::Checkpoint& source, const std::string& folder) {
-  const std::string path = WithoutSlash(source.path);
-  char key[24];
-  std::snprintf(key, sizeof key, "-%016llx", static_cast<unsigned long long>(formats::SourceKey(source)));
-  return folder + "/" + path.substr(path.find_last_of('/') + 1) + key + ".lfm";
+  return PathOf(source, formats::SourceKey(source), folder);
 }
 
 formats::Checkpoint PreferPacked(formats::Checkpoint source, const std::string& folder, Threads& threads) {
   if (!source.packed.bytes.empty()) return source;
-  std::string candidates[2] = {WithoutSlash(source.path) + ".lfm", ""};
-  if (!folder.empty()) candidates[1] = PackedPath(source, folder);
+  const uint64_t key = formats::SourceKey(source);
+  const std::string candidates[2] = {WithoutSlash(source.path) + ".lfm", folder.empty() ? "" : PathOf(source, key, folder)};
   for (const std::string& path : candidates) {
     if (path.empty() || !FileExists(path)) continue;
     auto packed = formats::OpenCheckpoint(path);
     if (!packed.ok()) {
       Log(LogLevel::kWarning, packed.error().message);
-    } else if (packed->packed.bytes.empty() || packed->packed.source_key != formats::SourceKey(source)) {
+    } else if (packed->packed.bytes.empty() || packed->packed.source_key != key) {
       Log(LogLevel::kWarning, StrCat(path, " was packed from another model than ", source.path, " is now; it is not ",
                                      "used: pack the model again, or delete it"));
     } else if (const Status whole = formats::CheckPackedWeights(*packed, threads); !whole.ok()) {

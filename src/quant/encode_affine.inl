@@ -104,7 +104,6 @@ struct BlockLines {
 template <int N, int kTop, int kMaxScale>
 struct AffineGroup {
   static constexpr int kSubs = kKBlock / N;
-  static constexpr int kBlocks = kLaneCount / kSubs;
   static constexpr float kTopLevel = kTop, kMaxLevel = kMaxScale;
 
   LFM_INLINE static Lanes Error(const Group<N>& group, const BlockLines& lines) {

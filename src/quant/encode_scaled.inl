@@ -8,7 +8,6 @@ struct BlockScales {
 template <class Levels, int N, int kLowScale, int kHighScale>
 struct ScaledGroup {
   static constexpr int kSubs = kKBlock / N;           // sub-blocks of a block
-  static constexpr int kBlocks = kLaneCount / kSubs;  // blocks of a group
   static constexpr float kLow = kLowScale, kHigh = kHighScale;
 
   LFM_INLINE static Lanes ToLevel(const Lanes& value) { return Round(Min(Max(value, Fill(kLow)), Fill(kHigh))); }

@@ -149,8 +149,6 @@ LFM_INLINE void StoreCodes(const Lanes* code, int n_sub, uint8_t* codes) {
   }
 }
 
-LFM_INLINE int ClampInt(int value, int low, int high) { return value < low ? low : value > high ? high : value; }
-
 // The sub-blocks of `size` values that the next group takes, of n values that are left.
 LFM_INLINE int SubCount(int64_t n, int size) { return n / size < kLaneCount ? static_cast<int>(n / size) : kLaneCount; }
 

@@ -137,7 +137,7 @@ class Quantize(Case):
     def test_target_kl_is_measured(self):
         with tempfile.TemporaryDirectory() as folder:
             text, out = pathlib.Path(folder, "text.txt"), os.path.join(folder, "out.gguf")
-            text.write_text("Sphinx of black quartz, judge my vow. 42 boxing wizards jump quickly. " * 60)
+            text.write_text("Sphinx of black quartz, judge my vow. 42 boxing wizards jump quickly. " * 48)
             page = self.ok("quantize", MODEL, out, "--target-kl", "2", "--file", text).decode()
             measured = [float(line.split()[2]) for line in page.splitlines() if line.startswith("measured KL ")]
             self.assertLessEqual(measured[-1], 2)
@@ -145,8 +145,8 @@ class Quantize(Case):
             base = os.path.join(folder, "base")
             self.ok("perplexity", "-m", MODEL, "-f", text, "-c", "256", "--compute", "f32", "--save-base", base)
             report = self.json("perplexity", "-m", out, "-f", text, "-c", "256", "--base", base, "--json")
-            if report["passages"] <= 8:
-                self.assertAlmostEqual(report["kl"]["value"], measured[-1], delta=0.01 * measured[-1])
+            self.assertLessEqual(report["passages"], 8)     # so both read the same
+            self.assertAlmostEqual(report["kl"]["value"], measured[-1], delta=0.01 * measured[-1])
             os.remove(out)
             done = lfm("quantize", MODEL, out, "--target-kl", "1e-9", "--file", text)
             self.assertEqual(done.returncode, 2, done.stderr)
