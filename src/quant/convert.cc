@@ -215,9 +215,6 @@ Result<ConvertResult> Convert(const Checkpoint& source, const std::string& out, 
                               const ConvertOptions& options) {
   LFM_TRY(const model::Config config, model::ReadConfig(source));
   LFM_TRY(const std::vector<ModelTensor> tensors, ListModelTensors(source, config));
-  if (options.type && !CanEncode(*options.type)) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("lfm does not write ", InfoOf(*options.type).name)};
-  }
   if (NamesGguf(out)) return ToGguf(source, config, tensors, out, threads, options);
   if (source.naming == Naming::kHuggingFace) {
     return Error{ErrorCode::kInvalidArgument, StrCat(source.path, " is a Hugging Face folder already; name an output ",

@@ -49,8 +49,6 @@ uint16_t FloatToBfloat16(float value) {
   return static_cast<uint16_t>((bits + 0x7fffu + (bits >> 16 & 1u)) >> 16);
 }
 
-bool CanEncode(TensorType) { return true; }
-
 void EncodeRow(TensorType type, const float* x, const float* importance, int64_t n, std::byte* out,
                std::optional<kernels::Isa> isa) {
   LFM_CHECK(n % InfoOf(type).block_size == 0);

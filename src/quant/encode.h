@@ -10,9 +10,6 @@
 
 namespace lfm::quant {
 
-// Whether EncodeRow() writes this type.
-bool CanEncode(TensorType type);
-
 // Encodes a row of n finite values (a multiple of the type's block) into RowBytes(type, n) bytes. `importance` [n]
 // weighs the squared error of each element; null weighs all alike. It is not negative; zeros are legal.
 // Deterministic: the same bytes on every machine. Thread-safe; no allocation. Values beyond the range of an f16 scale

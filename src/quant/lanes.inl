@@ -154,37 +154,35 @@ LFM_INLINE int SubCount(int64_t n, int size) { return n / size < kLaneCount ? st
 
 constexpr int kSize = 32;  // values of the blocks that are not of 256
 
-// Lanes in runs of kSubs, the sub-blocks of one block. In every lane the sum, or the largest, over its run; and its run's
-// first value rounded to f16.
-template <int kSubs>
-LFM_INLINE Lanes BlockSum(const Lanes& a) {
+// Lanes in runs of kSubs, the sub-blocks of one block: every lane gets what `of` makes of its run's values.
+template <int kSubs, class Of>
+LFM_INLINE Lanes OfBlocks(const Lanes& a, Of of) {
   float x[kLaneCount];
   ToArray(a, x);
   for (int b = 0; b < kLaneCount; b += kSubs) {
-    float sum = 0;
-    for (int l = 0; l < kSubs; ++l) sum += x[b + l];
-    for (int l = 0; l < kSubs; ++l) x[b + l] = sum;
+    const float result = of(x + b);
+    for (int l = 0; l < kSubs; ++l) x[b + l] = result;
   }
   return FromArray(x);
+}
+template <int kSubs>
+LFM_INLINE Lanes BlockSum(const Lanes& a) {
+  return OfBlocks<kSubs>(a, [](const float* x) {
+    float sum = 0;
+    for (int l = 0; l < kSubs; ++l) sum += x[l];
+    return sum;
+  });
 }
 template <int kSubs>
 LFM_INLINE Lanes BlockMax(const Lanes& a) {
-  float x[kLaneCount];
-  ToArray(a, x);
-  for (int b = 0; b < kLaneCount; b += kSubs) {
-    float most = x[b];
-    for (int l = 1; l < kSubs; ++l) most = x[b + l] > most ? x[b + l] : most;
-    for (int l = 0; l < kSubs; ++l) x[b + l] = most;
-  }
-  return FromArray(x);
+  return OfBlocks<kSubs>(a, [](const float* x) {
+    float most = x[0];
+    for (int l = 1; l < kSubs; ++l) most = x[l] > most ? x[l] : most;
+    return most;
+  });
 }
+// The run's first value, rounded to f16.
 template <int kSubs>
 LFM_INLINE Lanes ToHalf(const Lanes& a) {
-  float x[kLaneCount];
-  ToArray(a, x);
-  for (int b = 0; b < kLaneCount; b += kSubs) {
-    const float rounded = RoundToHalf(x[b]);
-    for (int l = 0; l < kSubs; ++l) x[b + l] = rounded;
-  }
-  return FromArray(x);
+  return OfBlocks<kSubs>(a, [](const float* x) { return RoundToHalf(x[0]); });
 }
