@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # All tests, from a fresh machine on. See docs/testing.md.
-#   ./test.sh               everything below but tsan and long, fuzzing for 10 s a target; what CI runs
+#   ./test.sh               everything below but tsan and long, fuzzing for 10 s a target from seed 1; what CI runs
 #   ./test.sh unit          release build and its tests only
 #   ./test.sh golden        every comparison with reference data (LFM_GOLDEN=DIR: over what DIR holds)
 #   ./test.sh lint          include arrows, every file by itself, clang-tidy
 #   ./test.sh asan | tsan   unit tests under AddressSanitizer + UBSan | ThreadSanitizer
 #   ./test.sh aarch64       kernel tests for 64-bit Arm, cross-compiled, under qemu-user (on x86-64)
-#   ./test.sh fuzz SECONDS  every fuzz target for that long
+#   ./test.sh fuzz SECONDS [SEED]  every fuzz target for that long
 #   ./test.sh long          200 seeded download faults and the long forms of the other tests
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -82,7 +82,7 @@ fuzz() {
   done
   mkdir -p build/logs && rm -f build/logs/running_*
   printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I@ bash -c \
-    'scripts/run_fuzz.sh build/asan/fuzz/@ "$1" >build/logs/running_@ 2>&1; echo "exit $?" >>build/logs/running_@' fuzz "$1"
+    'scripts/run_fuzz.sh build/asan/fuzz/@ "$@" >build/logs/running_@ 2>&1; echo "exit $?" >>build/logs/running_@' fuzz "$@"
   for target in "${targets[@]}"; do
     step "$target" ended_well "build/logs/running_$target"
   done
@@ -101,13 +101,13 @@ aarch64() {
 
 ./scripts/install_packages.sh test || exit 1
 case "${1:-all}" in
-  all) unit; lint; sanitized asan; fuzz 10; aarch64 ;;
+  all) unit; lint; sanitized asan; fuzz 10 1; aarch64 ;;
   unit) unit ;;
   golden) golden ;;
   lint) lint ;;
   asan | tsan) sanitized "$1" ;;
   aarch64) aarch64 ;;
-  fuzz) fuzz "${2:-60}" ;;
+  fuzz) fuzz "${2:-60}" "${@:3}" ;;
   long) export LFM_LONG=1; unit ;;
   *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

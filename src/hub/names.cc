@@ -68,6 +68,10 @@ Status SetType(std::string_view type, std::string_view text, ModelName& name) {
   return Ok();
 }
 
+bool IsHubHost(std::string_view host) {
+  return host == "huggingface.co" || host == "www.huggingface.co" || host == "hf.co";
+}
+
 // "org/name[:TYPE][@REV][:TYPE]", "org/name/FILE[@REV]", "short[...]".
 Result<ModelName> ParseRepoName(std::string_view body, std::string_view text) {
   ModelName name;
@@ -99,6 +103,7 @@ Result<ModelName> ParseRepoName(std::string_view body, std::string_view text) {
     return Error{ErrorCode::kNotFound, StrCat("no model is known as ", Quote(text, 120),
                                               "; use org/name, a path, or ", "one of ", KnownNames())};
   }
+  if (IsHubHost(left.substr(0, slash))) return BadName(text, "names the hub's address twice");
   const size_t second = left.find('/', slash + 1);
   name.repo = left.substr(0, second);
   LFM_RETURN_IF_ERROR(CheckRepoId(name.repo));
@@ -135,10 +140,6 @@ Result<ModelName> ParseHubPath(std::string_view path, std::string_view text) {
     LFM_RETURN_IF_ERROR(CheckRepoFile(name.file));
   }
   return name;
-}
-
-bool IsHubHost(const std::string& host) {
-  return host == "huggingface.co" || host == "www.huggingface.co" || host == "hf.co";
 }
 
 Result<ModelName> ParseAddress(std::string_view text, std::string_view endpoint) {

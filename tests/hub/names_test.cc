@@ -98,6 +98,8 @@ TEST(Names, Refused) {
                            "ftp://example.org/x",
                            "https://huggingface.co/datasets/a/b",
                            "https://huggingface.co/a",
+                           "hf.co///huggingface.co/a/b/resolve/x",  // found by fuzz_hub: printed as another name
+                           "hf://hf.co/a/b",
                            "https://example.org/x.gguf#sha256=12",
                            "https://example.org/x.gguf#top",
                            "file://host/x",
