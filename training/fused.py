@@ -1,10 +1,37 @@
-"""Three pieces of the model with hand-written gradients: on a CPU they need half the passes over memory that autograd's chains need."""
+"""Three pieces of the model with hand-written gradients: on a CPU they need half the passes over memory that autograd's chains need.
+
+`rms`, `gated_conv` and `swiglu` take them on a CPU; on an accelerator they are plain formulas, which its compiler fuses by itself.
+"""
 import torch
+import torch.nn.functional as F
+
+
+def rms(x, weight, eps=1e-5):
+    """x * weight / sqrt(mean(x^2) + eps) over the last dimension."""
+    if not x.is_cuda:
+        return Rms.apply(x, weight, eps)
+    x = x.float()
+    return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * weight
+
+
+def gated_conv(bcx, kernel):
+    """bcx [n, t, 3h] -> C * conv(B * X), causal, depthwise; the last column of kernel [h, k] is the current token's."""
+    if not bcx.is_cuda:
+        return GatedConv.apply(bcx, kernel)
+    b, c, x = bcx.chunk(3, -1)
+    u, k = b * x, kernel.shape[1]
+    return c * sum(F.pad(u, (0, 0, back, -back) if back else (0, 0)) * kernel[:, k - 1 - back] for back in range(k))
+
+
+def swiglu(h):
+    """h [..., 2f] -> silu(first half) * second half."""
+    if not h.is_cuda:
+        return SwiGlu.apply(h)
+    a, b = h.chunk(2, -1)
+    return F.silu(a) * b
 
 
 class Rms(torch.autograd.Function):
-    """x * weight / sqrt(mean(x^2) + eps) over the last dimension."""
-
     @staticmethod
     def forward(ctx, x, weight, eps):
         r = torch.rsqrt(torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(eps))
@@ -22,8 +49,6 @@ class Rms(torch.autograd.Function):
 
 
 class GatedConv(torch.autograd.Function):
-    """bcx [n, t, 3h] -> C * conv(B * X), causal, depthwise; the last column of kernel [h, k] is the current token's."""
-
     @staticmethod
     def forward(ctx, bcx, kernel):
         b, c, x = bcx.chunk(3, -1)
@@ -52,13 +77,11 @@ class GatedConv(torch.autograd.Function):
 
 
 class SwiGlu(torch.autograd.Function):
-    """h [n, 2f] -> silu(first half) * second half."""
-
     @staticmethod
     def forward(ctx, h):
         ctx.save_for_backward(h)
         a, b = h.chunk(2, -1)
-        return torch.nn.functional.silu(a).mul_(b)
+        return F.silu(a).mul_(b)
 
     @staticmethod
     def backward(ctx, g):

@@ -24,23 +24,28 @@ class Optimizer:
         self.momentum = [torch.zeros_like(p) for p in self.matrices]
         self.muon_rate, self.adam_rate, self.decay = muon_rate, adam_rate, decay
         self.adam = torch.optim.AdamW(self.rest, lr=adam_rate, betas=(0.9, 0.95), eps=1e-10, weight_decay=0.0, fused=True)
+        self.groups = {}                                            # matrices of one shape take their step together
+        for p, m in zip(self.matrices, self.momentum):
+            self.groups.setdefault(p.shape[-2:], []).append((p, m))
 
     @torch.no_grad()
-    def muon(self, p, m, rate):
-        m.lerp_(p.grad, 0.05)
-        update = orthogonal(p.grad.lerp(m, 0.95))
-        p.mul_(1 - rate * self.decay)
-        p.add_(update, alpha=-rate * max(1.0, p.shape[-2] / p.shape[-1]) ** 0.5)
+    def muon(self, group, rate):
+        """One step of the (stacks of) matrices of one shape."""
+        for p, m in group:
+            m.lerp_(p.grad, 0.05)
+        updates = orthogonal(torch.cat([p.grad.lerp(m, 0.95).view(-1, *p.shape[-2:]) for p, m in group]))
+        for (p, _), update in zip(group, updates.split([p[..., 0, 0].numel() for p, _ in group])):
+            p.mul_(1 - rate * self.decay)
+            p.add_(update.view_as(p), alpha=-rate * max(1.0, p.shape[-2] / p.shape[-1]) ** 0.5)
 
     @torch.no_grad()
     def step(self, lr, pool):
         """One step; `pool` is an executor whose threads share the matrices."""
-        list(pool.map(lambda pm: self.muon(*pm, lr * self.muon_rate), zip(self.matrices, self.momentum)))
+        list(pool.map(lambda group: self.muon(group, lr * self.muon_rate), self.groups.values()))
         for group in self.adam.param_groups:
             group["lr"] = lr * self.adam_rate
         self.adam.step()
-        for p in self.matrices + self.rest:
-            p.grad = None
+        torch._foreach_zero_([p.grad for p in self.matrices + self.rest])
 
     def state(self):
         return {"momentum": self.momentum, "adam": self.adam.state_dict()}
