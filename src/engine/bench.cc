@@ -102,7 +102,8 @@ class Runner {
 
 // Adds a measurement of the machine's limits to their weighted mean.
 void AddLimits(const Roofline& measured, double share, Roofline& mean) {
-  mean.read_bytes_per_s += share * measured.read_bytes_per_s;
+  mean.read.median += share * measured.read.median;
+  mean.read.best += share * measured.read.best;
   mean.int8_ops_per_s += share * measured.int8_ops_per_s;
   mean.f32_ops_per_s += share * measured.f32_ops_per_s;
   mean.cache_bytes = measured.cache_bytes;
