@@ -2,17 +2,16 @@
 import json
 
 import words
-from fields import COLORS, FIELDS, JOBS, THINGS, TOPICS
-from tools import value
+from fields import FIELDS, TOPICS
+from tools import ITEMS, value
 
 SYSTEM = words.systems("json", " ")
 
 
 def field_value(source, kind):
-    lists = {"thing": THINGS, "color": COLORS, "job": JOBS}
-    if kind in lists:
-        word = source.world(lists[kind])
-        return f"{source.made_up()} {word}" if kind == "thing" and source.chance(0.3) else word
+    if kind == "thing":
+        word = source.item(ITEMS[kind])
+        return f"{source.made_up()} {word}" if source.chance(0.3) else word
     return source.rng.randint(18, 90) if kind == "age" else value(source, kind)
 
 

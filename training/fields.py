@@ -36,13 +36,6 @@ TOPICS = [  # (openings for training, held out), keys (the first of each field)
      "name age city job email company address"),
 ]
 
-THINGS = ("lamp|chair|table|phone|laptop|bag|coat|jacket|watch|camera|bike|sofa|book|printer|mirror|tent|guitar|umbrella|ring|wallet|carpet|radio"
-          .split("|"), "desk|scarf|violin|helmet|kettle|vase|suitcase|tablet|shelf".split("|"))
-COLORS = "red|blue|green|black|white|yellow|brown|grey|pink|silver".split("|"), "orange|purple|golden|beige|turquoise".split("|")
-JOBS = "teacher|nurse|baker|driver|engineer|cook|waiter|painter|lawyer|gardener|dentist|pilot|plumber|designer".split("|"), \
-    "carpenter|librarian|butcher|architect|translator|tailor".split("|")
-
-
 def parse(lines):
     fields, part = {}, 0
     for line in lines:

@@ -25,7 +25,7 @@ from start import induction
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 FIRST = {"copy": 0.4, "naming": 0.25, "routing": 0.1, "tools": 0.1, "json": 0.1, "talk": 0.05}      # the curriculum starts with copying
 THEN = {"copy": 0.03, "naming": 0.12, "calls": 0.2, "values": 0.2, "routing": 0.16, "tools": 0.14, "json": 0.12, "talk": 0.03}
-LAST = {"naming": 0.06, "calls": 0.1, "values": 0.1, "routing": 0.24, "tools": 0.25, "json": 0.21, "talk": 0.04}      # from 0.7 of the time on: what is wanted
+LAST = {"copy": 0.08, "naming": 0.05, "calls": 0.12, "values": 0.1, "routing": 0.14, "tools": 0.26, "json": 0.21, "talk": 0.04}      # at the end: what is wanted
 
 
 def answers(model, ids, cases, where):
@@ -92,6 +92,7 @@ def main():
     a.add_argument("work"), a.add_argument("--minutes", type=float, default=80), a.add_argument("--threads", type=int, default=2, help="on a GPU: processes that make cases")
     a.add_argument("--cases", type=int, default=32, help="cases a step"), a.add_argument("--budget", type=int, default=1800, help="tokens a micro-batch")
     a.add_argument("--copying", type=float, default=0.12, help="share of the time for the first part of the curriculum")
+    a.add_argument("--last", type=float, default=0.7, help="share of the time from which mostly whole tasks are trained"), a.add_argument("--rate", type=float, default=1.0, help="highest learning rate")
     a.add_argument("--seed", type=int, default=100), a.add_argument("--until", type=float, help="end of the run, seconds since 1970, instead of --minutes")
     a.add_argument("--save", type=float, default=240, metavar="SECONDS", help="time between checkpoints, each with a look at held-out cases")
     a.add_argument("--rows", type=int, help="on a GPU: rows of 1,024 tokens a step, packed with cases, instead of --cases and --budget")
@@ -131,7 +132,7 @@ def main():
     def wanted():
         for seed in itertools.count(a.seed + step):
             x = passed()
-            yield seed * 1000003, *((FIRST, 0.12) if x < a.copying else (THEN if x < 0.7 else LAST, 0.04))
+            yield seed * 1000003, *((FIRST, 0.12) if x < a.copying else (THEN if x < a.last else LAST, 0.04))
 
     log = open(a.work + "/log.txt", "a", buffering=1)
     print(f"{sum(p.numel() for p in model.parameters())} parameters, step {step}", file=log)
@@ -146,10 +147,10 @@ def main():
             value = sum(pool.map(lambda arrays: backward(model, arrays, total), micro))
         seen += tokens
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step(rate(x), pool)
+        optimizer.step(a.rate * rate(x), pool)
         for ffn in model.ffns:
             if hasattr(ffn, "balance"):
-                ffn.balance(0.002 * rate(x))
+                ffn.balance(0.002 * a.rate * rate(x))
         if step == 0:
             start = time.time()                             # what was compiled and captured took none of the run's time
         step, mean = step + 1, value if mean is None else 0.95 * mean + 0.05 * value
