@@ -147,6 +147,8 @@ class QuantizeCommand : public Command {
     LFM_TRY(const KlMeter meter, KlMeter::Create(source, *text_, *out_, threads));
     const double wish = *options.goal.kl;
     options.goal.or_nearest = true;
+    quant::MeasuredErrors measured;
+    options.measured = &measured;
     double good = 0, bad = INFINITY, last = 0;  // sums of errors whose loss was low enough, and was not
     for (int round = 1;; ++round) {
       LFM_TRY(const auto result, Work(source, attempt.path, threads, options));

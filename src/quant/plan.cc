@@ -93,7 +93,7 @@ struct Step {
 
 Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const ModelTensor> tensors,
                       std::span<const std::optional<TensorType>> fixed, const Imatrix* imatrix, const PlanGoal& goal,
-                      Threads& threads, const formats::Progress& progress) {
+                      MeasuredErrors& measured, Threads& threads, const formats::Progress& progress) {
   Plan plan;
   std::vector<std::vector<Choice>> hulls;
   for (size_t i = 0; i < tensors.size(); ++i) {
@@ -110,7 +110,9 @@ Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const Mod
     std::vector<Choice> choices;
     for (const TensorType type : kCandidates) {
       if (tensor.k % InfoOf(type).block_size != 0) continue;
-      choices.push_back({type, BytesOf(tensor, type), Weight(tensor) * MeasureError(tensor, type, importance, threads)});
+      const auto [error, is_new] = measured.try_emplace({i, type}, 0);
+      if (is_new) error->second = Weight(tensor) * MeasureError(tensor, type, importance, threads);
+      choices.push_back({type, BytesOf(tensor, type), error->second});
     }
     if (choices.empty()) choices.push_back({TensorType::kF16, BytesOf(tensor, TensorType::kF16), 0});
     ReleaseRows(checkpoint, tensor, 0, tensor.n_rows);

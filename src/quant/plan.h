@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -41,10 +43,15 @@ struct PlanGoal {
   bool or_nearest = false;  // where no plan is predicted to reach `kl`: the one that loses least, instead of an error
 };
 
-// Exactly one goal is set. `fixed` types (TensorType per tensor, or nothing) are taken as they are.
+// What has been measured of a source's tensors (PlanRow::error, by tensor and type), for further plans from the same
+// source and imatrix.
+using MeasuredErrors = std::map<std::pair<size_t, TensorType>, double>;
+
+// Exactly one goal is set. `fixed` types (TensorType per tensor, or nothing) are taken as they are. What is
+// in `measured` is not measured again, what is not is added to it.
 // Errors: a size below the smallest that is possible (says which), a goal that cannot be reached, cancelled.
 Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const ModelTensor> tensors,
                       std::span<const std::optional<TensorType>> fixed, const Imatrix* imatrix, const PlanGoal& goal,
-                      Threads& threads, const formats::Progress& progress);
+                      MeasuredErrors& measured, Threads& threads, const formats::Progress& progress);
 
 }  // namespace lfm::quant

@@ -133,7 +133,9 @@ Result<QuantizeResult> Quantize(const Checkpoint& source, const std::string& out
       const uint64_t overhead = OverheadBytes(writer, tensors);
       goal.n_bytes = *goal.n_bytes > overhead ? *goal.n_bytes - overhead : 0;
     }
-    LFM_TRY(const Plan plan, MakePlan(source, tensors, overrides, options.imatrix, goal, threads, options.plan_progress));
+    MeasuredErrors own;
+    LFM_TRY(const Plan plan, MakePlan(source, tensors, overrides, options.imatrix, goal,
+                                      options.measured ? *options.measured : own, threads, options.plan_progress));
     result.plan_error = plan.error;
     target.types = plan.types;
     target.file_type = MainFileType(tensors, plan.types);

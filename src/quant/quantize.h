@@ -24,6 +24,7 @@ struct QuantizeOptions {
   const Imatrix* imatrix = nullptr;
   std::string imatrix_path;  // noted in the file
   PlanGoal goal;             // n_bytes is that of the whole file
+  MeasuredErrors* measured = nullptr;  // kept from call to call by those who plan for one source more than once
   std::function<void(const Plan&, const std::vector<ModelTensor>&)> on_plan;  // before any work
   formats::Progress plan_progress, progress;
 };
