@@ -3,14 +3,15 @@ import json
 
 import words
 from fields import FIELDS, TOPICS
-from tools import ITEMS, value
+from items import item
+from tools import value
 
 SYSTEM = words.systems("json", " ")
 
 
 def field_value(source, kind):
     if kind == "thing":
-        word = source.item(ITEMS[kind])
+        word = item(source, kind)
         return f"{source.made_up()} {word}" if source.chance(0.3) else word
     return source.rng.randint(18, 90) if kind == "age" else value(source, kind)
 

@@ -4,11 +4,11 @@ import json
 import talk
 import words
 from functions import FUNCTIONS, TOPIC
+from items import ITEMS, item
 
 SYSTEM = [[""] * n + told for n, told in zip((12, 2), words.systems("tools", ""))]
 JOIN = [[" and ", ". Also ", ". Then ", "; ", ", and ", ". ", ", then ", ". Next, ", " and then ", ". Besides, ", ", also ", ". Afterwards, ", ". Oh, and ", " plus ",
          ". In addition, ", "; then ", ". Second: ", ". Finally, ", ", and please ", ". One more thing: ", " as well as "], [" and also ", ". After that, ", ". And "]]
-ITEMS = words.items()
 NO_TOOL = "Sorry, none of my tools can do that."
 
 
@@ -16,7 +16,7 @@ def value(source, kind):
     """A value of one kind of argument."""
     rng = source.rng
     if kind in ITEMS:
-        return source.item(ITEMS[kind])
+        return item(source, kind)
     if kind == "topic":
         return source.drawn(lambda: source.one(TOPIC[source.held]).replace("{}", _word(source)))
     if kind == "place":

@@ -71,17 +71,6 @@ def systems(name, end):
     return both
 
 
-def items():
-    """Kind of argument -> its real words from wordings/items.txt, as (training, held out)."""
-    found = {}
-    for line in lines("items"):
-        if line.startswith("# "):
-            found[line[2:]] = kind = []
-        elif line != "---":
-            kind.append(line.split("|"))
-    return found
-
-
 @functools.cache
 def expansions(pattern):
     """All sentences of a pattern, in small letters, without what follows =>."""
@@ -110,15 +99,6 @@ class Source:
     def world(self, pair):
         """One of the entries of this world of a (training, held out) pair of lists."""
         return self.rng.choice(pair[self.held])
-
-    def item(self, pair):
-        """A real word of this world. In training some are made up instead, wholly or in their first part: what is copied need not be known."""
-        word = self.world(pair)
-        if self.held or not self.chance(0.3):
-            return word
-        first, *rest = word.split(" ")
-        new = self.made_up(1, 2)
-        return " ".join([new[:3].upper() if first.isupper() else new if first[0].isupper() else new.lower(), *rest])
 
     def wording(self, pair):
         """A sentence of this world; a training pattern that happens to give a held-out sentence is drawn again."""
