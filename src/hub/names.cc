@@ -103,7 +103,9 @@ Result<ModelName> ParseRepoName(std::string_view body, std::string_view text) {
     return Error{ErrorCode::kNotFound, StrCat("no model is known as ", Quote(text, 120),
                                               "; use org/name, a path, or ", "one of ", KnownNames())};
   }
-  if (IsHubHost(left.substr(0, slash))) return BadName(text, "names the hub's address twice");
+  const std::string_view owner = left.substr(0, slash);
+  if (IsHubHost(owner)) return BadName(text, "names the hub's address twice");
+  if (owner == "datasets" || owner == "spaces" || owner == "api") return BadName(text, "is no model");
   const size_t second = left.find('/', slash + 1);
   name.repo = left.substr(0, second);
   LFM_RETURN_IF_ERROR(CheckRepoId(name.repo));
@@ -120,9 +122,6 @@ Result<ModelName> ParseHubPath(std::string_view path, std::string_view text) {
   while (!path.empty() && path.front() == '/') path.remove_prefix(1);
   while (!path.empty() && path.back() == '/') path.remove_suffix(1);
   const std::vector<std::string_view> parts = Split(path, '/');
-  if (parts[0] == "datasets" || parts[0] == "spaces" || parts[0] == "api") {
-    return BadName(text, "is no page of a model");
-  }
   if (parts.size() < 2)
     return BadName(text, "names no repository; it should be like hf.co/LiquidAI/LFM2-8B-A1B-GGUF");
   if (parts.size() == 2) return ParseRepoName(path, text);

@@ -100,6 +100,7 @@ TEST(Names, Refused) {
                            "https://huggingface.co/a",
                            "hf.co///huggingface.co/a/b/resolve/x",  // found by fuzz_hub: printed as another name
                            "hf://hf.co/a/b",
+                           "datasets/a/b/x%20y",  // likewise
                            "https://example.org/x.gguf#sha256=12",
                            "https://example.org/x.gguf#top",
                            "file://host/x",
