@@ -3,7 +3,7 @@ import re
 
 import words
 from fields import FIELDS
-from functions import FUNCTIONS
+from functions import FUNCTIONS, TOPIC
 from intents import INTENTS
 
 
@@ -37,3 +37,11 @@ def item(source, kind):
         new = source.made_up(1, 2)
         new = new[:3].upper() if first.isupper() else new.lower() if first.islower() else new
     return " ".join([new, *rest])
+
+
+def topic_pattern(source):
+    """A pattern of a topic; in training any word may be the last: "the {} report", "the {} umbrella"."""
+    pattern = source.one(TOPIC[source.held])
+    if source.held or source.chance(0.5):
+        return pattern
+    return re.sub(r"(?<=\{\} )[a-z]+$", lambda _: source.one(ANY), pattern)

@@ -3,8 +3,8 @@ import json
 
 import talk
 import words
-from functions import FUNCTIONS, TOPIC
-from items import ITEMS, item
+from functions import FUNCTIONS
+from items import ITEMS, item, topic_pattern
 
 SYSTEM = [[""] * n + told for n, told in zip((12, 2), words.systems("tools", ""))]
 JOIN = [[" and ", ". Also ", ". Then ", "; ", ", and ", ". ", ", then ", ". Next, ", " and then ", ". Besides, ", ", also ", ". Afterwards, ", ". Oh, and ", " plus ",
@@ -18,7 +18,7 @@ def value(source, kind):
     if kind in ITEMS:
         return item(source, kind)
     if kind == "topic":
-        return source.drawn(lambda: source.one(TOPIC[source.held]).replace("{}", _word(source)))
+        return source.drawn(lambda: topic_pattern(source).replace("{}", _word(source)))
     if kind == "place":
         return source.made_up() + source.one(["", "", " House", " Garden", " Grill", " Arena"])
     if kind == "symbol":
