@@ -1,4 +1,4 @@
-"""Writes a checkpoint as a Hugging Face folder and as GGUF: export.py WORK OUT.gguf [--folder DIR]
+"""Writes a checkpoint as a Hugging Face folder and as GGUF: export.py WORK OUT.gguf [--folder DIR] [--blend WORK2 --share 0.25]
 
 Matrices are Q8_0; norms, routers, convolution kernels and expert biases stay float32, as in the published files.
 `dequantised` gives the weights of such a file back under Hugging Face names, for a check through transformers.
@@ -100,17 +100,24 @@ def write_gguf(c, weights, work, out):
     g.write_header_to_file(), g.write_kv_data_to_file(), g.write_tensors_to_file(), g.close()
 
 
-def load(work):
+def load(work, other=None, share=0.0):
+    """The model of a checkpoint, or the mean of it and a later one, which has `share`."""
     model = Model()
-    model.load_state_dict(torch.load(work + "/checkpoint.pt", map_location="cpu")["model"])
+    read = lambda folder: torch.load(folder + "/checkpoint.pt", map_location="cpu")["model"]
+    state = read(work)
+    if other:
+        later = read(other)
+        state = {name: (1 - share) * value + share * later[name] for name, value in state.items()}
+    model.load_state_dict(state)
     return model
 
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     a.add_argument("work"), a.add_argument("out"), a.add_argument("--folder")
+    a.add_argument("--blend", metavar="WORK2", help="average the weights with those of a run that went on from WORK's model"), a.add_argument("--share", type=float, default=0.5)
     a = a.parse_args()
-    model = load(a.work)
+    model = load(a.work, a.blend, a.share)
     weights = to_published(model)
     if a.folder:
         write_folder(model.c, weights, a.work, a.folder)
