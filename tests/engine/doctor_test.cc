@@ -90,14 +90,14 @@ TEST(Limits, F32ComputeHasNoIntegerProducts) {
 
 TEST(Limits, TheSlowerOfMemoryAndArithmetic) {
   const Work work{1e9, 1e9, 1e8, 1};
-  EXPECT_DOUBLE_EQ(LeastSeconds(work, {1e10, 1e12, 1e12, 0}), 0.1);
-  EXPECT_STREQ(LimitName(work, {1e10, 1e12, 1e12, 0}), "memory");
-  EXPECT_DOUBLE_EQ(LeastSeconds(work, {1e12, 1e9, 1e9, 0}), 1.1);
-  EXPECT_STREQ(LimitName(work, {1e12, 1e9, 1e9, 0}), "arithmetic");
+  EXPECT_DOUBLE_EQ(LeastSeconds(work, {{1e10, 1e10}, 1e12, 1e12, 0}), 0.1);
+  EXPECT_STREQ(LimitName(work, {{1e10, 1e10}, 1e12, 1e12, 0}), "memory");
+  EXPECT_DOUBLE_EQ(LeastSeconds(work, {{1e12, 1e12}, 1e9, 1e9, 0}), 1.1);
+  EXPECT_STREQ(LimitName(work, {{1e12, 1e12}, 1e9, 1e9, 0}), "arithmetic");
   // What fits into the cache is not limited by memory, whatever that can do; a step's bytes count, not all steps'.
-  EXPECT_EQ(MemorySeconds(work, {1, 1e9, 1e9, 1000000000}), 0);
-  EXPECT_EQ(MemorySeconds({1e9, 0, 0, 10}, {1, 1e9, 1e9, 100000000}), 0);
-  EXPECT_GT(MemorySeconds({1e9, 0, 0, 9}, {1, 1e9, 1e9, 100000000}), 0);
+  EXPECT_EQ(MemorySeconds(work, {{1, 1}, 1e9, 1e9, 1000000000}), 0);
+  EXPECT_EQ(MemorySeconds({1e9, 0, 0, 10}, {{1, 1}, 1e9, 1e9, 100000000}), 0);
+  EXPECT_GT(MemorySeconds({1e9, 0, 0, 9}, {{1, 1}, 1e9, 1e9, 100000000}), 0);
 }
 
 TEST(Advice, AGoodMachineGetsNone) {
