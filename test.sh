@@ -81,8 +81,8 @@ fuzz() {
     [[ -x $target && -f $target ]] && targets+=("$(basename "$target")")
   done
   mkdir -p build/logs && rm -f build/logs/running_*
-  printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I@ bash -c \
-    'scripts/run_fuzz.sh build/asan/fuzz/@ "$@" >build/logs/running_@ 2>&1; echo "exit $?" >>build/logs/running_@' fuzz "$@"
+  printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c \
+    'scripts/run_fuzz.sh build/asan/fuzz/{} "$@" >build/logs/running_{} 2>&1; echo "exit $?" >>build/logs/running_{}' fuzz "$@"
   for target in "${targets[@]}"; do
     step "$target" ended_well "build/logs/running_$target"
   done

@@ -3,7 +3,7 @@
 # A seed makes the run the same each time, as far as it gets.
 #   scripts/run_fuzz.sh build/asan/fuzz/fuzz_gguf 10 [SEED]
 set -euo pipefail
-target=$1 seconds=$2 seed=${3:-0}
+target=$1 seconds=${2:?seconds are missing} seed=${3:-0}
 name=$(basename "$target"); name=${name#fuzz_}
 found=build/fuzz/found/$name
 mkdir -p "$found" build/fuzz/artifacts
