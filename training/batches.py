@@ -115,6 +115,7 @@ def ahead(maker, wanted, workers, depth=4):
     """maker(w) for every w of the endless `wanted`, in order, made by `workers` other processes (0: by this one), `depth` steps a worker ahead."""
     if not workers:
         yield from map(maker, wanted)
+        return
     room, ended = threading.Semaphore(workers * depth), threading.Event()
 
     def limited():
