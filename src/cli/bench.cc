@@ -129,7 +129,7 @@ class BenchCommand : public Command {
     json.Set("avg_ts", row.avg_ts).Set("stddev_ts", row.stddev_ts).Set("samples_ts", std::move(samples));
     json.Set("gb_per_s", row.gb_per_s).Set("gop_per_s", row.gop_per_s);
     json.Set("roofline_ts", row.roofline_ts).Set("roofline_percent", row.roofline_percent);
-    json.Set("read_gb_per_s", row.roofline.read.median / 1e9);
+    json.Set("read_gb_per_s", row.roofline.read.sustained / 1e9);
     json.Set("read_gb_per_s_best", row.roofline.read.best / 1e9);
     json.Set("int8_gop_per_s", row.roofline.int8_ops_per_s / 1e9);
     json.Set("f32_gop_per_s", row.roofline.f32_ops_per_s / 1e9);
@@ -180,7 +180,7 @@ class BenchCommand : public Command {
                       Fixed(row.roofline_percent, 1), " |\n"));
     }
     const engine::Roofline& roofline = rows.back().roofline;
-    WriteOut(StrCat("\nLimits, measured around the repetitions (of the last row): memory ", Fixed(roofline.read.median / 1e9, 1),
+    WriteOut(StrCat("\nLimits, measured between the steps (of the last row): memory ", Fixed(roofline.read.sustained / 1e9, 1),
                     " GB/s, int8 ", Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ",
                     Fixed(roofline.f32_ops_per_s / 1e12, 2), " TFLOPS",
                     config.random_weights ? "; the weights are random" : "", ".\n"));

@@ -82,7 +82,7 @@ std::string StatsRecorder::Text(const engine::Roofline& roofline) const {
                  Fixed(t.predicted_per_second(), 1), " tokens/s",
                  LimitShare(engine::WorkOf(answer_), answer.all(), roofline), "\n");
   text += StrCat("\n", PhaseTable(prompt, answer));
-  text += StrCat("\nlimits     memory ", Fixed(roofline.read.median / 1e9, 1), " GB/s, int8 ",
+  text += StrCat("\nlimits     memory ", Fixed(roofline.read.sustained / 1e9, 1), " GB/s, int8 ",
                  Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ", Fixed(roofline.f32_ops_per_s / 1e12, 2),
                  " TFLOPS, measured just now\n");
   const engine::Work work = engine::WorkOf(answer_);

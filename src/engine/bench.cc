@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <optional>
 
 #include "base/strings.h"
 #include "engine/limits.h"
@@ -51,15 +52,19 @@ class Runner {
     return Ok();
   }
 
-  // One repetition; seconds.
-  Result<double> Run(model::Profile* profile) {
+  // One repetition; the seconds of its steps. Between them the probe, if there is one, reads memory for a fiftieth of
+  // the time, so that both see the same neighbours.
+  Result<double> Run(model::Profile* profile, ReadProbe* probe) {
     for (size_t i = 0; i < states_.size(); ++i) LFM_RETURN_IF_ERROR(states_[i].Truncate(depth_[i]));
     workspace_->profile = profile;
-    const auto begin = Clock::now();
+    probe_ = probe;
+    seconds_ = 0;
+    const Threads::Step awake(threads_);
     for (size_t i = 0; i < states_.size(); ++i) LFM_RETURN_IF_ERROR(Read(i, test_.n_depth, test_.n_prompt));
     for (int64_t step = 0; step < test_.n_gen; ++step) LFM_RETURN_IF_ERROR(Decode(step));
     workspace_->profile = nullptr;
-    return std::chrono::duration<double>(Clock::now() - begin).count();
+    probe_ = nullptr;
+    return seconds_;
   }
 
  private:
@@ -71,7 +76,7 @@ class Runner {
       const auto part = std::span<const int32_t>(tokens_[i]).subspan(static_cast<size_t>(first + at),
                                                                      static_cast<size_t>(n_part));
       const BatchItem item{&states_[i], part, at + n_part == n ? Logits::kLast : Logits::kNone};
-      model::Forward(model_.model(), {&item, 1}, *workspace_, threads_);
+      Step({&item, 1});
     }
     return Ok();
   }
@@ -84,9 +89,21 @@ class Runner {
       const auto at = static_cast<size_t>(test_.n_depth + test_.n_prompt + step);
       batch_.push_back({&states_[i], std::span<const int32_t>(tokens_[i]).subspan(at, 1), Logits::kLast});
     }
-    model::Forward(model_.model(), batch_, *workspace_, threads_);
+    Step(batch_);
     return Ok();
   }
+
+  void Step(std::span<const BatchItem> batch) {
+    const auto begin = Clock::now();
+    model::Forward(model_.model(), batch, *workspace_, threads_);
+    const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+    seconds_ += seconds;
+    if (!probe_) return;
+    double probed = 0;
+    for (int i = 0; i < kMostPasses && (i == 0 || probed < seconds / 50); ++i) probed += probe_->Pass();
+  }
+
+  static constexpr int kMostPasses = 128;  // also where the probe has no memory
 
   LoadedModel& model_;
   Threads& threads_;
@@ -98,16 +115,9 @@ class Runner {
   std::vector<std::vector<int32_t>> tokens_;
   std::vector<model::Snapshot> depth_;
   std::vector<BatchItem> batch_;
+  ReadProbe* probe_ = nullptr;
+  double seconds_ = 0;
 };
-
-// Adds a measurement of the machine's limits to their weighted mean.
-void AddLimits(const Roofline& measured, double share, Roofline& mean) {
-  mean.read.median += share * measured.read.median;
-  mean.read.best += share * measured.read.best;
-  mean.int8_ops_per_s += share * measured.int8_ops_per_s;
-  mean.f32_ops_per_s += share * measured.f32_ops_per_s;
-  mean.cache_bytes = measured.cache_bytes;
-}
 
 // Fills the rates from the samples, the profile's counts and the machine's limits.
 void Summarise(int64_t repetitions, BenchRow& row) {
@@ -144,16 +154,25 @@ Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase&
   row.test = test;
   Runner runner(model, threads, test, chunk, cancelled);
   LFM_RETURN_IF_ERROR(runner.Prepare());
-  LFM_RETURN_IF_ERROR(runner.Run(nullptr));  // warm-up
-  const auto add_limits = [&] {
+  LFM_RETURN_IF_ERROR(runner.Run(nullptr, nullptr));  // warm-up
+  std::optional<ReadProbe> probe;
+  if (measure_limits) probe.emplace(threads);
+  const kernels::Table& kernels = *model.model().kernels;
+  const auto add_peaks = [&] {
     if (!measure_limits) return;
-    AddLimits(MeasureRoofline(*model.model().kernels, threads), 1.0 / static_cast<double>(repetitions + 1), row.roofline);
+    const double share = 1.0 / static_cast<double>(repetitions + 1);
+    row.roofline.int8_ops_per_s += share * MeasureInt8Peak(kernels, threads);
+    row.roofline.f32_ops_per_s += share * MeasureF32Peak(kernels, threads);
   };
-  add_limits();
+  add_peaks();
   for (int64_t i = 0; i < repetitions; ++i) {
-    LFM_TRY(const double seconds, runner.Run(&row.profile));
-    add_limits();
+    LFM_TRY(const double seconds, runner.Run(&row.profile, probe ? &*probe : nullptr));
+    add_peaks();
     row.samples_ts.push_back(static_cast<double>((test.n_prompt + test.n_gen) * test.n_seq) / seconds);
+  }
+  if (probe) {
+    row.roofline.read = probe->speed();
+    row.roofline.cache_bytes = LastLevelBytes(ReadCaches());
   }
   Summarise(repetitions, row);
   return row;

@@ -30,14 +30,15 @@ struct BenchRow {
   double avg_ts = 0, stddev_ts = 0;
   double gb_per_s = 0;             // weight and KV bytes read, per second
   double gop_per_s = 0;            // operations of the products (a multiply-add is two), per second
-  Roofline roofline;               // the machine's limits: means of what was measured before, between and after the repetitions
+  Roofline roofline;               // the machine's limits: memory between the steps, peaks around the repetitions
   double roofline_ts = 0;          // what they allow at most; never less than what was reached
   double roofline_percent = 0;     // 0 to 100
   model::Profile profile;          // where the time of all repetitions went
 };
 
-// Runs one case `repetitions` times after a warm-up. With `measure_limits` the machine's limits are
-// measured around every repetition, so that both see the same neighbours (a second or so); else the roofline stays 0. `cancelled` is asked between steps.
+// Runs one case `repetitions` times after a warm-up. With `measure_limits` memory is read for a fiftieth of the time
+// between the steps, untimed, so that both see the same neighbours; else the roofline stays 0. `cancelled` is asked
+// between steps.
 Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions,
                           int64_t chunk, bool measure_limits, const std::function<bool()>& cancelled = {});
 

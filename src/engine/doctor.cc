@@ -107,7 +107,7 @@ const ThreadBandwidth& MachineReport::best_bandwidth() const {
 
 Roofline MachineReport::roofline() const {
   Roofline roofline;
-  for (const ThreadBandwidth& one : bandwidths) roofline.read.median = std::max(roofline.read.median, one.bytes_per_s);
+  for (const ThreadBandwidth& one : bandwidths) roofline.read.sustained = std::max(roofline.read.sustained, one.bytes_per_s);
   for (const IsaPeak& peak : peaks) {
     if (peak.isa != isa) continue;
     roofline.int8_ops_per_s = peak.int8_ops_per_s;
@@ -141,7 +141,7 @@ Result<MachineReport> ExamineMachine(int n_threads, const std::string& isa, cons
   for (const int n : ThreadCounts(report)) {
     LFM_RETURN_IF_ERROR(BeginStep(progress, StrCat("memory, ", n, n == 1 ? " thread" : " threads")));
     Threads threads(n);
-    report.bandwidths.push_back({n, MeasureReadBandwidth(threads).median});
+    report.bandwidths.push_back({n, MeasureReadBandwidth(threads).sustained});
   }
   Threads threads(report.n_threads);
   for (const std::string& name : report.isas) {

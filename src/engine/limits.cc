@@ -90,7 +90,7 @@ Work CountWork(const formats::Checkpoint& checkpoint, const model::Config& confi
 
 double MemorySeconds(const Work& work, const Roofline& roofline) {
   const bool cached = work.read_bytes / work.n_steps <= static_cast<double>(roofline.cache_bytes);
-  return cached || roofline.read.median <= 0 ? 0 : work.read_bytes / roofline.read.median;
+  return cached || roofline.read.sustained <= 0 ? 0 : work.read_bytes / roofline.read.sustained;
 }
 
 double ArithmeticSeconds(const Work& work, const Roofline& roofline) {

@@ -3,7 +3,6 @@
 #include <sys/mman.h>
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -16,6 +15,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
+
+constexpr int64_t kProbeParts = 16;        // passes that walk all of a probe's memory
+constexpr int64_t kProbeGrain = 1 << 12;   // lines that one thread reads at a time
 
 // 64 bytes, whatever registers the compiler has for them.
 using Line = uint64_t __attribute__((vector_size(64)));
@@ -58,28 +60,46 @@ int64_t BandwidthBytes() {
   return static_cast<int64_t>(free == 0 ? kUsual : std::max(kLeast, std::min(wanted, free / 4)));
 }
 
-ReadSpeed MeasureReadBandwidth(Threads& threads, int64_t bytes) {
-  const int64_t n = bytes / static_cast<int64_t>(sizeof(Line));
-  const auto size = static_cast<size_t>(n) * sizeof(Line);
+ReadProbe::ReadProbe(Threads& threads, int64_t bytes) : threads_(threads) {
+  const int64_t n_lines = bytes / static_cast<int64_t>(sizeof(Line)) / kProbeParts * kProbeParts;
+  const auto size = static_cast<size_t>(n_lines) * sizeof(Line);
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return {};
+  if (memory == MAP_FAILED) return;
   madvise(memory, size, MADV_HUGEPAGE);  // as weights lie
-  constexpr int64_t kGrain = 1 << 12;
-  auto* lines = static_cast<Line*>(memory);
-  std::atomic<uint64_t> sink{0};
-  std::array<double, 9> speeds;
-  const Threads::Step awake(threads);
-  threads.For(n, kGrain, [&](int64_t first, int64_t last, int) {  // every page is real, and near some reader
-    std::memset(static_cast<void*>(lines + first), 1, static_cast<size_t>(last - first) * sizeof(Line));
+  memory_ = memory;
+  n_lines_ = n_lines;
+  threads.For(n_lines, kProbeGrain, [&](int64_t first, int64_t last, int) {  // every page is real, and near some reader
+    std::memset(static_cast<Line*>(memory) + first, 1, static_cast<size_t>(last - first) * sizeof(Line));
   });
-  for (double& speed : speeds) {
-    const auto begin = Clock::now();
-    threads.For(n, kGrain, [&](int64_t first, int64_t last, int) { sink += SumLines(lines + first, last - first); });
-    speed = static_cast<double>(size) / SecondsSince(begin);
-  }
-  munmap(memory, size);
-  std::sort(speeds.begin(), speeds.end());
-  return {speeds[speeds.size() / 2], speeds.back()};
+}
+
+ReadProbe::~ReadProbe() {
+  if (memory_) munmap(memory_, static_cast<size_t>(n_lines_) * sizeof(Line));
+}
+
+double ReadProbe::Pass() {
+  if (!memory_) return 0;
+  const int64_t n = n_lines_ / kProbeParts;
+  const Line* const lines = static_cast<const Line*>(memory_) + next_;
+  next_ = (next_ + n) % n_lines_;
+  std::atomic<uint64_t> sink{0};
+  const auto begin = Clock::now();
+  threads_.For(n, kProbeGrain, [&](int64_t first, int64_t last, int) { sink += SumLines(lines + first, last - first); });
+  const double seconds = SecondsSince(begin);
+  const double bytes = static_cast<double>(n) * sizeof(Line);
+  bytes_ += bytes;
+  seconds_ += seconds;
+  best_ = std::max(best_, bytes / seconds);
+  return seconds;
+}
+
+ReadSpeed ReadProbe::speed() const { return {seconds_ > 0 ? bytes_ / seconds_ : 0, best_}; }
+
+ReadSpeed MeasureReadBandwidth(Threads& threads, int64_t bytes) {
+  const Threads::Step awake(threads);
+  ReadProbe probe(threads, bytes);
+  for (int i = 0; i < 9 * kProbeParts; ++i) probe.Pass();
+  return probe.speed();
 }
 
 double MeasureInt8Peak(const kernels::Table& table, Threads& threads) { return MeasurePeak(table.int8_peak, threads); }

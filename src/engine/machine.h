@@ -16,11 +16,33 @@ int64_t BandwidthBytes();
 
 // Bytes per second.
 struct ReadSpeed {
-  double median = 0;  // of the passes: what lasts, and what a run of seconds is compared with
-  double best = 0;    // on a machine shared with others, a burst of some milliseconds
+  double sustained = 0;  // all bytes over all seconds: what a run of the same seconds is compared with
+  double best = 0;       // of one pass: on a machine shared with others, a burst of some milliseconds
 };
-// How fast all of `threads` together read from memory, in passes over `bytes`. Takes some tenths of a second and that
-// memory; 0 where it cannot be had.
+
+// Reads memory with all of `threads` together and measures how fast. The memory is walked round and round, so that no
+// cache holds what comes next.
+class ReadProbe {
+ public:
+  // Takes that memory, and some tenths of a second to touch it; where it cannot be had, every speed stays 0.
+  explicit ReadProbe(Threads& threads, int64_t bytes = BandwidthBytes());
+  ~ReadProbe();
+  ReadProbe(const ReadProbe&) = delete;
+  ReadProbe& operator=(const ReadProbe&) = delete;
+
+  // Reads the next sixteenth of the memory, some milliseconds long; the seconds that it took.
+  double Pass();
+  // Of all passes so far.
+  ReadSpeed speed() const;
+
+ private:
+  Threads& threads_;
+  void* memory_ = nullptr;
+  int64_t n_lines_ = 0, next_ = 0;
+  double bytes_ = 0, seconds_ = 0, best_ = 0;
+};
+
+// Nine times all of the memory: some tenths of a second.
 ReadSpeed MeasureReadBandwidth(Threads& threads, int64_t bytes = BandwidthBytes());
 
 // Multiply-adds count as two operations: operations per second of all threads with data in registers. Milliseconds.
