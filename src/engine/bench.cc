@@ -156,8 +156,8 @@ Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase&
   LFM_RETURN_IF_ERROR(runner.Prepare());
   LFM_RETURN_IF_ERROR(runner.Run(nullptr, nullptr));  // warm-up
   std::optional<ReadProbe> probe;
-  if (measure_limits) probe.emplace(threads);
   const kernels::Table& kernels = *model.model().kernels;
+  if (measure_limits) probe.emplace(kernels, threads);
   const auto add_peaks = [&] {
     if (!measure_limits) return;
     const double share = 1.0 / static_cast<double>(repetitions + 1);

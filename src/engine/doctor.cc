@@ -141,7 +141,7 @@ Result<MachineReport> ExamineMachine(int n_threads, const std::string& isa, cons
   for (const int n : ThreadCounts(report)) {
     LFM_RETURN_IF_ERROR(BeginStep(progress, StrCat("memory, ", n, n == 1 ? " thread" : " threads")));
     Threads threads(n);
-    report.bandwidths.push_back({n, MeasureReadBandwidth(threads).sustained});
+    report.bandwidths.push_back({n, MeasureReadBandwidth(*chosen, threads).sustained});
   }
   Threads threads(report.n_threads);
   for (const std::string& name : report.isas) {

@@ -16,25 +16,10 @@ using Clock = std::chrono::steady_clock;
 
 double SecondsSince(Clock::time_point begin) { return std::chrono::duration<double>(Clock::now() - begin).count(); }
 
-constexpr int64_t kProbeParts = 16;        // passes that walk all of a probe's memory
-constexpr int64_t kProbeGrain = 1 << 12;   // lines that one thread reads at a time
-
-// 64 bytes, whatever registers the compiler has for them.
-using Line = uint64_t __attribute__((vector_size(64)));
-
-// Sums lines of memory in independent chains, reading ahead, so that memory and nothing else is what it waits for.
-uint64_t SumLines(const Line* lines, int64_t n) {
-  constexpr int64_t kAhead = 32;
-  Line sums[4] = {};
-  for (int64_t i = 0; i + 4 <= n; i += 4) {
-    for (int64_t j = 0; j < 4; ++j) {
-      __builtin_prefetch(lines + i + j + kAhead);
-      sums[j] += lines[i + j];
-    }
-  }
-  const Line total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  return total[0] ^ total[3] ^ total[7];
-}
+constexpr int64_t kLineBytes = 64;
+constexpr int64_t kProbeParts = 16;       // passes that walk all of a probe's memory
+constexpr int64_t kProbeGrain = 1 << 12;  // lines that one thread reads at a time
+constexpr int64_t kProbeStep = 4;         // lines that read_peak takes at a time
 
 double MeasurePeak(int64_t (*peak)(int64_t rounds) noexcept, Threads& threads) {
   constexpr int64_t kRounds = 200000;
@@ -60,33 +45,35 @@ int64_t BandwidthBytes() {
   return static_cast<int64_t>(free == 0 ? kUsual : std::max(kLeast, std::min(wanted, free / 4)));
 }
 
-ReadProbe::ReadProbe(Threads& threads, int64_t bytes) : threads_(threads) {
-  const int64_t n_lines = bytes / static_cast<int64_t>(sizeof(Line)) / kProbeParts * kProbeParts;
-  const auto size = static_cast<size_t>(n_lines) * sizeof(Line);
+ReadProbe::ReadProbe(const kernels::Table& table, Threads& threads, int64_t bytes) : table_(table), threads_(threads) {
+  const int64_t n_lines = bytes / (kLineBytes * kProbeParts * kProbeStep) * kProbeParts * kProbeStep;
+  const auto size = static_cast<size_t>(n_lines * kLineBytes);
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
   madvise(memory, size, MADV_HUGEPAGE);  // as weights lie
-  memory_ = memory;
+  memory_ = static_cast<std::byte*>(memory);
   n_lines_ = n_lines;
   threads.For(n_lines, kProbeGrain, [&](int64_t first, int64_t last, int) {  // every page is real, and near some reader
-    std::memset(static_cast<Line*>(memory) + first, 1, static_cast<size_t>(last - first) * sizeof(Line));
+    std::memset(memory_ + first * kLineBytes, 1, static_cast<size_t>((last - first) * kLineBytes));
   });
 }
 
 ReadProbe::~ReadProbe() {
-  if (memory_) munmap(memory_, static_cast<size_t>(n_lines_) * sizeof(Line));
+  if (memory_) munmap(memory_, static_cast<size_t>(n_lines_ * kLineBytes));
 }
 
 double ReadProbe::Pass() {
   if (!memory_) return 0;
   const int64_t n = n_lines_ / kProbeParts;
-  const Line* const lines = static_cast<const Line*>(memory_) + next_;
+  const std::byte* const lines = memory_ + next_ * kLineBytes;
   next_ = (next_ + n) % n_lines_;
   std::atomic<uint64_t> sink{0};
   const auto begin = Clock::now();
-  threads_.For(n, kProbeGrain, [&](int64_t first, int64_t last, int) { sink += SumLines(lines + first, last - first); });
+  threads_.For(n, kProbeGrain, [&](int64_t first, int64_t last, int) {
+    sink += table_.read_peak(lines + first * kLineBytes, last - first);
+  });
   const double seconds = SecondsSince(begin);
-  const double bytes = static_cast<double>(n) * sizeof(Line);
+  const auto bytes = static_cast<double>(n * kLineBytes);
   bytes_ += bytes;
   seconds_ += seconds;
   best_ = std::max(best_, bytes / seconds);
@@ -95,9 +82,9 @@ double ReadProbe::Pass() {
 
 ReadSpeed ReadProbe::speed() const { return {seconds_ > 0 ? bytes_ / seconds_ : 0, best_}; }
 
-ReadSpeed MeasureReadBandwidth(Threads& threads, int64_t bytes) {
+ReadSpeed MeasureReadBandwidth(const kernels::Table& table, Threads& threads, int64_t bytes) {
   const Threads::Step awake(threads);
-  ReadProbe probe(threads, bytes);
+  ReadProbe probe(table, threads, bytes);
   for (int i = 0; i < 9 * kProbeParts; ++i) probe.Pass();
   return probe.speed();
 }
@@ -106,7 +93,7 @@ double MeasureInt8Peak(const kernels::Table& table, Threads& threads) { return M
 double MeasureF32Peak(const kernels::Table& table, Threads& threads) { return MeasurePeak(table.f32_peak, threads); }
 
 Roofline MeasureRoofline(const kernels::Table& table, Threads& threads) {
-  return {MeasureReadBandwidth(threads), MeasureInt8Peak(table, threads), MeasureF32Peak(table, threads),
+  return {MeasureReadBandwidth(table, threads), MeasureInt8Peak(table, threads), MeasureF32Peak(table, threads),
           LastLevelBytes(ReadCaches())};
 }
 

@@ -2,6 +2,7 @@
 // statistics of `lfm run` compare with.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -25,7 +26,7 @@ struct ReadSpeed {
 class ReadProbe {
  public:
   // Takes that memory, and some tenths of a second to touch it; where it cannot be had, every speed stays 0.
-  explicit ReadProbe(Threads& threads, int64_t bytes = BandwidthBytes());
+  ReadProbe(const kernels::Table& table, Threads& threads, int64_t bytes = BandwidthBytes());
   ~ReadProbe();
   ReadProbe(const ReadProbe&) = delete;
   ReadProbe& operator=(const ReadProbe&) = delete;
@@ -36,14 +37,15 @@ class ReadProbe {
   ReadSpeed speed() const;
 
  private:
+  const kernels::Table& table_;
   Threads& threads_;
-  void* memory_ = nullptr;
+  std::byte* memory_ = nullptr;
   int64_t n_lines_ = 0, next_ = 0;
   double bytes_ = 0, seconds_ = 0, best_ = 0;
 };
 
 // Nine times all of the memory: some tenths of a second.
-ReadSpeed MeasureReadBandwidth(Threads& threads, int64_t bytes = BandwidthBytes());
+ReadSpeed MeasureReadBandwidth(const kernels::Table& table, Threads& threads, int64_t bytes = BandwidthBytes());
 
 // Multiply-adds count as two operations: operations per second of all threads with data in registers. Milliseconds.
 double MeasureInt8Peak(const kernels::Table& table, Threads& threads);

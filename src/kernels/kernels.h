@@ -125,6 +125,8 @@ struct Table {
   int64_t (*int8_peak)(int64_t rounds) noexcept;
   // The same with f32 numbers.
   int64_t (*f32_peak)(int64_t rounds) noexcept;
+  // Reads n lines of 64 bytes (a multiple of 4) in order, as fast as memory gives them. What comes out says nothing.
+  uint64_t (*read_peak)(const std::byte* lines, int64_t n_lines) noexcept;
 
   // What was chosen, for `lfm info`: (operation, kernel) such as ("matmul_q4_k_q8", "avx512vnni").
   std::vector<std::pair<std::string, std::string>> chosen;

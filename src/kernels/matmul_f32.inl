@@ -13,18 +13,29 @@ LFM_INLINE VF ByteAsFloat(const VB& w) {
   return ToF(AddI(u, SetI(-D::kBias)));
 }
 
+// Two neighbouring k of kN rows of a type that is not quantised.
+template <TensorType kType>
+LFM_INLINE void LoadPair(const BlockAt& at, int k, VF* w) {
+  if constexpr (kType == TensorType::kF32) {
+    for (int i = 0; i < 2; i++) w[i] = LoadF(reinterpret_cast<const float*>(at.quants) + kLanes * (k + i) + at.row);
+  } else if constexpr (kType == TensorType::kF16) {
+    for (int i = 0; i < 2; i++) w[i] = LoadHalf(at.quants + 2 * (kLanes * (k + i) + at.row));
+  } else {
+    static_assert(kType == TensorType::kBF16);
+    const VI pair = WordsOf(LoadB(at.quants + 2 * kLanes * k + 4 * at.row));
+    w[0] = CastF(ShlI<16>(pair));
+    w[1] = CastF(ShlI<16>(ShrI<16>(pair)));
+  }
+}
+
 // A block of kN rows as f32: out[16 * k].
 template <TensorType kType>
 LFM_INLINE void DecodeFloats(const BlockAt& at, float* out) {
-  if constexpr (kType == TensorType::kF32) {
-    for (int k = 0; k < kBlock; k++) StoreF(out + kLanes * k, LoadF(reinterpret_cast<const float*>(at.quants) + kLanes * k + at.row));
-  } else if constexpr (kType == TensorType::kF16) {
-    for (int k = 0; k < kBlock; k++) StoreF(out + kLanes * k, LoadHalf(at.quants + 2 * (kLanes * k + at.row)));
-  } else if constexpr (kType == TensorType::kBF16) {
+  if constexpr (LayoutOf(kType).scales == 0) {
     for (int k = 0; k < kBlock; k += 2) {
-      const VI pair = WordsOf(LoadB(at.quants + 2 * kLanes * k + 4 * at.row));
-      StoreF(out + kLanes * k, CastF(ShlI<16>(pair)));
-      StoreF(out + kLanes * (k + 1), CastF(ShlI<16>(ShrI<16>(pair))));
+      VF w[2];
+      LoadPair<kType>(at, k, w);
+      for (int i = 0; i < 2; i++) StoreF(out + kLanes * (k + i), w[i]);
     }
   } else {
     using D = Decoder<kType>;
@@ -71,9 +82,40 @@ __attribute__((noinline)) void AddBlockF32(const float* const* w, const F32Block
   }
 }
 
+// One token and one panel of such a type, straight from memory: every weight is used once.
+template <TensorType kType>
+void MatrixVectorF32(const std::byte* panel, int64_t n_blocks, const F32Block* x, float* out) noexcept {
+  VF acc[kParts];
+  for (int i = 0; i < kParts; i++) acc[i] = SetF(0.0f);
+  ForBlocksOfPanel<kType>(panel, n_blocks, [&](BlockAt at) LFM_INLINE_LAMBDA {
+    VF even[kParts], odd[kParts];
+    for (int i = 0; i < kParts; i++) even[i] = odd[i] = SetF(0.0f);
+    for (int k = 0; k < kBlock; k += 2) {
+      const VF x0 = SetF(x->x[k]), x1 = SetF(x->x[k + 1]);
+      for (int i = 0; i < kParts; i++) {
+        VF w[2];
+        at.row = kN * i;
+        LoadPair<kType>(at, k, w);
+        even[i] = FmaF(w[0], x0, even[i]);
+        odd[i] = FmaF(w[1], x1, odd[i]);
+      }
+    }
+    for (int i = 0; i < kParts; i++) acc[i] = AddF(acc[i], AddF(even[i], odd[i]));
+    x++;
+  });
+  for (int i = 0; i < kParts; i++) StoreF(out + kN * i, acc[i]);
+}
+
 template <TensorType kType>
 void MatmulF32Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x, int n_tokens,
                  float* out, int64_t out_stride) noexcept {
+  if constexpr (LayoutOf(kType).scales == 0) {
+    if (n_tokens == 1) {
+      MatrixVectorF32<kType>(panel0, n_blocks, x, out);
+      MatrixVectorF32<kType>(panel1, n_blocks, x, out + kLanes);
+      return;
+    }
+  }
   alignas(64) float acc[kMaxTile * kUnitRows];
   alignas(64) float w[2][kBlock * kLanes];
   for (int i = 0; i < n_tokens * kUnitRows; i += kN) StoreF(acc + i, SetF(0.0f));

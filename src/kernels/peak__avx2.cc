@@ -41,11 +41,15 @@ int64_t F32Peak(int64_t rounds) noexcept {
   return rounds * kChains * 16;
 }
 
+constexpr int kReadBytes = 32;
+#include "kernels/peak_read.inl"
+
 }  // namespace
 
 void Fill_peak__avx2(Table& table) {
   table.int8_peak = &Int8Peak;
   table.f32_peak = &F32Peak;
+  table.read_peak = &ReadPeak;
 }
 
 }  // namespace lfm::kernels

@@ -38,11 +38,15 @@ int64_t F32Peak(int64_t rounds) noexcept {
   return rounds * kChains * 32;
 }
 
+constexpr int kReadBytes = 64;
+#include "kernels/peak_read.inl"
+
 }  // namespace
 
 void Fill_peak__avx512vnni(Table& table) {
   table.int8_peak = &Int8Peak;
   table.f32_peak = &F32Peak;
+  table.read_peak = &ReadPeak;
 }
 
 }  // namespace lfm::kernels

