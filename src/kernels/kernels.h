@@ -71,7 +71,8 @@ struct AttentionState {
 };
 
 // A matrix product of one unit with one tile: out[t * out_stride + r] = sum_k w[r, k] x[t, k], r in [0, 32).
-// panel0 and panel1 hold rows 0..15 and 16..31; n_blocks = k / 32.
+// panel0 and panel1 hold rows 0..15 and 16..31; n_blocks = k / 32. For one token and weights of F32, F16 or BF16
+// panel1 may be null: rows 0..15 alone.
 using MatmulQ8 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
                           int n_tokens, float* out, int64_t out_stride) noexcept;
 using MatmulF32 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x,

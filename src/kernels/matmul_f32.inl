@@ -112,7 +112,7 @@ void MatmulF32Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blo
   if constexpr (LayoutOf(kType).scales == 0) {
     if (n_tokens == 1) {
       MatrixVectorF32<kType>(panel0, n_blocks, x, out);
-      MatrixVectorF32<kType>(panel1, n_blocks, x, out + kLanes);
+      if (panel1 != nullptr) MatrixVectorF32<kType>(panel1, n_blocks, x, out + kLanes);
       return;
     }
   }

@@ -21,15 +21,15 @@ LFM_INLINE void QuantizeBlock(const F32x16& x0, const F32x16& x1, Q8Block* out) 
   const bool zero = !(amax >= 0x1p-100f);
   out->d = zero ? 0.0f : amax / 127.0f;
   const VF scale = SetF(zero ? 0.0f : 127.0f / amax);
+  VI sums[2] = {SetI(0), SetI(0)};
   for (int i = 0; i < kParts; i++) {
-    StoreS8(out->q + kN * i, RoundF(MulF(x0.v[i], scale)));
-    StoreS8(out->q + 16 + kN * i, RoundF(MulF(x1.v[i], scale)));
+    const VI q[2] = {RoundF(MulF(x0.v[i], scale)), RoundF(MulF(x1.v[i], scale))};
+    for (int h = 0; h < 2; h++) {
+      StoreS8(out->q + 16 * h + kN * i, q[h]);
+      sums[h] = AddI(sums[h], q[h]);
+    }
   }
-  int32_t sum0 = 0, sum1 = 0;
-  for (int i = 0; i < 16; i++) {
-    sum0 += out->q[i];
-    sum1 += out->q[16 + i];
-  }
+  const int32_t sum0 = SumLanes(sums[0]), sum1 = SumLanes(sums[1]);
   out->nsum0 = -sum0;
   out->nsum1 = -sum1;
   out->dsum = out->d * static_cast<float>(sum0 + sum1);

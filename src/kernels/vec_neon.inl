@@ -64,3 +64,14 @@ LFM_INLINE VB AndB(VB a, uint8_t b) { return {vandq_u8(a.v, vdupq_n_u8(b))}; }
 LFM_INLINE VB XorB(VB a, uint8_t b) { return {veorq_u8(a.v, vdupq_n_u8(b))}; }
 LFM_INLINE VB OrB(VB a, VB b) { return {vorrq_u8(a.v, b.v)}; }
 LFM_INLINE VB LookUp(const uint8_t* table, VB a) { return {vqtbl1q_u8(vld1q_u8(table), a.v)}; }
+
+// Over the lanes, by the fixed tree: (i, i + 2), (i, i + 1).
+LFM_INLINE float SumLanes(VF a) {
+  const float32x2_t s = vadd_f32(vget_low_f32(a), vget_high_f32(a));
+  return vget_lane_f32(s, 0) + vget_lane_f32(s, 1);
+}
+LFM_INLINE float MaxLanes(VF a) {
+  const float32x2_t s = vmax_f32(vget_low_f32(a), vget_high_f32(a));
+  return vget_lane_f32(vpmax_f32(s, s), 0);
+}
+LFM_INLINE int32_t SumLanes(VI a) { return vaddvq_s32(a); }

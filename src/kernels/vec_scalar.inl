@@ -74,3 +74,22 @@ LFM_INLINE VB XorB(VB a, uint8_t b) { for (uint8_t& x : a.v) x ^= b; return a; }
 LFM_INLINE VB OrB(VB a, VB b) { for (int i = 0; i < 4 * kN; i++) a.v[i] |= b.v[i]; return a; }
 // table[a], a < 16 in every byte.
 LFM_INLINE VB LookUp(const uint8_t* table, VB a) { for (uint8_t& x : a.v) x = table[x]; return a; }
+
+// Over the lanes, by the fixed tree: (i, i + 8), (i, i + 4), (i, i + 2), (i, i + 1).
+LFM_INLINE float SumLanes(VF a) {
+  for (int step = kN / 2; step > 0; step /= 2) {
+    for (int i = 0; i < step; i++) a.v[i] = a.v[i] + a.v[i + step];
+  }
+  return a.v[0];
+}
+LFM_INLINE float MaxLanes(VF a) {
+  for (int step = kN / 2; step > 0; step /= 2) {
+    for (int i = 0; i < step; i++) a.v[i] = a.v[i] > a.v[i + step] ? a.v[i] : a.v[i + step];
+  }
+  return a.v[0];
+}
+LFM_INLINE int32_t SumLanes(VI a) {
+  int32_t sum = 0;
+  LFM_LANES sum += a.v[i];
+  return sum;
+}

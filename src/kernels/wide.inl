@@ -36,22 +36,18 @@ LFM_INLINE void StoreSome(float* p, const F32x16& a, int64_t n) {
   for (int64_t i = 0; i < n; i++) p[i] = t[i];
 }
 
-// ((i, i + 8), (i, i + 4), (i, i + 2), (i, i + 1)).
-LFM_INLINE float SumTree(const F32x16& a) {
-  alignas(64) float t[16];
-  Store(t, a);
-  for (int step = 8; step > 0; step /= 2) {
-    for (int i = 0; i < step; i++) t[i] = t[i] + t[i + step];
+// ((i, i + 8), (i, i + 4), (i, i + 2), (i, i + 1)): whole vectors first, then the lanes of one.
+LFM_INLINE float SumTree(F32x16 a) {
+  for (int step = kParts / 2; step > 0; step /= 2) {
+    for (int i = 0; i < step; i++) a.v[i] = AddF(a.v[i], a.v[i + step]);
   }
-  return t[0];
+  return SumLanes(a.v[0]);
 }
-LFM_INLINE float MaxTree(const F32x16& a) {
-  alignas(64) float t[16];
-  Store(t, a);
-  for (int step = 8; step > 0; step /= 2) {
-    for (int i = 0; i < step; i++) t[i] = t[i] > t[i + step] ? t[i] : t[i + step];
+LFM_INLINE float MaxTree(F32x16 a) {
+  for (int step = kParts / 2; step > 0; step /= 2) {
+    for (int i = 0; i < step; i++) a.v[i] = MaxF(a.v[i], a.v[i + step]);
   }
-  return t[0];
+  return MaxLanes(a.v[0]);
 }
 
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln(2) / 2; a polynomial of degree 6 (fitted to 3e-9) and a scaling in

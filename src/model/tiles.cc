@@ -8,6 +8,7 @@ namespace lfm::model {
 
 using kernels::F32Block;
 using kernels::kBlock;
+using kernels::kLanes;
 using kernels::kMaxTile;
 using kernels::kUnitRows;
 using kernels::Q8Block;
@@ -110,6 +111,28 @@ void MultiplyBuffered(const Model& model, const Product& product, int64_t unit, 
   }
 }
 
+// A product of one token and fewer units than threads (a router): split by panels, where the kernels can.
+void MultiplyByPanels(const Model& model, const Product& product, const Tile& tile, Threads& threads) {
+  const Matrix& matrix = *product.matrix;
+  const bool whole = matrix.quantized();
+  float* const out = product.out + tile.first_row * product.stride;
+  threads.For(matrix.n_units() * (whole ? 1 : 2), 1, [&](int64_t begin, int64_t end, int) {
+    alignas(64) float buffer[kUnitRows];
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t first = i * (whole ? kUnitRows : kLanes);
+      const int64_t n_valid = std::min<int64_t>(whole ? kUnitRows : kLanes, matrix.rows - first);
+      if (n_valid <= 0) continue;
+      if (whole) {
+        MultiplyUnit(model, matrix, i, tile, buffer, kUnitRows);
+      } else {
+        model.kernels->matmul_f32[kernels::TypeIndex(matrix.type)](
+            matrix.panel(i / 2, static_cast<int>(i % 2)), nullptr, matrix.n_blocks(), tile.f32, 1, buffer, kUnitRows);
+      }
+      std::copy(buffer, buffer + n_valid, out + first);
+    }
+  });
+}
+
 }  // namespace
 
 void Count(Profile* profile, const Model& model, const Matrix& matrix, int64_t n_tokens) {
@@ -126,6 +149,9 @@ void Multiply(const Model& model, std::span<const Product> products, std::span<c
   for (const Product& product : products) n_units += product.matrix->n_units();
   for (const Tile& tile : tiles) n_tokens += tile.n_tokens;
   for (const Product& product : products) Count(profile, model, *product.matrix, n_tokens);
+  if (n_units < threads.size() && n_tokens == 1 && products.size() == 1 && !products[0].add) {
+    return MultiplyByPanels(model, products[0], tiles[0], threads);
+  }
   threads.For(n_units, UnitGrain(n_units, n_tokens, threads.size()), [&](int64_t begin, int64_t end, int) {
     for (const Tile& tile : tiles) {
       int64_t first = 0;  // unit number of the product's first unit
