@@ -52,7 +52,7 @@ class Runner {
     return Ok();
   }
 
-  // One repetition; the seconds of its steps. Between them the probe, if there is one, reads memory for a fiftieth of
+  // One repetition; the seconds of its steps. Between them the probe, if there is one, reads memory for a twentieth of
   // the time, so that both see the same neighbours.
   Result<double> Run(model::Profile* profile, ReadProbe* probe) {
     for (size_t i = 0; i < states_.size(); ++i) LFM_RETURN_IF_ERROR(states_[i].Truncate(depth_[i]));
@@ -100,7 +100,7 @@ class Runner {
     seconds_ += seconds;
     if (!probe_) return;
     double probed = 0;
-    for (int i = 0; i < kMostPasses && (i == 0 || probed < seconds / 50); ++i) probed += probe_->Pass();
+    for (int i = 0; i < kMostPasses && (i == 0 || probed < seconds / 20); ++i) probed += probe_->Pass();
   }
 
   static constexpr int kMostPasses = 128;  // also where the probe has no memory

@@ -36,7 +36,7 @@ struct BenchRow {
   model::Profile profile;          // where the time of all repetitions went
 };
 
-// Runs one case `repetitions` times after a warm-up. With `measure_limits` memory is read for a fiftieth of the time
+// Runs one case `repetitions` times after a warm-up. With `measure_limits` memory is read for a twentieth of the time
 // between the steps, untimed, so that both see the same neighbours; else the roofline stays 0. `cancelled` is asked
 // between steps.
 Result<BenchRow> RunBench(LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions,

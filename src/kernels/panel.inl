@@ -3,7 +3,11 @@
 // How far ahead of a block is prefetched, in bytes of its panel, walking one panel or two: the hardware loses count of
 // the streams of types with several planes. Measured for AVX2 on Zen 3, where 4096 costs a tenth of Q8_0's speed and a
 // twentieth of Q4_0's, and 512 about the same; for the other vectors as first chosen.
-constexpr int kAheadInOne = kN == 8 ? 1536 : 4096, kAheadInTwo = kN == 8 ? 2048 : 8192;
+constexpr int AheadInOne(TensorType type) {
+  if (kN != 8) return 4096;
+  return type == TensorType::kQ8_0 ? 1024 : type == TensorType::kQ6_K ? 2304 : 1536;
+}
+constexpr int kAheadInTwo = kN == 8 ? 2048 : 8192;
 
 // Calls body(at0, at1) for each block, in order; at0 and at1 are the block in the two panels.
 template <TensorType kType, class Body>
@@ -46,7 +50,7 @@ LFM_INLINE void ForBlocksOfPanel(const std::byte* panel, int64_t n_blocks, Body&
   const int64_t n_supers = (n_blocks + kSuperBlocks - 1) / kSuperBlocks;
   const uint8_t* const start = reinterpret_cast<const uint8_t*>(panel);
   const uint8_t* super = start + n_supers * kLayout.head;
-  const uint8_t* ahead = start + kAheadInOne;
+  const uint8_t* ahead = start + AheadInOne(kType);
   for (int64_t i = 0; i < n_supers; i++) {
     const int64_t left = n_blocks - i * kSuperBlocks;
     const int n = left < kSuperBlocks ? static_cast<int>(left) : kSuperBlocks;
