@@ -292,27 +292,26 @@ ScaleOffsets ScalesOf(TensorType type) {
   }
 }
 
-// True when `size`-byte little-endian floats with all of `exponent` set occur: inf or NaN.
-bool AllFinite(const uint8_t* p, size_t n, size_t size, uint32_t exponent) {
+// False when a float has all of `exponent` set: inf or NaN. n of them, little-endian, `stride` bytes apart.
+template <typename Bits>
+bool AllFinite(const uint8_t* p, size_t n, size_t stride, Bits exponent) {
   bool finite = true;
   for (size_t i = 0; i < n; i++) {
-    uint32_t bits = 0;
-    std::memcpy(&bits, p + i * size, size);
+    Bits bits;
+    std::memcpy(&bits, p + i * stride, sizeof(bits));
     finite &= (bits & exponent) != exponent;
   }
   return finite;
 }
 
 bool ScalesFinite(TensorType type, const uint8_t* row, size_t row_bytes) {
+  constexpr uint16_t kHalfExponent = 0x7c00, kBrainExponent = 0x7f80;
   if (type == TensorType::kF32) return AllFinite(row, row_bytes / 4, 4, 0x7f800000u);
-  if (type == TensorType::kF16) return AllFinite(row, row_bytes / 2, 2, 0x7c00u);
-  if (type == TensorType::kBF16) return AllFinite(row, row_bytes / 2, 2, 0x7f80u);
-  const ScaleOffsets scales = ScalesOf(type);
+  if (type == TensorType::kF16) return AllFinite(row, row_bytes / 2, 2, kHalfExponent);
+  if (type == TensorType::kBF16) return AllFinite(row, row_bytes / 2, 2, kBrainExponent);
   const size_t block = InfoOf(type).block_bytes;
-  for (size_t i = 0; i < row_bytes; i += block) {
-    for (const int offset : scales.offset) {
-      if (offset >= 0 && !AllFinite(row + i + offset, 1, 2, 0x7c00u)) return false;
-    }
+  for (const int offset : ScalesOf(type).offset) {
+    if (offset >= 0 && !AllFinite(row + offset, row_bytes / block, block, kHalfExponent)) return false;
   }
   return true;
 }
@@ -352,9 +351,10 @@ bool PackPanel(TensorType type, const std::byte* src, size_t row_bytes, int n_va
   const int64_t n_supers = (k / kBlock + kSuperBlocks - 1) / kSuperBlocks;
   const size_t super_bytes = bytes * kSuperBlocks * kBlock / static_cast<size_t>(k);
   for (int64_t i = 0; i < n_supers; i++) {
-    for (int r = 0; r < n_valid; r++) {
-      uint8_t* const row = in + static_cast<size_t>(r) * row_bytes + static_cast<size_t>(i) * super_bytes;
-      MoveSuper<true>(type, row, SuperAt(type, out, k, i, r));
+    SuperPanel super = SuperAt(type, out, k, i, 0);
+    for (; super.row < n_valid; super.row++) {
+      uint8_t* const row = in + static_cast<size_t>(super.row) * row_bytes + static_cast<size_t>(i) * super_bytes;
+      MoveSuper<true>(type, row, super);
     }
   }
   return true;
