@@ -2,6 +2,7 @@
 // Per block and row: acc = fma(S, d * da, acc), then one fma for each min (docs/numerics.md).
 
 constexpr int kUnitParts = 2 * kParts;  // native vectors of 32 rows
+constexpr int kFewTokens = 4;           // are held in registers
 
 template <class D>
 LFM_INLINE void Decode(BlockAt at, int row, Weights<D>& w) {
@@ -33,34 +34,56 @@ LFM_INLINE VF AddBlock(const Weights<D>& w, const Q8Block& x, VF acc) {
   return AddSum<D>(BlockSum<D>(w, x), w.d, w.m, x, acc);
 }
 
-// One token and block for all parts of a panel, unrolled: addresses become constants and sums stay in registers.
-template <class D, int kPart = 0>
-LFM_INLINE void AddBlockOfParts(const BlockAt& at, const Q8Block& x, VF* acc) {
-  Weights<D> w;
-  Decode<D>(at, kPart * kN, w);
-  acc[kPart] = AddBlock<D>(w, x, acc[kPart]);
-  if constexpr (kPart + 1 < kParts) AddBlockOfParts<D, kPart + 1>(at, x, acc);
+template <class D, int kTokens, int kToken = 0>
+LFM_INLINE void AddBlockOfTokens(const Weights<D>& w, const Q8Block* x, VF* acc) {
+  acc[kToken] = AddBlock<D>(w, x[kToken], acc[kToken]);
+  if constexpr (kToken + 1 < kTokens) AddBlockOfTokens<D, kTokens, kToken + 1>(w, x, acc);
 }
 
-template <TensorType kType>
-void MatrixVectorQ8(const std::byte* panel, int64_t n_blocks, const Q8Block* x, float* out) noexcept {
+// A block of all parts of a panel and kTokens tokens, unrolled: addresses become constants and sums stay in registers.
+template <class D, int kTokens, int kPart = 0>
+LFM_INLINE void AddBlockOfParts(const BlockAt& at, const Q8Block* x, VF* acc) {
+  Weights<D> w;
+  Decode<D>(at, kPart * kN, w);
+  AddBlockOfTokens<D, kTokens>(w, x, acc + kPart * kTokens);
+  if constexpr (kPart + 1 < kParts) AddBlockOfParts<D, kTokens, kPart + 1>(at, x, acc);
+}
+
+// One panel and few tokens: what decoding one sequence or several reads.
+template <TensorType kType, int kTokens>
+void FewTokensQ8(const std::byte* panel, int64_t n_blocks, const Q8Block* x, float* out, int64_t out_stride) noexcept {
   using D = Decoder<kType>;
-  VF acc[kParts];
-  for (int i = 0; i < kParts; i++) acc[i] = SetF(0.0f);
-  ForBlocksOfPanel<kType>(panel, n_blocks,
-                          [&](const BlockAt& at) LFM_INLINE_LAMBDA { AddBlockOfParts<D>(at, *x++, acc); });
-  for (int i = 0; i < kParts; i++) StoreF(out + kN * i, acc[i]);
+  VF acc[kParts * kTokens];
+  for (VF& one : acc) one = SetF(0.0f);
+  ForBlocksOfPanel<kType>(panel, n_blocks, [&](const BlockAt& at) LFM_INLINE_LAMBDA {
+    AddBlockOfParts<D, kTokens>(at, x, acc);
+    x += kTokens;
+  });
+  for (int t = 0; t < kTokens; t++) {
+    for (int i = 0; i < kParts; i++) StoreF(out + t * out_stride + kN * i, acc[i * kTokens + t]);
+  }
+}
+
+// Both panels of a unit, if there are at most kMost tokens.
+template <TensorType kType, int kMost>
+LFM_INLINE bool TryFewTokensQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
+                               int n_tokens, float* out, int64_t out_stride) {
+  if (n_tokens == kMost) {
+    FewTokensQ8<kType, kMost>(panel0, n_blocks, x, out, out_stride);
+    FewTokensQ8<kType, kMost>(panel1, n_blocks, x, out + kLanes, out_stride);
+    return true;
+  }
+  if constexpr (kMost > 1) {
+    return TryFewTokensQ8<kType, kMost - 1>(panel0, panel1, n_blocks, x, n_tokens, out, out_stride);
+  }
+  return false;
 }
 
 template <TensorType kType>
 void MatmulQ8Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
                 float* out, int64_t out_stride) noexcept {
   using D = Decoder<kType>;
-  if (n_tokens == 1) {
-    MatrixVectorQ8<kType>(panel0, n_blocks, x, out);
-    MatrixVectorQ8<kType>(panel1, n_blocks, x, out + kLanes);
-    return;
-  }
+  if (TryFewTokensQ8<kType, kFewTokens>(panel0, panel1, n_blocks, x, n_tokens, out, out_stride)) return;
   alignas(64) float acc[kMaxTile * kUnitRows];
   for (int i = 0; i < n_tokens * kUnitRows; i += kN) StoreF(acc + i, SetF(0.0f));
   ForBlocks<kType>(panel0, panel1, n_blocks, [&](const BlockAt& at0, const BlockAt& at1) LFM_INLINE_LAMBDA {

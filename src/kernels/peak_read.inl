@@ -11,6 +11,8 @@ uint64_t ReadPeak(const std::byte* lines, int64_t n_lines) noexcept {
 #pragma GCC unroll 8
     for (int j = 0; j < kVectors; ++j) sums[j % kChains] += from[j];
   }
-  ReadVector total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-  return total[0] ^ total[1];
+  const ReadVector total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+  uint64_t all = 0;
+  for (int i = 0; i < kReadBytes / 8; ++i) all ^= total[i];
+  return all;
 }

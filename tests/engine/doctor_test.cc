@@ -166,6 +166,19 @@ TEST(Disk, ReadsAFileAndRefusesWhatIsNone) {
   EXPECT_FALSE(MeasureDiskSpeed(folder.path()).ok());
 }
 
+TEST(Machine, ProbesMemoryRoundAndRound) {
+  Threads threads(2);
+  ReadProbe probe(*kernels::Select("").value(), threads, (int64_t{1} << 20) + 12345);
+  EXPECT_EQ(probe.speed().sustained, 0);
+  for (int i = 0; i < 40; ++i) EXPECT_GT(probe.Pass(), 0);
+  EXPECT_GT(probe.speed().sustained, 0);
+  EXPECT_GE(probe.speed().best, probe.speed().sustained);
+
+  ReadProbe none(*kernels::Select("").value(), threads, int64_t{1} << 60);  // more than there is
+  EXPECT_EQ(none.Pass(), 0);
+  EXPECT_EQ(none.speed().best, 0);
+}
+
 TEST(Doctor, ExaminesThisMachineAndAModel) {
   std::vector<std::string> steps;
   const auto progress = [&](std::string_view step) {

@@ -150,6 +150,24 @@ TEST_P(MatmulOfType, BatchGivesTheBitsOfOne) {
   }
 }
 
+// Without a second panel: rows 0..15 alone, of one token and weights that are floats.
+TEST_P(MatmulOfType, FirstPanelAloneGivesTheSameBits) {
+  if (InfoOf(type()).quantized) return;
+  Rng rng(14);
+  const int64_t k = 512;
+  Unit unit(rng, type(), k);
+  Activations x(rng, k, 1);
+  std::vector<const Table*> tables = OtherTables();
+  tables.push_back(&Scalar());
+  for (const Table* table : tables) {
+    std::vector<float> both(kUnitRows), first(kUnitRows, -7.0f);
+    table->matmul_f32[GetParam()](unit.panel(0), unit.panel(1), k / 32, x.f32.data(), 1, both.data(), kUnitRows);
+    table->matmul_f32[GetParam()](unit.panel(0), nullptr, k / 32, x.f32.data(), 1, first.data(), kUnitRows);
+    ASSERT_TRUE(SameBits(first.data(), both.data(), kLanes)) << table->isa;
+    EXPECT_EQ(first[kLanes], -7.0f) << table->isa;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Types, MatmulOfType, testing::Range(0, kTypeCount), [](const auto& one) {
   return std::string(InfoOf(kTypeOrder[one.param]).name);
 });

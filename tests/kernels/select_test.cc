@@ -103,6 +103,19 @@ TEST(Peak, CountsOperations) {
   }
 }
 
+TEST(Peak, ReadsLines) {
+  for (const Isa isa : DetectIsas()) {
+    const Table& table = *Select(IsaName(isa)).value();
+    Aligned<uint64_t> lines(size_t{12} * 8);
+    EXPECT_EQ(table.read_peak(reinterpret_cast<const std::byte*>(lines.data()), 12), 0U) << table.isa;
+    for (size_t i = 0; i < lines.size(); ++i) {  // every word counts
+      lines[i] = 1;
+      EXPECT_EQ(table.read_peak(reinterpret_cast<const std::byte*>(lines.data()), 12), 1U) << table.isa << " " << i;
+      lines[i] = 0;
+    }
+  }
+}
+
 TEST(FloatMode, KeepsDenormalsWhileItLives) {
   const FloatMode mode;
   volatile float tiny = 1e-40f;
