@@ -180,7 +180,7 @@ class BenchCommand : public Command {
                       Fixed(row.roofline_percent, 1), " |\n"));
     }
     const engine::Roofline& roofline = rows.back().roofline;
-    WriteOut(StrCat("\nLimits, measured between the steps (of the last row): memory ", Fixed(roofline.read.sustained / 1e9, 1),
+    WriteOut(StrCat("\nLimits, of the last row: memory between its steps ", Fixed(roofline.read.sustained / 1e9, 1),
                     " GB/s, int8 ", Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ",
                     Fixed(roofline.f32_ops_per_s / 1e12, 2), " TFLOPS",
                     config.random_weights ? "; the weights are random" : "", ".\n"));

@@ -53,7 +53,7 @@ class Runner {
   }
 
   // One repetition; the seconds of its steps. Between them the probe, if there is one, reads memory for a twentieth of
-  // the time, so that both see the same neighbours.
+  // the time, or kMostPasses, so that both see the same neighbours.
   Result<double> Run(model::Profile* profile, ReadProbe* probe) {
     for (size_t i = 0; i < states_.size(); ++i) LFM_RETURN_IF_ERROR(states_[i].Truncate(depth_[i]));
     workspace_->profile = profile;

@@ -13,7 +13,10 @@ LFM_INLINE VF ByteAsFloat(const VB& w) {
   return ToF(AddI(u, SetI(-D::kBias)));
 }
 
-// Two neighbouring k of kN rows of a type that is not quantised.
+template <TensorType kType>
+constexpr bool kFloats = LayoutOf(kType).scales == 0;  // F32, F16, BF16: not quantised
+
+// Two neighbouring k of kN rows of such a type.
 template <TensorType kType>
 LFM_INLINE void LoadPair(const BlockAt& at, int k, VF* w) {
   if constexpr (kType == TensorType::kF32) {
@@ -31,7 +34,7 @@ LFM_INLINE void LoadPair(const BlockAt& at, int k, VF* w) {
 // A block of kN rows as f32: out[16 * k].
 template <TensorType kType>
 LFM_INLINE void DecodeFloats(const BlockAt& at, float* out) {
-  if constexpr (LayoutOf(kType).scales == 0) {
+  if constexpr (kFloats<kType>) {
     for (int k = 0; k < kBlock; k += 2) {
       VF w[2];
       LoadPair<kType>(at, k, w);
@@ -109,7 +112,7 @@ void MatrixVectorF32(const std::byte* panel, int64_t n_blocks, const F32Block* x
 template <TensorType kType>
 void MatmulF32Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x, int n_tokens,
                  float* out, int64_t out_stride) noexcept {
-  if constexpr (LayoutOf(kType).scales == 0) {
+  if constexpr (kFloats<kType>) {
     if (n_tokens == 1) {
       MatrixVectorF32<kType>(panel0, n_blocks, x, out);
       if (panel1 != nullptr) MatrixVectorF32<kType>(panel1, n_blocks, x, out + kLanes);

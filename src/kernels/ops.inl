@@ -23,10 +23,10 @@ LFM_INLINE void QuantizeBlock(const F32x16& x0, const F32x16& x1, Q8Block* out) 
   const VF scale = SetF(zero ? 0.0f : 127.0f / amax);
   VI sums[2] = {SetI(0), SetI(0)};
   for (int i = 0; i < kParts; i++) {
-    const VI q[2] = {RoundF(MulF(x0.v[i], scale)), RoundF(MulF(x1.v[i], scale))};
     for (int h = 0; h < 2; h++) {
-      StoreS8(out->q + 16 * h + kN * i, q[h]);
-      sums[h] = AddI(sums[h], q[h]);
+      int8_t* const q = out->q + 16 * h + kN * i;
+      StoreS8(q, RoundF(MulF(h == 0 ? x0.v[i] : x1.v[i], scale)));
+      sums[h] = AddI(sums[h], LoadS8(reinterpret_cast<const uint8_t*>(q)));  // as stored: infinities saturate
     }
   }
   const int32_t sum0 = SumLanes(sums[0]), sum1 = SumLanes(sums[1]);

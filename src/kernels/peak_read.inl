@@ -3,13 +3,11 @@
 using ReadVector = uint64_t __attribute__((vector_size(kReadBytes)));
 
 uint64_t ReadPeak(const std::byte* lines, int64_t n_lines) noexcept {
-  constexpr int kChains = 4, kStep = kReadBytes < 32 ? 1 : kChains * kReadBytes / 64;  // lines a round
-  constexpr int kVectors = kStep * 64 / kReadBytes;
+  constexpr int kChains = 4, kStep = kChains * kReadBytes / 64;  // lines a round
   ReadVector sums[kChains] = {};
   for (int64_t i = 0; i + kStep <= n_lines; i += kStep) {
     const auto* const from = reinterpret_cast<const ReadVector*>(lines + i * 64);
-#pragma GCC unroll 8
-    for (int j = 0; j < kVectors; ++j) sums[j % kChains] += from[j];
+    for (int j = 0; j < kChains; ++j) sums[j] += from[j];
   }
   const ReadVector total = (sums[0] + sums[1]) + (sums[2] + sums[3]);
   uint64_t all = 0;

@@ -111,24 +111,16 @@ void MultiplyBuffered(const Model& model, const Product& product, int64_t unit, 
   }
 }
 
-// A product of one token and fewer units than threads (a router): split by panels, where the kernels can.
+// A product of one token and a matrix of floats, split by panels: for those with fewer units than threads (routers).
 void MultiplyByPanels(const Model& model, const Product& product, const Tile& tile, Threads& threads) {
   const Matrix& matrix = *product.matrix;
-  const bool whole = matrix.quantized();
+  const auto multiply = model.kernels->matmul_f32[kernels::TypeIndex(matrix.type)];
   float* const out = product.out + tile.first_row * product.stride;
-  threads.For(matrix.n_units() * (whole ? 1 : 2), 1, [&](int64_t begin, int64_t end, int) {
+  threads.For((matrix.rows + kLanes - 1) / kLanes, 1, [&](int64_t begin, int64_t end, int) {
     alignas(64) float buffer[kUnitRows];
     for (int64_t i = begin; i < end; ++i) {
-      const int64_t first = i * (whole ? kUnitRows : kLanes);
-      const int64_t n_valid = std::min<int64_t>(whole ? kUnitRows : kLanes, matrix.rows - first);
-      if (n_valid <= 0) continue;
-      if (whole) {
-        MultiplyUnit(model, matrix, i, tile, buffer, kUnitRows);
-      } else {
-        model.kernels->matmul_f32[kernels::TypeIndex(matrix.type)](
-            matrix.panel(i / 2, static_cast<int>(i % 2)), nullptr, matrix.n_blocks(), tile.f32, 1, buffer, kUnitRows);
-      }
-      std::copy(buffer, buffer + n_valid, out + first);
+      multiply(matrix.panel(i / 2, static_cast<int>(i % 2)), nullptr, matrix.n_blocks(), tile.f32, 1, buffer, kUnitRows);
+      std::copy(buffer, buffer + std::min<int64_t>(kLanes, matrix.rows - i * kLanes), out + i * kLanes);
     }
   });
 }
@@ -149,7 +141,8 @@ void Multiply(const Model& model, std::span<const Product> products, std::span<c
   for (const Product& product : products) n_units += product.matrix->n_units();
   for (const Tile& tile : tiles) n_tokens += tile.n_tokens;
   for (const Product& product : products) Count(profile, model, *product.matrix, n_tokens);
-  if (n_units < threads.size() && n_tokens == 1 && products.size() == 1 && !products[0].add) {
+  if (n_units < threads.size() && n_tokens == 1 && products.size() == 1 && !products[0].add &&
+      !products[0].matrix->quantized()) {
     return MultiplyByPanels(model, products[0], tiles[0], threads);
   }
   threads.For(n_units, UnitGrain(n_units, n_tokens, threads.size()), [&](int64_t begin, int64_t end, int) {

@@ -89,8 +89,7 @@ TEST(Attention, ScalarIsCloseToSoftmax) {
 TEST(Attention, NoKeysLeaveTheStateUntouched) {
   Rng rng(2);
   Cache cache(rng, Scalar(), 0, 64, 10);
-  std::vector<const Table*> tables = OtherTables();
-  tables.push_back(&Scalar());
+  const std::vector<const Table*> tables = AllTables();
   for (const Table* table : tables) {
     std::vector<float> queries(4 * 64, 1.0f), acc(4 * 64, 3.0f);
     std::vector<AttentionState> state(4, {1.5f, 2.5f});
@@ -134,8 +133,7 @@ TEST(Attention, EveryIsaGivesTheScalarBits) {
 // A query's result does not depend on the queries beside it.
 TEST(Attention, TileGivesTheBitsOfOne) {
   Rng rng(4);
-  std::vector<const Table*> tables = OtherTables();
-  tables.push_back(&Scalar());
+  const std::vector<const Table*> tables = AllTables();
   for (const Table* table : tables) {
     Cache cache(rng, *table, 0, 64, 100);
     std::vector<int> n_keys(64);

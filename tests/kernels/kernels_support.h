@@ -118,6 +118,11 @@ inline std::vector<const Table*> OtherTables() {
   }
   return tables;
 }
+inline std::vector<const Table*> AllTables() {
+  std::vector<const Table*> tables = OtherTables();
+  tables.push_back(&Scalar());
+  return tables;
+}
 
 inline bool SameBits(const float* a, const float* b, size_t n) { return std::memcmp(a, b, n * sizeof(float)) == 0; }
 

@@ -130,8 +130,7 @@ TEST_P(MatmulOfType, BatchGivesTheBitsOfOne) {
   const int64_t k = 512;
   Unit unit(rng, type(), k);
   Activations x(rng, k, 13);
-  std::vector<const Table*> tables = OtherTables();
-  tables.push_back(&Scalar());
+  const std::vector<const Table*> tables = AllTables();
   for (const Table* table : tables) {
     std::vector<float> all(13 * kUnitRows), one(kUnitRows);
     table->matmul_f32[GetParam()](unit.panel(0), unit.panel(1), k / 32, x.f32.data(), 13, all.data(), kUnitRows);
@@ -157,8 +156,7 @@ TEST_P(MatmulOfType, FirstPanelAloneGivesTheSameBits) {
   const int64_t k = 512;
   Unit unit(rng, type(), k);
   Activations x(rng, k, 1);
-  std::vector<const Table*> tables = OtherTables();
-  tables.push_back(&Scalar());
+  const std::vector<const Table*> tables = AllTables();
   for (const Table* table : tables) {
     std::vector<float> both(kUnitRows), first(kUnitRows, -7.0f);
     table->matmul_f32[GetParam()](unit.panel(0), unit.panel(1), k / 32, x.f32.data(), 1, both.data(), kUnitRows);

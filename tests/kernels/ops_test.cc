@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <numeric>
 #include <limits>
 
 #include "kernels_support.h"
@@ -90,6 +91,18 @@ TEST(QuantizeQ8, RoundsTiesToEven) {
     Q8Block other;
     table->quantize_q8(x.data(), 32, &other, 1);
     EXPECT_EQ(std::memcmp(&q, &other, sizeof(q)), 0) << table->isa;
+  }
+}
+
+// What overflowed gives no answer worth having, but the sums stay those of the bytes beside them.
+TEST(QuantizeQ8, SumsWhatItStoresOfInfinities) {
+  std::vector<float> x(32, 1.0f);
+  x[3] = x[20] = std::numeric_limits<float>::infinity();
+  for (const Table* table : OtherTables()) {
+    Q8Block q;
+    table->quantize_q8(x.data(), 32, &q, 1);
+    EXPECT_EQ(q.nsum0, -std::accumulate(q.q, q.q + 16, 0)) << table->isa;
+    EXPECT_EQ(q.nsum1, -std::accumulate(q.q + 16, q.q + 32, 0)) << table->isa;
   }
 }
 
