@@ -16,11 +16,14 @@ ALLOWED = {
     "model": {"kernels", "formats", "base"},
     "quant": {"model", "kernels", "formats", "base"},
     "engine": {"model", "text", "kernels", "formats", "base"},
-    "cli": {"engine", "quant", "model", "text", "kernels", "formats", "hub", "base"},
+    "server": {"engine", "text", "base"},
+    "cli": {"server", "engine", "quant", "model", "text", "kernels", "formats", "hub", "base"},
 }
 # Headers that only these folders may include: what a layer is the only one to know.
 RESERVED = {
-    r"curl/|openssl/": {"hub"},
+    r"curl/": {"hub"},
+    r"openssl/": {"hub", "server"},
+    r"boost/|sqlite3": {"server"},
     r"CLI/|histedit|editline": {"cli"},
     r"rapidjson/|xxhash": {"base"},
     r"utf8proc": {"text"},

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config rapidjson-dev libutf8proc-dev libxxhash-dev libcli11-dev libedit-dev
-       libcurl4-openssl-dev libssl-dev python3)
+       libcurl4-openssl-dev libssl-dev libboost-dev libsqlite3-dev python3)
 test=(libgtest-dev googletest clang-14 clang-tidy-14 libclang-rt-14-dev)
 # The kernel tests for 64-bit Arm; the cross compiler exists on x86-64 only.
 if [[ $(uname -m) == x86_64 ]]; then test+=(g++-aarch64-linux-gnu qemu-user-static); fi
