@@ -16,6 +16,8 @@ enum class ErrorCode {
   kOutOfMemory,
   kIo,               // the operating system refused; the message holds its reason
   kCancelled,
+  kBusy,             // full now, free later: a queue, a rate
+  kDeadline,         // the time that the caller gave was over
   kInternal,         // a defect of ours that was caught
 };
 

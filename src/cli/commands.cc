@@ -22,9 +22,11 @@ int ExitCodeOf(ErrorCode code) {
     case ErrorCode::kUnsupported:
       return kExitModel;
     case ErrorCode::kLimit:
+    case ErrorCode::kBusy:
     case ErrorCode::kOutOfMemory:
       return kExitLimit;
     case ErrorCode::kCancelled:
+    case ErrorCode::kDeadline:
       return kExitInterrupted;
     case ErrorCode::kIo:
     case ErrorCode::kInternal:

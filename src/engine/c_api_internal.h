@@ -57,7 +57,10 @@ inline lfm_status StatusOf(ErrorCode code) {
       return LFM_OUT_OF_MEMORY;
     case ErrorCode::kIo:
       return LFM_IO;
+    case ErrorCode::kBusy:
+      return LFM_LIMIT;
     case ErrorCode::kCancelled:
+    case ErrorCode::kDeadline:
       return LFM_CANCELLED;
     case ErrorCode::kInternal:
       return LFM_INTERNAL;

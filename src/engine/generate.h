@@ -11,49 +11,10 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/sampler.h"
+#include "engine/generation.h"
 #include "engine/session.h"
-#include "text/stream_decoder.h"
 
 namespace lfm::engine {
-
-enum class StopReason {
-  kEos,        // an end-of-generation token was sampled
-  kLength,     // max_tokens, or the end of the context
-  kStop,       // a stop string
-  kCancelled,  // Session::cancel, or the callback wanted no more
-};
-std::string_view StopReasonName(StopReason reason);  // "eos", "length", "stop", "cancelled"
-
-struct GenerationParams {
-  SamplingParams sampling;
-  int64_t max_tokens = -1;         // at most; -1: to the end of the context
-  std::vector<std::string> stops;  // stop strings; the text ends before the first one
-  bool ignore_eos = false;         // end tokens are tokens like any other
-  int n_logprobs = -1;             // alternatives per token; -1: no log probabilities at all
-  text::StreamDecoder::Special special = text::StreamDecoder::Special::kShown;
-};
-constexpr int kMaxLogprobs = 1000;
-
-struct TokenInfo {
-  int32_t id = 0;
-  float logprob = 0;              // of the model's own distribution, before penalties and temperature
-  std::vector<TokenLogprob> top;  // the n_logprobs best
-};
-
-struct Timings {
-  int64_t n_prompt = 0;  // tokens read; the reused ones are not among them
-  int64_t n_reused = 0;
-  double prompt_ms = 0;
-  int64_t n_predicted = 0;
-  double predicted_ms = 0;
-  double prompt_per_second() const {
-    return prompt_ms > 0 ? 1e3 * static_cast<double>(n_prompt) / prompt_ms : 0;
-  }
-  double predicted_per_second() const {
-    return predicted_ms > 0 ? 1e3 * static_cast<double>(n_predicted) / predicted_ms : 0;
-  }
-};
 
 struct Generation {
   std::vector<int32_t> ids;  // generated; an end token is the last one when one was sampled
