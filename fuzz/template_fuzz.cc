@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <string_view>
 
-#include "text/jinja.h"
+#include "jinja/jinja.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace lfm;
-  using namespace lfm::text;
+  using namespace lfm::jinja;
   static const Json variables =
       ParseJson(
           R"({"messages": [{"role": "system", "content": "S"}, {"role": "user", "content": [{"type": "text", "text": "é"}]},

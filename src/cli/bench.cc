@@ -9,7 +9,7 @@
 #include "cli/model_args.h"
 #include "cli/output.h"
 #include "cli/values.h"
-#include "engine/bench.h"
+#include "report/bench.h"
 #include "engine/describe.h"
 
 namespace lfm::cli {
@@ -38,7 +38,7 @@ class BenchCommand : public Command {
     if (int{json_} + int{csv_} + int{md_} > 1) {
       return Error{ErrorCode::kInvalidArgument, "--json, --csv and --md exclude each other; choose one"};
     }
-    LFM_TRY(const std::vector<engine::BenchCase> cases, Cases());
+    LFM_TRY(const std::vector<report::BenchCase> cases, Cases());
     if (repetitions_ < 1 || repetitions_ > kMaxRepetitions) {
       return Error{ErrorCode::kInvalidArgument, StrCat("--repetitions: ", repetitions_, " is not between 1 and ",
                                                        kMaxRepetitions)};
@@ -50,10 +50,10 @@ class BenchCommand : public Command {
     ArmInterrupt();
     LFM_TRY(const auto loaded, model_.Load(*threads));
     if (check_bits_) return CheckBits(*loaded, *threads);
-    std::vector<engine::BenchRow> rows;
-    for (const engine::BenchCase& test : cases) {
+    std::vector<report::BenchRow> rows;
+    for (const report::BenchCase& test : cases) {
       if (ErrorsGoToTerminal()) Note(StrCat("\r\x1b[Kmeasuring ", test.name(), " ..."));
-      LFM_TRY(engine::BenchRow row, engine::RunBench(*loaded, *threads, test, repetitions_, chunk_, true,
+      LFM_TRY(report::BenchRow row, report::RunBench(*loaded, *threads, test, repetitions_, chunk_, true,
                                                      [] { return Interrupted().load(); }));
       rows.push_back(std::move(row));
     }
@@ -81,12 +81,12 @@ class BenchCommand : public Command {
     return values;
   }
 
-  Result<std::vector<engine::BenchCase>> Cases() const {
+  Result<std::vector<report::BenchCase>> Cases() const {
     LFM_TRY(const auto prompts, List(prompts_, "-p", 0, 1 << 20));
     LFM_TRY(const auto gens, List(gens_, "-n", 0, 1 << 20));
     LFM_TRY(const auto depths, List(depths_, "-d", 0, 1 << 20));
     LFM_TRY(const auto sequences, List(sequences_, "-b", 1, kMaxSequences));
-    std::vector<engine::BenchCase> cases;
+    std::vector<report::BenchCase> cases;
     for (const int64_t depth : depths) {
       for (const int64_t n : prompts) {
         if (n > 0) cases.push_back({n, 0, depth, 1});
@@ -106,7 +106,7 @@ class BenchCommand : public Command {
   Result<int> CheckBits(engine::LoadedModel& loaded, Threads& threads) const {
     LFM_TRY(const auto sequences, List(sequences_, "-b", 1, kMaxSequences));
     const int64_t n_seq = std::max<int64_t>(2, sequences.back());
-    LFM_TRY(const bool same, engine::CheckBits(loaded, threads, n_seq));
+    LFM_TRY(const bool same, report::CheckBits(loaded, threads, n_seq));
     if (json_) {
       WriteJson(Json::MakeObject({{"n_seq", Json(n_seq)}, {"same_bits", Json(same)}}));
     } else {
@@ -115,7 +115,7 @@ class BenchCommand : public Command {
     return same ? kExitOk : kExitFailure;
   }
 
-  static Json RowJson(const engine::LoadedModel& loaded, const Threads& threads, const engine::BenchRow& row) {
+  static Json RowJson(const engine::LoadedModel& loaded, const Threads& threads, const report::BenchRow& row) {
     Json json = Json::MakeObject();
     Json samples = Json::MakeArray();
     for (const double ts : row.samples_ts) samples.Append(ts);
@@ -151,9 +151,9 @@ class BenchCommand : public Command {
     return quoted + '"';
   }
 
-  void Print(const engine::LoadedModel& loaded, const Threads& threads, const std::vector<engine::BenchRow>& rows) const {
+  void Print(const engine::LoadedModel& loaded, const Threads& threads, const std::vector<report::BenchRow>& rows) const {
     Json all = Json::MakeArray();
-    for (const engine::BenchRow& row : rows) all.Append(RowJson(loaded, threads, row));
+    for (const report::BenchRow& row : rows) all.Append(RowJson(loaded, threads, row));
     if (json_) {
       WriteOut(all.Dump(2) + "\n");
       return;
@@ -173,13 +173,13 @@ class BenchCommand : public Command {
     const model::Config& config = loaded.config();
     WriteOut(StrCat("| model | type | threads | isa | test | seqs | tokens/s | GB/s | % of roofline |\n",
                     "| --- | --- | ---: | --- | --- | ---: | ---: | ---: | ---: |\n"));
-    for (const engine::BenchRow& row : rows) {
+    for (const report::BenchRow& row : rows) {
       WriteOut(StrCat("| ", config.name, " | ", config.file_type, " | ", threads.size(), " | ",
                       loaded.model().kernels->isa, " | ", row.test.name(), " | ", row.test.n_seq, " | ",
                       Fixed(row.avg_ts, 2), " ± ", Fixed(row.stddev_ts, 2), " | ", Fixed(row.gb_per_s, 1), " | ",
                       Fixed(row.roofline_percent, 1), " |\n"));
     }
-    const engine::Roofline& roofline = rows.back().roofline;
+    const report::Roofline& roofline = rows.back().roofline;
     WriteOut(StrCat("\nLimits, of the last row: memory between its steps ", Fixed(roofline.read.sustained / 1e9, 1),
                     " GB/s, int8 ", Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ",
                     Fixed(roofline.f32_ops_per_s / 1e12, 2), " TFLOPS",

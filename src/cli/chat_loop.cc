@@ -138,8 +138,8 @@ class Chat {
   }
 
   // Measured when first asked for: it takes about a second.
-  const engine::Roofline& Limits() {
-    if (!limits_) limits_ = engine::MeasureRoofline(*session_.model().model().kernels, threads_);
+  const report::Roofline& Limits() {
+    if (!limits_) limits_ = report::MeasureRoofline(*session_.model().model().kernels, threads_);
     return *limits_;
   }
 
@@ -150,7 +150,7 @@ class Chat {
   const ChatOptions options_;
   LineEditor editor_;
   StatsRecorder stats_;
-  std::optional<engine::Roofline> limits_;
+  std::optional<report::Roofline> limits_;
 };
 
 }  // namespace

@@ -1,5 +1,5 @@
 // lfm doctor: what this machine can do, what a model does on it, and what to change.
-#include "engine/doctor.h"
+#include "report/doctor.h"
 
 #include "base/strings.h"
 #include "cli/commands.h"
@@ -52,17 +52,17 @@ class DoctorCommand : public Command {
     const StepLine step;
     const auto progress = [&](std::string_view name) { return step(name); };
     const int n_threads = model_.n_threads ? threads->size() : 0;
-    LFM_TRY(const engine::MachineReport machine, engine::ExamineMachine(n_threads, isa, progress));
-    std::optional<engine::ModelReport> report;
+    LFM_TRY(const report::MachineReport machine, report::ExamineMachine(n_threads, isa, progress));
+    std::optional<report::ModelReport> report;
     if (checkpoint) {
       LFM_TRY(const engine::LoadOptions options, model_.Options());
       LFM_TRY(report, Examine(*checkpoint, options, machine, *threads, step));
     }
     step.Wipe();
-    const engine::ModelReport* model = report ? &*report : nullptr;
+    const report::ModelReport* model = report ? &*report : nullptr;
     if (json_) {
       Json json = Json::MakeObject({{"lfm", Json(Version())}, {"commit", Json(Commit())}});
-      const Json rest = engine::DoctorJson(machine, model);
+      const Json rest = report::DoctorJson(machine, model);
       for (const auto& [name, value] : rest.members()) json.Set(name, value);
       WriteJson(json);
     } else {
@@ -82,10 +82,10 @@ class DoctorCommand : public Command {
     return checkpoint;
   }
 
-  Result<engine::ModelReport> Examine(const formats::Checkpoint& checkpoint, const engine::LoadOptions& options,
-                                      const engine::MachineReport& machine, Threads& threads, const StepLine& step) {
+  Result<report::ModelReport> Examine(const formats::Checkpoint& checkpoint, const engine::LoadOptions& options,
+                                      const report::MachineReport& machine, Threads& threads, const StepLine& step) {
     const auto progress = [&](std::string_view name) { return step(name); };
-    LFM_TRY(engine::ModelReport report, engine::ExamineFile(checkpoint, machine, options, progress));
+    LFM_TRY(report::ModelReport report, report::ExamineFile(checkpoint, machine, options, progress));
     const uint64_t free = machine.memory.available_bytes;
     if (free > 0 && report.needed_bytes > free) {
       report.not_measured = "the weights do not fit into the free memory";
@@ -93,7 +93,7 @@ class DoctorCommand : public Command {
     }
     step("reading the weights");
     LFM_TRY(const auto loaded, engine::LoadedModel::Load(checkpoint, threads, options));
-    LFM_RETURN_IF_ERROR(engine::MeasureModel(*loaded, threads, machine, report, progress));
+    LFM_RETURN_IF_ERROR(report::MeasureModel(*loaded, threads, machine, report, progress));
     return report;
   }
 

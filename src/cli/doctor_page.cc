@@ -56,7 +56,7 @@ std::string Wrapped(const std::string& text, size_t indent) {
   return out + (out.empty() ? "" : std::string(indent, ' ')) + line + "\n";
 }
 
-std::string CoresText(const engine::MachineReport& machine) {
+std::string CoresText(const report::MachineReport& machine) {
   const Cpus& cpus = machine.cpus;
   std::string text = Plural(static_cast<int64_t>(cpus.cores.size()), "core");
   const int n_slow = static_cast<int>(cpus.cores.size()) - cpus.n_fast_cores();
@@ -67,7 +67,7 @@ std::string CoresText(const engine::MachineReport& machine) {
   return text;
 }
 
-std::string CachesText(const engine::MachineReport& machine) {
+std::string CachesText(const report::MachineReport& machine) {
   std::string text;
   for (const Cache& cache : machine.caches) {
     if (cache.kind == "Instruction") continue;
@@ -89,7 +89,7 @@ std::string PowerText(const Power& power) {
   return text.empty() ? "not told (as in most virtual machines)" : text;
 }
 
-std::string ProcessorPart(const engine::MachineReport& machine) {
+std::string ProcessorPart(const report::MachineReport& machine) {
   std::string isas;
   for (const std::string& isa : machine.isas) isas += (isas.empty() ? "" : ", ") + isa;
   return "Processor\n" + PageRow("name", machine.cpu_name.empty() ? "unknown" : machine.cpu_name) +
@@ -103,7 +103,7 @@ std::string ProcessorPart(const engine::MachineReport& machine) {
                                           : ""));
 }
 
-std::string MemoryPart(const engine::MachineReport& machine) {
+std::string MemoryPart(const report::MachineReport& machine) {
   const MemoryState& memory = machine.memory;
   std::string free = StrCat(HumanBytes(memory.available_bytes), " of ", HumanBytes(memory.total_bytes));
   if (memory.limit_bytes > 0) free += StrCat("; the container's limit is ", HumanBytes(memory.limit_bytes));
@@ -116,13 +116,13 @@ std::string MemoryPart(const engine::MachineReport& machine) {
          PageRow("huge pages", pages.mode.empty() ? "none" : StrCat(pages.mode, ", of ", WholeBytes(pages.page_bytes)));
 }
 
-std::string LimitsPart(const engine::MachineReport& machine) {
+std::string LimitsPart(const report::MachineReport& machine) {
   std::string text = "\nLimits, measured\n";
-  for (const engine::ThreadBandwidth& one : machine.bandwidths) {
+  for (const report::ThreadBandwidth& one : machine.bandwidths) {
     text += PageRow(&one == &machine.bandwidths.front() ? "memory" : "",
                 RightAligned(Plural(one.n_threads, "thread"), 12) + RightAligned(Scaled(one.bytes_per_s) + "B/s", 14));
   }
-  for (const engine::IsaPeak& peak : machine.peaks) {
+  for (const report::IsaPeak& peak : machine.peaks) {
     text += PageRow(&peak == &machine.peaks.front() ? "arithmetic" : "",
                 RightAligned(peak.isa, 12) + RightAligned(Scaled(peak.int8_ops_per_s) + "op/s int8", 19) +
                     RightAligned(Scaled(peak.f32_ops_per_s) + "op/s f32", 18) + (peak.isa == machine.isa ? "   chosen" : ""));
@@ -130,9 +130,9 @@ std::string LimitsPart(const engine::MachineReport& machine) {
   return text;
 }
 
-std::string KernelsPart(const engine::MachineReport& machine) {
+std::string KernelsPart(const report::MachineReport& machine) {
   std::string text = "\nKernels, compared with the scalar ones bit by bit\n";
-  for (const engine::IsaCheck& check : machine.checks) {
+  for (const report::IsaCheck& check : machine.checks) {
     const int n = static_cast<int>(check.operations.size());
     text += PageRow(check.isa, StrCat(n - check.n_failed(), " of ", n, " pass (", check.n_cases(), " cases)"));
     std::string pass;
@@ -147,14 +147,14 @@ std::string KernelsPart(const engine::MachineReport& machine) {
   return machine.checks.empty() ? text + PageRow("scalar", "is all that this machine has: nothing to compare") : text;
 }
 
-std::string SpeedLine(const std::string& label, const engine::Speed& speed) {
+std::string SpeedLine(const std::string& label, const report::Speed& speed) {
   const bool known = speed.now_ts > 0 && speed.limit_ts > 0;
   return PageRow(label, RightAligned(StrCat(speed.n_threads), 8) + RightAligned(PerSecond(speed.limit_ts), 14) + RightAligned(PerSecond(speed.now_ts), 12) +
                         RightAligned(known ? StrCat(Fixed(100 * speed.now_ts / speed.limit_ts, 0), " %") : "-", 10) + "   " +
                         speed.limit_name);
 }
 
-std::string ModelPart(const engine::MachineReport& machine, const engine::ModelReport& model) {
+std::string ModelPart(const report::MachineReport& machine, const report::ModelReport& model) {
   const engine::Description& d = model.description;
   std::string text = StrCat("\nModel ", model.file_name, "\n");
   if (d.config.random_weights) text += PageRow("RANDOM WEIGHTS", "written by lfm synth: the speed is real, the answers are random");
@@ -164,19 +164,19 @@ std::string ModelPart(const engine::MachineReport& machine, const engine::ModelR
   text += PageRow("memory", StrCat(HumanBytes(model.needed_bytes), " for the weights, ", HumanBytes(machine.memory.available_bytes), " free"));
   if (model.disk) {
     text += PageRow("disk", StrCat(Scaled(model.disk->bytes_per_s), "B/s (", HumanBytes(model.disk->n_bytes), " read, ",
-                               engine::DiskMethodName(model.disk->method), ")"));
+                               report::DiskMethodName(model.disk->method), ")"));
   } else {
     text += PageRow("disk", StrCat("not measured: ", model.disk_error.empty() ? "no file" : model.disk_error));
   }
-  const engine::Work& one = model.decode_work;
+  const report::Work& one = model.decode_work;
   text += PageRow("a token reads", StrCat(HumanBytes(static_cast<uint64_t>(one.read_bytes)), " and takes ", Scaled(one.int8_operations),
                                       "op in int8, ", Scaled(one.f32_operations), "op in f32"));
-  if (engine::MemorySeconds(one, machine.roofline()) <= 0) {
+  if (report::MemorySeconds(one, machine.roofline()) <= 0) {
     text += PageRow("", StrCat("which fits into the cache (", WholeBytes(machine.roofline().cache_bytes), "): memory is no limit"));
   }
   text += "\n" + PageRow("", RightAligned("threads", 8) + RightAligned("at most", 14) + RightAligned("now", 12) + RightAligned("", 10) + "   limit");
   text += SpeedLine(StrCat("decode ", model.decode.n_tokens), model.decode);
-  for (const engine::Speed& speed : model.decode_by_threads) text += SpeedLine("", speed);
+  for (const report::Speed& speed : model.decode_by_threads) text += SpeedLine("", speed);
   text += SpeedLine(StrCat("prefill ", model.prefill.n_tokens), model.prefill);
   text += PageRow("", "tokens per second");
   if (!model.not_measured.empty()) text += PageRow("now", "not measured: " + model.not_measured);
@@ -184,7 +184,7 @@ std::string ModelPart(const engine::MachineReport& machine, const engine::ModelR
   return text;
 }
 
-std::string AdvicePart(const std::vector<engine::Advice>& list) {
+std::string AdvicePart(const std::vector<report::Advice>& list) {
   std::string text = "\nWhat to change\n";
   if (list.empty()) return text + "  nothing that was found\n";
   for (size_t i = 0; i < list.size(); ++i) text += StrCat("  ", i + 1, ". ", Wrapped(list[i].text, 5));
@@ -193,14 +193,14 @@ std::string AdvicePart(const std::vector<engine::Advice>& list) {
 
 }  // namespace
 
-std::string DoctorPage(const engine::MachineReport& machine, const engine::ModelReport* model) {
+std::string DoctorPage(const report::MachineReport& machine, const report::ModelReport* model) {
   std::string text;  // "lfm 0.1.0, commit ..., compiler ...": all lines of the version but the last, which is the ISA
   const std::string version = VersionText();
   for (const char c : version.substr(0, version.find("\nISA"))) text += c == '\n' ? ", " : std::string(1, c);
   text += StrCat("\n", machine.system, "\n\n");
   text += ProcessorPart(machine) + MemoryPart(machine) + LimitsPart(machine) + KernelsPart(machine);
   text += model != nullptr ? ModelPart(machine, *model) : "\nNo model was named; -m MODEL adds its speed and the disk's.\n";
-  return text + AdvicePart(engine::Advise(machine, model));
+  return text + AdvicePart(report::Advise(machine, model));
 }
 
 }  // namespace lfm::cli

@@ -3,11 +3,11 @@
 
 #include <string>
 
-#include "engine/doctor.h"
+#include "report/doctor.h"
 
 namespace lfm::cli {
 
 // `model` may be null.
-std::string DoctorPage(const engine::MachineReport& machine, const engine::ModelReport* model);
+std::string DoctorPage(const report::MachineReport& machine, const report::ModelReport* model);
 
 }  // namespace lfm::cli

@@ -12,7 +12,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/values.h"
-#include "model/model.h"
+#include "model/forward.h"
 
 namespace lfm::cli {
 namespace {

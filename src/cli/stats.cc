@@ -6,7 +6,7 @@
 
 #include "base/strings.h"
 #include "cli/figures.h"
-#include "engine/limits.h"
+#include "report/limits.h"
 
 namespace lfm::cli {
 namespace {
@@ -14,10 +14,10 @@ namespace {
 constexpr size_t kNameWidth = 11;  // of the table's first column
 
 // The share of the machine's limit that `seconds` for this work is: ", 61 % of the limit (memory)".
-std::string LimitShare(const engine::Work& work, double seconds, const engine::Roofline& roofline) {
-  const double least = engine::LeastSeconds(work, roofline);
+std::string LimitShare(const report::Work& work, double seconds, const report::Roofline& roofline) {
+  const double least = report::LeastSeconds(work, roofline);
   if (least <= 0 || seconds <= 0) return "";
-  return StrCat(", ", Fixed(100 * least / seconds, 0), " % of the limit (", engine::LimitName(work, roofline), ")");
+  return StrCat(", ", Fixed(100 * least / seconds, 0), " % of the limit (", report::LimitName(work, roofline), ")");
 }
 
 // One half of the table: milliseconds and percent of a step, or of a token.
@@ -71,22 +71,22 @@ void StatsRecorder::Finish(engine::Session& session, const engine::Timings& timi
   timings_ = timings;
 }
 
-std::string StatsRecorder::Text(const engine::Roofline& roofline) const {
+std::string StatsRecorder::Text(const report::Roofline& roofline) const {
   const engine::Timings& t = timings_;
   const StatsColumn prompt{prompt_, t.prompt_ms / 1e3}, answer{answer_, t.predicted_ms / 1e3};
   std::string text = StrCat("prompt     ", t.n_prompt, " tokens");
   if (t.n_reused > 0) text += StrCat(" (and ", t.n_reused, " reused)");
   text += StrCat(", ", Fixed(t.prompt_ms, 0), " ms, ", Fixed(t.prompt_per_second(), 1), " tokens/s",
-                 LimitShare(engine::WorkOf(prompt_), prompt.all(), roofline), "\n");
+                 LimitShare(report::WorkOf(prompt_), prompt.all(), roofline), "\n");
   text += StrCat("answer     ", t.n_predicted, " tokens, ", Fixed(t.predicted_ms, 0), " ms, ",
                  Fixed(t.predicted_per_second(), 1), " tokens/s",
-                 LimitShare(engine::WorkOf(answer_), answer.all(), roofline), "\n");
+                 LimitShare(report::WorkOf(answer_), answer.all(), roofline), "\n");
   text += StrCat("\n", PhaseTable(prompt, answer));
   text += StrCat("\nlimits     memory ", Fixed(roofline.read.sustained / 1e9, 1), " GB/s, int8 ",
                  Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ", Fixed(roofline.f32_ops_per_s / 1e12, 2),
                  " TFLOPS, measured just now\n");
-  const engine::Work work = engine::WorkOf(answer_);
-  if (answer_.n_steps > 0 && engine::MemorySeconds(work, roofline) <= 0) {
+  const report::Work work = report::WorkOf(answer_);
+  if (answer_.n_steps > 0 && report::MemorySeconds(work, roofline) <= 0) {
     text += StrCat("           what a token reads fits into the cache (", HumanBytes(roofline.cache_bytes),
                    "): memory is no limit\n");
   }

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "engine/generate.h"
-#include "engine/machine.h"
+#include "report/machine.h"
 #include "engine/session.h"
 #include "model/profile.h"
 
@@ -21,7 +21,7 @@ class StatsRecorder {
 
   bool empty() const { return timings_.n_predicted == 0 && timings_.n_prompt == 0; }
   // A table for people. `roofline` was measured on this machine with the same threads.
-  std::string Text(const engine::Roofline& roofline) const;
+  std::string Text(const report::Roofline& roofline) const;
 
  private:
   model::Profile prompt_, answer_;

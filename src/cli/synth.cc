@@ -7,7 +7,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
-#include "formats/synth.h"
+#include "quant/synth.h"
 
 namespace lfm::cli {
 namespace {
@@ -22,8 +22,8 @@ class SynthCommand : public Command {
  public:
   void Declare(Args& args) override {
     args.Text("--like", options_.like, "NAME",
-              "the model whose shapes to take: " + Joined(formats::SynthModels()));
-    args.Text("--type", options_.type, "TYPE", "the type mix of the file: " + Joined(formats::SynthTypes()));
+              "the model whose shapes to take: " + Joined(quant::SynthModels()));
+    args.Text("--type", options_.type, "TYPE", "the type mix of the file: " + Joined(quant::SynthTypes()));
     args.Text("-o,--output", output_, "FILE", "the GGUF file to write");
     args.Unsigned("--seed", seed_, "N", "another seed gives other weights (default 1)");
   }
@@ -36,7 +36,7 @@ class SynthCommand : public Command {
     options_.seed = seed_.value_or(options_.seed);
     ArmInterrupt();
     ProgressLine progress("writing", ProgressLine::Unit::kBytes);
-    LFM_RETURN_IF_ERROR(formats::WriteSynthetic(options_, [&](uint64_t done, uint64_t total) {
+    LFM_RETURN_IF_ERROR(quant::WriteSynthetic(options_, [&](uint64_t done, uint64_t total) {
       progress.Update(done, total);
       return !Interrupted();
     }));
@@ -45,7 +45,7 @@ class SynthCommand : public Command {
   }
 
  private:
-  formats::SynthOptions options_;
+  quant::SynthOptions options_;
   std::optional<std::string> output_;
   std::optional<uint64_t> seed_;
 };

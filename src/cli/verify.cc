@@ -11,7 +11,7 @@
 #include "cli/output.h"
 #include "cli/published.h"
 #include "engine/generate.h"
-#include "model/model.h"
+#include "model/forward.h"
 
 namespace lfm::cli {
 namespace {

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/threads.h"
 #include "engine/loaded_model.h"
+#include "model/forward.h"
 
 namespace lfm::engine {
 

@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "base/check.h"
-#include "model/workspace.h"
+#include "model/steps.h"
 
 namespace lfm::model {
 namespace {

@@ -2,7 +2,7 @@
 // weights are read once a step and meet all its tokens together. The results are added in the router's order.
 #include <algorithm>
 
-#include "model/workspace.h"
+#include "model/steps.h"
 
 namespace lfm::model {
 namespace {

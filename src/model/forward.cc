@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "model/model.h"
-#include "model/workspace.h"
+#include "model/forward.h"
+#include "model/steps.h"
 
 namespace lfm::model {
 namespace {

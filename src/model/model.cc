@@ -1,11 +1,5 @@
 #include "model/model.h"
 
-#include <algorithm>
-#include <new>
-
-#include "base/strings.h"
-#include "model/workspace.h"
-
 namespace lfm::model {
 
 Result<std::unique_ptr<const Model>> LoadModel(const formats::Checkpoint& checkpoint, Threads& threads,
@@ -16,87 +10,6 @@ Result<std::unique_ptr<const Model>> LoadModel(const formats::Checkpoint& checkp
   LFM_TRY(model->weights, LoadWeights(checkpoint, model->config, threads, options.progress));
   model->compute = options.compute;
   return std::unique_ptr<const Model>(std::move(model));
-}
-
-Workspace::Workspace() = default;
-Workspace::~Workspace() = default;
-int64_t Workspace::max_tokens() const { return buffers_->max_tokens; }
-int64_t Workspace::max_logits() const { return buffers_->max_logits; }
-int64_t Workspace::n_logits() const { return buffers_->n_logits; }
-std::span<float> Workspace::logits(int64_t i) const {
-  return {buffers_->logits.data() + i * buffers_->vocab_size, static_cast<size_t>(buffers_->vocab_size)};
-}
-
-namespace {
-
-void ReserveRows(const Config& config, int64_t n, int n_threads, Workspace::Buffers& b) {
-  const int64_t d = config.d_model, q = int64_t{config.n_heads} * config.head_dim;
-  const int64_t kv = int64_t{config.n_kv_heads} * config.head_dim;
-  const auto size = [](int64_t count) { return static_cast<size_t>(count); };
-  b.rows.reserve(size(n));
-  b.first_row.reserve(size(n));
-  b.first_block.reserve(size(n));
-  b.wanted.reserve(size(n));
-  b.x.resize(size(n * d));
-  b.normed.resize(size(n_threads * d));
-  b.wide.resize(size(n * std::max(3 * d, q + 2 * kv)));
-  b.mixed.resize(size(n * std::max(d, q)));
-  b.cos.resize(size(n * (config.head_dim / 2)));
-  b.sin.resize(b.cos.size());
-}
-
-void ReserveExperts(const Config& config, int64_t n, Workspace::Buffers& b) {
-  if (config.n_experts == 0) return;
-  const auto pairs = static_cast<size_t>(n * config.n_experts_used), experts = static_cast<size_t>(config.n_experts);
-  b.scores.resize(static_cast<size_t>(n) * experts);
-  b.y.resize(pairs * static_cast<size_t>(config.d_model));
-  b.routing.experts.resize(pairs);
-  b.routing.weights.resize(pairs);
-  b.routing.slots.resize(pairs);
-  b.routing.row_of_slot.resize(pairs);
-  b.routing.cursor.resize(experts);
-  b.routing.active.reserve(experts);
-  b.routing.sizes.reserve(experts);
-  b.routing.first_tile.reserve(experts + 1);
-  b.work.reserve(experts);
-}
-
-void ReserveTiles(const Model& model, int64_t n, Workspace::Buffers& b) {
-  const Config& config = model.config;
-  const int64_t width = std::max<int64_t>(config.d_model, int64_t{config.n_heads} * config.head_dim);
-  const bool q8 = model.compute == Compute::kAuto;
-  const int64_t used = std::max(1, config.n_experts_used);
-  b.in.Reserve(n, width, q8, true);
-  if (config.n_experts > 0) b.expert_in.Reserve(n * used, config.d_model, q8, true);
-  b.hidden.Reserve(n, std::max(config.d_ff, 32), q8, true);
-  if (config.n_experts > 0) b.hidden.Reserve(n * used, config.d_ff_expert, q8, true);
-}
-
-}  // namespace
-
-Result<std::unique_ptr<Workspace>> Workspace::Create(const Model& model, int64_t max_tokens, int64_t max_logits,
-                                                     int64_t max_positions, int n_threads) try {
-  std::unique_ptr<Workspace> workspace(new Workspace);
-  workspace->buffers_ = std::make_unique<Buffers>();
-  Buffers& b = *workspace->buffers_;
-  b.max_tokens = max_tokens;
-  b.max_logits = max_logits;
-  b.max_positions = max_positions;
-  b.vocab_size = model.config.vocab_size;
-  b.logits.resize(static_cast<size_t>(max_logits) * static_cast<size_t>(model.config.vocab_size));
-  ReserveRows(model.config, max_tokens, n_threads, b);
-  ReserveExperts(model.config, max_tokens, b);
-  ReserveTiles(model, max_tokens, b);
-  const auto n_splits = static_cast<size_t>((max_positions + kSplitPositions - 1) / kSplitPositions);
-  b.partials.resize(2 * static_cast<size_t>(n_threads));
-  for (AttentionPartial& partial : b.partials) {
-    partial.state.resize(n_splits * kMaxQueries);
-    partial.acc.resize(n_splits * kMaxQueries * static_cast<size_t>(std::max(1, model.config.head_dim)));
-  }
-  return workspace;
-} catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, StrCat("no memory for the buffers of a step of ", max_tokens, " tokens over ",
-                                               max_positions, " positions; choose a smaller context (-c)")};
 }
 
 }  // namespace lfm::model

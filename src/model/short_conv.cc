@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "model/workspace.h"
+#include "model/steps.h"
 
 namespace lfm::model {
 namespace {

@@ -10,6 +10,7 @@
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "model/model.h"
+#include "model/profile.h"
 
 namespace lfm::model {
 

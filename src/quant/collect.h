@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "base/threads.h"
-#include "model/model.h"
+#include "model/forward.h"
 #include "quant/imatrix.h"
 
 namespace lfm::quant {

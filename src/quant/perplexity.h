@@ -10,7 +10,7 @@
 
 #include "base/result.h"
 #include "base/threads.h"
-#include "model/model.h"
+#include "model/forward.h"
 #include "quant/passages.h"
 
 namespace lfm::quant {

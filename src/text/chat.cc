@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/strings.h"
-#include "text/python_text.h"
+#include "jinja/jinja.h"
 
 namespace lfm::text {
 namespace {
@@ -103,16 +103,16 @@ Result<std::string> TagFinalMessage(Json& message, const std::string& field, std
 
 // Cuts the rendered text where the tag stands.
 Result<std::string> CutAtTag(std::string rendered, std::string_view final_text) {
-  const std::string_view tag = Strip(kContinueTag);
+  const std::string_view tag = jinja::Strip(kContinueTag);
   const size_t at = rendered.rfind(tag);
-  if (at == std::string::npos || rendered.find(Strip(final_text)) == std::string::npos) {
+  if (at == std::string::npos || rendered.find(jinja::Strip(final_text)) == std::string::npos) {
     return Invalid(
         "continue_final_message: the final message does not appear in the rendered chat; "
         "the chat template changes or deletes it");
   }
   const bool spacing_kept = std::string_view(rendered).substr(at, kContinueTag.size()) == kContinueTag;
   rendered.resize(at);
-  if (!spacing_kept) rendered.resize(Strip(rendered, Side::kRight).size());
+  if (!spacing_kept) rendered.resize(jinja::Strip(rendered, jinja::Side::kRight).size());
   return rendered;
 }
 
@@ -126,8 +126,8 @@ const Json* TokenText(const Json& token) {
 }  // namespace
 
 Result<ChatTemplate> ChatTemplate::Make(std::string_view source, const Json& tokenizer_config,
-                                        const TemplateLimits& limits) {
-  LFM_TRY(Template program, Template::Parse(source, limits));
+                                        const jinja::TemplateLimits& limits) {
+  LFM_TRY(jinja::Template program, jinja::Template::Parse(source, limits));
   ChatTemplate chat;
   chat.program = std::move(program);
   chat.source = source;

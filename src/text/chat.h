@@ -6,20 +6,20 @@
 
 #include "base/json.h"
 #include "base/result.h"
-#include "text/jinja.h"
+#include "jinja/jinja.h"
 
 namespace lfm::text {
 
 // A model's chat template with the special tokens of its tokenizer as variables. Immutable after making.
 struct ChatTemplate {
-  Template program;
+  jinja::Template program;
   std::string source;
   Json special_tokens;  // {"bos_token": "<|startoftext|>", …}: texts
 
   // `tokenizer_config` gives the special tokens: bos_token, eos_token, unk_token, sep_token, pad_token,
   // cls_token and mask_token, each a text or an object with "content"; all else in it is ignored.
   static Result<ChatTemplate> Make(std::string_view source, const Json& tokenizer_config,
-                                   const TemplateLimits& limits = {});
+                                   const jinja::TemplateLimits& limits = {});
 };
 
 // The template's text out of tokenizer_config's "chat_template": a text, or a list of {"name", "template"},
@@ -33,7 +33,7 @@ struct ChatOptions {
   bool continue_final_message = false;     // cuts the text behind the last message's content
   std::string continue_field = "content";  // the member of the last message that goes on
   Json extra;                              // an object: further variables; they hide the special tokens
-  RenderOptions render;
+  jinja::RenderOptions render;
 };
 
 // The prompt of a conversation. Messages are prepared first as transformers does it: members that are null

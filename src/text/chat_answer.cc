@@ -1,6 +1,6 @@
 // Thinking and text of an answer.
+#include "jinja/jinja.h"
 #include "text/chat.h"
-#include "text/python_text.h"
 
 namespace lfm::text {
 namespace {
@@ -12,7 +12,7 @@ constexpr std::string_view kOpen = "<think>", kClose = "</think>";
 AnswerParts SplitAnswer(std::string_view generated, bool prompt_opens_thinking) {
   AnswerParts parts;
   std::string_view rest = generated;
-  const std::string_view trimmed = Strip(generated, Side::kLeft);
+  const std::string_view trimmed = jinja::Strip(generated, jinja::Side::kLeft);
   if (trimmed.starts_with(kOpen)) {
     rest = trimmed.substr(kOpen.size());
   } else if (!prompt_opens_thinking) {
@@ -21,15 +21,15 @@ AnswerParts SplitAnswer(std::string_view generated, bool prompt_opens_thinking) 
   }
   const size_t close = rest.find(kClose);
   if (close == std::string_view::npos) {
-    parts.thinking = Strip(rest);
+    parts.thinking = jinja::Strip(rest);
     parts.thinking_open = true;
     return parts;
   }
-  parts.thinking = Strip(rest.substr(0, close));
-  parts.text = Strip(rest.substr(close + kClose.size()), Side::kLeft);
+  parts.thinking = jinja::Strip(rest.substr(0, close));
+  parts.text = jinja::Strip(rest.substr(close + kClose.size()), jinja::Side::kLeft);
   return parts;
 }
 
-bool PromptOpensThinking(std::string_view prompt) { return Strip(prompt, Side::kRight).ends_with(kOpen); }
+bool PromptOpensThinking(std::string_view prompt) { return jinja::Strip(prompt, jinja::Side::kRight).ends_with(kOpen); }
 
 }  // namespace lfm::text

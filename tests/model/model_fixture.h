@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "formats/checkpoint.h"
-#include "model/model.h"
+#include "model/forward.h"
 
 namespace lfm::test {
 

@@ -42,7 +42,7 @@ Result<std::string> RenderRow(const ChatTemplate& chat, const Json& row, const J
   options.documents = row.Find("documents");
   options.add_generation_prompt = true;
   options.extra = Json::MakeObject();
-  options.render.clock = [] { return LocalTime{2024, 7, 26, 15, 4, 5, 123456}; };
+  options.render.clock = [] { return jinja::LocalTime{2024, 7, 26, 15, 4, 5, 123456}; };
   for (const auto& [name, value] : arguments.members()) {
     if (name == "add_generation_prompt")
       options.add_generation_prompt = value.AsBool();

@@ -1,0 +1,69 @@
+// Chat templates: a sandboxed interpreter of Jinja that gives the bytes of Jinja2 3.1.6 in the environment of
+// transformers (trim_blocks, lstrip_blocks, loop controls, generation blocks, immutable values).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+
+namespace lfm::jinja {
+
+struct Program;
+
+struct TemplateLimits {
+  size_t max_bytes = size_t{4} << 20;  // of the template's source
+  size_t max_tokens = 1'000'000;
+  int max_depth = 180;  // of nested expressions and statements
+};
+
+// Limits of one rendering; reaching one is an error with ErrorCode::kLimit.
+struct RenderLimits {
+  int64_t max_steps = 50'000'000;        // evaluated nodes, loop rounds, and 64 bytes of copied text each
+  int max_depth = 1200;                  // of evaluation: macros in loops in expressions…
+  size_t max_output = size_t{64} << 20;  // bytes of the text
+  size_t max_memory = size_t{512} << 20;
+  int64_t max_range = 100'000;  // items of range(), as in Jinja's sandbox
+};
+
+// A moment as strftime_now sees it: the local time without a zone.
+struct LocalTime {
+  int year = 1970, month = 1, day = 1;  // from 1
+  int hour = 0, minute = 0, second = 0, microsecond = 0;
+};
+using TemplateClock = std::function<LocalTime()>;
+
+struct RenderOptions {
+  TemplateClock clock;  // empty: the system's local time
+  RenderLimits limits;
+};
+
+// A parsed template. Immutable: parse once, render from any number of threads.
+class Template {
+ public:
+  // Errors name the line, and what is not supported by its name. The source must be UTF-8.
+  static Result<Template> Parse(std::string_view source, const TemplateLimits& limits = {});
+
+  // The text that the template writes with these variables (an object; its members become variables).
+  // A template's own raise_exception gives kInvalidArgument with its message.
+  Result<std::string> Render(const Json& variables, const RenderOptions& options = {}) const;
+
+ private:
+  std::shared_ptr<const Program> program_;
+};
+
+// Python's str.strip, lstrip and rstrip: what templates and their callers take for white space.
+enum class Side { kLeft = 1, kRight = 2, kBoth = 3 };
+std::string_view Strip(std::string_view text, Side side = Side::kBoth);
+
+// The system's local time.
+LocalTime SystemTime();
+
+// Python's datetime.strftime for a moment without a zone.
+std::string FormatTime(std::string_view format, const LocalTime& time);
+
+}  // namespace lfm::jinja

@@ -1,0 +1,313 @@
+// Which tensors a synthetic model has, of which type, and how they are scaled. Shapes, names and mixes of
+// types are those of the published files (docs/formats.md).
+#include "quant/synth.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <optional>
+#include <vector>
+
+#include "base/strings.h"
+#include "formats/gguf_writer.h"
+#include "quant/synth_blocks.h"
+#include "quant/synth_templates.h"
+#include "quant/synth_vocabulary.h"
+
+namespace lfm::quant {
+namespace {
+
+struct Shape {
+  std::string_view name;
+  int64_t hidden, n_heads, n_layers, ff, n_dense, n_experts, expert_ff, vocab;
+  std::vector<int> attention;  // layers
+  std::string_view note;       // for general.description
+};
+
+constexpr int64_t kHeadDim = 64, kKvHeads = 8, kConvLength = 3, kUsedExperts = 4;
+
+const std::vector<Shape>& Shapes() {
+  static const std::vector<int> kDense16 = {2, 5, 8, 10, 12, 14}, kMoe24 = {2, 6, 10, 14, 18, 21};
+  static const std::vector<Shape> kShapes = {
+      {"LFM2-8B-A1B", 2048, 32, 24, 7168, 2, 32, 1792, 65536, kMoe24, ""},
+      {"LFM2.5-8B-A1B", 2048, 32, 24, 7168, 2, 32, 1792, 128000, kMoe24, ""},
+      {"LFM2-24B-A2B",
+       2048,
+       32,
+       40,
+       11776,
+       2,
+       64,
+       1536,
+       65536,
+       {2, 6, 10, 14, 18, 22, 26, 30, 34, 38},
+       " Which layers of the published model have attention is not known; here it is every fourth."},
+      {"LFM2-2.6B", 2048, 32, 30, 10752, 30, 0, 0, 65536, {2, 5, 9, 13, 17, 21, 24, 27}, ""},
+      {"LFM2-1.2B", 2048, 32, 16, 8192, 16, 0, 0, 65536, kDense16, ""},
+      {"LFM2-700M", 1536, 24, 16, 6912, 16, 0, 0, 65536, kDense16, ""},
+      {"LFM2-350M", 1024, 16, 16, 4608, 16, 0, 0, 65536, kDense16, ""},
+  };
+  return kShapes;
+}
+
+// A published mix of types. `more` is what the tensors get that suffer most: values and every third down
+// projection.
+struct Mix {
+  std::string_view name;
+  uint32_t file_type;  // general.file_type
+  TensorType base, embedding, more, experts;
+  enum class More { kNone, kMedium, kSmall } more_rule;
+};
+
+constexpr std::array<Mix, 9> kMixes = {{
+    {"q4_0", 2, TensorType::kQ4_0, TensorType::kQ6_K, TensorType::kQ4_0, TensorType::kQ4_0, Mix::More::kNone},
+    {"q4_k_m", 15, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ4_K,
+     Mix::More::kMedium},
+    {"q8_0", 7, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, Mix::More::kNone},
+    {"bf16", 32, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16,
+     Mix::More::kNone},
+    {"q4_k_s", 14, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ5_K, TensorType::kQ4_K,
+     Mix::More::kSmall},
+    {"q5_k_m", 17, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ5_K,
+     Mix::More::kMedium},
+    {"q6_k", 18, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K,
+     Mix::More::kNone},
+    {"f16", 1, TensorType::kF16, TensorType::kF16, TensorType::kF16, TensorType::kF16, Mix::More::kNone},
+    {"mxfp4", 38, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kMXFP4,
+     Mix::More::kNone},
+}};
+
+// The layers, or the i-th of n like tensors, to which llama.cpp's _M mixes give more bits.
+bool MediumGetsMore(int64_t i, int64_t n) { return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2; }
+
+// A tensor with the distribution of its weights.
+struct Planned {
+  formats::TensorPlan plan;
+  float mean = 0, deviation = 0;
+};
+
+class Planner {
+ public:
+  Planner(const Shape& shape, const Mix& mix) : shape_(shape), mix_(mix) {}
+
+  std::vector<Planned> Plan() {
+    const int64_t d = shape_.hidden;
+    // Logits get a deviation of 3, as trained models have.
+    Add("token_embd.weight", mix_.embedding, {shape_.vocab, d}, 0, 3 * Scale(d));
+    Norm("token_embd_norm.weight", d);
+    for (int64_t i = 0; i < shape_.n_layers; ++i) PlanLayer(i);
+    return std::move(planned_);
+  }
+
+ private:
+  static float Scale(int64_t fan_in) { return 1 / std::sqrt(static_cast<float>(fan_in)); }
+
+  void Add(std::string name, TensorType type, std::vector<int64_t> shape, float mean, float deviation) {
+    planned_.push_back({{std::move(name), type, std::move(shape)}, mean, deviation});
+  }
+  void Norm(std::string name, int64_t n) { Add(std::move(name), TensorType::kF32, {n}, 1, 0.1f); }
+  // A linear map: rows x cols, or experts x rows x cols.
+  void Linear(std::string name, TensorType type, std::vector<int64_t> shape) {
+    const float scale = Scale(shape.back());
+    Add(std::move(name), type, std::move(shape), 0, scale);
+  }
+
+  TensorType DownType(int64_t i_layer, TensorType base) const {
+    const bool more = mix_.more_rule == Mix::More::kMedium  ? MediumGetsMore(i_layer, shape_.n_layers)
+                      : mix_.more_rule == Mix::More::kSmall ? i_layer < shape_.n_layers / 8
+                                                            : false;
+    return more ? mix_.more : base;
+  }
+  TensorType ValueType(int64_t i_attention) const {
+    const auto n = static_cast<int64_t>(shape_.attention.size());
+    const bool more = mix_.more_rule == Mix::More::kMedium  ? MediumGetsMore(i_attention, n)
+                      : mix_.more_rule == Mix::More::kSmall ? i_attention < 4
+                                                            : false;
+    return more ? mix_.more : mix_.base;
+  }
+
+  // In alphabetical order of the names, as llama.cpp's quantiser leaves them.
+  void PlanLayer(int64_t i) {
+    const std::string prefix = StrCat("blk.", i, ".");
+    const int64_t d = shape_.hidden, kv = kKvHeads * kHeadDim;
+    const auto& attention = shape_.attention;
+    const auto found = std::find(attention.begin(), attention.end(), static_cast<int>(i));
+    const bool has_attention = found != attention.end();
+    const auto i_attention = static_cast<int64_t>(found - attention.begin());
+    const bool moe = i >= shape_.n_dense;
+    if (has_attention) {
+      Linear(prefix + "attn_k.weight", mix_.base, {kv, d});
+      Norm(prefix + "attn_k_norm.weight", kHeadDim);
+    }
+    Norm(prefix + "attn_norm.weight", d);
+    if (has_attention) {
+      Linear(prefix + "attn_output.weight", mix_.base, {d, d});
+      Linear(prefix + "attn_q.weight", mix_.base, {d, d});
+      Norm(prefix + "attn_q_norm.weight", kHeadDim);
+      Linear(prefix + "attn_v.weight", ValueType(i_attention), {kv, d});
+    }
+    if (moe) Add(prefix + "exp_probs_b.bias", TensorType::kF32, {shape_.n_experts}, 0, 0.02f);
+    const std::string suffix = moe ? "_exps.weight" : ".weight";
+    const auto matrix = [&](int64_t rows, int64_t cols) {
+      return moe ? std::vector<int64_t>{shape_.n_experts, rows, cols} : std::vector<int64_t>{rows, cols};
+    };
+    const TensorType type = moe ? mix_.experts : mix_.base;
+    const int64_t ff = moe ? shape_.expert_ff : shape_.ff;
+    Linear(prefix + "ffn_down" + suffix, DownType(i, type), matrix(d, ff));
+    Linear(prefix + "ffn_gate" + suffix, type, matrix(ff, d));
+    if (moe) Linear(prefix + "ffn_gate_inp.weight", TensorType::kF32, {shape_.n_experts, d});
+    Norm(prefix + "ffn_norm.weight", d);
+    Linear(prefix + "ffn_up" + suffix, type, matrix(ff, d));
+    if (!has_attention) {
+      Linear(prefix + "shortconv.conv.weight", TensorType::kF32, {d, kConvLength});
+      Linear(prefix + "shortconv.in_proj.weight", mix_.base, {3 * d, d});
+      Linear(prefix + "shortconv.out_proj.weight", mix_.base, {d, d});
+    }
+  }
+
+  const Shape& shape_;
+  const Mix& mix_;
+  std::vector<Planned> planned_;
+};
+
+void SetModelKeys(const Shape& shape, const Mix& mix, formats::GgufWriter& writer) {
+  const bool moe = shape.n_experts > 0;
+  const std::string arch = moe ? "lfm2moe" : "lfm2";
+  const auto u32 = [&](const char* key, int64_t value) {
+    writer.SetU32(arch + key, static_cast<uint32_t>(value));
+  };
+  writer.SetString("general.architecture", arch);
+  writer.SetString("general.type", "model");
+  writer.SetString("general.name", StrCat(shape.name, " (random weights)"));
+  writer.SetString("general.description", StrCat("Random weights in the shapes of ", shape.name,
+                                                 ", to measure speed; "
+                                                 "it says nothing of use.",
+                                                 shape.note));
+  writer.SetBool("lfm.random_weights", true);
+  u32(".block_count", shape.n_layers);
+  u32(".context_length", 128000);
+  u32(".embedding_length", shape.hidden);
+  u32(".feed_forward_length", shape.ff);
+  u32(".attention.head_count", shape.n_heads);
+  std::vector<int32_t> kv_heads(static_cast<size_t>(shape.n_layers), 0);
+  for (const int layer : shape.attention) kv_heads[static_cast<size_t>(layer)] = kKvHeads;
+  writer.SetI32s(arch + ".attention.head_count_kv", kv_heads);
+  writer.SetF32(arch + ".rope.freq_base", 1e6f);
+  writer.SetF32(arch + ".attention.layer_norm_rms_epsilon", 1e-5f);
+  u32(".vocab_size", shape.vocab);
+  u32(".shortconv.l_cache", kConvLength);
+  if (moe) {
+    u32(".expert_count", shape.n_experts);
+    u32(".expert_used_count", kUsedExperts);
+    u32(".expert_feed_forward_length", shape.expert_ff);
+    u32(".leading_dense_block_count", shape.n_dense);
+    u32(".expert_gating_func", 2);  // sigmoid
+  }
+  writer.SetU32("general.quantization_version", 2);
+  writer.SetU32("general.file_type", mix.file_type);
+}
+
+void SetTokenizerKeys(const Shape& shape, formats::GgufWriter& writer) {
+  const bool large = shape.vocab == 128000;
+  const SynthVocabulary vocabulary = large ? MakeSynthVocabulary128000() : MakeSynthVocabulary65536();
+  writer.SetString("tokenizer.ggml.model", "gpt2");
+  writer.SetString("tokenizer.ggml.pre", "lfm2");
+  writer.SetStrings("tokenizer.ggml.tokens", std::span<const std::string>(vocabulary.tokens));
+  writer.SetI32s("tokenizer.ggml.token_type", vocabulary.types);
+  writer.SetStrings("tokenizer.ggml.merges", std::span<const std::string>(vocabulary.merges));
+  writer.SetU32("tokenizer.ggml.bos_token_id", vocabulary.bos);
+  writer.SetU32("tokenizer.ggml.eos_token_id", vocabulary.eos);
+  writer.SetU32("tokenizer.ggml.padding_token_id", vocabulary.pad);
+  writer.SetBool("tokenizer.ggml.add_bos_token", true);
+  writer.SetBool("tokenizer.ggml.add_eos_token", false);
+  writer.SetString("tokenizer.chat_template", large ? kChatTemplateLfm25A1b : kChatTemplateLfm2A1b);
+}
+
+bool SameName(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
+    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+  });
+}
+
+// The entry of this name, or an error that lists the names.
+template <typename Table>
+Result<const typename Table::value_type*> Choose(const Table& table, const std::string& name,
+                                                 const char* what) {
+  std::string names;
+  for (const auto& entry : table) {
+    if (SameName(entry.name, name)) return &entry;
+    names += StrCat(names.empty() ? "" : ", ", entry.name);
+  }
+  return Error{ErrorCode::kInvalidArgument,
+               StrCat("there is no synthetic ", what, " ", Quote(name), "; use one of ", names)};
+}
+
+// Everything of the file but its weights.
+Result<std::vector<Planned>> Declare(const SynthOptions& options, formats::GgufWriter& writer) {
+  LFM_TRY(const Shape* shape, Choose(Shapes(), options.like, "model"));
+  LFM_TRY(const Mix* mix, Choose(kMixes, options.type, "type"));
+  SetModelKeys(*shape, *mix, writer);
+  SetTokenizerKeys(*shape, writer);
+  std::vector<Planned> planned = Planner(*shape, *mix).Plan();
+  for (const Planned& tensor : planned) LFM_RETURN_IF_ERROR(writer.AddTensor(tensor.plan));
+  return planned;
+}
+
+}  // namespace
+
+std::span<const std::string_view> SynthModels() {
+  static const auto kNames = [] {
+    std::vector<std::string_view> names;
+    for (const Shape& shape : Shapes()) names.push_back(shape.name);
+    return names;
+  }();
+  return kNames;
+}
+
+std::span<const std::string_view> SynthTypes() {
+  static const auto kNames = [] {
+    std::vector<std::string_view> names;
+    names.reserve(std::size(kMixes));
+    for (const Mix& mix : kMixes) names.push_back(mix.name);
+    return names;
+  }();
+  return kNames;
+}
+
+Result<uint64_t> SynthFileBytes(const SynthOptions& options) {
+  formats::GgufWriter writer;
+  LFM_RETURN_IF_ERROR(Declare(options, writer));
+  return writer.FileBytes();
+}
+
+Status WriteSynthetic(const SynthOptions& options, const formats::Progress& progress) {
+  constexpr size_t kRowsBuffer = size_t{4} << 20;
+  formats::GgufWriter writer;
+  LFM_TRY(const std::vector<Planned> planned, Declare(options, writer));
+  LFM_RETURN_IF_ERROR(writer.Begin(options.path, progress));
+  std::vector<std::byte> buffer;
+  for (size_t i = 0; i < planned.size(); ++i) {
+    const auto& [plan, mean, deviation] = planned[i];
+    CounterRandom keys{options.seed, i};
+    CounterRandom random{keys.Next()};  // a stream a tensor
+    const TensorTypeInfo& info = InfoOf(plan.type);
+    uint64_t n_left = info.block_bytes;
+    for (const int64_t n : plan.shape) n_left *= static_cast<uint64_t>(n);
+    n_left /= info.block_size;
+    const uint64_t n_piece = kRowsBuffer / info.block_bytes * info.block_bytes;
+    while (n_left > 0) {
+      buffer.resize(static_cast<size_t>(std::min(n_left, n_piece)));
+      if (plan.type == TensorType::kF32) {
+        FillRandomF32(mean, deviation, random, buffer);
+      } else {
+        FillRandom(plan.type, deviation, random, buffer);
+      }
+      LFM_RETURN_IF_ERROR(writer.Append(buffer));
+      n_left -= buffer.size();
+    }
+  }
+  return writer.Finish();
+}
+
+}  // namespace lfm::quant
