@@ -1,0 +1,51 @@
+// Markdown into blocks. markdown-it reads it, HTML is off, and what it gives (a list of tokens) becomes elements in
+// render.tsx: at no time is there a string of HTML.
+import MarkdownIt from 'markdown-it';
+
+export type Token = ReturnType<InstanceType<typeof MarkdownIt>['parse']>[number];
+
+const reader = new MarkdownIt('default', { html: false, linkify: false, typographer: false, maxNesting: 40 });
+// Every address is kept as text; render.tsx decides what becomes a link.
+reader.validateLink = () => true;
+reader.normalizeLink = (url: string) => url;
+reader.normalizeLinkText = (text: string) => text;
+
+const maxChars = 200_000; // longer texts are shown as they are
+
+/** One block at the top level: its tokens, and the source that it was read from (equal sources look equal). */
+export interface Block {
+  source: string;
+  tokens: Token[];
+}
+
+/** The blocks of a text, or null where it is too long to be formatted. */
+export function readBlocks(text: string): Block[] | null {
+  if (text.length > maxChars) return null;
+  const lines = text.split('\n');
+  const env = {};
+  const tokens = reader.parse(text, env);
+  const references = Object.keys((env as { references?: object }).references ?? {}).length;
+  const blocks: Block[] = [];
+  let begin = 0;
+  let depth = 0;
+  tokens.forEach((token, i) => {
+    depth += token.nesting;
+    if (depth !== 0 || token.nesting === 1) return;
+    const part = tokens.slice(begin, i + 1);
+    const [from, to] = part[0]!.map ?? [0, 0];
+    blocks.push({ source: `${references}:${lines.slice(from, to).join('\n')}`, tokens: part });
+    begin = i + 1;
+  });
+  return blocks;
+}
+
+/** An address that may become a link, or null: http, https and mailto only, nothing else is ever followed. */
+export function safeLink(address: string): URL | null {
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch {
+    return null;
+  }
+  return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url : null;
+}

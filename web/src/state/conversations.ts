@@ -1,0 +1,173 @@
+// The conversations in memory, and the way of every change to the database.
+import { batch, computed, signal } from '@preact/signals';
+import { newId, tabId } from '../base/ids';
+import { oneLine } from '../base/format';
+import * as database from '../data/database';
+import { newestLeaf, pathTo } from '../data/tree';
+import type { Conversation, Message } from '../data/types';
+import { texts } from '../texts';
+import { onTabs, tellTabs } from './tabs';
+
+export const conversations = signal<Conversation[]>([]);
+export const isLasting = signal(true);
+export const messages = signal<ReadonlyMap<string, Message>>(new Map()); // of the current conversation
+export const draft = signal<Conversation>(newConversation()); // a new chat is kept from its first message on
+
+const currentId = signal<string | null>(null);
+export const current = computed(() => conversations.value.find((c) => c.id === currentId.value) ?? draft.value);
+export const path = computed(() => pathTo(messages.value, current.value.leaf));
+
+/** Messages that this tab is streaming: newer than the database. */
+const live = new Map<string, Message>();
+
+export function newConversation(): Conversation {
+  const now = Date.now();
+  return { id: newId(), title: texts.untitled, titleGiven: false, tags: [], created: now, updated: now, leaf: null, system: '', tools: '', schema: '', settings: {} };
+}
+
+function sorted(list: Conversation[]): Conversation[] {
+  return [...list].sort((a, b) => b.updated - a.updated);
+}
+
+function remember(conversation: Conversation): void {
+  const others = conversations.value.filter((c) => c.id !== conversation.id);
+  conversations.value = sorted([...others, conversation]);
+}
+
+// ---- Coming and going -------------------------------------------------------------------------------------------------
+
+export async function loadConversations(): Promise<void> {
+  isLasting.value = await database.isLasting();
+  conversations.value = sorted(await database.allConversations());
+  onTabs((note) => void readAgain(note.conversation, note.removed === true));
+}
+
+/** After another tab's note. */
+async function readAgain(id: string, removed: boolean): Promise<void> {
+  const conversation = removed ? undefined : await database.getConversation(id);
+  if (!conversation) {
+    conversations.value = conversations.value.filter((c) => c.id !== id);
+    if (currentId.value === id) startNew();
+    return;
+  }
+  const mine = conversations.value.find((c) => c.id === id);
+  // Which branch is shown is each tab's own affair, unless the other tab went on from here.
+  const list = new Map((await database.messagesOf(id)).map((m) => [m.id, live.get(m.id) ?? m]));
+  const follows = !mine?.leaf || pathTo(list, conversation.leaf).some((m) => m.id === mine.leaf);
+  batch(() => {
+    remember(follows ? conversation : { ...conversation, leaf: mine.leaf });
+    if (currentId.value === id) messages.value = list;
+  });
+}
+
+/** A stream that nobody writes any more is broken: its tab was closed or reloaded, or the machine went down. */
+function settled(message: Message): Message {
+  if (message.status !== 'streaming' || live.has(message.id)) return message;
+  const stale = message.tab === tabId || Date.now() - (message.beat ?? 0) > 5000;
+  return stale ? { ...message, status: 'broken', problem: { kind: 'cut', ...texts.problems.left } } : message;
+}
+
+export async function openConversation(id: string): Promise<void> {
+  const conversation = conversations.value.find((c) => c.id === id);
+  if (!conversation) return startNew();
+  const read = await database.messagesOf(id);
+  const list = read.map((m) => settled(live.get(m.id) ?? m));
+  batch(() => {
+    currentId.value = id;
+    messages.value = new Map(list.map((m) => [m.id, m]));
+  });
+  await database.put([], list.filter((m, i) => m !== read[i] && !live.has(m.id)));
+  if (list.some((m) => m.status === 'streaming' && !live.has(m.id))) {
+    setTimeout(() => currentId.value === id && void openConversation(id), 6000);
+  }
+}
+
+export function startNew(): void {
+  batch(() => {
+    draft.value = newConversation();
+    currentId.value = null;
+    messages.value = new Map();
+  });
+}
+
+// ---- Changes ----------------------------------------------------------------------------------------------------------
+
+/** Changes the named conversation; a draft is only changed in memory. */
+export async function changeConversation(id: string, change: Partial<Conversation>): Promise<void> {
+  const old = conversations.value.find((c) => c.id === id);
+  if (!old) {
+    if (draft.value.id === id) draft.value = { ...draft.value, ...change };
+    return;
+  }
+  const next = { ...old, ...change };
+  remember(next);
+  await database.put([next], []);
+  tellTabs({ conversation: id });
+}
+
+/** Adds a message below its parent and shows it. A draft becomes a kept conversation. */
+export async function addMessage(message: Message, shown = true): Promise<void> {
+  const id = message.conversation;
+  const old = conversations.value.find((c) => c.id === id) ?? draft.value;
+  const next: Conversation = { ...old, updated: Date.now(), leaf: shown ? message.id : old.leaf };
+  if (!next.titleGiven && message.role === 'user' && message.parent === null) {
+    next.title = oneLine(message.content, 60) || message.files?.[0]?.name || texts.untitled;
+  }
+  batch(() => {
+    remember(next);
+    if (old === draft.value && currentId.value === null) currentId.value = id;
+    if (currentId.value === id) messages.value = new Map(messages.value).set(message.id, message);
+  });
+  await database.put([next], [message]);
+  tellTabs({ conversation: id });
+}
+
+/** Shows a newer form of a message; write says whether it goes to the database as well. */
+export async function updateMessage(message: Message, write: boolean): Promise<void> {
+  const streaming = message.status === 'streaming';
+  if (streaming) live.set(message.id, message);
+  if (currentId.value === message.conversation) messages.value = new Map(messages.value).set(message.id, message);
+  if (write) {
+    await database.put([], [message]);
+    tellTabs({ conversation: message.conversation });
+  }
+  if (!streaming) live.delete(message.id);
+}
+
+/** Shows the branch that a sibling begins. */
+export function showBranch(message: Message): Promise<void> {
+  return changeConversation(message.conversation, { leaf: newestLeaf(messages.value, message.id) });
+}
+
+export async function removeConversation(id: string): Promise<void> {
+  conversations.value = conversations.value.filter((c) => c.id !== id);
+  if (currentId.value === id) startNew();
+  await database.removeConversation(id);
+  tellTabs({ conversation: id, removed: true });
+}
+
+/** Adds what an import read. */
+export async function addConversations(list: { conversation: Conversation; messages: Message[] }[]): Promise<void> {
+  await database.put(list.map((entry) => entry.conversation), list.flatMap((entry) => entry.messages));
+  for (const { conversation } of list) {
+    remember(conversation);
+    tellTabs({ conversation: conversation.id });
+  }
+}
+
+/** The conversations whose title, tags or messages hold every word. */
+export async function search(words: string): Promise<Set<string>> {
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  const found = new Set<string>();
+  const holds = (text: string): boolean => {
+    const lower = text.toLowerCase();
+    return wanted.every((word) => lower.includes(word));
+  };
+  for (const c of conversations.value) if (holds(`${c.title} ${c.tags.join(' ')}`)) found.add(c.id);
+  await database.eachMessage((m) => {
+    if (!found.has(m.conversation) && holds(`${m.content} ${m.reasoning ?? ''}`)) found.add(m.conversation);
+    return true;
+  });
+  return found;
+}
+

@@ -1,0 +1,104 @@
+// The frame: conversations on the left, what one works on in the middle, settings on the right.
+import type { VNode } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { isLasting, startNew } from '../state/conversations';
+import { view } from '../state/address';
+import { panelOpen, sidebarOpen } from '../state/preferences';
+import { asksKey, serverProblem } from '../state/server';
+import { texts } from '../texts';
+import { Chat } from './chat';
+import { Header } from './header';
+import { Icon } from './icons';
+import { KeyDialog } from './key_dialog';
+import { KeysDialog, keysShown } from './keys_dialog';
+import { announcement, IconButton, toast } from './parts';
+import { SettingsPanel } from './settings_panel';
+import { Sidebar } from './sidebar';
+
+const narrow = matchMedia('(max-width: 899px)');
+
+function useNarrow(): boolean {
+  const [is, setIs] = useState(narrow.matches);
+  useEffect(() => {
+    const change = (): void => setIs(narrow.matches);
+    narrow.addEventListener('change', change);
+    return () => narrow.removeEventListener('change', change);
+  }, []);
+  return is;
+}
+
+/** Begins a new chat with the writing box in focus. */
+export function beginChat(): void {
+  view.value = 'chat';
+  startNew();
+  if (narrow.matches) sidebarOpen.value = panelOpen.value = false;
+  setTimeout(() => document.getElementById('message')?.focus());
+}
+
+function onKey(event: KeyboardEvent): void {
+  if (event.key === 'Escape' && narrow.matches && (sidebarOpen.value || panelOpen.value)) {
+    sidebarOpen.value = panelOpen.value = false;
+    event.preventDefault();
+    return;
+  }
+  if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
+  const name = `${event.shiftKey ? 'Shift+' : ''}${event.key.toLowerCase()}`;
+  const action = {
+    'Shift+o': beginChat,
+    k: () => {
+      sidebarOpen.value = true;
+      setTimeout(() => document.getElementById('search')?.focus());
+    },
+    b: () => (sidebarOpen.value = !sidebarOpen.value),
+    ',': () => (panelOpen.value = !panelOpen.value),
+    '/': () => (keysShown.value = true),
+  }[name];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+function Notices(): VNode {
+  const [hidden, setHidden] = useState(false);
+  const problem = serverProblem.value;
+  return (
+    <div class="notices">
+      {problem && problem.kind !== 'key' && (
+        <p class="notice" role="alert"><Icon name="warning" /><span><strong>{problem.text}</strong> {problem.advice}</span></p>
+      )}
+      {!isLasting.value && !hidden && (
+        <p class="notice"><Icon name="warning" /><span>{texts.notLasting}</span>
+          <IconButton icon="close" label={texts.dismiss} onClick={() => setHidden(true)} /></p>
+      )}
+    </div>
+  );
+}
+
+export function App(): VNode {
+  const isNarrow = useNarrow();
+  useEffect(() => {
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+  const overlaid = isNarrow && (sidebarOpen.value || panelOpen.value);
+  const closeAll = (): void => {
+    sidebarOpen.value = panelOpen.value = false;
+  };
+  return (
+    <div class="app" data-sidebar={sidebarOpen.value} data-panel={panelOpen.value && view.value === 'chat'}>
+      <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); document.getElementById('message')?.focus(); }}>{texts.skip}</a>
+      {sidebarOpen.value && <Sidebar narrow={isNarrow} />}
+      {overlaid && <div class="scrim" onClick={closeAll} />}
+      <div class="middle" inert={overlaid}>
+        <Header />
+        <Notices />
+        <main><Chat /></main>
+      </div>
+      {panelOpen.value && view.value === 'chat' && <SettingsPanel />}
+      {asksKey.value && <KeyDialog />}
+      {keysShown.value && <KeysDialog />}
+      <div class="toast" role="status">{toast.value}</div>
+      <div class="unseen" role="status">{announcement.value}</div>
+    </div>
+  );
+}

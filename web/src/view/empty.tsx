@@ -1,0 +1,34 @@
+// What stands where no message is yet: what this is, and things to try.
+import type { VNode } from 'preact';
+import { examples, type Example } from '../examples';
+import { changeConversation, current } from '../state/conversations';
+import { contextSize, model, models } from '../state/server';
+import { texts } from '../texts';
+import { Icon } from './icons';
+import { draftText } from './composer';
+
+function take(example: Example): void {
+  void changeConversation(current.value.id, { system: example.system, tools: example.tools ?? '', schema: example.schema ?? '' });
+  draftText.value = example.message;
+  setTimeout(() => document.getElementById('message')?.focus());
+}
+
+export function Empty(): VNode {
+  return (
+    <div class="empty">
+      <h2>{texts.empty.heading}</h2>
+      {models.value.length > 0 && <p>{texts.empty.facts(model.value, contextSize.value ?? null)}</p>}
+      <ul class="examples" aria-label={texts.empty.examples}>
+        {examples.map((example) => (
+          <li key={example.title}>
+            <button type="button" onClick={() => take(example)}>
+              <Icon name={example.icon} />
+              <strong>{example.title}</strong>
+              <span>{example.message}</span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
+}
