@@ -63,7 +63,7 @@ export const texts = {
     detach: (name: string) => `Take ${name} away`,
     attached: 'Attached files',
     notText: (name: string) => `${name} is not a text file of at most 1 MB in UTF-8, so it was not attached.`,
-    hint: 'Enter to go, Shift+Enter for a new line',
+    hint: 'Enter to send, Shift+Enter for a new line',
     drop: 'Drop text files to attach them',
     resultsFirst: 'Give the results of the tool calls above, or write on.',
     format: 'Answers follow the JSON schema',
@@ -253,9 +253,9 @@ export const texts = {
   keys: {
     title: 'Keyboard',
     list: [
-      ['Enter', 'Hand over what is written'],
+      ['Enter', 'Send what is written'],
       ['Shift+Enter', 'New line'],
-      ['Escape', 'Halt the answer; close what is open'],
+      ['Escape', 'Stop the answer; close what is open'],
       ['Ctrl+Shift+O', 'Begin a new chat'],
       ['Ctrl+K', 'Search the conversations'],
       ['Ctrl+B', 'Show or hide the conversations'],

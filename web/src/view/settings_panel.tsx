@@ -47,6 +47,7 @@ function NumberField({ name, range }: { name: keyof Settings & string; range: Ra
   const [label, help] = texts.settings.fields[name]!;
   const value = current.value.settings[name] as number | undefined;
   const fallback = defaultOf(name);
+  const hint = name === 'seed' ? texts.compare.seedNew : fallback === null ? texts.compare.byDefault : String(Number(fallback.toPrecision(6)));
   const set = (text: string): void => {
     const number = text === '' ? NaN : Number(text);
     changeSetting(name, Number.isFinite(number) ? Math.min(range.max, Math.max(range.min, number)) : undefined);
@@ -56,7 +57,7 @@ function NumberField({ name, range }: { name: keyof Settings & string; range: Ra
       <label for={`set-${name}`} title={help}>{label}</label>
       <span class="number-inputs">
         {value !== undefined && <IconButton icon="close" label={texts.settings.reset(label)} onClick={() => changeSetting(name, undefined)} />}
-        <input id={`set-${name}`} type="number" min={range.min} max={range.max} step="any" placeholder={fallback === null ? texts.compare.byDefault : String(Number(fallback.toPrecision(6)))}
+        <input id={`set-${name}`} type="number" min={range.min} max={range.max} step="any" placeholder={hint}
           value={value ?? ''} aria-describedby={`set-${name}-help`} onChange={(e) => set(e.currentTarget.value)} />
       </span>
       {range.slider && (
