@@ -64,13 +64,13 @@ std::string ErrorBody(const ApiError& error, bool anthropic);
 // What an answer used. Fill it before Send or End: then the ledger has its row on disk before the last byte leaves, and
 // metrics, limits of the key and the log line agree with what the answer says.
 struct Usage {
-  std::string model;
+  std::string model = {};
   int64_t prompt_tokens = 0;     // all of them, cached ones included
   int64_t cached_tokens = 0;
   int64_t completion_tokens = 0;  // of all choices, reasoning included
   int64_t reasoning_tokens = 0;
   int64_t cost_pico_dollars = 0;
-  std::string finish_reason;  // "stop", "length", "tool_calls", "abort", "error": of the first choice
+  std::string finish_reason = {};  // "stop", "length", "tool_calls", "abort", "error": of the first choice
   double queue_s = 0, prefill_s = 0, decode_s = 0;  // as the engine measured them
 };
 
@@ -118,6 +118,7 @@ struct RouteOptions {
   bool quick = false;  // with a body of at most 16 KiB it runs on the I/O thread: some tens of microseconds at most.
                        // Everything else runs on a small pool of workers
   bool any_type = false;  // the body need not be application/json
+  bool always = false;    // also while the model loads and while the server drains: /health, /metrics
 };
 
 // Methods and patterns to handlers. A pattern is a path whose segments may be "{name}" (one segment) or, last,
