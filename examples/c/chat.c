@@ -13,8 +13,8 @@ int main(int argc, char** argv) {
   lfm_error error;
   lfm_model* model = NULL;
   lfm_session* session = NULL;
-  char request[4096], *prompt = NULL;
-  size_t length = 0, n_ids = 0;
+  char request[4096];
+  size_t n_ids = 0;
   int32_t* ids = NULL;
   lfm_sampling sampling;
   lfm_generate_options options;
@@ -26,13 +26,12 @@ int main(int argc, char** argv) {
   options.on_token = print;
   lfm_generation_init(&answer);
   if (lfm_model_load(argv[1], NULL, &model, &error) || lfm_session_create(model, NULL, &session, &error) ||
-      lfm_render(model, request, strlen(request), &prompt, &length, &error) ||
-      lfm_tokenize(model, prompt, length, 0, 1, &ids, &n_ids, &error)) {
+      lfm_prompt_ids(model, request, strlen(request), &ids, &n_ids, &error)) {
     return fprintf(stderr, "%s\n", error.message), 1;
   }
   lfm_sampling_init(&sampling, model);
   if (lfm_generate(session, ids, n_ids, &sampling, &options, &answer, &error)) fprintf(stderr, "%s\n", error.message);
-  lfm_free(answer.ids), lfm_free(answer.text), lfm_free(ids), lfm_free(prompt);
+  lfm_free(answer.ids), lfm_free(answer.text), lfm_free(ids);
   lfm_session_free(session), lfm_model_free(model);
   return error.status;
 }

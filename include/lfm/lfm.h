@@ -98,6 +98,11 @@ LFM_API int lfm_is_end_of_generation(const lfm_model* model, int32_t id);
  * add_special: templates write that token themselves. */
 LFM_API lfm_status lfm_render(const lfm_model* model, const char* request, size_t length, char** prompt,
                               size_t* prompt_length, lfm_error* error);
+/* The tokens of that prompt, as the model should read them: special tokens count where the template writes them, and stay
+ * plain text where messages, tools and documents spell them out, so that no message can forge a turn (in assistant
+ * messages, marks of tool calls and thinking count). "parse_special": true in the request lets them count everywhere. */
+LFM_API lfm_status lfm_prompt_ids(const lfm_model* model, const char* request, size_t length, int32_t** ids,
+                                  size_t* n_ids, lfm_error* error);
 
 /* ---- sessions: one sequence each ---- */
 

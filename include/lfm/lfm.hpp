@@ -96,6 +96,14 @@ class Model {
     return detail::TakeString(prompt, length);
   }
 
+  // The tokens of that prompt; what messages spell out never becomes a special token (lfm_prompt_ids).
+  std::vector<int32_t> PromptIds(std::string_view request) const {
+    int32_t* ids = nullptr;
+    size_t n = 0;
+    detail::Call(lfm_prompt_ids, get(), request.data(), request.size(), &ids, &n);
+    return detail::TakeVector(ids, n);
+  }
+
   lfm_sampling Sampling() const {
     lfm_sampling sampling;
     lfm_sampling_init(&sampling, get());

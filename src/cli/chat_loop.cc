@@ -108,11 +108,10 @@ class Chat {
   }
 
   Status Generate() {
-    LFM_TRY(const std::string prompt, conversation_.Prompt());
-    const std::vector<int32_t> ids = conversation_.Ids(prompt);
+    LFM_TRY(const engine::ChatPrompt prompt, conversation_.Prompt());
     AnswerStyle style;
     style.split_thinking = params_.special != text::StreamDecoder::Special::kAll;
-    style.open_thinking = style.split_thinking && text::PromptOpensThinking(prompt);
+    style.open_thinking = style.split_thinking && text::PromptOpensThinking(prompt.text);
     style.show_thinking = options_.show_thinking;
     AnswerPrinter answer(style);
     stats_.Begin(session_);
@@ -121,7 +120,7 @@ class Chat {
       if (progress) progress->Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
     };
     auto generation =
-        engine::Generate(session_, ids, params_, [&](const engine::TokenInfo&, std::string_view piece) {
+        engine::Generate(session_, prompt.ids, params_, [&](const engine::TokenInfo&, std::string_view piece) {
           progress.reset();
           stats_.OnToken(session_);
           answer.Push(piece);

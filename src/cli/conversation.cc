@@ -62,13 +62,6 @@ void Conversation::Reset() {
   SetSystem(system);
 }
 
-Result<std::string> Conversation::Prompt() const {
-  if (!model_.chat.ok()) return model_.chat.error();
-  return engine::RenderPrompt(*model_.chat, request_);
-}
-
-std::vector<int32_t> Conversation::Ids(const std::string& prompt) const {
-  return model_.tokenizer.Encode(prompt, false);  // templates write the beginning-of-text token themselves
-}
+Result<engine::ChatPrompt> Conversation::Prompt() const { return engine::PromptIds(model_, request_); }
 
 }  // namespace lfm::cli

@@ -29,8 +29,7 @@ class Conversation {
   void Reset();
 
   const Json& messages() const { return request_.messages; }
-  Result<std::string> Prompt() const;
-  std::vector<int32_t> Ids(const std::string& prompt) const;
+  Result<engine::ChatPrompt> Prompt() const;
 
  private:
   const engine::TextModel& model_;

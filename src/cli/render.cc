@@ -21,6 +21,9 @@ class RenderCommand : public Command {
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
     args.Flag("--no-generation-prompt", no_generation_prompt_, "end after the last message");
     args.Text("--template", template_, "FILE", "use this template instead of the model's");
+    args.Flag("--ids", ids_, "print the prompt's token ids, as the model reads them; --jsonl: also {\"ids\"}");
+    args.Flag("--parse-special", parse_special_,
+              "with --ids: special tokens that messages spell out become those tokens");
     args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
     args.Flag("--json", json_, R"(print {"text"})");
     args.Flag("--jsonl", jsonl_,
@@ -33,7 +36,7 @@ class RenderCommand : public Command {
     LFM_TRY(const engine::TextModel model, engine::OpenTextModel(path));
     LFM_TRY(const text::ChatTemplate chat, Template(model));
     if (jsonl_) {
-      return ForEachJsonLine([&](const Json& row) { return Line(chat, variables, row); });
+      return ForEachJsonLine([&](const Json& row) { return Line(model.tokenizer, chat, variables, row); });
     }
     if (!messages_) return Error{ErrorCode::kInvalidArgument, "no messages are given; use --messages FILE"};
     engine::ChatRequest request;
@@ -43,13 +46,15 @@ class RenderCommand : public Command {
     }
     request.variables = variables;
     request.add_generation_prompt = !no_generation_prompt_;
-    LFM_TRY(const std::string text, engine::RenderPrompt(chat, request));
+    request.parse_special = parse_special_;
+    LFM_TRY(const engine::ChatPrompt prompt, engine::PromptIds(model.tokenizer, chat, request));
     if (json_) {
-      Json out = Json::MakeObject();
-      out.Set("text", text);
-      WriteJson(out);
+      WriteJson(PromptJson(prompt));
+    } else if (ids_) {
+      for (size_t i = 0; i < prompt.ids.size(); ++i) WriteOut(StrCat(i == 0 ? "" : " ", prompt.ids[i]));
+      WriteOut("\n");
     } else {
-      WriteOut(text);
+      WriteOut(prompt.text);
     }
     return kExitOk;
   }
@@ -69,20 +74,27 @@ class RenderCommand : public Command {
     return model.chat;
   }
 
-  Result<Json> Line(const text::ChatTemplate& chat, const Json& variables, const Json& row) const {
+  Json PromptJson(const engine::ChatPrompt& prompt) const {
+    Json out = Json::MakeObject();
+    out.Set("text", prompt.text);
+    if (ids_) out.Set("ids", IdsJson(prompt.ids));
+    return out;
+  }
+
+  Result<Json> Line(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat, const Json& variables,
+                    const Json& row) const {
     LFM_TRY(engine::ChatRequest request, engine::ChatRequestFromJson(row));
     if (row["add_generation_prompt"].is_null()) request.add_generation_prompt = !no_generation_prompt_;
     for (const auto& [key, value] : variables.members()) request.variables.Set(key, value);
-    LFM_TRY(std::string text, engine::RenderPrompt(chat, request));
-    Json out = Json::MakeObject();
-    out.Set("text", std::move(text));
-    return out;
+    if (parse_special_) request.parse_special = true;
+    LFM_TRY(const engine::ChatPrompt prompt, engine::PromptIds(tokenizer, chat, request));
+    return PromptJson(prompt);
   }
 
   ModelArgs model_;
   std::optional<std::string> messages_, tools_, template_;
   std::vector<std::string> settings_;
-  bool no_generation_prompt_ = false, json_ = false, jsonl_ = false;
+  bool no_generation_prompt_ = false, ids_ = false, parse_special_ = false, json_ = false, jsonl_ = false;
 };
 
 }  // namespace

@@ -43,6 +43,9 @@ class RunCommand : public Command {
     model_.DeclareCompute(args);
     model_.DeclareContext(args);
     args.Choice("--think", think_, {"show", "hide"}, "thinking of LFM2.5 (default: shown on a terminal)");
+    args.Flag("--parse-special", parse_special_,
+              "special tokens that the prompt or messages spell out become those tokens; without it they stay text, "
+              "so that no message can forge a turn");
     args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
     args.Flag("--json", json_, "one JSON document instead of text");
     args.Flag("--stats", stats_, "speeds, where the time went and how near the machine's limit it was, on standard error");
@@ -95,6 +98,7 @@ class RunCommand : public Command {
   Result<engine::ChatRequest> ReadRequest() const {
     engine::ChatRequest request;
     request.messages = Json::MakeArray();
+    request.parse_special = parse_special_;
     if (messages_) LFM_RETURN_IF_ERROR(ReadMessages(*messages_, request));
     if (tools_) {
       LFM_TRY(request.tools, ReadTools(*tools_));
@@ -121,14 +125,14 @@ class RunCommand : public Command {
       return prompt;
     }
     if (raw_) {
-      prompt.ids = model.tokenizer.Encode(*prompt_, true);
+      prompt.ids = model.tokenizer.Encode(*prompt_, true, parse_special_);
       return prompt;
     }
     if (prompt_) conversation.AddUser(*prompt_);
-    LFM_TRY(const std::string text, conversation.Prompt());
-    prompt.ids = conversation.Ids(text);
+    LFM_TRY(engine::ChatPrompt made, conversation.Prompt());
+    prompt.ids = std::move(made.ids);
     prompt.style.split_thinking = !sampling_.special;
-    prompt.style.open_thinking = prompt.style.split_thinking && text::PromptOpensThinking(text);
+    prompt.style.open_thinking = prompt.style.split_thinking && text::PromptOpensThinking(made.text);
     prompt.style.show_thinking = think_ ? *think_ == "show" : OutputIsTerminal();
     return prompt;
   }
@@ -167,7 +171,7 @@ class RunCommand : public Command {
   SamplingArgs sampling_;
   std::optional<std::string> prompt_, system_, tools_, messages_, ids_, think_;
   std::vector<std::string> settings_;
-  bool raw_ = false, json_ = false, stats_ = false;
+  bool raw_ = false, parse_special_ = false, json_ = false, stats_ = false;
 };
 
 }  // namespace

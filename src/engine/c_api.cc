@@ -126,4 +126,19 @@ lfm_status lfm_render(const lfm_model* model, const char* request, size_t length
   });
 }
 
+lfm_status lfm_prompt_ids(const lfm_model* model, const char* request, size_t length, int32_t** ids, size_t* n_ids,
+                          lfm_error* error) {
+  if (ids) *ids = nullptr;
+  if (n_ids) *n_ids = 0;
+  return Guard(error, [&]() -> Status {
+    if (!model || !request || !ids || !n_ids) return NullPointer("an argument");
+    if (const Status done = model->loaded->text_status(); !done.ok()) return done.error();
+    auto json = lfm::ParseJson(std::string_view(request, length));
+    if (!json.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("request: ", json.error().message)};
+    LFM_TRY(const auto chat, engine::ChatRequestFromJson(*json));
+    LFM_TRY(const auto prompt, engine::PromptIds(model->loaded->text(), chat));
+    return CopyOut(prompt.ids.data(), prompt.ids.size(), ids, n_ids);
+  });
+}
+
 }  // extern "C"

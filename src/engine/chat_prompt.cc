@@ -13,13 +13,37 @@ Result<text::ChatTemplate> MakeChatTemplate(const text::Tokenizer& tokenizer, co
   return text::ChatTemplate::Make(source, special_tokens);
 }
 
-Result<std::string> RenderPrompt(const text::ChatTemplate& chat, const ChatRequest& request) {
+namespace {
+
+text::ChatOptions OptionsOf(const ChatRequest& request) {
   text::ChatOptions options;
   options.tools = &request.tools;
+  options.documents = &request.documents;
   options.add_generation_prompt = request.add_generation_prompt;
   options.continue_final_message = request.continue_final_message;
   options.extra = request.variables.is_null() ? Json::MakeObject() : request.variables;
-  return text::RenderChat(chat, request.messages, options);
+  return options;
+}
+
+}  // namespace
+
+Result<std::string> RenderPrompt(const text::ChatTemplate& chat, const ChatRequest& request) {
+  return text::RenderChat(chat, request.messages, OptionsOf(request));
+}
+
+Result<ChatPrompt> PromptIds(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat,
+                             const ChatRequest& request) {
+  LFM_TRY(text::ChatText rendered, text::RenderChatText(chat, request.messages, OptionsOf(request)));
+  if (request.parse_special) rendered.spans.clear();
+  ChatPrompt prompt;
+  prompt.ids = tokenizer.EncodeMixed(rendered.text, rendered.spans);
+  prompt.text = std::move(rendered.text);
+  return prompt;
+}
+
+Result<ChatPrompt> PromptIds(const TextModel& model, const ChatRequest& request) {
+  if (!model.chat.ok()) return model.chat.error();
+  return PromptIds(model.tokenizer, *model.chat, request);
 }
 
 Result<ChatRequest> ChatRequestFromJson(const Json& object) {
@@ -30,6 +54,10 @@ Result<ChatRequest> ChatRequestFromJson(const Json& object) {
       request.messages = value;
     } else if (name == "tools") {
       request.tools = value;
+    } else if (name == "documents") {
+      request.documents = value;
+    } else if (name == "parse_special") {
+      request.parse_special = value.AsBool();
     } else if (name == "add_generation_prompt") {
       request.add_generation_prompt = value.is_null() || value.AsBool();
     } else if (name == "continue_final_message") {

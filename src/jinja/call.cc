@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "jinja/eval.h"
 #include "jinja/loop.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
 
@@ -67,14 +68,14 @@ Value Interpreter::Call(const Value& callee, CallArguments arguments) {
     case ValueKind::kLoop:
       return CallLoop(callee, arguments);
     case ValueKind::kFunction:
-      return CallGlobal(*this, callee.As<FunctionObject>().name, arguments);
+      return InheritMarks(CallGlobal(*this, callee.As<FunctionObject>().name, arguments), {}, arguments);
     case ValueKind::kMethod:
       return CallBound(callee.As<MethodObject>(), arguments);
     case ValueKind::kJoiner: {
       auto& joiner = callee.As<JoinerObject>();
       const bool first = !joiner.used;
       joiner.used = true;
-      return heap_.String(first ? "" : joiner.separator);
+      return first ? heap_.String("") : joiner.separator;
     }
     case ValueKind::kUndefined:
       FailUndefined(callee);
@@ -121,7 +122,7 @@ Value Interpreter::CallMacro(const Value& value, CallArguments arguments) {
   } const clear{*scope};
   const Value kept = value;  // NOLINT: the macro may be overwritten while it runs
   BindMacro(macro, arguments, scope);
-  std::string text = Capture([&] { Execute(macro.node->body, scope); });
+  MarkedText text = Capture([&] { Execute(macro.node->body, scope); });
   line_ = line;
   return heap_.String(std::move(text));
 }
@@ -151,7 +152,7 @@ void Interpreter::BindMacro(const MacroObject& macro, CallArguments& arguments, 
   }
   if (node.uses_kwargs) {
     auto rest = std::make_shared<DictObject>();
-    for (auto& [key, value] : keywords) rest->Set(heap_.String(key), std::move(value));
+    for (auto& [key, value] : keywords) rest->Set(heap_.Keyword(key), std::move(value));
     scope->Set(kwargs_name_, heap_.Dict(std::move(rest)));
   } else if (!keywords.empty()) {
     Fail(keywords[0].first == "caller"

@@ -5,6 +5,7 @@
 
 #include "base/strings.h"
 #include "jinja/loop.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
 
@@ -42,8 +43,8 @@ void Scope::Set(int name, Value value) {
 
 // --- the interpreter ---
 
-Interpreter::Interpreter(const Program& program, const RenderLimits& limits, const TemplateClock& clock)
-    : program_(program), limits_(limits), clock_(clock), heap_([&limits] {
+Interpreter::Interpreter(const Program& program, const RenderOptions& options)
+    : program_(program), options_(options), limits_(options.limits), heap_([&limits = options.limits] {
         HeapLimits heap;
         heap.max_steps = limits.max_steps;
         heap.max_bytes = limits.max_memory;
@@ -65,15 +66,15 @@ Interpreter::~Interpreter() {
   if (root_) root_->dense.clear();  // macros hold the scope that holds them
 }
 
-std::string Interpreter::Render(const Json& variables) {
+MarkedText Interpreter::Render(const Json& variables) {
   root_ = std::make_shared<Scope>();
   root_->dense.resize(program_.names.size() + 1);  // never empty: that marks it as the root
-  std::string out;
+  MarkedText out;
   out_ = &out;
   try {
     for (size_t i = 0; i < program_.names.size(); ++i) {
       if (IsGlobalFunction(program_.names[i])) root_->dense[i] = heap_.Function(program_.names[i]);
-      if (const Json* value = variables.Find(program_.names[i])) root_->dense[i] = FromJson(heap_, *value);
+      if (const Json* value = variables.Find(program_.names[i])) root_->dense[i] = FromJson(heap_, *value, options_.marks);
     }
     Execute(program_.body, root_);
   } catch (PythonError& error) {
@@ -83,7 +84,7 @@ std::string Interpreter::Render(const Json& variables) {
   return out;
 }
 
-LocalTime Interpreter::Now() const { return clock_ ? clock_() : SystemTime(); }
+LocalTime Interpreter::Now() const { return options_.clock ? options_.clock() : SystemTime(); }
 
 Interpreter::Level::Level(Interpreter& interpreter) : interpreter_(interpreter) {
   interpreter_.heap_.Step();
@@ -204,10 +205,10 @@ Value Interpreter::EvaluateSlice(const Expr& expr, const ScopePtr& scope) {
 }
 
 Value Interpreter::EvaluateConcat(const Expr& expr, const ScopePtr& scope) {
-  std::string text;
+  MarkedText text;
   for (const auto& item : expr.items) {
-    text += Str(Evaluate(*item, scope));
-    heap_.CheckString(text.size());
+    AppendStr(text, Evaluate(*item, scope));
+    heap_.CheckString(text.text.size());
   }
   return heap_.String(std::move(text));
 }
@@ -255,14 +256,14 @@ Value Interpreter::EvaluateFilter(const Expr& expr, const ScopePtr& scope, const
   const CallArguments arguments = EvaluateArguments(expr, scope);
   line_ = expr.line;
   if (!expr.filter) Fail(StrCat("no filter named ", Quote(expr.text)));
-  return expr.filter(*this, value, arguments);
+  return InheritMarks(expr.filter(*this, value, arguments), value, arguments);
 }
 
 Value Interpreter::CallFilter(const std::string& name, const Value& input, const CallArguments& arguments) {
   const FilterFunction filter = FindFilter(name);
   if (!filter) Fail(StrCat("no filter named ", Quote(name)));
   const Level level(*this);
-  return filter(*this, input, arguments);
+  return InheritMarks(filter(*this, input, arguments), input, arguments);
 }
 
 bool Interpreter::CallTest(const std::string& name, const Value& input, const CallArguments& arguments) {

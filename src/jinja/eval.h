@@ -16,13 +16,13 @@ namespace lfm::jinja {
 
 class Interpreter {
  public:
-  Interpreter(const Program& program, const RenderLimits& limits, const TemplateClock& clock);
+  Interpreter(const Program& program, const RenderOptions& options);
   Interpreter(const Interpreter&) = delete;
   Interpreter& operator=(const Interpreter&) = delete;
   ~Interpreter();
 
   // The whole rendering. Fails with a PythonError that names the line.
-  std::string Render(const Json& variables);
+  MarkedText Render(const Json& variables);
 
   // --- for filters, tests and functions ---
   Heap& heap() { return heap_; }
@@ -59,11 +59,13 @@ class Interpreter {
   void ExecuteWith(const Stmt& stmt, const ScopePtr& scope);
   void ExecuteCallBlock(const Stmt& stmt, const ScopePtr& scope);
   // The text that a body writes, in a scope of its own below `scope`.
-  std::string Capture(const Body& body, const ScopePtr& scope);
-  std::string Capture(const std::function<void()>& write);
+  MarkedText Capture(const Body& body, const ScopePtr& scope);
+  MarkedText Capture(const std::function<void()>& write);
   void Assign(const Expr& target, const Value& value, const ScopePtr& scope);
   void AssignTuple(const Expr& target, const Value& value, const ScopePtr& scope);
-  void Write(std::string_view text);
+  void Write(const Value& value);
+  void Write(const MarkedText& text);
+  void ReserveOutput(size_t n_bytes);
   Value MakeMacro(const MacroNode& node, const ScopePtr& scope);
 
   // --- calls (jinja_call.cc) ---
@@ -87,11 +89,11 @@ class Interpreter {
   std::vector<Value> EvaluateItems(const Expr& expr, const ScopePtr& scope);
 
   const Program& program_;
-  const RenderLimits limits_;
-  const TemplateClock& clock_;
+  const RenderOptions& options_;
+  const RenderLimits& limits_;
   Heap heap_;
   ScopePtr root_;
-  std::string* out_ = nullptr;
+  MarkedText* out_ = nullptr;
   int depth_ = 0;
   int line_ = 0;
   int loop_name_ = -1, caller_name_ = -1, kwargs_name_ = -1, varargs_name_ = -1;

@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "jinja/eval.h"
 #include "jinja/loop.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
 
@@ -30,17 +31,31 @@ class ScopeEnd {
 
 }  // namespace
 
-void Interpreter::Write(std::string_view text) {
-  if (out_->size() + text.size() > limits_.max_output) {
-    Fail(StrCat("the text grows beyond the limit of ", HumanBytes(limits_.max_output)), ErrorCode::kLimit);
+void Interpreter::Write(const Value& value) {
+  if (!value.is_string()) {
+    MarkedText text;
+    AppendStr(text, value);
+    return Write(text);
   }
-  heap_.StepBytes(text.size());
-  out_->append(text);
+  ReserveOutput(value.AsString().size());
+  AppendStr(*out_, value);
 }
 
-std::string Interpreter::Capture(const std::function<void()>& write) {
-  std::string text;
-  std::string* const outer = out_;
+void Interpreter::Write(const MarkedText& text) {
+  ReserveOutput(text.text.size());
+  Append(*out_, text);
+}
+
+void Interpreter::ReserveOutput(size_t n_bytes) {
+  if (out_->text.size() + n_bytes > limits_.max_output) {
+    Fail(StrCat("the text grows beyond the limit of ", HumanBytes(limits_.max_output)), ErrorCode::kLimit);
+  }
+  heap_.StepBytes(n_bytes);
+}
+
+MarkedText Interpreter::Capture(const std::function<void()>& write) {
+  MarkedText text;
+  MarkedText* const outer = out_;
   out_ = &text;
   try {
     write();
@@ -52,7 +67,7 @@ std::string Interpreter::Capture(const std::function<void()>& write) {
   return text;
 }
 
-std::string Interpreter::Capture(const Body& body, const ScopePtr& scope) {
+MarkedText Interpreter::Capture(const Body& body, const ScopePtr& scope) {
   const ScopePtr inner = NewScope(scope);
   const ScopeEnd end(inner);
   return Capture([&] { Execute(body, inner); });
@@ -72,12 +87,7 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt, const ScopePtr& scope) 
   switch (stmt.kind) {
     case StmtKind::kOutput:
       for (const auto& expr : stmt.exprs) {
-        const Value value = Evaluate(*expr, scope);
-        if (value.is_string()) {
-          Write(value.AsString());
-        } else {
-          Write(Str(value));
-        }
+        Write(Evaluate(*expr, scope));
       }
       break;
     case StmtKind::kIf:
@@ -107,11 +117,11 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt, const ScopePtr& scope) 
       ExecuteCallBlock(stmt, scope);
       break;
     case StmtKind::kGeneration:
-      Write(Str(CallMacro(MakeMacro(*stmt.macro, scope), {})));
+      Write(CallMacro(MakeMacro(*stmt.macro, scope), {}));
       break;
     case StmtKind::kFilterBlock: {
       const Value text = heap_.String(Capture(stmt.body, scope));
-      Write(Str(EvaluateFilter(*stmt.value, scope, &text)));
+      Write(EvaluateFilter(*stmt.value, scope, &text));
       break;
     }
     case StmtKind::kWith:
@@ -218,7 +228,7 @@ Value Interpreter::MakeMacro(const MacroNode& node, const ScopePtr& scope) {
 
 void Interpreter::ExecuteCallBlock(const Stmt& stmt, const ScopePtr& scope) {
   const Value caller = MakeMacro(*stmt.macro, scope);
-  Write(Str(EvaluateCall(*stmt.value, scope, &caller)));
+  Write(EvaluateCall(*stmt.value, scope, &caller));
 }
 
 // --- assignment ---

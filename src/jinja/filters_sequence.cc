@@ -3,6 +3,7 @@
 
 #include "base/strings.h"
 #include "jinja/filters.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
 
@@ -59,14 +60,14 @@ Value Reverse(Interpreter& in, const Value& value, Arguments a) {
 
 Value Join(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("join", a, {"d", "attribute"});
-  const std::string joint = p.Has(0) ? Str(p[0]) : "";
+  const MarkedText joint = p.Has(0) ? MarkedStr(p[0]) : MarkedText();
   const auto path = AttributePath(in.heap(), p[1]);
   const auto items = Iterate(in.heap(), value);
-  std::string out;
+  MarkedText out;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (i) out += joint;
-    out += Str(path.empty() ? items[i] : FollowPath(in, items[i], path));
-    in.heap().CheckString(out.size());
+    if (i) Append(out, joint);
+    AppendStr(out, path.empty() ? items[i] : FollowPath(in, items[i], path));
+    in.heap().CheckString(out.text.size());
   }
   return in.heap().String(std::move(out));
 }

@@ -3,6 +3,7 @@
 
 #include "base/strings.h"
 #include "jinja/filters.h"
+#include "jinja/marks.h"
 #include "jinja/python_format.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
@@ -52,9 +53,11 @@ Value TitleFilter(Interpreter& in, const Value& value, Arguments a) {
 
 Value Trim(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("trim", a, {"chars"});
-  const std::string text = SoftText(value);
+  const Value soft = value.is_string() ? value : in.heap().String(MarkedStr(value));
+  const std::string_view text = soft.AsString();
   const std::string_view trimmed = p.IsNone(0) ? Strip(text) : StripChars(text, p.Text(0, ""), Side::kBoth);
-  return in.heap().String(std::string(trimmed), value.IsMarkup());
+  const auto begin = trimmed.empty() ? 0 : static_cast<size_t>(trimmed.data() - text.data());
+  return in.heap().String(PartOf(soft, begin, begin + trimmed.size()), value.IsMarkup());
 }
 
 Value StringFilter(Interpreter& in, const Value& value, Arguments a) {
@@ -64,47 +67,53 @@ Value StringFilter(Interpreter& in, const Value& value, Arguments a) {
 
 Value Replace(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("replace", a, {"old", "new", "count"}, 2);
-  const std::string text = Str(value), from = Str(p[0]), to = Str(p[1]);
+  const std::string from = Str(p[0]);
+  const Value soft = value.is_string() ? value : in.heap().String(MarkedStr(value));
+  const std::string& text = soft.AsString();
+  const MarkedText to = MarkedStr(p[1]);
   int64_t limit = p.IsNone(2) ? -1 : p.Int(2, -1);
   in.heap().StepBytes(text.size());
-  std::string out;
+  MarkedText out;
   size_t at = 0;
   if (from.empty()) {  // between all characters, and at both ends
     for (bool more = true; more && limit != 0; --limit) {
-      out += to;
+      Append(out, to);
       more = at < text.size();
       if (!more) break;
       const size_t begin = at;
       NextCodePoint(text, at);
-      out.append(text, begin, at - begin);
-      in.heap().CheckString(out.size());
+      AppendPart(out, soft, begin, at);
+      in.heap().CheckString(out.text.size());
     }
-    return in.heap().String(out.append(text, at, std::string::npos));
+    AppendPart(out, soft, at, text.size());
+    return in.heap().String(std::move(out));
   }
   for (size_t found; limit != 0 && (found = text.find(from, at)) != std::string::npos; --limit) {
-    out.append(text, at, found - at);
-    out += to;
+    AppendPart(out, soft, at, found);
+    Append(out, to);
     at = found + from.size();
-    in.heap().CheckString(out.size());
+    in.heap().CheckString(out.text.size());
   }
-  return in.heap().String(out.append(text, at, std::string::npos));
+  AppendPart(out, soft, at, text.size());
+  return in.heap().String(std::move(out));
 }
 
 Value Center(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("center", a, {"width"});
-  return CallStringMethod(in, in.heap().String(SoftText(value)), "center", {{Value::Int(p.Int(0, 80))}, {}});
+  return CallStringMethod(in, in.heap().String(MarkedStr(value)), "center", {{Value::Int(p.Int(0, 80))}, {}});
 }
 
 Value Format(Interpreter& in, const Value& value, Arguments a) {
   if (!a.positional.empty() && !a.keywords.empty()) {
     Fail("format: can't handle positional and keyword arguments at the same time");
   }
+  const Value format = in.heap().String(MarkedStr(value));
   if (a.keywords.empty()) {
-    return in.heap().String(FormatPrintf(in.heap(), SoftText(value), in.heap().Tuple(a.positional)));
+    return in.heap().String(FormatPrintf(in.heap(), format, in.heap().Tuple(a.positional)));
   }
   auto dict = std::make_shared<DictObject>();
   for (const auto& [name, argument] : a.keywords) dict->Set(in.heap().String(name), argument);
-  return in.heap().String(FormatPrintf(in.heap(), SoftText(value), in.heap().Dict(std::move(dict))));
+  return in.heap().String(FormatPrintf(in.heap(), format, in.heap().Dict(std::move(dict))));
 }
 
 Value Indent(Interpreter& in, const Value& value, Arguments a) {
@@ -122,12 +131,15 @@ Value Indent(Interpreter& in, const Value& value, Arguments a) {
   const bool blank = p.Bool(2, false);
   const std::string text = value.AsString() + "\n";
   const auto lines = SplitLines(text);
-  std::string out = p.Bool(1, false) ? indention : "";
+  const uint8_t level = p.Has(0) ? LevelOf(p[0]) : 0;
+  MarkedText out;
+  if (p.Bool(1, false)) AppendAt(out, indention, level);
   for (size_t i = 0; i < lines.size(); ++i) {
-    if (i) out += '\n';
-    if (i && (blank || !lines[i].empty())) out += indention;
-    out += lines[i];
-    in.heap().CheckString(out.size());
+    if (i) Append(out, "\n");
+    if (i && (blank || !lines[i].empty())) AppendAt(out, indention, level);
+    const auto begin = lines[i].empty() ? 0 : static_cast<size_t>(lines[i].data() - text.data());
+    AppendPart(out, value, begin, begin + lines[i].size());
+    in.heap().CheckString(out.text.size());
   }
   return in.heap().String(std::move(out));
 }

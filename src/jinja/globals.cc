@@ -77,7 +77,7 @@ std::shared_ptr<DictObject> DictFrom(Interpreter& interpreter, std::string_view 
       dict->Set(items[0], items[1]);
     }
   }
-  for (const auto& [name, value] : arguments.keywords) dict->Set(heap.String(name), value);
+  for (const auto& [name, value] : arguments.keywords) dict->Set(heap.Keyword(name), value);
   return dict;
 }
 
@@ -127,7 +127,8 @@ Value MakeCycler(Interpreter& interpreter, const CallArguments& arguments) {
 
 Value MakeJoiner(Interpreter& interpreter, const CallArguments& arguments) {
   const Parameters p("joiner", arguments, {"sep"});
-  return interpreter.heap().Joiner(p.Text(0, ", "));
+  p.Text(0, "");  // a string, if any
+  return interpreter.heap().Joiner(p.Has(0) ? p[0] : interpreter.heap().String(", "));
 }
 
 Value Lipsum(Interpreter&, const CallArguments&) {

@@ -39,9 +39,14 @@ Result<Template> Template::Parse(std::string_view source, const TemplateLimits& 
 }
 
 Result<std::string> Template::Render(const Json& variables, const RenderOptions& options) const {
+  LFM_TRY(MarkedText rendered, RenderMarked(variables, options));
+  return std::move(rendered.text);
+}
+
+Result<MarkedText> Template::RenderMarked(const Json& variables, const RenderOptions& options) const {
   if (!program_) return Error{ErrorCode::kInvalidArgument, "there is no chat template to render"};
   try {
-    return Interpreter(*program_, options.limits, options.clock).Render(variables);
+    return Interpreter(*program_, options).Render(variables);
   } catch (const PythonError& error) {
     return ToError(error);
   } catch (const std::bad_alloc&) {

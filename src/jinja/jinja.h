@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -37,9 +39,23 @@ struct LocalTime {
 };
 using TemplateClock = std::function<LocalTime()>;
 
+// Bytes [begin, end) of a text that came from marked variables; level 1 and up: of what mixes, the highest.
+struct Mark {
+  size_t begin = 0, end = 0;
+  uint8_t level = 0;
+  bool operator==(const Mark&) const = default;
+};
+struct MarkedText {
+  std::string text;
+  std::vector<Mark> marks;  // in order, disjoint
+};
+
 struct RenderOptions {
   TemplateClock clock;  // empty: the system's local time
   RenderLimits limits;
+  // Nodes of `variables` whose strings, and all strings below them, are marked with a level (0: not marked, also
+  // below a marked node). Marks never change what a template computes.
+  std::unordered_map<const Json*, uint8_t> marks;
 };
 
 // A parsed template. Immutable: parse once, render from any number of threads.
@@ -51,6 +67,11 @@ class Template {
   // The text that the template writes with these variables (an object; its members become variables).
   // A template's own raise_exception gives kInvalidArgument with its message.
   Result<std::string> Render(const Json& variables, const RenderOptions& options = {}) const;
+
+  // The same, with what of the text came from the nodes that options.marks names, through whatever the template does
+  // with it: cutting, joining and formatting keep the marks exactly; where an operation makes new text of marked text
+  // (tojson, escape, …), all that it makes is marked.
+  Result<MarkedText> RenderMarked(const Json& variables, const RenderOptions& options) const;
 
  private:
   std::shared_ptr<const Program> program_;

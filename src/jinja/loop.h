@@ -12,7 +12,7 @@ namespace lfm::jinja {
 
 struct LoopObject : Object {
   std::function<std::optional<Value>()> pull;        // the next item of the source, its "if" applied
-  std::function<std::string(const Value&)> recurse;  // of a recursive loop: renders the body over other items
+  std::function<MarkedText(const Value&)> recurse;   // of a recursive loop: renders the body over other items
   std::deque<Value> ahead;                           // pulled, not yet current
   int64_t length = -1;                               // while unknown
   int64_t index0 = -1;

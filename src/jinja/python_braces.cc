@@ -1,5 +1,6 @@
 // str.format: replacement fields in braces.
 #include "base/strings.h"
+#include "jinja/marks.h"
 #include "jinja/python_format.h"
 #include "jinja/python_repr.h"
 #include "jinja/python_text.h"
@@ -26,29 +27,30 @@ class BraceFormatter {
  public:
   BraceFormatter(Heap& heap, const FormatLookup& lookup) : heap_(heap), lookup_(lookup) {}
 
-  std::string Format(std::string_view format, int depth) {
+  // `level`: of the format's own text.
+  MarkedText Format(std::string_view format, uint8_t level, int depth) {
     if (depth > 2) Fail("Max string recursion exceeded");
-    std::string out;
+    MarkedText out;
     for (size_t at = 0; at < format.size();) {
       const char c = format[at];
       const bool twice = at + 1 < format.size() && format[at + 1] == c;
       if (c == '{' && !twice) {
         ++at;
-        out += Field(format, at, depth);
+        Field(format, at, depth, out);
         heap_.Step();
-        heap_.CheckString(out.size());
+        heap_.CheckString(out.text.size());
         continue;
       }
       if (c == '}' && !twice) Fail("Single '}' encountered in format string");
-      out += c;
+      AppendAt(out, std::string_view(&c, 1), level);
       at += (c == '{' || c == '}') ? 2 : 1;
     }
     return out;
   }
 
  private:
-  // One field; `at` stands behind its opening brace and moves behind the closing one.
-  std::string Field(std::string_view format, size_t& at, int depth) {
+  // Appends one field; `at` stands behind its opening brace and moves behind the closing one.
+  void Field(std::string_view format, size_t& at, int depth, MarkedText& out) {
     size_t end = FindFieldEnd(format, at, "}!:");
     Value value = Resolve(format.substr(at, end - at));
     at = end;
@@ -62,16 +64,19 @@ class BraceFormatter {
     std::string specification;
     if (format[at] == ':') {
       end = FindFieldEnd(format, at + 1, "}");
-      specification = Format(format.substr(at + 1, end - at - 1), depth + 1);
+      specification = Format(format.substr(at + 1, end - at - 1), 0, depth + 1).text;
       at = end;
     }
     ++at;
+    const uint8_t level = LevelOf(value);
+    const bool whole = value.is_string() && specification.empty() && (conversion == 0 || conversion == 's');
+    if (whole) return AppendStr(out, value);
     if (conversion == 'r' || conversion == 'a') value = heap_.String(Repr(value));
     if (conversion == 's') value = heap_.String(Str(value));
     if (conversion && conversion != 'r' && conversion != 'a' && conversion != 's') {
       Fail("unknown conversion specifier in a format string");
     }
-    return FormatSpec(heap_, value, specification);
+    AppendAt(out, FormatSpec(heap_, value, specification), level);
   }
 
   Value Resolve(std::string_view field) {
@@ -103,9 +108,9 @@ class BraceFormatter {
 
 }  // namespace
 
-std::string FormatBraces(Heap& heap, std::string_view format, const FormatLookup& lookup) {
-  heap.StepBytes(format.size());
-  return BraceFormatter(heap, lookup).Format(format, 0);
+MarkedText FormatBraces(Heap& heap, const Value& format, const FormatLookup& lookup) {
+  heap.StepBytes(format.AsString().size());
+  return BraceFormatter(heap, lookup).Format(format.AsString(), LevelOf(format), 0);
 }
 
 }  // namespace lfm::jinja

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "base/strings.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
 #include "jinja/python_text.h"
@@ -303,8 +304,9 @@ std::string FormatSpec(Heap& heap, const Value& value, std::string_view specific
   return Pad(std::move(text), spec.width, spec.align && spec.align != '=' ? spec.align : '<', spec.fill);
 }
 
-std::string FormatPrintf(Heap& heap, std::string_view format, const Value& arguments) {
-  std::string out;
+MarkedText FormatPrintf(Heap& heap, const Value& format_value, const Value& arguments) {
+  const std::string_view format = format_value.AsString();
+  MarkedText out;
   size_t used = 0;
   const bool many = arguments.Is(ValueKind::kTuple);
   bool named = false;
@@ -315,7 +317,9 @@ std::string FormatPrintf(Heap& heap, std::string_view format, const Value& argum
   };
   for (size_t at = 0; at < format.size();) {
     if (format[at] != '%') {
-      out += format[at++];
+      const size_t end = std::min(format.find('%', at), format.size());
+      AppendPart(out, format_value, at, end);
+      at = end;
       continue;
     }
     ++at;
@@ -331,9 +335,15 @@ std::string FormatPrintf(Heap& heap, std::string_view format, const Value& argum
       at = close + 1;
     }
     ParseConversion(format, at, c);
-    out += c.type == '%' ? "%" : PrintfOne(keyed.is_missing() ? next() : keyed, c);
+    if (c.type == '%') {
+      Append(out, "%");
+    } else {
+      const Value value = keyed.is_missing() ? next() : keyed;
+      const bool whole = value.is_string() && c.type == 's' && c.precision < 0 && c.width == 0;
+      whole ? AppendStr(out, value) : AppendAt(out, PrintfOne(value, c), LevelOf(value));
+    }
     heap.Step();
-    heap.CheckString(out.size());
+    heap.CheckString(out.text.size());
   }
   const bool unused = many ? used < arguments.Items().size()
                            : used == 0 && !arguments.is_dict() && !named && !arguments.Is(ValueKind::kList);

@@ -10,7 +10,7 @@
 namespace lfm::jinja {
 
 // format % arguments: a tuple gives several, a dict serves %(name)s.
-std::string FormatPrintf(Heap& heap, std::string_view format, const Value& arguments);
+MarkedText FormatPrintf(Heap& heap, const Value& format, const Value& arguments);
 
 // format(value, specification), e.g. "05.2f", ">10", ",".
 std::string FormatSpec(Heap& heap, const Value& value, std::string_view specification);
@@ -20,7 +20,7 @@ struct FormatLookup {
   std::function<Value(std::string_view name)> look_up;
   std::function<Value(const Value& object, std::string_view name, bool is_attribute)> member;
 };
-std::string FormatBraces(Heap& heap, std::string_view format, const FormatLookup& lookup);
+MarkedText FormatBraces(Heap& heap, const Value& format, const FormatLookup& lookup);
 
 // Digits with `precision` behind the point (or significant, for e and g), type one of "eEfFgG%".
 std::string FormatFloat(double value, char type, int precision, bool alternate = false);

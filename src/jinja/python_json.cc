@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "base/strings.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
 #include "jinja/python_text.h"
@@ -166,7 +167,15 @@ std::string ToJson(const Heap& heap, const Value& value, const JsonStyle& style)
   return std::move(writer.out);
 }
 
-Value FromJson(Heap& heap, const Json& json) {
+Value FromJson(Heap& heap, const Json& json, const std::unordered_map<const Json*, uint8_t>& marks, uint8_t level) {
+  if (!marks.empty()) {
+    if (const auto found = marks.find(&json); found != marks.end()) level = found->second;
+  }
+  const auto text = [&](const std::string& given) {
+    MarkedText marked;
+    AppendAt(marked, ToValidUtf8(given), level);
+    return heap.String(std::move(marked));
+  };
   switch (json.kind()) {
     case Json::Kind::kNull:
       return Value::None();
@@ -176,17 +185,17 @@ Value FromJson(Heap& heap, const Json& json) {
     case Json::Kind::kFloat:
       return NumberFromJson(heap, json);
     case Json::Kind::kString:
-      return heap.String(ToValidUtf8(json.AsString()));
+      return text(json.AsString());
     case Json::Kind::kArray: {
       std::vector<Value> items;
       items.reserve(json.items().size());
-      for (const Json& item : json.items()) items.push_back(FromJson(heap, item));
+      for (const Json& item : json.items()) items.push_back(FromJson(heap, item, marks, level));
       return heap.List(std::move(items));
     }
     case Json::Kind::kObject: {
       auto dict = std::make_shared<DictObject>();
       for (const auto& [name, member] : json.members()) {
-        dict->Set(heap.String(ToValidUtf8(name)), FromJson(heap, member));
+        dict->Set(text(name), FromJson(heap, member, marks, level));
       }
       return heap.Dict(std::move(dict));
     }

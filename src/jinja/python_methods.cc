@@ -4,6 +4,7 @@
 #include "base/strings.h"
 #include "jinja/builtins.h"
 #include "jinja/eval.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 
 namespace lfm::jinja {
@@ -90,7 +91,7 @@ MethodStatus FindMethod(const Value& object, std::string_view name) {
 Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name,
                  const CallArguments& arguments) {
   interpreter.heap().Step();
-  if (object.is_string()) return CallStringMethod(interpreter, object, name, arguments);
+  if (object.is_string()) return InheritMarks(CallStringMethod(interpreter, object, name, arguments), object, arguments);
   if (object.is_dict()) return CallDictMethod(interpreter, object, name, arguments);
   return CallSequenceMethod(interpreter, object, name, arguments);
 }

@@ -7,6 +7,7 @@
 #include <functional>
 
 #include "base/strings.h"
+#include "jinja/marks.h"
 #include "jinja/python_format.h"
 #include "jinja/python_text.h"
 
@@ -170,9 +171,9 @@ Value Repeat(Heap& heap, const Value& sequence, int64_t n) {
   if (sequence.is_string()) {
     const std::string& text = sequence.AsString();
     if (!text.empty() && times > heap.limits().max_string / text.size()) heap.CheckString(SIZE_MAX);
-    std::string out;
-    out.reserve(text.size() * times);
-    for (size_t i = 0; i < times && !text.empty(); ++i) out += text;
+    MarkedText out;
+    out.text.reserve(text.size() * times);
+    for (size_t i = 0; i < times && !text.empty(); ++i) AppendStr(out, sequence);
     return heap.String(std::move(out), sequence.IsMarkup());
   }
   const auto& items = sequence.Items();
@@ -190,10 +191,13 @@ Value Concatenate(Heap& heap, const Value& a, const Value& b) {
   if (a.is_string()) {
     const bool markup = a.IsMarkup() || b.IsMarkup();
     heap.CheckString(a.AsString().size() + b.AsString().size());
-    if (!markup || (a.IsMarkup() && b.IsMarkup())) return heap.String(a.AsString() + b.AsString(), markup);
-    return heap.String(
-        a.IsMarkup() ? a.AsString() + EscapeHtml(b.AsString()) : EscapeHtml(a.AsString()) + b.AsString(),
-        true);
+    MarkedText text;
+    const auto append = [&](const Value& part) {  // beside markup, plain text is escaped
+      if (part.IsMarkup() || !markup) return AppendStr(text, part);
+      AppendAt(text, EscapeHtml(part.AsString()), LevelOf(part));
+    };
+    append(a), append(b);
+    return heap.String(std::move(text), markup);
   }
   std::vector<Value> items;
   items.reserve(a.Items().size() + b.Items().size());
@@ -315,7 +319,7 @@ Value Arithmetic(Heap& heap, std::string_view op, const Value& a, const Value& b
     if ((a.is_string() || a.is_sequence()) && b.is_small_int()) return Repeat(heap, a, b.AsInt());
     if ((b.is_string() || b.is_sequence()) && a.is_small_int()) return Repeat(heap, b, a.AsInt());
   }
-  if (op == "%" && a.is_string()) return heap.String(FormatPrintf(heap, a.AsString(), b));
+  if (op == "%" && a.is_string()) return heap.String(FormatPrintf(heap, a, b));
   FailOperands(op, a, b);
 }
 

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "base/json.h"
+#include "jinja/jinja.h"
 #include "jinja/python_value.h"
 
 namespace lfm::jinja {
@@ -26,6 +27,7 @@ struct JsonStyle {
 std::string ToJson(const Heap& heap, const Value& value, const JsonStyle& style);
 
 // Numbers keep what their JSON text says: integers of any length, 1 apart from 1.0.
-Value FromJson(Heap& heap, const Json& json);
+// Strings at and below a node that `marks` names are marked with its level.
+Value FromJson(Heap& heap, const Json& json, const std::unordered_map<const Json*, uint8_t>& marks, uint8_t level = 0);
 
 }  // namespace lfm::jinja

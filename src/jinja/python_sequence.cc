@@ -3,19 +3,21 @@
 
 #include "base/strings.h"
 #include "jinja/loop.h"
+#include "jinja/marks.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_text.h"
 
 namespace lfm::jinja {
 namespace {
 
-std::vector<Value> Characters(Heap& heap, std::string_view text) {
+std::vector<Value> Characters(Heap& heap, const Value& value) {
+  const std::string& text = value.AsString();
   heap.Step(static_cast<int64_t>(text.size()));
   std::vector<Value> items;
   for (size_t at = 0; at < text.size();) {
     const size_t begin = at;
     NextCodePoint(text, at);
-    items.push_back(heap.String(std::string(text.substr(begin, at - begin))));
+    items.push_back(heap.String(PartOf(value, begin, at)));
   }
   return items;
 }
@@ -64,16 +66,18 @@ Value SliceString(Heap& heap, const Value& value, const Value& begin, const Valu
   if (b.step == 1) {
     const size_t from =
         ascii ? static_cast<size_t>(b.begin) : OffsetOfCodePoint(text, static_cast<size_t>(b.begin));
-    const std::string_view rest = std::string_view(text).substr(from);
     const auto n = static_cast<size_t>(b.count);
-    return heap.String(std::string(rest.substr(0, ascii ? n : OffsetOfCodePoint(rest, n))), value.IsMarkup());
+    const size_t n_bytes = ascii ? n : OffsetOfCodePoint(std::string_view(text).substr(from), n);
+    return heap.String(PartOf(value, from, from + n_bytes), value.IsMarkup());
   }
   heap.Step(length);
   const auto points = ToCodePoints(text);
   std::string out;
   for (int64_t i = b.begin, n = 0; n < b.count; ++n, i += b.step)
     AppendCodePoint(out, points[static_cast<size_t>(i)]);
-  return heap.String(std::move(out), value.IsMarkup());
+  MarkedText marked;
+  AppendAt(marked, out, LevelOf(value));
+  return heap.String(std::move(marked), value.IsMarkup());
 }
 
 }  // namespace
@@ -150,7 +154,7 @@ std::vector<Value> Iterate(Heap& heap, const Value& value) {
     case ValueKind::kUndefined:
       return {};
     case ValueKind::kString:
-      return Characters(heap, value.AsString());
+      return Characters(heap, value);
     case ValueKind::kList:
     case ValueKind::kTuple:
       heap.Step(static_cast<int64_t>(value.Items().size() / 8));
@@ -283,7 +287,7 @@ std::optional<Value> Subscript(Heap& heap, const Value& value, const Value& key)
       const size_t begin = OffsetOfCodePoint(text, static_cast<size_t>(*i));
       size_t end = begin;
       NextCodePoint(text, end);
-      return heap.String(text.substr(begin, end - begin), value.IsMarkup());
+      return heap.String(PartOf(value, begin, end), value.IsMarkup());
     }
     case ValueKind::kRange: {
       const auto& range = value.As<RangeObject>();

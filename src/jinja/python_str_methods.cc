@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "jinja/builtins.h"
 #include "jinja/eval.h"
+#include "jinja/marks.h"
 #include "jinja/python_format.h"
 #include "jinja/python_ops.h"
 #include "jinja/python_repr.h"
@@ -17,15 +18,21 @@ namespace {
 struct Call {
   Interpreter& interpreter;
   Heap& heap;
-  const std::string& text;
+  const Value& object;
+  const std::string& text;  // of the object
   std::string_view name;
   const CallArguments& arguments;
 
-  Value String(std::string_view value) const { return heap.String(std::string(value)); }
+  Value String(std::string value) const { return heap.String(std::move(value)); }
+  // A part of `text`, with its marks.
+  Value Part(std::string_view part) const {
+    const auto begin = static_cast<size_t>(part.data() - text.data());
+    return heap.String(part.empty() ? MarkedText() : PartOf(object, begin, begin + part.size()));
+  }
   Value Strings(const std::vector<std::string_view>& parts) const {
     std::vector<Value> values;
     values.reserve(parts.size());
-    for (const auto part : parts) values.push_back(String(part));
+    for (const auto part : parts) values.push_back(Part(part));
     return heap.List(std::move(values));
   }
 };
@@ -33,7 +40,7 @@ struct Call {
 Value StripText(const Call& c) {
   const Parameters p(c.name, c.arguments, {"chars"});
   const Side side = c.name == "lstrip" ? Side::kLeft : c.name == "rstrip" ? Side::kRight : Side::kBoth;
-  return c.String(p.IsNone(0) ? Strip(c.text, side) : StripChars(c.text, p.Text(0, ""), side));
+  return c.Part(p.IsNone(0) ? Strip(c.text, side) : StripChars(c.text, p.Text(0, ""), side));
 }
 
 std::vector<std::string_view> SplitAtSpace(std::string_view text, int64_t limit) {
@@ -109,11 +116,11 @@ Value PartitionText(const Call& c) {
   const size_t at = right ? c.text.rfind(separator) : c.text.find(separator);
   const std::string_view text = c.text;
   if (at == std::string::npos) {
-    return right ? c.heap.Tuple({c.String(""), c.String(""), c.String(text)})
-                 : c.heap.Tuple({c.String(text), c.String(""), c.String("")});
+    return right ? c.heap.Tuple({c.String(""), c.String(""), c.object})
+                 : c.heap.Tuple({c.object, c.String(""), c.String("")});
   }
   return c.heap.Tuple(
-      {c.String(text.substr(0, at)), c.String(separator), c.String(text.substr(at + separator.size()))});
+      {c.Part(text.substr(0, at)), p[0], c.Part(text.substr(at + separator.size()))});
 }
 
 // The part between the optional start and end (code points), and where it begins in bytes.
@@ -177,7 +184,7 @@ Value ReplaceMethod(const Call& c) {
   CallArguments arguments{{p[0], p[1]}, {}};
   p.Text(0, ""), p.Text(1, "");
   if (p.Has(2)) arguments.positional.push_back(p[2]);
-  return FindFilter("replace")(c.interpreter, c.heap.String(c.text), arguments);
+  return FindFilter("replace")(c.interpreter, c.heap.String(PartOf(c.object, 0, c.text.size())), arguments);
 }
 
 Value ChangeCase(const Call& c) {
@@ -194,13 +201,13 @@ Value ChangeCase(const Call& c) {
 Value JoinMethod(const Call& c) {
   const Parameters p("join", c.arguments, {"iterable"}, 1);
   const auto items = Iterate(c.heap, p[0]);
-  std::string out;
+  MarkedText out;
   for (size_t i = 0; i < items.size(); ++i) {
     if (!items[i].is_string())
       Fail(StrCat("sequence item ", i, ": expected str instance, ", TypeName(items[i]), " found"));
-    if (i) out += c.text;
-    out += items[i].AsString();
-    c.heap.CheckString(out.size());
+    if (i) AppendStr(out, c.object);
+    AppendStr(out, items[i]);
+    c.heap.CheckString(out.text.size());
   }
   return c.heap.String(std::move(out));
 }
@@ -220,12 +227,13 @@ Value FormatMethod(const Call& c) {
     Fail(StrCat("format: no argument named ", Quote(name)));
   };
   lookup.member = [&](const Value& object, std::string_view name, bool is_attribute) {
-    if (is_attribute) return c.interpreter.GetAttr(object, c.String(name));
+    if (is_attribute) return c.interpreter.GetAttr(object, c.String(std::string(name)));
     const bool number =
         !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 9;
-    return c.interpreter.GetItem(object, number ? Value::Int(std::stol(std::string(name))) : c.String(name));
+    return c.interpreter.GetItem(object, number ? Value::Int(std::stol(std::string(name)))
+                                                : c.String(std::string(name)));
   };
-  return c.heap.String(FormatBraces(c.heap, c.text, lookup));
+  return c.heap.String(FormatBraces(c.heap, c.object, lookup));
 }
 
 Value LinesMethod(const Call& c) {
@@ -267,23 +275,24 @@ Value Justify(const Call& c) {
   const std::string fill = p.Text(1, " ");
   if (CountCodePoints(fill) != 1) Fail("the fill character must be exactly one character long");
   const int64_t missing = p.Int(0, 0) - static_cast<int64_t>(CountCodePoints(c.text));
-  if (missing <= 0) return c.String(c.text);
+  if (missing <= 0) return c.Part(c.text);
   c.heap.CheckString(static_cast<size_t>(missing));
   // Python's center puts the odd one to the left when the width is odd.
   int64_t left = c.name == "rjust"    ? missing
                  : c.name == "center" ? missing / 2 + (missing & p.Int(0, 0) & 1)
                                       : 0;
-  std::string out;
-  for (int64_t i = 0; i < left; ++i) out += fill;
-  out += c.text;
-  for (int64_t i = left; i < missing; ++i) out += fill;
+  MarkedText out;
+  const uint8_t level = p.Has(1) ? LevelOf(p[1]) : 0;
+  for (int64_t i = 0; i < left; ++i) AppendAt(out, fill, level);
+  AppendStr(out, c.object);
+  for (int64_t i = left; i < missing; ++i) AppendAt(out, fill, level);
   return c.heap.String(std::move(out));
 }
 
 Value ZeroFill(const Call& c) {
   const Parameters p("zfill", c.arguments, {"width"}, 1);
   const int64_t missing = p.Int(0, 0) - static_cast<int64_t>(CountCodePoints(c.text));
-  if (missing <= 0) return c.String(c.text);
+  if (missing <= 0) return c.Part(c.text);
   c.heap.CheckString(static_cast<size_t>(missing));
   const size_t sign = !c.text.empty() && (c.text[0] == '+' || c.text[0] == '-') ? 1 : 0;
   return c.heap.String(c.text.substr(0, sign) + std::string(static_cast<size_t>(missing), '0') +
@@ -296,7 +305,7 @@ Value RemoveAffix(const Call& c) {
   std::string_view text = c.text;
   if (c.name == "removeprefix" && text.starts_with(affix)) text.remove_prefix(affix.size());
   if (c.name == "removesuffix" && text.ends_with(affix)) text.remove_suffix(affix.size());
-  return c.String(text);
+  return c.Part(text);
 }
 
 Value ExpandTabs(const Call& c) {
@@ -381,7 +390,7 @@ Value CallStringMethod(Interpreter& interpreter, const Value& text, std::string_
                        const CallArguments& arguments) {
   for (const Method& method : kMethods) {
     if (method.function && method.name == name) {
-      return method.function(Call{interpreter, interpreter.heap(), text.AsString(), method.name, arguments});
+      return method.function(Call{interpreter, interpreter.heap(), text, text.AsString(), method.name, arguments});
     }
   }
   Fail(StrCat("the method '", name, "' of str is not supported"), ErrorCode::kUnsupported);

@@ -134,6 +134,22 @@ Value Heap::String(std::string text, bool markup) {
   return {ValueKind::kString, std::move(object)};
 }
 
+Value Heap::String(MarkedText text, bool markup) {
+  Value value = String(std::move(text.text), markup);
+  auto& object = value.As<StringObject>();
+  for (const Mark& mark : text.marks) highest_mark_ = std::max(highest_mark_, mark.level);
+  object.marks = std::move(text.marks);
+  object.traced = true;
+  return value;
+}
+
+Value Heap::Keyword(std::string name) {
+  MarkedText text;
+  if (highest_mark_ && !name.empty()) text.marks.push_back({0, name.size(), highest_mark_});
+  text.text = std::move(name);
+  return String(std::move(text));
+}
+
 Value Heap::BigInt(std::string digits) {
   StepBytes(digits.size());
   auto object = std::make_shared<StringObject>();
@@ -224,9 +240,9 @@ Value Heap::Cycler(std::vector<Value> items) {
   return {ValueKind::kCycler, std::move(object)};
 }
 
-Value Heap::Joiner(std::string separator) {
+Value Heap::Joiner(Value separator) {
   auto object = std::make_shared<JoinerObject>();
-  Adopt(*object, separator.size(), 1);
+  Adopt(*object, 0, DepthOf(separator));
   object->separator = std::move(separator);
   return {ValueKind::kJoiner, std::move(object)};
 }

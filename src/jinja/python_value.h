@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "jinja/jinja.h"
 
 namespace lfm::jinja {
 
@@ -95,6 +96,7 @@ class Value {
   const std::vector<Value>& Items() const;  // of a list or tuple
   const DictObject& AsDict() const;
   Object* object() const { return object_.get(); }
+  bool IsSole() const { return object_.use_count() == 1; }  // nothing else holds its content
   template <typename T>
   T& As() const {
     return static_cast<T&>(*object_);
@@ -133,6 +135,8 @@ struct Object {
 struct StringObject : Object {
   std::string text;  // valid UTF-8
   bool markup = false;
+  bool traced = false;      // `marks` are exact; else they may be missing, and InheritMarks completes them
+  std::vector<Mark> marks;  // where the text came from (marks.h)
 };
 struct ListObject : Object {
   std::vector<Value> items;
@@ -184,7 +188,7 @@ struct CyclerObject : Object {
   size_t next = 0;
 };
 struct JoinerObject : Object {
-  std::string separator;
+  Value separator;
   bool used = false;
 };
 
@@ -205,6 +209,9 @@ class Heap {
   void StepBytes(size_t n) { Step(static_cast<int64_t>(n / 64) + 1); }
 
   Value String(std::string text, bool markup = false);
+  Value String(MarkedText text, bool markup = false);
+  // The name of a keyword argument as a value: it may come out of a marked dict, and has lost that.
+  Value Keyword(std::string name);
   Value BigInt(std::string digits);
   Value List(std::vector<Value> items) { return Sequence(ValueKind::kList, std::move(items)); }
   Value Tuple(std::vector<Value> items) { return Sequence(ValueKind::kTuple, std::move(items)); }
@@ -216,7 +223,7 @@ class Heap {
   Value Method(const Value& receiver, std::string_view name);
   Value Function(std::string_view name);
   Value Cycler(std::vector<Value> items);
-  Value Joiner(std::string separator);
+  Value Joiner(Value separator);
   Value UndefinedName(std::string_view name);
   Value UndefinedHint(std::string hint);
   Value UndefinedMember(const Value& owner, const Value& key);
@@ -227,6 +234,9 @@ class Heap {
   void Adopt(Object& object, size_t bytes, int depth);
   void Release(size_t bytes) { bytes_ -= bytes; }
 
+  // The highest level of all marked strings made so far; 0: nothing is marked, and no marks need to be looked for.
+  uint8_t highest_mark() const { return highest_mark_; }
+
  private:
   Value Sequence(ValueKind kind, std::vector<Value> items);
   [[noreturn]] void FailSteps() const;
@@ -234,6 +244,7 @@ class Heap {
   HeapLimits limits_;
   int64_t steps_left_;
   size_t bytes_ = 0;
+  uint8_t highest_mark_ = 0;
   // Namespaces can form circles: they are held to the end, and emptied there.
   std::vector<std::shared_ptr<Object>> namespaces_;
 };

@@ -59,36 +59,58 @@ void AddedTokenMatcher::Tree::Add(std::string_view content, int32_t token) {
   }
 }
 
-// The longest token that begins at text[begin], or -1.
-int32_t AddedTokenMatcher::Tree::Longest(std::string_view text, size_t begin) const {
-  int32_t best = -1;
-  int32_t node = roots[static_cast<unsigned char>(text[begin])];
+AddedTokenMatcher::Verdict AddedTokenMatcher::Judge(const AddedToken& token, const Rule& rule, size_t begin,
+                                                    size_t end) {
+  if (!token.special) return Verdict::kCounts;
+  const auto by = [&](ParseSpecial parse) {
+    const bool counts = parse == ParseSpecial::kAll || (parse == ParseSpecial::kAnswer && token.of_answers);
+    return counts ? Verdict::kCounts : Verdict::kStaysText;
+  };
+  const auto span = std::partition_point(rule.spans.begin(), rule.spans.end(),
+                                         [&](const ParseSpan& s) { return s.end <= begin; });
+  if (span == rule.spans.end() || span->begin >= end) return by(rule.otherwise);
+  if (span->begin <= begin && end <= span->end) return by(span->parse);
+  return Verdict::kCrosses;
+}
+
+AddedTokenMatcher::Match AddedTokenMatcher::Longest(const Tree& tree, std::string_view text, size_t begin,
+                                                    const Rule& rule) const {
+  Match best;
+  const size_t offset = static_cast<size_t>(text.data() - rule.whole.data());
+  int32_t node = tree.roots[static_cast<unsigned char>(text[begin])];
   for (size_t i = begin + 1; node >= 0; ++i) {
-    const Node& here = nodes[static_cast<size_t>(node)];
-    if (here.token >= 0) best = here.token;
+    const Node& here = tree.nodes[static_cast<size_t>(node)];
+    if (here.token >= 0) {
+      const Verdict verdict = Judge(tokens_[static_cast<size_t>(here.token)], rule, offset + begin, offset + i);
+      if (verdict == Verdict::kCounts) best = {here.token, 0};
+      if (verdict == Verdict::kStaysText) best = {-1, i - begin};
+    }
     if (i == text.size()) break;
     node = here.first_child;
     const auto byte = static_cast<unsigned char>(text[i]);
-    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte)
-      node = nodes[static_cast<size_t>(node)].sibling;
+    while (node >= 0 && tree.nodes[static_cast<size_t>(node)].byte != byte)
+      node = tree.nodes[static_cast<size_t>(node)].sibling;
   }
   return best;
 }
 
-void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, bool parse_special,
+void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, const Rule& rule,
                                 std::vector<TextPart>& parts) const {
   size_t done = 0;                        // everything before is in `parts`
   size_t space_begin = 0, space_end = 0;  // the last run that rstrip took: not walked twice
   for (size_t i = 0; i < text.size();) {
-    const int32_t match = tree.roots[static_cast<unsigned char>(text[i])] < 0 ? -1 : tree.Longest(text, i);
+    const Match found =
+        tree.roots[static_cast<unsigned char>(text[i])] < 0 ? Match() : Longest(tree, text, i, rule);
+    const int32_t match = found.token;
     if (match < 0) {
-      ++i;
+      // As in the reference, nothing begins inside a special token that stays text. One that crosses the end of a
+      // span is none at all.
+      i += std::max<size_t>(found.stays_text, 1);
       continue;
     }
     const AddedToken& token = tokens_[static_cast<size_t>(match)];
     size_t begin = i, end = i + token.content.size();
     i = end;
-    if (token.special && !parse_special) continue;
     if (token.single_word && TouchesWord(text, begin, end)) continue;
     if (token.lstrip) begin = std::max(SpaceBefore(text, begin, std::min(begin, done)), done);
     if (token.rstrip) {
@@ -105,16 +127,18 @@ void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, bool pa
   if (done < text.size()) parts.push_back({text.substr(done), -1});
 }
 
-void AddedTokenMatcher::Split(std::string_view text, bool parse_special, std::vector<TextPart>& parts) const {
+void AddedTokenMatcher::Split(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans,
+                              std::vector<TextPart>& parts) const {
   parts.clear();
-  if (normalized_.nodes.empty()) return SplitBy(raw_, text, parse_special, parts);
+  const Rule rule{text, otherwise, spans};
+  if (normalized_.nodes.empty()) return SplitBy(raw_, text, rule, parts);
   std::vector<TextPart> raw_parts;
-  SplitBy(raw_, text, parse_special, raw_parts);
+  SplitBy(raw_, text, rule, raw_parts);
   for (const TextPart& part : raw_parts) {
     if (part.id >= 0) {
       parts.push_back(part);
     } else {
-      SplitBy(normalized_, part.text, parse_special, parts);
+      SplitBy(normalized_, part.text, rule, parts);
     }
   }
 }

@@ -28,9 +28,11 @@ class AddedTokenMatcher {
   explicit AddedTokenMatcher(std::vector<AddedToken> tokens);
 
   // Cuts the text at added tokens: at the first place where one begins, the longest one counts. Tokens that
-  // are not `normalized` are searched first, the others in the text between. parse_special false: special
-  // tokens stay text. Replaces `parts`.
-  void Split(std::string_view text, bool parse_special, std::vector<TextPart>& parts) const;
+  // are not `normalized` are searched first, the others in the text between. Special tokens count where
+  // `spans` allows them, and elsewhere by `otherwise`; none counts that crosses the end of a span. Replaces
+  // `parts`.
+  void Split(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans,
+             std::vector<TextPart>& parts) const;
 
  private:
   // A tree of the contents' bytes. Children are chained; the root has a table.
@@ -44,10 +46,22 @@ class AddedTokenMatcher {
     std::array<int32_t, 256> roots;
     Tree() { roots.fill(-1); }
     void Add(std::string_view content, int32_t token);
-    int32_t Longest(std::string_view text, size_t begin) const;
   };
-  void SplitBy(const Tree& tree, std::string_view text, bool parse_special,
-               std::vector<TextPart>& parts) const;
+  // Where special tokens count in the whole text.
+  struct Rule {
+    std::string_view whole;
+    ParseSpecial otherwise;
+    std::span<const ParseSpan> spans;
+  };
+  // What begins at one place: the longest token that counts; or, where it stays text, its length.
+  struct Match {
+    int32_t token = -1;
+    size_t stays_text = 0;
+  };
+  enum class Verdict { kCounts, kStaysText, kCrosses };
+  Match Longest(const Tree& tree, std::string_view text, size_t begin, const Rule& rule) const;
+  static Verdict Judge(const AddedToken& token, const Rule& rule, size_t begin, size_t end);
+  void SplitBy(const Tree& tree, std::string_view text, const Rule& rule, std::vector<TextPart>& parts) const;
 
   std::vector<AddedToken> tokens_;
   Tree raw_, normalized_;

@@ -1,6 +1,7 @@
 // The preparation of messages and the cut of continue_final_message, as in transformers 5.23.
 #include "text/chat.h"
 
+#include <algorithm>
 #include <array>
 
 #include "base/strings.h"
@@ -101,6 +102,20 @@ Result<std::string> TagFinalMessage(Json& message, const std::string& field, std
   return before;
 }
 
+// Levels of marks: what a rendering is made of.
+constexpr uint8_t kAnswerMark = 1, kGivenMark = 2;
+
+// Marks what is not the template's own; `variables` must stay where it is.
+void MarkOrigins(const Json& variables, const ChatTemplate& chat, jinja::RenderOptions& options) {
+  for (const auto& [name, value] : variables.members()) {
+    if (!chat.special_tokens.Find(name)) options.marks[&value] = kGivenMark;
+    if (name != "messages") continue;
+    for (const Json& message : value.items()) {
+      if (message["role"].is_string() && message["role"].AsString() == "assistant") options.marks[&message] = kAnswerMark;
+    }
+  }
+}
+
 // Cuts the rendered text where the tag stands.
 Result<std::string> CutAtTag(std::string rendered, std::string_view final_text) {
   const std::string_view tag = jinja::Strip(kContinueTag);
@@ -156,12 +171,20 @@ Result<std::string> SelectChatTemplate(const Json& configured, bool with_tools) 
 }
 
 Result<std::string> RenderChat(const ChatTemplate& chat, const Json& messages, const ChatOptions& options) {
+  LFM_TRY(ChatText rendered, RenderChatText(chat, messages, options));
+  return std::move(rendered.text);
+}
+
+Result<ChatText> RenderChatText(const ChatTemplate& chat, const Json& messages, const ChatOptions& options) {
   if (options.continue_final_message && options.add_generation_prompt) {
     return Invalid("continue_final_message and add_generation_prompt exclude each other");
   }
   LFM_TRY(Json prepared, PrepareMessages(messages));
-  LFM_TRY(Json tools, ListOfObjects(options.tools, "tools"));
-  LFM_TRY(Json documents, ListOfObjects(options.documents, "documents"));
+  const auto given = [&](const Json* list, std::string_view name) {
+    return list && !list->is_null() ? list : options.extra.Find(name);
+  };
+  LFM_TRY(Json tools, ListOfObjects(given(options.tools, "tools"), "tools"));
+  LFM_TRY(Json documents, ListOfObjects(given(options.documents, "documents"), "documents"));
   std::string final_text;
   if (options.continue_final_message) {
     LFM_TRY(final_text, TagFinalMessage(prepared.items().back(), options.continue_field, chat.source));
@@ -173,9 +196,19 @@ Result<std::string> RenderChat(const ChatTemplate& chat, const Json& messages, c
   variables.Set("tools", std::move(tools));
   variables.Set("documents", std::move(documents));
   variables.Set("add_generation_prompt", options.add_generation_prompt);
-  auto rendered = chat.program.Render(variables, options.render);
-  if (!rendered.ok() || !options.continue_final_message) return rendered;
-  return CutAtTag(std::move(rendered).value(), final_text);
+  jinja::RenderOptions render = options.render;
+  MarkOrigins(variables, chat, render);
+  LFM_TRY(jinja::MarkedText rendered, chat.program.RenderMarked(variables, render));
+  ChatText out{std::move(rendered.text), {}};
+  if (options.continue_final_message) {
+    LFM_TRY(out.text, CutAtTag(std::move(out.text), final_text));
+  }
+  for (const jinja::Mark& mark : rendered.marks) {
+    if (mark.begin >= out.text.size()) break;
+    out.spans.push_back({mark.begin, std::min(mark.end, out.text.size()),
+                         mark.level == kAnswerMark ? ParseSpecial::kAnswer : ParseSpecial::kNone});
+  }
+  return out;
 }
 
 }  // namespace lfm::text

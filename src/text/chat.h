@@ -3,10 +3,12 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "jinja/jinja.h"
+#include "text/tokenizer_spec.h"
 
 namespace lfm::text {
 
@@ -40,6 +42,15 @@ struct ChatOptions {
 // are dropped, reasoning is passed under all its names, an empty conversation is refused. Thread-safe on a
 // const template.
 Result<std::string> RenderChat(const ChatTemplate& chat, const Json& messages, const ChatOptions& options);
+
+// The same, with the parts of it that are not the template's own: what assistant messages say is ParseSpecial::kAnswer;
+// all else that `messages`, tools, documents and options.extra bring is kNone. So a message cannot forge a turn, and a
+// model's own tool calls and thoughts are read again as it wrote them.
+struct ChatText {
+  std::string text;
+  std::vector<ParseSpan> spans;  // in order, disjoint
+};
+Result<ChatText> RenderChatText(const ChatTemplate& chat, const Json& messages, const ChatOptions& options);
 
 // An answer of a model that thinks between <think> and </think> before it speaks.
 struct AnswerParts {

@@ -87,6 +87,10 @@ Status Tokenizer::Tables::AddTokens(const std::vector<SpecToken>& tokens) {
 Status Tokenizer::Tables::AddAddedTokens(std::vector<AddedToken> tokens) {
   // Entries without text can never be found.
   std::erase_if(tokens, [](const AddedToken& token) { return token.content.empty(); });
+  for (AddedToken& token : tokens) {
+    token.of_answers = std::find(std::begin(kShownSpecials), std::end(kShownSpecials), token.content) !=
+                       std::end(kShownSpecials);
+  }
   added_tokens = std::move(tokens);
   added = StringIndex(added_tokens.size(), kinds.size());
   shown.assign(kinds.size(), true);
@@ -105,9 +109,7 @@ Status Tokenizer::Tables::AddAddedTokens(std::vector<AddedToken> tokens) {
       return Error{ErrorCode::kCorrupt, StrCat("added tokens ", other, " and ", token.id,
                                                " have the same text ", Quote(token.content))};
     }
-    for (const std::string_view name : kShownSpecials) {
-      if (token.content == name) shown[static_cast<size_t>(token.id)] = true;
-    }
+    if (token.of_answers) shown[static_cast<size_t>(token.id)] = true;
   }
   matcher = AddedTokenMatcher(added_tokens);
   return Ok();
@@ -185,8 +187,21 @@ void Tokenizer::Encode(std::string_view text, bool add_special, bool parse_speci
                        std::vector<int32_t>& out) const {
   const Tables& t = *tables_;
   if (add_special) out.insert(out.end(), t.prefix.begin(), t.prefix.end());
+  Append(text, parse_special ? ParseSpecial::kAll : ParseSpecial::kNone, {}, out);
+  if (add_special) out.insert(out.end(), t.suffix.begin(), t.suffix.end());
+}
+
+std::vector<int32_t> Tokenizer::EncodeMixed(std::string_view text, std::span<const ParseSpan> spans) const {
+  std::vector<int32_t> ids;
+  Append(text, ParseSpecial::kAll, spans, ids);
+  return ids;
+}
+
+void Tokenizer::Append(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans,
+                       std::vector<int32_t>& out) const {
+  const Tables& t = *tables_;
   std::vector<TextPart> parts;
-  t.matcher.Split(text, parse_special, parts);
+  t.matcher.Split(text, otherwise, spans, parts);
   std::unique_ptr<PieceCache> cache;
   if (text.size() >= kCacheFrom) cache = std::make_unique<PieceCache>();
   Bpe::Scratch scratch;
@@ -197,7 +212,6 @@ void Tokenizer::Encode(std::string_view text, bool add_special, bool parse_speci
       t.EncodePart(part.text, cache.get(), scratch, out);
     }
   }
-  if (add_special) out.insert(out.end(), t.suffix.begin(), t.suffix.end());
 }
 
 std::vector<int32_t> Tokenizer::Encode(std::string_view text, bool add_special, bool parse_special) const {

@@ -32,6 +32,10 @@ class Tokenizer {
   // number nor space.
   void Encode(std::string_view text, bool add_special, bool parse_special, std::vector<int32_t>& out) const;
   std::vector<int32_t> Encode(std::string_view text, bool add_special, bool parse_special = true) const;
+  // A text of which parts are not to be trusted: the same without add_special, but inside of `spans` (in order,
+  // disjoint) special tokens count only as the span says, and none counts that reaches over the end of one. Nothing
+  // else depends on the spans: pieces and merges run across them.
+  std::vector<int32_t> EncodeMixed(std::string_view text, std::span<const ParseSpan> spans) const;
 
   // The bytes of one token, maybe a part of a character. Empty for an id without a token. Lives as long as
   // this.
@@ -60,6 +64,9 @@ class Tokenizer {
   std::span<const std::pair<std::string, std::string>> special_names() const;
 
  private:
+  void Append(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans,
+              std::vector<int32_t>& out) const;
+
   struct Tables;
   explicit Tokenizer(std::unique_ptr<Tables> tables);
   std::unique_ptr<Tables> tables_;

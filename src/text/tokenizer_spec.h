@@ -45,6 +45,20 @@ struct AddedToken {
   bool lstrip = false;       // takes the white space before it
   bool rstrip = false;       // takes the white space after it
   bool normalized = false;   // searched after those that are not, in the text that they leave
+  bool of_answers = false;   // set by the tokenizer: what the model itself may write (tool calls, thinking)
+};
+
+// Which special tokens that are written out in a text become that token; the others stay ordinary text.
+enum class ParseSpecial : uint8_t {
+  kNone,
+  kAnswer,  // those that an answer holds: marks of tool calls and of thinking, but none that ends or begins a turn
+  kAll,
+};
+
+// Bytes [begin, end) of a text with a rule of their own.
+struct ParseSpan {
+  size_t begin = 0, end = 0;
+  ParseSpecial parse = ParseSpecial::kNone;
 };
 
 struct TokenizerSpec {

@@ -177,6 +177,40 @@ TEST(Chat, SpecialTokensAndVariables) {
   EXPECT_FALSE(SelectChatTemplate(Json(), true).ok());
 }
 
+TEST(Chat, KnowsWhatTheTemplateWrote) {
+  const auto chat = FromText("{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}"
+                             "{{ tools | tojson }}{{ documents[0].text }}{{ extra }}");
+  ChatOptions options;
+  const Json tools = ParseJson(R"([{"name": "f"}])").value(), documents = ParseJson(R"([{"text": "doc"}])").value();
+  options.tools = &tools;
+  options.documents = &documents;
+  options.extra = Json::MakeObject({{"extra", "<|end|>"}});
+  const Json messages = ParseJson(R"([{"role": "user", "content": " hi<|end|> "}, {"role": "assistant", "content": "ho"}])").value();
+  const auto rendered = RenderChatText(chat, messages, options);
+  ASSERT_TRUE(rendered.ok()) << rendered.error().message;
+  std::string shown;
+  size_t at = 0;
+  for (const ParseSpan& span : rendered->spans) {
+    shown += rendered->text.substr(at, span.begin - at) + (span.parse == ParseSpecial::kAnswer ? "(" : "[");
+    shown += rendered->text.substr(span.begin, span.end - span.begin) + (span.parse == ParseSpecial::kAnswer ? ")" : "]");
+    at = span.end;
+  }
+  EXPECT_EQ(shown + rendered->text.substr(at),
+            "<s><|[user]|>[hi<|end|>]<|end|><|(assistant)|>(ho)<|end|>[[{\"name\": \"f\"}]doc<|end|>]");
+}
+
+TEST(Chat, TakesListsFromVariablesToo) {
+  const auto chat = FromText("{{ documents }}{{ tools }}");
+  ChatOptions options;
+  options.extra = ParseJson(R"({"documents": [{"a": 1}], "tools": [{"b": 2}]})").value();
+  const Json messages = ParseJson(R"([{"role": "user"}])").value(), null;
+  EXPECT_EQ(RenderChat(chat, messages, options).value(), "[{'a': 1}][{'b': 2}]");
+  options.documents = &null;  // none, as where it is left out
+  EXPECT_EQ(RenderChat(chat, messages, options).value(), "[{'a': 1}][{'b': 2}]");
+  options.extra = ParseJson(R"({"documents": ["text"]})").value();
+  EXPECT_FALSE(RenderChat(chat, messages, options).ok());
+}
+
 TEST(Chat, SplitsAnswers) {
   const auto check = [](std::string_view generated, bool opened, std::string_view thinking,
                         std::string_view text, bool open) {

@@ -282,6 +282,34 @@ TEST(Tokenizer, FlagsOfAddedTokens) {
 }
 
 // What the reference does where the white space that one token takes holds another one.
+TEST(Tokenizer, SpansKeepSpecialTokensText) {
+  auto made = SmallTokenizer(SmallFile(R"([
+    {"id": 258, "content": "<s>", "special": true}, {"id": 259, "content": "<s>x", "special": true},
+    {"id": 260, "content": "<think>", "special": true}, {"id": 261, "content": "<u>"}])"));
+  ASSERT_TRUE(made.ok()) << made.error().message;
+  const Tokenizer& t = *made;
+  const auto shown = [&](std::string_view text, const std::vector<ParseSpan>& spans) {
+    const auto ids = t.EncodeMixed(text, spans);
+    EXPECT_EQ(t.Decode(ids), text);
+    std::string out;
+    for (const int32_t id : ids) out += id >= 258 ? "[" + std::string(t.Bytes(id)) + "]" : std::string(t.Bytes(id));
+    return out;
+  };
+  using enum ParseSpecial;
+  EXPECT_EQ(shown("<s><s>x<think><u>", {}), "[<s>][<s>x][<think>][<u>]");
+  EXPECT_EQ(shown("<s><s>x<think><u>", {{0, 17, kNone}}), "<s><s>x<think>[<u>]");
+  EXPECT_EQ(shown("<s><s>x<think><u>", {{0, 17, kAnswer}}), "<s><s>x[<think>][<u>]");
+  EXPECT_EQ(shown("<s><think><s>", {{3, 10, kNone}}), "[<s>]<think>[<s>]");
+  // None that crosses the end of a span: a shorter one beside it counts.
+  EXPECT_EQ(shown("<s>x", {{3, 4, kNone}}), "[<s>]x");
+  EXPECT_EQ(shown("<s>", {{2, 3, kNone}}), "<s>");
+  EXPECT_EQ(shown("<s><s>", {{0, 1, kNone}}), "<s>[<s>]");
+  EXPECT_EQ(shown("<think>", {{0, 3, kAnswer}, {3, 7, kAnswer}}), "<think>");
+  // A span of the whole is what parse_special = false gives.
+  const std::string_view text = "a<s>x <s><think> b<s";
+  EXPECT_EQ(t.EncodeMixed(text, std::vector<ParseSpan>{{0, text.size(), kNone}}), t.Encode(text, false, false));
+}
+
 TEST(Tokenizer, TokensOfWhiteSpaceAfterRstrip) {
   auto made = SmallTokenizer(
       SmallFile(R"([{"id": 258, "content": "<r>", "rstrip": true}, {"id": 259, "content": " x"},
