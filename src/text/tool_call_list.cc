@@ -53,8 +53,8 @@ bool Search::QuoteMayEnd(size_t at) const {
 // Takes the next byte; false where no choice is left.
 bool Search::FeedAsked() {
   const char c = block_[reader_.pos()];
-  const bool may_end = reader_.could_end_string(c) && QuoteMayEnd(reader_.pos());
-  if (may_end) choices_.push_back(reader_.Keep());
+  const bool may_end = reader_.could_end_string(c) && (reader_.in_json_name() || QuoteMayEnd(reader_.pos()));
+  if (may_end && !reader_.in_json_name()) choices_.push_back(reader_.Keep());
   return choices_.size() <= kMaxChoices && Spend(may_end ? kChoiceSteps : 1) && (reader_.Feed(c, may_end) || Back());
 }
 

@@ -13,7 +13,7 @@ constexpr std::string_view kNameMarks = "_.-/:";
 
 bool IsNameByte(char c) {
   const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
-  return letter || (c >= '0' && c <= '9') || kNameMarks.find(c) != std::string_view::npos;
+  return letter || IsCallDigit(c) || kNameMarks.find(c) != std::string_view::npos;
 }
 bool IsNameStart(char c) { return IsNameByte(c) && (c == '_' || (c | 0x20) >= 'a' || static_cast<unsigned char>(c) >= 0x80); }
 
@@ -44,7 +44,7 @@ void DropRepeats(Json& value) {
     if (n != i) members[n] = std::move(members[i]);
     ++n;
   }
-  members.resize(n);
+  members.erase(members.begin() + static_cast<std::ptrdiff_t>(n), members.end());
 }
 
 const Json* FirstOf(const Json& object, std::initializer_list<std::string_view> names) {
@@ -87,6 +87,7 @@ std::optional<ToolCall> CallFromJson(std::string_view text) {
   if (const Json* function = call->Find("function"); function && function->is_object()) call = function;
   const Json* name = call->Find("name");
   if (!name || !name->is_string() || name->AsString().empty()) return std::nullopt;
+  if (name->AsString().find_first_of("\"'()[]{}\n") != std::string::npos) return std::nullopt;
   const Json* given = FirstOf(*call, {"arguments", "parameters"});
   Json arguments = given ? *given : Json();
   if (arguments.is_string()) {

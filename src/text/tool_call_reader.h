@@ -46,6 +46,10 @@ class ToolCallReader {
   // Just behind the bracket or comma where a call may begin.
   bool at_element_begin() const { return now_.at == At::kElement && now_.pos == now_.element_at; }
   bool could_end_string(char c) const { return now_.at == At::kString && now_.string.CouldEnd(c); }
+  // In a string that is a member's name in a JSON call, where no quote is ever left unescaped.
+  bool in_json_name() const {
+    return now_.json && now_.at == At::kString && now_.stack.back().kind == Kind::kBraces && now_.stack.back().at_key;
+  }
   // A string was opened in what was read: another reading of its quotes may do better.
   bool has_quotes() const { return has_quotes_; }
   bool bracketed() const { return now_.bracketed; }

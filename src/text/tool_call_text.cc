@@ -14,9 +14,8 @@ constexpr size_t kMaxDigits = 4300;
 constexpr size_t kMaxOtherDigits = 1000;  // of 0x, 0o and 0b: the conversion takes the square of them
 constexpr uint32_t kReplacement = 0xFFFD;
 
-constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 constexpr int DigitOf(char c) {
-  return IsDigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
+  return IsCallDigit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
 }
 
 // Digits of a base from text[i] on, without the single underscores between them.
@@ -128,7 +127,7 @@ bool IsCallName(std::string_view text, std::string_view more) {
   for (size_t i = 0; i < text.size();) {
     const Utf8Char c = DecodeUtf8(text, i);
     const CharClass of = ClassOf(c.code);
-    const bool inner = c.code < 128 && (IsDigit(text[i]) || more.find(text[i]) != std::string_view::npos);
+    const bool inner = c.code < 128 && (IsCallDigit(text[i]) || more.find(text[i]) != std::string_view::npos);
     const bool mark = c.code >= 128 && IsWordChar(c.code);  // Unicode's digits and the marks of letters
     if (of != CharClass::kLetter && text[i] != '_' && (i == 0 || !(inner || mark))) return false;
     i += c.length;

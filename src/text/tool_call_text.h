@@ -12,6 +12,7 @@ namespace lfm::text {
 constexpr bool IsCallBlank(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
+constexpr bool IsCallDigit(char c) { return c >= '0' && c <= '9'; }
 std::string_view TrimCallBlanks(std::string_view text);
 
 // Whether a quote inside a string may be its end when the next character that is no blank is this one.

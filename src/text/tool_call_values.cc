@@ -5,10 +5,9 @@
 namespace lfm::text {
 namespace {
 
-constexpr bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 constexpr bool IsWordByte(char c) {
   const bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
-  return letter || IsDigit(c) || c == '_';
+  return letter || IsCallDigit(c) || c == '_';
 }
 
 // "" where the word is no literal.
@@ -43,7 +42,7 @@ bool ToolCallReader::ValueStep(char c, bool may_end) {
     case At::kSign:
       if (IsCallBlank(c)) return true;
       word_ += c;
-      return (IsDigit(c) || c == '.') && GoTo(At::kNumber);
+      return (IsCallDigit(c) || c == '.') && GoTo(At::kNumber);
     case At::kNumber: return Number(c);
     default: return AfterValue(c);
   }
@@ -64,7 +63,7 @@ bool ToolCallReader::BeginValue(char c) {
   if (c == '{') return Open(Kind::kBraces);
   word_ = c;
   if (c == '-' || c == '+') return GoTo(At::kSign);
-  if (IsDigit(c) || c == '.') return GoTo(At::kNumber);
+  if (IsCallDigit(c) || c == '.') return GoTo(At::kNumber);
   return IsWordByte(c) && GoTo(At::kWord);
 }
 
@@ -124,7 +123,7 @@ bool ToolCallReader::AfterValue(char c) {
   if (now_.open_string) {
     if (ends_ == StringReader::Ends::kFirst) {
       if (c == '\'' || c == '"') return BeginString("", c);
-      if (IsWordByte(c) && !IsDigit(c)) {
+      if (IsWordByte(c) && !IsCallDigit(c)) {
         word_ = c;
         return GoTo(At::kPrefix);
       }
