@@ -65,7 +65,7 @@ export const texts = {
     notText: (name: string) => `${name} is not a text file of at most 1 MB in UTF-8, so it was not attached.`,
     hint: 'Enter to send, Shift+Enter for a new line',
     drop: 'Drop text files to attach them',
-    resultsFirst: 'Give the results of the tool calls above, or write on.',
+    resultsFirst: 'Give the results above, or write on',
     format: 'Answers follow the JSON schema',
     tools: (n: number) => plural(n, 'tool'),
     system: 'System prompt set',

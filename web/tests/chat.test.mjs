@@ -164,7 +164,7 @@ test('tokens show their alternatives, and one of them begins a branch', async ()
   await page.keyboard.press('ArrowRight');
   const alternatives = page.getByRole('region', { name: /^Instead of/ });
   const other = alternatives.getByRole('button', { name: /^Branch from here with/ }).first();
-  const label = await other.locator('code').innerText();
+  const label = (await other.locator('code').innerText()).replace('␣', '');
   await other.click();
   await settled(page);
   const prefix = lastRequest().messages.at(-1);

@@ -49,7 +49,7 @@ function Alternatives({ message, at }: { message: Message; at: number }): VNode 
             <li key={other.text}>
               <button type="button" disabled={!can} onClick={() => go(other)}>
                 {can && <span class="unseen">{texts.tokens.branch}</span>}
-                <code>{visible(other.text)}</code>
+                <code>{visible(other.text).replace(/^ /, '␣')}</code>
                 <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true"><rect width={100 * Math.exp(other.logprob)} height="4" /></svg>
                 <span>{percent(Math.exp(other.logprob))}</span>
                 {taken && <small>{texts.tokens.taken}</small>}
