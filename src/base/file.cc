@@ -113,18 +113,18 @@ Result<std::string> ReadWholeFile(const std::string& path, size_t max_bytes) {
   return text;
 }
 
-Result<AtomicFile> AtomicFile::Create(const std::string& path) {
+Result<AtomicFile> AtomicFile::Create(const std::string& path, unsigned mode) {
   AtomicFile file;
   file.path_ = path;
   file.temporary_ = StrCat(path, ".partial.", getpid());
 #ifdef O_TMPFILE
   const size_t slash = path.find_last_of('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  if (FileExists("/proc/self/fd")) file.fd_ = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0644);
+  if (FileExists("/proc/self/fd")) file.fd_ = open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
   file.nameless_ = file.fd_ >= 0;
   if (file.nameless_) return file;
 #endif
-  file.fd_ = open(file.temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  file.fd_ = open(file.temporary_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
   if (file.fd_ < 0) return IoError(path, "create");
   return file;
 }

@@ -39,7 +39,8 @@ Result<std::string> ReadWholeFile(const std::string& path, size_t max_bytes = si
 // remains; where the file system knows files without a name (O_TMPFILE), not even after SIGKILL.
 class AtomicFile {
  public:
-  static Result<AtomicFile> Create(const std::string& path);
+  // `mode`: the file's permissions, before the umask.
+  static Result<AtomicFile> Create(const std::string& path, unsigned mode = 0644);
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();

@@ -62,6 +62,10 @@ void Conversation::Reset() {
   SetSystem(system);
 }
 
-Result<engine::ChatPrompt> Conversation::Prompt() const { return engine::PromptIds(model_, request_); }
+Result<engine::ChatPrompt> Conversation::Prompt() const {
+  auto prompt = engine::PromptIds(model_, request_);
+  if (prompt.ok() || prompt.error().code != ErrorCode::kNotFound) return prompt;
+  return Error{ErrorCode::kNotFound, prompt.error().message + " (--raw)"};
+}
 
 }  // namespace lfm::cli

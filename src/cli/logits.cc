@@ -12,7 +12,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/values.h"
-#include "model/forward.h"
+#include "model/stepper.h"
 
 namespace lfm::cli {
 namespace {
@@ -82,8 +82,7 @@ class LogitsCommand : public Command {
     const model::Config& config = loaded.config();
     const auto n = static_cast<int64_t>(ids.size());
     const int64_t n_step = std::min(chunk_, n), d = config.d_model, n_slices = config.n_layers + 2;
-    LFM_TRY(auto workspace,
-            model::Workspace::Create(loaded.model(), n_step, output_ ? n_step : 1, n, threads.size()));
+    LFM_TRY(const auto stepper, model::Stepper::Create(loaded.model(), threads, {n_step, output_ ? n_step : 1, n}));
     std::optional<NpyWriter> logits, layers;
     std::vector<float> capture;
     if (output_) {
@@ -94,20 +93,18 @@ class LogitsCommand : public Command {
       LFM_TRY(NpyWriter writer, NpyWriter::Create(*layers_, {n_slices, n, d}));
       layers.emplace(std::move(writer));
       capture.resize(static_cast<size_t>(n_slices * n_step * d));
-      workspace->capture = capture.data();
+      stepper->set_capture(capture.data());
     }
-    model::State state(loaded.pages());
+    model::Sequence sequence(loaded.pages());
     ProgressLine progress("computing", ProgressLine::Unit::kTokens);
     for (int64_t at = 0; at < n; at += n_step) {
       if (Interrupted()) return Error{ErrorCode::kCancelled, "interrupted"};
       const auto part =
           std::span(ids).subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(n_step, n - at)));
       const auto n_part = static_cast<int64_t>(part.size());
-      LFM_RETURN_IF_ERROR(state.Reserve(n_part));
-      const model::BatchItem item{&state, part, output_ ? model::Logits::kAll : model::Logits::kNone};
-      model::Forward(loaded.model(), std::span(&item, 1), *workspace, threads);
+      LFM_RETURN_IF_ERROR(stepper->Step(sequence, part, output_ ? model::Logits::kAll : model::Logits::kNone));
       for (int64_t i = 0; logits && i < n_part; ++i) {
-        LFM_RETURN_IF_ERROR(logits->Write((at + i) * config.vocab_size, workspace->logits(i)));
+        LFM_RETURN_IF_ERROR(logits->Write((at + i) * config.vocab_size, stepper->logits(i)));
       }
       for (int64_t i = 0; layers && i < n_slices; ++i) {
         const auto slice = std::span<const float>(capture).subspan(static_cast<size_t>(i * n_part * d),

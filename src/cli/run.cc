@@ -157,7 +157,11 @@ class RunCommand : public Command {
     };
     auto generation = engine::Generate(session, prompt.ids, params, on_token);
     progress.reset();
-    if (!generation.ok()) return generation.error();
+    if (!generation.ok()) {
+      Error error = generation.error();
+      if (error.code == ErrorCode::kLimit) error.message += " (-c)";
+      return error;
+    }
     answer.Finish(generation->text);
     if (json_) WriteJson(AnswerJson(*generation, answer, prompt.ids, model.tokenizer));
     if (stats_) {

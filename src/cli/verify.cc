@@ -11,7 +11,7 @@
 #include "cli/output.h"
 #include "cli/published.h"
 #include "engine/generate.h"
-#include "model/forward.h"
+#include "model/stepper.h"
 
 namespace lfm::cli {
 namespace {
@@ -81,21 +81,19 @@ class Verifier {
 
   Status Logits() {
     const auto n = static_cast<int64_t>(std::size(published::kInputIds));
-    LFM_TRY(auto workspace, model::Workspace::Create(loaded_.model(), n, n, n, threads_.size()));
-    model::State state(loaded_.pages());
-    LFM_RETURN_IF_ERROR(state.Reserve(n));
-    const model::BatchItem item{&state, published::kInputIds, model::Logits::kAll};
-    model::Forward(loaded_.model(), std::span(&item, 1), *workspace, threads_);
+    LFM_TRY(const auto stepper, model::Stepper::Create(loaded_.model(), threads_, {n, n, n}));
+    model::Sequence sequence(loaded_.pages());
+    LFM_RETURN_IF_ERROR(stepper->Step(sequence, published::kInputIds, model::Logits::kAll));
     for (int64_t i = 0; i < n; ++i) {
       double sum = 0;
-      for (const float x : workspace->logits(i)) sum += double{x};
+      for (const float x : stepper->logits(i)) sum += double{x};
       const double mean = sum / loaded_.config().vocab_size;
       Number(StrCat("mean logit at position ", i), published::kMeanLogits[i], mean, published::kMeanTolerance,
              quantized_ ? kMeanToleranceQuantized : kMeanTolerance);
     }
     for (size_t i = 0; i < std::size(published::kFirstLogits); ++i) {
       Number(StrCat("logit ", i, " at position 0"), published::kFirstLogits[i],
-             double{workspace->logits(0)[i]}, published::kMeanTolerance,
+             double{stepper->logits(0)[i]}, published::kMeanTolerance,
              quantized_ ? kFirstToleranceQuantized : kFirstTolerance);
     }
     return Ok();

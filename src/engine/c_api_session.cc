@@ -166,7 +166,9 @@ lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, 
       return Error{ErrorCode::kInvalidArgument, "the session has no logits; let it read a token first"};
     }
     sampler->scratch.assign(logits.begin(), logits.end());
-    *id = sampler->sampler.Sample(sampler->scratch);
+    const std::optional<int32_t> sampled = sampler->sampler.Sample(sampler->scratch);
+    if (!sampled) return Error{ErrorCode::kInvalidArgument, "no token is left to choose from: every logit is -inf"};
+    *id = *sampled;
     sampler->sampler.Accept(*id);
     return lfm::Ok();
   });

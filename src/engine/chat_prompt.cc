@@ -5,8 +5,7 @@ namespace lfm::engine {
 Result<text::ChatTemplate> MakeChatTemplate(const text::Tokenizer& tokenizer, const std::string& source) {
   if (source.empty()) {
     return Error{ErrorCode::kNotFound,
-                 "the model has no chat template: continue plain text instead (--raw), or use the "
-                 "instruction-tuned model"};
+                 "the model has no chat template: continue plain text instead, or use the instruction-tuned model"};
   }
   Json special_tokens = Json::MakeObject();
   for (const auto& [name, content] : tokenizer.special_names()) special_tokens.Set(name, content);

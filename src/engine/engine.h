@@ -126,9 +126,9 @@ class Engine {
   int64_t n_ctx() const;
 
   // Checks all of the request before any work: kInvalidArgument, kLimit (the prompt exceeds the context), kBusy (the queue
-  // is full, see retry_after_seconds, or the engine drains). `notify` is called from other threads, without locks held,
-  // when events came where none were waiting; it must be quick and may call TryNext. It is not called after the last
-  // event was taken, nor during Submit. Thread-safe.
+  // is full, see retry_after_seconds, or the engine drains). `notify` is called from the engine's thread, without locks
+  // held, when events came where none were waiting: perhaps before Submit has returned, never after the last event was
+  // taken. It must be quick and may call TryNext. Thread-safe.
   Result<std::shared_ptr<Stream>> Submit(Request request, std::function<void()> notify = {});
 
   // Takes no more requests; those taken go on. Thread-safe, as is what follows.

@@ -1,8 +1,7 @@
-// Log-probabilities of the model's own distribution, for --logprobs.
+// Log-probabilities of the model's own distribution.
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "engine/sampler.h"
 
@@ -13,44 +12,52 @@ constexpr float kLowest = -std::numeric_limits<float>::infinity();
 
 float Clean(float logit) { return std::isnan(logit) ? kLowest : logit; }
 
-// log(softmax): x - best - log(sum). An infinite best shares everything among its equals.
-struct Normalizer {
-  float best = kLowest;
-  double log_sum = 0;
-
-  explicit Normalizer(std::span<const float> logits) {
-    for (const float logit : logits) best = std::max(best, Clean(logit));
-    double sum = 0;
-    for (const float logit : logits) sum += std::exp(Distance(logit));
-    log_sum = std::log(sum);
-  }
-  double Distance(float logit) const {
-    return Clean(logit) == best ? 0 : double{Clean(logit)} - double{best};
-  }
-  float LogProb(float logit) const { return static_cast<float>(Distance(logit) - log_sum); }
-};
-
 }  // namespace
 
-std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n) {
-  std::vector<int32_t> ids(logits.size());
-  std::iota(ids.begin(), ids.end(), 0);
+LogNormalizer::LogNormalizer(std::span<const float> logits) : best_(kLowest) {
+  for (const float logit : logits) best_ = std::max(best_, Clean(logit));
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(Distance(logit));
+  log_sum_ = std::log(sum);
+}
+
+double LogNormalizer::Distance(float logit) const {
+  return Clean(logit) == best_ ? 0 : double{Clean(logit)} - double{best_};
+}
+
+float LogNormalizer::Of(float logit) const { return static_cast<float>(Distance(logit) - log_sum_); }
+
+std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n, const LogNormalizer& normalizer) {
   const size_t n_top = std::min(logits.size(), static_cast<size_t>(std::max(n, 0)));
-  const auto better = [&](int32_t a, int32_t b) {
-    const float of_a = Clean(logits[static_cast<size_t>(a)]), of_b = Clean(logits[static_cast<size_t>(b)]);
-    return of_a != of_b ? of_a > of_b : a < b;
-  };
-  std::partial_sort(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(n_top), ids.end(), better);
-  const Normalizer normalizer(logits);
+  if (n_top == 0) return {};
+  // A heap of the best so far, its last one on top: nearly every logit fails one comparison.
   std::vector<TokenLogprob> top;
-  for (size_t i = 0; i < n_top; ++i)
-    top.push_back({ids[i], normalizer.LogProb(logits[static_cast<size_t>(ids[i])])});
+  top.reserve(n_top);
+  const auto better = [](const TokenLogprob& a, const TokenLogprob& b) {
+    return a.logprob != b.logprob ? a.logprob > b.logprob : a.id < b.id;
+  };
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const float logit = Clean(logits[i]);
+    if (top.size() == n_top && !(logit > top.front().logprob)) continue;  // of equal ones the lower ids came first
+    if (top.size() == n_top) {
+      std::pop_heap(top.begin(), top.end(), better);
+      top.pop_back();
+    }
+    top.push_back({static_cast<int32_t>(i), logit});
+    std::push_heap(top.begin(), top.end(), better);
+  }
+  std::sort_heap(top.begin(), top.end(), better);
+  for (TokenLogprob& token : top) token.logprob = normalizer.Of(token.logprob);
   return top;
+}
+
+std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n) {
+  return TopLogprobs(logits, n, LogNormalizer(logits));
 }
 
 float LogprobOf(std::span<const float> logits, int32_t id) {
   if (id < 0 || static_cast<size_t>(id) >= logits.size()) return kLowest;
-  return Normalizer(logits).LogProb(logits[static_cast<size_t>(id)]);
+  return LogNormalizer(logits).Of(logits[static_cast<size_t>(id)]);
 }
 
 }  // namespace lfm::engine

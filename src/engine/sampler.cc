@@ -65,11 +65,11 @@ float MaxOf(std::span<const float> values) {
   return *std::max_element(lanes, lanes + kLanes);
 }
 
-// The first token with the largest logit; 0 when none is above -inf.
-int32_t ArgMax(std::span<const float> logits) {
+// The first token with the largest logit; absent when none is above -inf.
+std::optional<int32_t> ArgMax(std::span<const float> logits) {
   const float best = MaxOf(logits);
-  const auto found = std::find(logits.begin(), logits.end(), best);
-  return found == logits.end() ? 0 : static_cast<int32_t>(found - logits.begin());
+  if (best == -kInfinity) return std::nullopt;
+  return static_cast<int32_t>(std::find(logits.begin(), logits.end(), best) - logits.begin());
 }
 
 // The k-th largest value above -inf, or -inf when there are fewer. `scratch` is overwritten.
@@ -276,12 +276,12 @@ void Sampler::KeepTypical(float best) {
   std::erase_if(candidates_, [&](const Candidate& c) { return distance(c) > farthest; });
 }
 
-int32_t Sampler::Sample(std::span<float> logits) {
+std::optional<int32_t> Sampler::Sample(std::span<float> logits) {
   LFM_CHECK(logits.size() == static_cast<size_t>(n_vocab_));
   Penalize(logits);
   if (params_.temperature == 0) return ArgMax(logits);
   Filter(logits);
-  if (candidates_.empty()) return 0;
+  if (candidates_.empty()) return std::nullopt;
   const double goal = UniformDraw(params_.seed, static_cast<uint64_t>(n_generated_)) * TotalWeight();
   double sum = 0;
   for (const Candidate& c : candidates_) {
@@ -297,7 +297,7 @@ std::vector<double> Sampler::Probabilities(std::span<float> logits) {
   Penalize(logits);
   if (params_.temperature > 0) Filter(logits);
   if (params_.temperature == 0 || candidates_.empty()) {
-    probabilities[static_cast<size_t>(ArgMax(logits))] = 1;
+    if (const auto best = ArgMax(logits)) probabilities[static_cast<size_t>(*best)] = 1;
     return probabilities;
   }
   const double total = TotalWeight();

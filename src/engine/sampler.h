@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -35,8 +36,8 @@ struct TokenLogprob {
 };
 
 // Chooses the tokens of one sequence. Copyable (a branch of a sequence takes a copy). Not thread-safe.
-// Logits may hold -inf (never chosen while another token is left), NaN (taken as -inf) and +inf (only these
-// are chosen, with equal probability). If nothing is left, token 0.
+// Logits may hold -inf (never chosen), NaN (taken as -inf) and +inf (only these are chosen, with equal
+// probability).
 class Sampler {
  public:
   // params must be valid; ids of logit_bias outside the vocabulary have no effect.
@@ -47,11 +48,12 @@ class Sampler {
   // A generated token becomes part of the sequence. Also moves the random generator to the next draw.
   void Accept(int32_t id);
 
-  // The next token. Overwrites the logits [n_vocab] (penalties are applied in place). Until Accept, equal
-  // logits give the same token again.
-  int32_t Sample(std::span<float> logits);
+  // The next token; absent when nothing is left to choose from. Overwrites the logits [n_vocab] (penalties are
+  // applied in place). Until Accept, equal logits give the same token again.
+  std::optional<int32_t> Sample(std::span<float> logits);
 
-  // The distribution that Sample draws from [n_vocab]; overwrites the logits. For tests and inspection.
+  // The distribution that Sample draws from [n_vocab], all 0 where it has nothing to draw; overwrites the logits.
+  // For tests and inspection.
   std::vector<double> Probabilities(std::span<float> logits);
 
   const SamplingParams& params() const { return params_; }
@@ -84,9 +86,23 @@ class Sampler {
   std::vector<float> scratch_;         // of top-k
 };
 
+// log softmax of one row of logits: -inf and NaN have no share, an infinite best shares all among its equals.
+class LogNormalizer {
+ public:
+  explicit LogNormalizer(std::span<const float> logits);
+  float Of(float logit) const;
+
+ private:
+  double Distance(float logit) const;
+
+  float best_;
+  double log_sum_;
+};
+
 // log softmax of the model's own logits (before penalties, bias and temperature): the n best, best first,
 // lower id first among equals.
 std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n);
+std::vector<TokenLogprob> TopLogprobs(std::span<const float> logits, int n, const LogNormalizer& normalizer);
 // The same of one token.
 float LogprobOf(std::span<const float> logits, int32_t id);
 

@@ -10,7 +10,6 @@
 namespace lfm::engine {
 namespace {
 
-constexpr size_t kMaxMarks = 8;
 constexpr uint64_t kSavedMagic = 0x31304E53534D464C;  // "LFMSSN01"
 
 template <typename T>
@@ -31,11 +30,6 @@ Result<std::vector<T>> TakeVector(ByteReader& reader, uint64_t n, std::string_vi
   return values;
 }
 
-int64_t CommonPrefix(std::span<const int32_t> a, std::span<const int32_t> b) {
-  const auto [at, other] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
-  return at - a.begin();
-}
-
 }  // namespace
 
 Session::Session(std::shared_ptr<LoadedModel> model, Threads& threads, int64_t n_ctx, int64_t n_chunk)
@@ -43,7 +37,7 @@ Session::Session(std::shared_ptr<LoadedModel> model, Threads& threads, int64_t n
       threads_(threads),
       n_ctx_(n_ctx),
       n_chunk_(n_chunk),
-      state_(model_->pages()) {}
+      sequence_(model_->pages()) {}
 
 Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> model, Threads& threads,
                                                  const SessionOptions& options) {
@@ -61,26 +55,17 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> mo
   const int64_t n_ctx = options.n_ctx == 0 ? n_max : options.n_ctx;
   const int64_t n_chunk = std::min(options.n_chunk, n_ctx);
   std::unique_ptr<Session> session(new Session(std::move(model), threads, n_ctx, n_chunk));
-  LFM_TRY(session->workspace_,
-          model::Workspace::Create(session->model_->model(), n_chunk, 1, n_ctx, threads.size()));
+  LFM_TRY(session->stepper_, model::Stepper::Create(session->model_->model(), threads, {n_chunk, 1, n_ctx}));
   session->logits_.reserve(static_cast<size_t>(session->model_->config().vocab_size));
   return session;
 }
 
 Status Session::CheckTokens(std::span<const int32_t> ids, int64_t n_before) const {
-  const int n_vocab = model_->config().vocab_size;
-  for (size_t i = 0; i < ids.size(); ++i) {
-    if (ids[i] < 0 || ids[i] >= n_vocab) {
-      return Error{ErrorCode::kInvalidArgument, StrCat("token ", ids[i], " at place ", i,
-                                                       " is outside of the "
-                                                       "vocabulary (0 to ",
-                                                       n_vocab - 1, ")")};
-    }
-  }
+  LFM_RETURN_IF_ERROR(stepper_->CheckIds(ids));
   const auto n = static_cast<int64_t>(ids.size());
   if (n > n_ctx_ - n_before) {
     return Error{ErrorCode::kLimit, StrCat(n_before + n, " tokens exceed the context of ", n_ctx_,
-                                           "; shorten the prompt or choose a larger context (-c), up to ",
+                                           "; shorten the prompt or choose a larger context, up to ",
                                            model_->config().context_length)};
   }
   return Ok();
@@ -92,21 +77,18 @@ Status Session::Read(std::span<const int32_t> ids) {
 }
 
 Status Session::ReadChecked(std::span<const int32_t> ids) {
-  workspace_->profile = profile;
+  stepper_->set_profile(profile);
   const auto n = static_cast<int64_t>(ids.size());
   for (int64_t done = 0; done < n;) {
     if (cancel && cancel->load(std::memory_order_relaxed)) return Error{ErrorCode::kCancelled, "interrupted"};
     const auto chunk =
         ids.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(n_chunk_, n - done)));
     done += static_cast<int64_t>(chunk.size());
-    LFM_RETURN_IF_ERROR(state_.Reserve(static_cast<int64_t>(chunk.size())));
     const bool is_last = done == n;
-    const model::BatchItem item{&state_, chunk, is_last ? model::Logits::kLast : model::Logits::kNone};
     logits_.clear();
-    model::Forward(model_->model(), std::span(&item, 1), *workspace_, threads_);
-    tokens_.insert(tokens_.end(), chunk.begin(), chunk.end());
+    LFM_RETURN_IF_ERROR(stepper_->Step(sequence_, chunk, is_last ? model::Logits::kLast : model::Logits::kNone));
     if (is_last) {
-      const auto row = workspace_->logits(0);
+      const auto row = stepper_->logits(0);
       logits_.assign(row.begin(), row.end());
     }
     if (on_progress) on_progress(done, n);
@@ -118,7 +100,7 @@ Result<int64_t> Session::ReadPrompt(std::span<const int32_t> ids) {
   if (ids.empty())
     return Error{ErrorCode::kInvalidArgument, "the prompt is empty: there is nothing to continue"};
   LFM_RETURN_IF_ERROR(CheckTokens(ids, 0));
-  const int64_t common = CommonPrefix(tokens_, ids);
+  const int64_t common = sequence_.CommonPrefix(ids);
   const auto n = static_cast<int64_t>(ids.size());
   if (common == n && n == n_tokens() && !logits_.empty()) return n;
   // The last token is always read anew: its logits are wanted.
@@ -130,11 +112,7 @@ Result<int64_t> Session::ReadPrompt(std::span<const int32_t> ids) {
 
 Status Session::CutAtOrBelow(int64_t n) {
   if (n >= n_tokens()) return Ok();
-  while (!marks_.empty() && marks_.back().position > n) marks_.pop_back();
-  const int64_t boundary = state_.TruncationPoint(n);
-  const bool by_mark = !marks_.empty() && marks_.back().position > boundary;
-  LFM_RETURN_IF_ERROR(by_mark ? state_.Truncate(marks_.back()) : state_.Truncate(boundary));
-  tokens_.resize(static_cast<size_t>(by_mark ? marks_.back().position : boundary));
+  LFM_RETURN_IF_ERROR(sequence_.CutAtOrBelow(n));
   logits_.clear();
   return Ok();
 }
@@ -145,44 +123,34 @@ Status Session::Truncate(int64_t n) {
                  StrCat("cannot cut a sequence of ", n_tokens(), " tokens back to ", n)};
   }
   if (n == n_tokens()) return Ok();
-  const std::vector<int32_t> wanted(tokens_.begin(), tokens_.begin() + n);
+  const std::vector<int32_t> wanted(tokens().begin(), tokens().begin() + n);
   LFM_RETURN_IF_ERROR(CutAtOrBelow(n));
   LFM_RETURN_IF_ERROR(ReadChecked(std::span(wanted).subspan(static_cast<size_t>(n_tokens()))));
   return Ok();
 }
 
-void Session::Mark() {
-  if (!marks_.empty() && marks_.back().position == n_tokens()) return;
-  marks_.push_back(state_.TakeSnapshot());
-  if (marks_.size() > kMaxMarks) marks_.pop_front();
-}
-
 void Session::Clear() {
-  state_.Clear();
-  tokens_.clear();
+  sequence_.Clear();
   logits_.clear();
-  marks_.clear();
 }
 
 Result<std::unique_ptr<Session>> Session::Copy(Threads& threads) const {
   LFM_TRY(auto copy, Create(model_, threads, {n_ctx_, n_chunk_}));
-  LFM_TRY(copy->state_, state_.Copy());
-  copy->tokens_ = tokens_;
+  LFM_TRY(copy->sequence_, sequence_.Copy());
   copy->logits_ = logits_;
-  copy->marks_ = marks_;
   return copy;
 }
 
 // Magic, counts of tokens, logits and state bytes, then these three.
 std::vector<std::byte> Session::Save() const {
-  const std::vector<std::byte> state = state_.Save();
+  const std::vector<std::byte> state = sequence_.state().Save();
   std::vector<std::byte> out;
-  out.reserve(32 + tokens_.size() * 4 + logits_.size() * 4 + state.size());
+  out.reserve(32 + tokens().size() * 4 + logits_.size() * 4 + state.size());
   PutCount(out, kSavedMagic);
-  PutCount(out, tokens_.size());
+  PutCount(out, tokens().size());
   PutCount(out, logits_.size());
   PutCount(out, state.size());
-  Put(out, std::span<const int32_t>(tokens_));
+  Put(out, tokens());
   Put(out, std::span<const float>(logits_));
   Put(out, std::span<const std::byte>(state));
   return out;
@@ -207,16 +175,7 @@ Status Session::Restore(std::span<const std::byte> bytes) {
                                              "is ",
                                              model_->config().vocab_size, "; it belongs to another model")};
   }
-  Status status = state_.Restore(state);
-  if (status.ok() && state_.n_tokens() != static_cast<int64_t>(n_ids)) {
-    status = Error{ErrorCode::kCorrupt, StrCat("the saved session names ", n_ids,
-                                               " tokens, but its state holds ", state_.n_tokens())};
-  }
-  if (!status.ok()) {
-    state_.Clear();
-    return status;
-  }
-  tokens_ = std::move(ids);
+  LFM_RETURN_IF_ERROR(sequence_.Restore(std::move(ids), state));
   logits_ = std::move(logits);
   return Ok();
 }

@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <span>
@@ -12,7 +11,8 @@
 #include "base/result.h"
 #include "base/threads.h"
 #include "engine/loaded_model.h"
-#include "model/forward.h"
+#include "model/sequence.h"
+#include "model/stepper.h"
 
 namespace lfm::engine {
 
@@ -31,8 +31,8 @@ class Session {
 
   LoadedModel& model() const { return *model_; }
   int64_t n_ctx() const { return n_ctx_; }
-  std::span<const int32_t> tokens() const { return tokens_; }
-  int64_t n_tokens() const { return static_cast<int64_t>(tokens_.size()); }
+  std::span<const int32_t> tokens() const { return sequence_.tokens(); }
+  int64_t n_tokens() const { return sequence_.n_tokens(); }
 
   // Logits after the last token [vocab_size]; empty before the first one and after a cut.
   std::span<const float> logits() const { return logits_; }
@@ -55,7 +55,7 @@ class Session {
   // tokens after the last point that it allows. The logits are gone afterwards, except at n == n_tokens().
   Status Truncate(int64_t n);
   // Remembers the present position as a point to cut back to for free. The newest few are kept.
-  void Mark();
+  void Mark() { sequence_.Mark(); }
   void Clear();
 
   // Another session with the same past; shares full pages.
@@ -76,11 +76,9 @@ class Session {
   std::shared_ptr<LoadedModel> model_;
   Threads& threads_;
   const int64_t n_ctx_, n_chunk_;
-  std::unique_ptr<model::Workspace> workspace_;
-  model::State state_;
-  std::vector<int32_t> tokens_;
+  std::unique_ptr<model::Stepper> stepper_;
+  model::Sequence sequence_;
   std::vector<float> logits_;
-  std::deque<model::Snapshot> marks_;  // by rising position
 };
 
 }  // namespace lfm::engine

@@ -1,5 +1,6 @@
 // The forward pass as a page: embed, then for every layer a mixer and a feed-forward network, then the head.
 // The order of float operations is docs/numerics.md; the model's definition is Hugging Face's modeling_lfm2_moe.
+#include <atomic>
 #include <cmath>
 #include <cstring>
 
@@ -18,6 +19,7 @@ void ListRows(const Model& model, std::span<const BatchItem> batch, Workspace::B
   b.rows.clear();
   b.first_row.clear();
   b.wanted.clear();
+  b.is_finite.assign(batch.size(), 1);
   for (size_t i = 0; i < batch.size(); ++i) {
     const BatchItem& item = batch[i];
     const int64_t n = static_cast<int64_t>(item.tokens.size());
@@ -65,6 +67,28 @@ void PrepareRope(const StepContext& step) {
       step.b.sin[at] = static_cast<float>(std::sin(static_cast<double>(angle)));
     }
   }
+}
+
+// Notes the items that have a non-finite number in the residual stream, where each that arises anywhere ends up: sums
+// keep it. Row i of the stream is the batch's row `row_of(i)`.
+template <typename RowOf>
+void NoteNonFinite(const StepContext& step, const RowOf& row_of) {
+  const int64_t d = step.model.config.d_model;
+  step.threads.For(step.n, 16, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      const float* x = step.b.x.data() + i * d;
+      float lanes[kLanes] = {};
+      for (int64_t j = 0; j + kLanes <= d; j += kLanes) {
+        for (int k = 0; k < kLanes; ++k) lanes[k] += x[j + k] * 0.0f;  // 0 of a number, else NaN
+      }
+      float sum = 0;
+      for (int64_t j = d / kLanes * kLanes; j < d; ++j) sum += x[j] * 0.0f;
+      for (const float lane : lanes) sum += lane;
+      if (sum == 0.0f) continue;
+      const int32_t item = step.b.rows[static_cast<size_t>(row_of(i))].i_item;
+      std::atomic_ref(step.b.is_finite[static_cast<size_t>(item)]).store(0, std::memory_order_relaxed);
+    }
+  });
 }
 
 // From here on only the rows that get logits matter: the mixers of the last layer have seen all others.
@@ -140,7 +164,10 @@ void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& wo
     } else {
       AttentionStep(step, layer, i_attention++);
     }
-    if (i == model.config.n_layers - 1 && !capture) KeepWantedRows(step);
+    if (i == model.config.n_layers - 1) {
+      NoteNonFinite(step, [](int64_t row) { return row; });
+      if (!capture) KeepWantedRows(step);
+    }
     if (step.n == 0) continue;
     if (kind.ffn == Ffn::kMoe) {
       MoeStep(step, layer);
@@ -153,6 +180,7 @@ void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& wo
     CaptureFinalNorm(step, capture);
     KeepWantedRows(step);
   }
+  NoteNonFinite(step, [&b](int64_t row) { return b.wanted[static_cast<size_t>(row)]; });
   Head(step);
   for (const BatchItem& item : batch) item.state->Advance(static_cast<int64_t>(item.tokens.size()));
   if (workspace.profile) {

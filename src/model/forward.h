@@ -45,6 +45,9 @@ class Workspace {
   // After Forward(): the logits of wanted row i, in batch order.  // [vocab_size]
   std::span<float> logits(int64_t i) const;
   int64_t n_logits() const;
+  // False where a number in the residual stream of item i of the batch was not finite: what its sequence holds since
+  // then has no defined bits. The other items are untouched.
+  bool finite(int64_t i_item) const;
 
   // Where set, Forward() adds the time of its phases.
   Profile* profile = nullptr;

@@ -13,12 +13,12 @@ const float* Past(const float* u, const float* state, int64_t j, int64_t back, i
   return at >= 0 ? u + at * d : state + (n_history + at) * d;
 }
 
-// Before each page's first position that this step passes, the last n_history inputs are saved in the page.
+// After each page's last position that this step passes, the last n_history inputs are saved in the page.
 void SaveAtPageBounds(const BatchItem& item, const float* u, const float* state, int i_conv, int n_history, int64_t d) {
   const int64_t begin = item.state->n_tokens(), n = static_cast<int64_t>(item.tokens.size());
   const int64_t page_size = kernels::kPagePositions;
-  for (int64_t p = (begin + page_size - 1) / page_size * page_size; p < begin + n; p += page_size) {
-    float* saved = item.state->PageConv(p / page_size) + int64_t{i_conv} * n_history * d;
+  for (int64_t p = (begin / page_size + 1) * page_size; p <= begin + n; p += page_size) {
+    float* saved = item.state->PageConv(p / page_size - 1) + int64_t{i_conv} * n_history * d;
     for (int j = 0; j < n_history; ++j) {
       std::memcpy(saved + j * d, Past(u, state, p - begin, n_history - j, n_history, d),
                   sizeof(float) * static_cast<size_t>(d));

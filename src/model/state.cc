@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <new>
 
 #include "base/check.h"
+#include "base/hash.h"
 #include "base/strings.h"
 
 namespace lfm::model {
@@ -17,12 +19,14 @@ constexpr int64_t kPage = kernels::kPagePositions;
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kSlabBytes = 2 * kHugePage;  // taken from the system at a time
-constexpr char kMagic[8] = {'L', 'F', 'M', 'S', 'T', 'A', 'T', '1'};
+constexpr char kMagic[8] = {'L', 'F', 'M', 'S', 'T', 'A', 'T', '2'};
+constexpr int64_t kMaxPositions = int64_t{1} << 40;  // beyond any memory: sums of positions below it cannot overflow
 
 struct SavedHeader {
   char magic[8];
   uint64_t fingerprint;
-  int64_t n_tokens;
+  uint64_t n_tokens;
+  uint64_t hash;  // of all bytes behind the header
 };
 
 int64_t PagesFor(int64_t n_positions) { return (n_positions + kPage - 1) / kPage; }
@@ -73,23 +77,31 @@ bool PagePool::AddSlab() {
   return true;
 }
 
-Result<std::shared_ptr<Page>> PagePool::Take() {
-  std::byte* data = nullptr;
+Result<std::vector<std::shared_ptr<Page>>> PagePool::Take(int64_t n) {
+  std::vector<std::byte*> taken;
+  taken.reserve(static_cast<size_t>(n));
+  std::vector<std::shared_ptr<Page>> pages;
+  pages.reserve(taken.capacity());
   {
     std::lock_guard lock(mutex_);
-    if (n_used_ >= max_pages_) {
-      return Error{ErrorCode::kLimit, StrCat("all ", max_pages_, " pages of the KV cache (", max_pages_ * kPage,
-                                             " positions) are in use; raise the context size (-c) or end sequences")};
+    if (n > max_pages_ - n_used_) {
+      return Error{ErrorCode::kLimit, StrCat("the cache of keys and values has ", max_pages_, " pages of ", kPage,
+                                             " positions, ", n_used_, " in use; ", n, " more are needed")};
     }
-    if (free_.empty() && !AddSlab()) {
-      return Error{ErrorCode::kOutOfMemory, StrCat("no memory for a KV page of ", HumanBytes(layout_.page_bytes))};
+    while (static_cast<int64_t>(free_.size()) < n) {
+      if (AddSlab()) continue;
+      return Error{ErrorCode::kOutOfMemory, StrCat("no memory for ", n, " KV pages of ", HumanBytes(layout_.page_bytes))};
     }
-    ++n_used_;
-    data = free_.back();
-    free_.pop_back();
+    n_used_ += n;
+    taken.assign(free_.end() - static_cast<std::ptrdiff_t>(n), free_.end());
+    free_.resize(free_.size() - static_cast<size_t>(n));
   }
-  std::memset(data, 0, layout_.page_bytes);  // masked lanes are computed too and must be finite
-  return std::make_shared<Page>(*this, data);
+  for (auto data = taken.rbegin(); data != taken.rend(); ++data) {
+    // Masked lanes are computed too and must be finite; and nobody's text may pass to the next.
+    std::memset(*data, 0, layout_.page_bytes);
+    pages.push_back(std::make_shared<Page>(*this, *data));
+  }
+  return pages;
 }
 
 int64_t PagePool::n_used() const {
@@ -105,33 +117,52 @@ void PagePool::Return(std::byte* data) {
 
 State::State(PagePool& pool) : pool_(&pool), conv_(pool.layout().conv_floats) {}
 
+int64_t State::PagesToTake(int64_t n) const {
+  const auto i_current = static_cast<size_t>(n_tokens_ / kPage);
+  const bool copies = n > 0 && i_current < pages_.size() && pages_[i_current].use_count() > 1;
+  return std::max<int64_t>(0, PagesFor(n_tokens_ + n) - static_cast<int64_t>(pages_.size())) + (copies ? 1 : 0);
+}
+
 Status State::Reserve(int64_t n) {
-  const auto n_needed = static_cast<size_t>(PagesFor(n_tokens_ + n));
+  if (n < 0 || n > kMaxPositions - n_tokens_) {
+    return Error{ErrorCode::kLimit, StrCat("a sequence of ", n_tokens_, " tokens cannot grow by ", n)};
+  }
+  const int64_t n_missing = PagesToTake(n);
+  if (n_missing == 0) return Ok();
+  LFM_TRY(auto taken, pool_->Take(n_missing));
   // A page that others share too is theirs to read: the one we are about to write becomes our own copy.
   const auto i_current = static_cast<size_t>(n_tokens_ / kPage);
-  if (n > 0 && i_current < pages_.size() && pages_[i_current].use_count() > 1) {
-    LFM_TRY(std::shared_ptr<Page> page, pool_->Take());
-    std::memcpy(page->data(), pages_[i_current]->data(), layout().page_bytes);
-    pages_[i_current] = std::move(page);
+  if (i_current < pages_.size() && pages_[i_current].use_count() > 1) {
+    std::memcpy(taken.back()->data(), pages_[i_current]->data(), layout().page_bytes);
+    pages_[i_current] = std::move(taken.back());
+    taken.pop_back();
   }
-  while (pages_.size() < n_needed) {
-    LFM_TRY(std::shared_ptr<Page> page, pool_->Take());
-    pages_.push_back(std::move(page));
-  }
+  std::move(taken.begin(), taken.end(), std::back_inserter(pages_));
   return Ok();
+}
+
+void State::Trim() { pages_.resize(std::min(pages_.size(), static_cast<size_t>(PagesFor(n_tokens_)))); }
+
+void State::Adopt(std::span<const std::shared_ptr<Page>> pages) {
+  LFM_CHECK(n_tokens_ % kPage == 0);
+  if (pages.empty()) return;
+  Trim();
+  pages_.insert(pages_.end(), pages.begin(), pages.end());
+  n_tokens_ = static_cast<int64_t>(pages_.size()) * kPage;
+  const float* saved = PageConv(static_cast<int64_t>(pages_.size()) - 1);
+  std::copy(saved, saved + conv_.size(), conv_.begin());
 }
 
 Result<State> State::Copy() const {
   State copy(*pool_);
+  const auto n_full = static_cast<size_t>(n_tokens_ / kPage);
+  if (n_tokens_ % kPage != 0) {
+    LFM_TRY(copy.pages_, pool_->Take(1));
+    std::memcpy(copy.pages_[0]->data(), pages_[n_full]->data(), layout().page_bytes);
+  }
+  copy.pages_.insert(copy.pages_.begin(), pages_.begin(), pages_.begin() + static_cast<std::ptrdiff_t>(n_full));
   copy.conv_ = conv_;
   copy.n_tokens_ = n_tokens_;
-  const auto n_full = static_cast<size_t>(n_tokens_ / kPage);
-  copy.pages_.assign(pages_.begin(), pages_.begin() + static_cast<std::ptrdiff_t>(n_full));
-  if (n_tokens_ % kPage != 0) {
-    LFM_TRY(std::shared_ptr<Page> page, pool_->Take());
-    std::memcpy(page->data(), pages_[n_full]->data(), layout().page_bytes);
-    copy.pages_.push_back(std::move(page));
-  }
   return copy;
 }
 
@@ -151,7 +182,7 @@ Status State::Truncate(int64_t position) {
     return Ok();
   }
   const auto n_pages = static_cast<size_t>(position / kPage);
-  const float* saved = PageConv(static_cast<int64_t>(n_pages));
+  const float* saved = PageConv(static_cast<int64_t>(n_pages) - 1);
   std::copy(saved, saved + conv_.size(), conv_.begin());
   pages_.resize(n_pages);
   n_tokens_ = position;
@@ -177,25 +208,26 @@ void State::Clear() {
 }
 
 std::vector<std::byte> State::Save() const {
-  SavedHeader header{};
-  std::memcpy(header.magic, kMagic, sizeof kMagic);
-  header.fingerprint = layout().fingerprint;
-  header.n_tokens = n_tokens_;
   const auto n_pages = static_cast<size_t>(PagesFor(n_tokens_));
   const size_t conv_bytes = conv_.size() * sizeof(float);
-  std::vector<std::byte> bytes(sizeof header + conv_bytes + n_pages * layout().page_bytes);
-  std::byte* out = bytes.data();
-  std::memcpy(out, &header, sizeof header);
-  out += sizeof header;
+  std::vector<std::byte> bytes(sizeof(SavedHeader) + conv_bytes + n_pages * layout().page_bytes);
+  std::byte* out = bytes.data() + sizeof(SavedHeader);
   if (conv_bytes > 0) std::memcpy(out, conv_.data(), conv_bytes);
   out += conv_bytes;
   for (size_t i = 0; i < n_pages; ++i, out += layout().page_bytes) {
     std::memcpy(out, pages_[i]->data(), layout().page_bytes);
   }
+  SavedHeader header{};
+  std::memcpy(header.magic, kMagic, sizeof kMagic);
+  header.fingerprint = layout().fingerprint;
+  header.n_tokens = static_cast<uint64_t>(n_tokens_);
+  header.hash = Hash64(std::span(bytes).subspan(sizeof header));
+  std::memcpy(bytes.data(), &header, sizeof header);
   return bytes;
 }
 
 Status State::Restore(std::span<const std::byte> bytes) {
+  Clear();
   SavedHeader header{};
   const size_t conv_bytes = conv_.size() * sizeof(float);
   if (bytes.size() < sizeof header + conv_bytes) {
@@ -203,19 +235,23 @@ Status State::Restore(std::span<const std::byte> bytes) {
   }
   std::memcpy(&header, bytes.data(), sizeof header);
   if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) {
-    return Error{ErrorCode::kCorrupt, "these bytes are no saved state (wrong magic at byte 0)"};
+    return Error{ErrorCode::kCorrupt, "these bytes are no saved state of this version (wrong magic at byte 0)"};
   }
   if (header.fingerprint != layout().fingerprint) {
     return Error{ErrorCode::kInvalidArgument, "this saved state belongs to another model or KV type"};
   }
-  const auto n_body = static_cast<int64_t>((bytes.size() - sizeof header - conv_bytes) / layout().page_bytes);
-  if (header.n_tokens < 0 || PagesFor(header.n_tokens) != n_body ||
-      sizeof header + conv_bytes + static_cast<size_t>(n_body) * layout().page_bytes != bytes.size()) {
+  // The counts of the file are compared with what its size allows, never multiplied.
+  const size_t n_body = bytes.size() - sizeof header - conv_bytes;
+  const auto n_pages = static_cast<int64_t>(n_body / layout().page_bytes);
+  if (n_body % layout().page_bytes != 0 || header.n_tokens > static_cast<uint64_t>(kMaxPositions) ||
+      PagesFor(static_cast<int64_t>(header.n_tokens)) != n_pages) {
     return Error{ErrorCode::kCorrupt, StrCat("a saved state of ", header.n_tokens, " tokens does not have ",
                                              bytes.size(), " bytes")};
   }
-  Clear();
-  LFM_RETURN_IF_ERROR(Reserve(header.n_tokens));
+  if (header.hash != Hash64(bytes.subspan(sizeof header))) {
+    return Error{ErrorCode::kCorrupt, "the saved state is damaged: its hash differs"};
+  }
+  LFM_RETURN_IF_ERROR(Reserve(static_cast<int64_t>(header.n_tokens)));
   const std::byte* in = bytes.data() + sizeof header;
   if (conv_bytes > 0) std::memcpy(conv_.data(), in, conv_bytes);
   in += conv_bytes;
@@ -223,7 +259,7 @@ Status State::Restore(std::span<const std::byte> bytes) {
     std::memcpy(page->data(), in, layout().page_bytes);
     in += layout().page_bytes;
   }
-  n_tokens_ = header.n_tokens;
+  n_tokens_ = static_cast<int64_t>(header.n_tokens);
   return Ok();
 }
 

@@ -24,7 +24,7 @@ struct StateLayout {
   size_t head_bytes;       // keys and values of one layer and head in a page
   size_t kv_bytes;         // all layers and heads
   size_t conv_floats;      // [n_conv][n_history][d_model]
-  size_t page_bytes;       // kv_bytes + the convolution state before the page's first position
+  size_t page_bytes;       // kv_bytes + the convolution state after the page's last position
   uint64_t fingerprint;    // of all the above, for saved states
 
   double kv_bytes_per_token() const { return static_cast<double>(kv_bytes) / kernels::kPagePositions; }
@@ -32,8 +32,8 @@ struct StateLayout {
 
 class PagePool;
 
-// A page holds 64 positions of every attention layer, and the convolution state before its first position: the place
-// where a sequence can be cut or branched.
+// A page holds 64 positions of every attention layer, and the convolution state after the last of them. So full pages are
+// complete: a sequence can be cut behind one, and begun anew from a row of them (State::Adopt).
 class Page {
  public:
   Page(PagePool& pool, std::byte* data) : pool_(pool), data_(data) {}
@@ -47,7 +47,8 @@ class Page {
   std::byte* data_;
 };
 
-// Hands out pages, up to a limit; freed pages are kept for the next taker. Thread-safe. Outlives its pages.
+// Hands out pages, up to a limit; freed pages are kept for the next taker and are zeroed before he has them. Thread-safe.
+// Outlives its pages.
 class PagePool {
  public:
   PagePool(const StateLayout& layout, int64_t max_pages);
@@ -56,7 +57,8 @@ class PagePool {
   PagePool& operator=(const PagePool&) = delete;
 
   const StateLayout& layout() const { return layout_; }
-  Result<std::shared_ptr<Page>> Take();
+  // n pages or none: kLimit beyond max_pages, kOutOfMemory where the system has no more.
+  Result<std::vector<std::shared_ptr<Page>>> Take(int64_t n);
   int64_t n_used() const;
   int64_t max_pages() const { return max_pages_; }
 
@@ -88,8 +90,19 @@ class State {
 
   int64_t n_tokens() const { return n_tokens_; }
 
-  // Makes room for n more positions: pages exist and are this sequence's own. After it Forward() cannot fail.
+  // Makes room for n more positions: pages exist and are this sequence's own. After it Forward() cannot fail. Takes all
+  // pages or none.
   Status Reserve(int64_t n);
+  // The pages that Reserve(n) would take.
+  int64_t PagesToTake(int64_t n) const;
+  // Gives back the pages that were reserved and are not begun.
+  void Trim();
+  // Continues a sequence of full pages (or none) with further ones, in order, that some sequence with the same past had at
+  // these places: shared, never written.
+  void Adopt(std::span<const std::shared_ptr<Page>> pages);
+  // Page i, to be adopted; it must be full.
+  const std::shared_ptr<Page>& FullPage(int64_t i) const { return pages_[static_cast<size_t>(i)]; }
+  int64_t n_full_pages() const { return n_tokens_ / kernels::kPagePositions; }
   // A second sequence with the same past. Full pages are shared, the last one is copied.
   Result<State> Copy() const;
   // Cuts the sequence back. Any multiple of 64 up to n_tokens() works, as does n_tokens() itself.
@@ -101,13 +114,14 @@ class State {
   Status Truncate(const Snapshot& snapshot);
   void Clear();
 
-  // The whole state as bytes, and back. Restore checks sizes and the model's fingerprint.
+  // The whole state as bytes, and back (docs/saved-state.md). Restore checks sizes, hash and the model's fingerprint; when
+  // it fails the state is empty.
   std::vector<std::byte> Save() const;
   Status Restore(std::span<const std::byte> bytes);
 
   // For the forward pass.
   std::byte* Kv(int64_t i_page, int i_attention, int kv_head) const;  // of page i
-  float* PageConv(int64_t i_page) const;                              // [n_conv][n_history][d_model]
+  float* PageConv(int64_t i_page) const;                              // after page i  // [n_conv][n_history][d_model]
   float* Conv(int i_conv) { return conv_.data() + static_cast<size_t>(i_conv) * conv_stride(); }
   void Advance(int64_t n) { n_tokens_ += n; }
   const StateLayout& layout() const { return pool_->layout(); }

@@ -12,6 +12,7 @@ Workspace::~Workspace() = default;
 int64_t Workspace::max_tokens() const { return buffers_->max_tokens; }
 int64_t Workspace::max_logits() const { return buffers_->max_logits; }
 int64_t Workspace::n_logits() const { return buffers_->n_logits; }
+bool Workspace::finite(int64_t i_item) const { return buffers_->is_finite[static_cast<size_t>(i_item)] != 0; }
 std::span<float> Workspace::logits(int64_t i) const {
   return {buffers_->logits.data() + i * buffers_->vocab_size, static_cast<size_t>(buffers_->vocab_size)};
 }
@@ -26,6 +27,7 @@ void ReserveRows(const Config& config, int64_t n, int n_threads, Workspace::Buff
   b.first_row.reserve(size(n));
   b.first_block.reserve(size(n));
   b.wanted.reserve(size(n));
+  b.is_finite.reserve(size(n));
   b.x.resize(size(n * d));
   b.normed.resize(size(n_threads * d));
   b.wide.resize(size(n * std::max(3 * d, q + 2 * kv)));
@@ -85,7 +87,7 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(const Model& model, int64_t
   return workspace;
 } catch (const std::bad_alloc&) {
   return Error{ErrorCode::kOutOfMemory, StrCat("no memory for the buffers of a step of ", max_tokens, " tokens over ",
-                                               max_positions, " positions; choose a smaller context (-c)")};
+                                               max_positions, " positions; choose a smaller context")};
 }
 
 }  // namespace lfm::model

@@ -64,6 +64,7 @@ struct Workspace::Buffers {
   std::vector<float> y;        // [n * used, d]: the experts' outputs
   std::vector<float> logits;   // [max_logits, vocab]
   std::vector<int64_t> wanted;  // rows that get logits
+  std::vector<uint8_t> is_finite;  // of each item: all numbers of its rows were finite
   TileBuffer in;               // normed activations, width d (or q for the attention output)
   TileBuffer expert_in;        // the same by expert
   TileBuffer hidden;           // SwiGLU outputs

@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "model/stepper.h"
 #include "model/tensors.h"
 #include "model/tiles.h"
 
@@ -108,19 +109,17 @@ Result<Imatrix> CollectImatrix(const model::Model& model, model::PagePool& pages
   if (tokens.size() < 2) return Error{ErrorCode::kInvalidArgument, "the text has fewer than two tokens; give more text"};
   const int64_t n_text = static_cast<int64_t>(tokens.size());
   const int64_t n_ctx = std::min(options.n_ctx, n_text), n_windows = n_text / n_ctx;
-  LFM_TRY(auto workspace, model::Workspace::Create(model, n_ctx, n_ctx, n_ctx, threads.size()));
+  LFM_TRY(const auto stepper, model::Stepper::Create(model, threads, {n_ctx, n_ctx, n_ctx}));
   Collector collector(model);
-  workspace->observer = &collector;
-  model::State state(pages);
+  stepper->set_observer(&collector);
+  model::Sequence sequence(pages);
   std::vector<int32_t> window;
   for (int64_t i = 0; i < n_windows; ++i) {
     const auto part = tokens.subspan(static_cast<size_t>(i * n_ctx), static_cast<size_t>(n_ctx));
     window.assign(part.begin(), part.end());
     if (options.bos >= 0) window[0] = options.bos;
-    state.Clear();
-    LFM_RETURN_IF_ERROR(state.Reserve(n_ctx));
-    const model::BatchItem item{&state, window, model::Logits::kAll};
-    model::Forward(model, std::span(&item, 1), *workspace, threads);
+    sequence.Clear();
+    LFM_RETURN_IF_ERROR(stepper->Step(sequence, window, model::Logits::kAll));
     if (options.progress && !options.progress(static_cast<uint64_t>(i + 1), static_cast<uint64_t>(n_windows))) {
       return Error{ErrorCode::kCancelled, "cancelled; nothing was written"};
     }

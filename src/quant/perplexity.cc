@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "model/stepper.h"
 #include "quant/base_logits.h"
 
 namespace lfm::quant {
@@ -97,7 +98,7 @@ PerplexityReport Summarize(const std::vector<Scores>& scores, bool has_base) {
 class Measurement {
  public:
   Measurement(const model::Model& model, model::PagePool& pages, Threads& threads, const PerplexityOptions& options)
-      : model_(model), state_(pages), threads_(threads), options_(options) {}
+      : model_(model), sequence_(pages), threads_(threads), options_(options) {}
 
   Result<PerplexityReport> Run(std::span<const Passage> passages) {
     LFM_RETURN_IF_ERROR(Prepare(passages));
@@ -153,15 +154,13 @@ class Measurement {
                                                          "without --base, or remove it")};
       }
     }
-    LFM_TRY(workspace_, model::Workspace::Create(model_, std::min(kStep, longest), std::min(kStep, longest), longest,
-                                                 threads_.size()));
+    LFM_TRY(stepper_, model::Stepper::Create(model_, threads_, {std::min(kStep, longest), std::min(kStep, longest), longest}));
     return Ok();
   }
 
   Status Score(const Passage& passage, uint64_t i_row, Scores& scores) {
     const auto n = static_cast<int64_t>(passage.tokens.size());
-    state_.Clear();
-    LFM_RETURN_IF_ERROR(state_.Reserve(n));
+    sequence_.Clear();
     // The last token predicts nothing that is known.
     for (int64_t at = 0; at < n - 1; at += kStep) {
       const int64_t n_part = std::min(kStep, n - 1 - at);
@@ -169,8 +168,7 @@ class Measurement {
       const auto part = std::span(passage.tokens).subspan(begin, static_cast<size_t>(n_part));
       const auto counts = std::span(passage.counts).subspan(begin + 1, static_cast<size_t>(n_part));
       const bool any = std::any_of(counts.begin(), counts.end(), [](uint8_t c) { return c != 0; });
-      const model::BatchItem item{&state_, part, any ? model::Logits::kAll : model::Logits::kNone};
-      model::Forward(model_, std::span(&item, 1), *workspace_, threads_);
+      LFM_RETURN_IF_ERROR(stepper_->Step(sequence_, part, any ? model::Logits::kAll : model::Logits::kNone));
       if (any) ScoreRows(passage, at, n_part, i_row, scores);
     }
     return Ok();
@@ -192,7 +190,7 @@ class Measurement {
       for (int64_t r = begin; r < end; ++r) {
         const int64_t j = rows[static_cast<size_t>(r)];
         const int32_t token = passage.tokens[static_cast<size_t>(at + j + 1)];
-        const std::span<float> logprobs = workspace_->logits(j);
+        const std::span<float> logprobs = stepper_->logits(j);
         LogSoftmax(logprobs);
         const size_t out = first + static_cast<size_t>(r);
         scores.logprob[out] = logprobs[static_cast<size_t>(token)];
@@ -200,7 +198,7 @@ class Measurement {
       }
     });
     if (writer_) {
-      for (const int64_t j : rows) writer_->Add(workspace_->logits(j), passage.tokens[static_cast<size_t>(at + j + 1)]);
+      for (const int64_t j : rows) writer_->Add(stepper_->logits(j), passage.tokens[static_cast<size_t>(at + j + 1)]);
     }
     i_row += rows.size();
   }
@@ -217,10 +215,10 @@ class Measurement {
   }
 
   const model::Model& model_;
-  model::State state_;
+  model::Sequence sequence_;
   Threads& threads_;
   const PerplexityOptions& options_;
-  std::unique_ptr<model::Workspace> workspace_;
+  std::unique_ptr<model::Stepper> stepper_;
   std::optional<BaseReader> reader_;
   std::optional<BaseWriter> writer_;
   std::vector<float> base_row_;  // [threads][n_vocab]

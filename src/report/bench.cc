@@ -7,15 +7,16 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "model/stepper.h"
 #include "report/limits.h"
 
 namespace lfm::report {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using model::BatchItem;
 using model::Logits;
-using model::State;
+using model::Sequence;
+using model::StepItem;
 
 // Tokens that no cache and no predictor knows, the same in every run.
 std::vector<int32_t> RandomTokens(int64_t n, int64_t vocab_size, uint32_t seed) {
@@ -42,27 +43,27 @@ class Runner {
                                              model_.config().context_length)};
     }
     const int64_t n_rows = std::max(test_.n_seq, std::min(chunk_, std::max(test_.n_depth, test_.n_prompt)));
-    LFM_TRY(workspace_, model::Workspace::Create(model_.model(), n_rows, test_.n_seq, n_positions, threads_.size()));
+    LFM_TRY(stepper_, model::Stepper::Create(model_.model(), threads_, {n_rows, test_.n_seq, n_positions}));
     for (int64_t i = 0; i < test_.n_seq; ++i) {
-      states_.emplace_back(model_.pages());
+      sequences_.emplace_back(model_.pages());
       tokens_.push_back(RandomTokens(n_positions, model_.config().vocab_size, static_cast<uint32_t>(i)));
       LFM_RETURN_IF_ERROR(Read(static_cast<size_t>(i), 0, test_.n_depth));
     }
-    for (const State& state : states_) depth_.push_back(state.TakeSnapshot());
+    for (Sequence& sequence : sequences_) sequence.Mark();
     return Ok();
   }
 
   // One repetition; the seconds of its steps. Between them the probe, if there is one, reads memory for a twentieth of
   // the time, or kMostPasses, so that both see the same neighbours.
   Result<double> Run(model::Profile* profile, ReadProbe* probe) {
-    for (size_t i = 0; i < states_.size(); ++i) LFM_RETURN_IF_ERROR(states_[i].Truncate(depth_[i]));
-    workspace_->profile = profile;
+    for (Sequence& sequence : sequences_) LFM_RETURN_IF_ERROR(sequence.CutAtOrBelow(test_.n_depth));
+    stepper_->set_profile(profile);
     probe_ = probe;
     seconds_ = 0;
     const Threads::Step awake(threads_);
-    for (size_t i = 0; i < states_.size(); ++i) LFM_RETURN_IF_ERROR(Read(i, test_.n_depth, test_.n_prompt));
+    for (size_t i = 0; i < sequences_.size(); ++i) LFM_RETURN_IF_ERROR(Read(i, test_.n_depth, test_.n_prompt));
     for (int64_t step = 0; step < test_.n_gen; ++step) LFM_RETURN_IF_ERROR(Decode(step));
-    workspace_->profile = nullptr;
+    stepper_->set_profile(nullptr);
     probe_ = nullptr;
     return seconds_;
   }
@@ -72,11 +73,10 @@ class Runner {
     for (int64_t at = 0; at < n; at += chunk_) {
       if (cancelled_ && cancelled_()) return Error{ErrorCode::kCancelled, "interrupted"};
       const int64_t n_part = std::min(chunk_, n - at);
-      LFM_RETURN_IF_ERROR(states_[i].Reserve(n_part));
       const auto part = std::span<const int32_t>(tokens_[i]).subspan(static_cast<size_t>(first + at),
                                                                      static_cast<size_t>(n_part));
-      const BatchItem item{&states_[i], part, at + n_part == n ? Logits::kLast : Logits::kNone};
-      Step({&item, 1});
+      const StepItem item{&sequences_[i], part, at + n_part == n ? Logits::kLast : Logits::kNone};
+      LFM_RETURN_IF_ERROR(Step({&item, 1}));
     }
     return Ok();
   }
@@ -84,23 +84,22 @@ class Runner {
   Status Decode(int64_t step) {
     if (cancelled_ && cancelled_()) return Error{ErrorCode::kCancelled, "interrupted"};
     batch_.clear();
-    for (size_t i = 0; i < states_.size(); ++i) {
-      LFM_RETURN_IF_ERROR(states_[i].Reserve(1));
+    for (size_t i = 0; i < sequences_.size(); ++i) {
       const auto at = static_cast<size_t>(test_.n_depth + test_.n_prompt + step);
-      batch_.push_back({&states_[i], std::span<const int32_t>(tokens_[i]).subspan(at, 1), Logits::kLast});
+      batch_.push_back({&sequences_[i], std::span<const int32_t>(tokens_[i]).subspan(at, 1), Logits::kLast});
     }
-    Step(batch_);
-    return Ok();
+    return Step(batch_);
   }
 
-  void Step(std::span<const BatchItem> batch) {
+  Status Step(std::span<const StepItem> batch) {
     const auto begin = Clock::now();
-    model::Forward(model_.model(), batch, *workspace_, threads_);
+    LFM_RETURN_IF_ERROR(stepper_->Step(batch));
     const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
     seconds_ += seconds;
-    if (!probe_) return;
+    if (!probe_) return Ok();
     double probed = 0;
     for (int i = 0; i < kMostPasses && (i == 0 || probed < seconds / 20); ++i) probed += probe_->Pass();
+    return Ok();
   }
 
   static constexpr int kMostPasses = 128;  // also where the probe has no memory
@@ -110,11 +109,10 @@ class Runner {
   const BenchCase test_;
   const int64_t chunk_;
   const std::function<bool()>& cancelled_;
-  std::unique_ptr<model::Workspace> workspace_;
-  std::vector<State> states_;
+  std::unique_ptr<model::Stepper> stepper_;
+  std::vector<Sequence> sequences_;
   std::vector<std::vector<int32_t>> tokens_;
-  std::vector<model::Snapshot> depth_;
-  std::vector<BatchItem> batch_;
+  std::vector<StepItem> batch_;
   ReadProbe* probe_ = nullptr;
   double seconds_ = 0;
 };
@@ -180,7 +178,7 @@ Result<BenchRow> RunBench(engine::LoadedModel& model, Threads& threads, const Be
 
 Result<bool> CheckBits(engine::LoadedModel& model, Threads& threads, int64_t n_seq) {
   constexpr int64_t kSteps = 8;
-  LFM_TRY(auto workspace, model::Workspace::Create(model.model(), n_seq, n_seq, kSteps, threads.size()));
+  LFM_TRY(const auto stepper, model::Stepper::Create(model.model(), threads, {n_seq, n_seq, kSteps}));
   const auto vocab = static_cast<size_t>(model.config().vocab_size);
   std::vector<std::vector<int32_t>> tokens;
   for (int64_t i = 0; i < n_seq; ++i) {
@@ -188,19 +186,18 @@ Result<bool> CheckBits(engine::LoadedModel& model, Threads& threads, int64_t n_s
   }
   // The logits after the last step: of all sequences in one batch, or of one alone.
   const auto decode = [&](std::span<const int64_t> members, std::vector<float>& out) -> Status {
-    std::vector<State> states;
-    for (size_t i = 0; i < members.size(); ++i) states.emplace_back(model.pages());
+    std::vector<Sequence> sequences;
+    for (size_t i = 0; i < members.size(); ++i) sequences.emplace_back(model.pages());
     for (size_t step = 0; step < kSteps; ++step) {
-      std::vector<BatchItem> batch;
+      std::vector<StepItem> batch;
       for (size_t i = 0; i < members.size(); ++i) {
-        LFM_RETURN_IF_ERROR(states[i].Reserve(1));
         const auto& ids = tokens[static_cast<size_t>(members[i])];
-        batch.push_back({&states[i], std::span<const int32_t>(ids).subspan(step, 1), Logits::kLast});
+        batch.push_back({&sequences[i], std::span<const int32_t>(ids).subspan(step, 1), Logits::kLast});
       }
-      model::Forward(model.model(), batch, *workspace, threads);
+      LFM_RETURN_IF_ERROR(stepper->Step(batch));
     }
     for (size_t i = 0; i < members.size(); ++i) {
-      const auto row = workspace->logits(static_cast<int64_t>(i));
+      const auto row = stepper->logits(static_cast<int64_t>(i));
       out.insert(out.end(), row.begin(), row.end());
     }
     return Ok();

@@ -2,8 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstring>
+#include <limits>
 
 #include "kernels/kernels.h"
+#include "model/sequence.h"
+#include "model/stepper.h"
 #include "model_fixture.h"
 #include "support/golden.h"
 
@@ -156,11 +160,101 @@ TEST(State, RefusesForeignAndDamagedBytes) {
   State other(*rig->pool);
   EXPECT_FALSE(other.Restore(std::span(saved).first(10)).ok());
   EXPECT_FALSE(other.Restore(std::span(saved).first(saved.size() - 1)).ok());
-  saved[20] ^= std::byte{1};  // the token count
-  EXPECT_FALSE(other.Restore(saved).ok());
+  saved.back() ^= std::byte{1};
+  EXPECT_EQ(other.Restore(saved).error().code, ErrorCode::kCorrupt) << "the hash";
+  saved.back() ^= std::byte{1};
+  ASSERT_TRUE(other.Restore(saved).ok());
+  EXPECT_EQ(other.Save(), saved);
+  for (const uint64_t n_tokens : {uint64_t{64}, uint64_t{129}, ~uint64_t{0}, uint64_t{1} << 63, ~uint64_t{0} >> 1}) {
+    std::memcpy(saved.data() + 16, &n_tokens, sizeof n_tokens);  // near 2^63 a sum of positions would overflow
+    EXPECT_EQ(other.Restore(saved).error().code, ErrorCode::kCorrupt) << n_tokens;
+    EXPECT_EQ(other.n_tokens(), 0);
+  }
   saved[0] = std::byte{0};
   EXPECT_FALSE(other.Restore(saved).ok());
   EXPECT_EQ(other.n_tokens(), 0);
+}
+
+// Full pages are complete: a sequence that takes them over goes on as the one that read them.
+TEST(SameBits, AdoptedPages) {
+  for (const std::string& path : Paths()) {
+    const auto rig = Rig::Load(path, Compute::kAuto);
+    ASSERT_TRUE(rig);
+    const auto ids = Prompt(200, rig->vocab(), 11);
+    State state(*rig->pool);
+    const auto expected = rig->Logits(state, ids, 50);
+    const auto vocab = static_cast<size_t>(rig->vocab());
+    for (const int64_t n_pages : {1, 2, 3}) {
+      std::vector<std::shared_ptr<model::Page>> pages;
+      for (int64_t i = 0; i < n_pages; ++i) pages.push_back(state.FullPage(i));
+      State other(*rig->pool);
+      other.Adopt(std::span(pages).first(1));  // in two parts
+      other.Adopt(std::span(pages).subspan(1));
+      EXPECT_EQ(other.n_tokens(), 64 * n_pages);
+      const std::vector<int32_t> rest(ids.begin() + 64 * n_pages, ids.end());
+      const auto logits = rig->Logits(other, rest, 30);
+      EXPECT_TRUE(std::equal(logits.begin(), logits.end(), expected.end() - static_cast<std::ptrdiff_t>(rest.size() * vocab)))
+          << path << " " << n_pages;
+    }
+    // Nobody writes into shared pages: the first sequence still has its own.
+    ASSERT_TRUE(state.Truncate(128).ok());
+    const std::vector<int32_t> rest(ids.begin() + 128, ids.end());
+    const auto logits = rig->Logits(state, rest, 64);
+    EXPECT_TRUE(std::equal(logits.begin(), logits.end(), expected.end() - static_cast<std::ptrdiff_t>(rest.size() * vocab)));
+  }
+}
+
+TEST(State, PagesAreZeroedOnReuse) {
+  const auto rig = Rig::Load(GoldenEntries("models").front(), Compute::kAuto);
+  ASSERT_TRUE(rig);
+  model::PagePool pool(model::StateLayout(rig->model->config, kernels::KvType::kF16), 1);
+  State fresh(pool);
+  const auto ids = Prompt(3, rig->vocab(), 1);
+  rig->Logits(fresh, ids, 3);
+  const std::vector<std::byte> wanted = fresh.Save();
+  fresh.Clear();
+  State other(pool);
+  rig->Logits(other, Prompt(60, rig->vocab(), 2), 60);
+  other.Clear();
+  rig->Logits(fresh, ids, 3);
+  EXPECT_EQ(fresh.Save(), wanted) << "nothing of what the page held before";
+}
+
+TEST(Stepper, ReservesForAllOrNone) {
+  const auto rig = Rig::Load(GoldenEntries("models").front(), Compute::kAuto);
+  ASSERT_TRUE(rig);
+  model::PagePool pool(model::StateLayout(rig->model->config, kernels::KvType::kF16), 3);
+  const auto stepper = model::Stepper::Create(*rig->model, *rig->threads, {256, 2, 256});
+  ASSERT_TRUE(stepper.ok());
+  model::Sequence one(pool), two(pool);
+  const auto ids = Prompt(100, rig->vocab(), 1);
+  const model::StepItem items[] = {{&one, ids, model::Logits::kLast}, {&two, ids, model::Logits::kLast}};
+  EXPECT_EQ((*stepper)->Step(items).error().code, ErrorCode::kLimit);
+  EXPECT_EQ(pool.n_used(), 0) << "the first one gave back what it had taken";
+  EXPECT_EQ(one.n_tokens(), 0);
+  EXPECT_TRUE((*stepper)->Step(one, ids).ok());
+  EXPECT_EQ((*stepper)->CheckIds(std::vector<int32_t>{0, -1}).error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ((*stepper)->Step(one, Prompt(157, rig->vocab(), 1)).error().code, ErrorCode::kLimit) << "257 positions";
+}
+
+// An infinite input of the convolutions stands for whatever made a number overflow: only its own sequence fails.
+TEST(Stepper, NonFiniteNumbersFailTheirSequenceAlone) {
+  const auto rig = Rig::Load(GoldenEntries("models").front(), Compute::kAuto);
+  ASSERT_TRUE(rig);
+  const auto stepper = model::Stepper::Create(*rig->model, *rig->threads, {64, 2, 256});
+  ASSERT_TRUE(stepper.ok());
+  const auto ids = Prompt(20, rig->vocab(), 1);
+  model::Sequence good(*rig->pool), bad(*rig->pool), alone(*rig->pool);
+  for (model::Sequence* sequence : {&good, &bad, &alone}) ASSERT_TRUE((*stepper)->Step(*sequence, ids).ok());
+  for (int i = 0; i < rig->pool->layout().n_conv; ++i) bad.state().Conv(i)[0] = std::numeric_limits<float>::infinity();
+  const std::vector<int32_t> next{5};
+  ASSERT_TRUE((*stepper)->Step(alone, next).ok());
+  const std::vector<float> wanted((*stepper)->logits(0).begin(), (*stepper)->logits(0).end());
+  const model::StepItem items[] = {{&bad, next, model::Logits::kLast}, {&good, next, model::Logits::kLast}};
+  ASSERT_TRUE((*stepper)->Step(items).ok());
+  EXPECT_FALSE((*stepper)->ItemStatus(0).ok());
+  EXPECT_TRUE((*stepper)->ItemStatus(1).ok());
+  EXPECT_EQ(std::vector<float>((*stepper)->logits(1).begin(), (*stepper)->logits(1).end()), wanted);
 }
 
 TEST(State, PagesComeFromALimitedPool) {

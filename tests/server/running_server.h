@@ -119,9 +119,8 @@ struct RunningServer {
   // One request on a connection of its own; everything that comes back.
   std::string Ask(const std::string& request) const {
     RawClient client(port);
-    std::string closing = request;
-    if (const size_t line = closing.find("\r\n"); line != std::string::npos) closing.insert(line + 2, "Connection: close\r\n");
-    client.Send(closing);
+    client.Send(request);
+    client.EndSending();
     return client.Read();
   }
 

@@ -1,0 +1,144 @@
+#include "engine/answer.h"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/strings.h"
+#include "engine/random.h"
+
+namespace lfm::engine {
+namespace {
+
+constexpr float kForbidden = -std::numeric_limits<float>::infinity();
+
+// True where no value is NaN.
+bool AllNumbers(std::span<const float> values) {
+  constexpr size_t kLanes = 16;
+  uint32_t lanes[kLanes] = {};
+  size_t i = 0;
+  for (; i + kLanes <= values.size(); i += kLanes) {
+    for (size_t k = 0; k < kLanes; ++k) lanes[k] |= values[i + k] != values[i + k] ? 1U : 0U;
+  }
+  for (; i < values.size(); ++i) lanes[0] |= values[i] != values[i] ? 1U : 0U;
+  return std::all_of(lanes, lanes + kLanes, [](uint32_t lane) { return lane == 0; });
+}
+
+}  // namespace
+
+uint64_t ChoiceSeed(uint64_t seed, int i) {
+  if (i == 0) return seed;
+  const auto random = Philox4x32({static_cast<uint32_t>(i), 0, 0, 0x4C464D43U},
+                                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  return uint64_t{random[0]} << 32 | random[1];
+}
+
+Status CheckGeneration(const GenerationParams& params, int vocab_size) {
+  LFM_RETURN_IF_ERROR(Validate(params.sampling, vocab_size));
+  if (params.n_logprobs < -1 || params.n_logprobs > kMaxLogprobs) {
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("logprobs is ", params.n_logprobs, "; it must be 0 to ", kMaxLogprobs)};
+  }
+  return Ok();
+}
+
+Answer::Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room,
+               StopMatcher stops)
+    : tokenizer_(tokenizer),
+      ignore_eos_(params.ignore_eos),
+      n_logprobs_(params.n_logprobs),
+      room_(room),
+      stops_(std::move(stops)),
+      decoder_(tokenizer, params.special),
+      sampler_(params.sampling, vocab_size),
+      mask_(params.mask ? params.mask->Fork() : nullptr),
+      allowed_(mask_ ? (static_cast<size_t>(vocab_size) + 31) / 32 : 0),
+      ended_(room <= 0) {}
+
+Result<std::unique_ptr<Answer>> Answer::Create(const text::Tokenizer& tokenizer, int vocab_size,
+                                               const GenerationParams& params, std::span<const int32_t> prompt,
+                                               int64_t room) {
+  LFM_RETURN_IF_ERROR(CheckGeneration(params, vocab_size));
+  LFM_TRY(StopMatcher stops, StopMatcher::Create(params.stops));
+  std::unique_ptr<Answer> answer(new Answer(tokenizer, params, vocab_size, room, std::move(stops)));
+  answer->sampler_.AcceptPrompt(prompt);
+  return answer;
+}
+
+Status Answer::ApplyMask(std::span<float> logits) {
+  LFM_RETURN_IF_ERROR(mask_->Allowed(allowed_));
+  for (size_t word = 0; word < allowed_.size(); ++word) {
+    const uint32_t bits = allowed_[word];
+    const size_t first = word * 32, n = std::min<size_t>(32, logits.size() - first);
+    if (bits == ~uint32_t{0}) continue;
+    float* out = logits.data() + first;
+    if (bits == 0) {
+      std::fill(out, out + n, kForbidden);
+      continue;
+    }
+    for (size_t i = 0; i < n; ++i) out[i] = (bits >> i & 1) != 0 ? out[i] : kForbidden;
+  }
+  return Ok();
+}
+
+Status Answer::Take(std::span<float> logits) {
+  added_.clear();
+  if (!AllNumbers(logits)) {
+    return Error{ErrorCode::kCorrupt, "the model computed a logit that is not a number: its weights are damaged, or not "
+                                      "for this program"};
+  }
+  // Log probabilities are the model's own, but which token's is known only after its row is overwritten.
+  const std::optional<LogNormalizer> normalizer =
+      n_logprobs_ >= 0 ? std::optional<LogNormalizer>(logits) : std::nullopt;
+  AnswerToken token;
+  if (n_logprobs_ > 0) token.info.top = TopLogprobs(logits, n_logprobs_, *normalizer);
+  if (normalizer) own_logits_.assign(logits.begin(), logits.end());
+  if (mask_) LFM_RETURN_IF_ERROR(ApplyMask(logits));
+  const std::optional<int32_t> id = sampler_.Sample(logits);
+  if (!id) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("no token is allowed after ", n_generated(),
+                                                     " tokens of the answer: mask and logit_bias leave none")};
+  }
+  token.info.id = *id;
+  if (normalizer) token.info.logprob = normalizer->Of(own_logits_[static_cast<size_t>(*id)]);
+  LFM_RETURN_IF_ERROR(Add(std::move(token)));
+  if (!mask_ || normalizer) return Ok();
+  for (const int32_t forced : ended_ ? std::vector<int32_t>() : mask_->Forced()) {
+    LFM_RETURN_IF_ERROR(Add({{forced, 0, {}}, {}}));
+    if (ended_) break;
+  }
+  return Ok();
+}
+
+Status Answer::Add(AnswerToken token) {
+  const int32_t id = token.info.id;
+  sampler_.Accept(id);
+  token.text = stops_.Push(decoder_.Push(id));
+  added_.push_back(std::move(token));
+  if (stops_.stopped()) {
+    ended_ = true;
+    stop_reason_ = StopReason::kStop;
+  } else if (!ignore_eos_ && tokenizer_.IsEndOfGeneration(id)) {
+    ended_ = true;
+    stop_reason_ = StopReason::kEos;
+  } else if (n_generated() >= room_) {
+    ended_ = true;
+  } else if (mask_) {
+    return mask_->Accept(id);
+  }
+  return Ok();
+}
+
+void Answer::Cancel() {
+  if (!ended_) stop_reason_ = StopReason::kCancelled;
+  ended_ = true;
+}
+
+std::string Answer::Finish() {
+  std::string rest = stops_.Push(decoder_.Finish());
+  rest += stops_.Finish();
+  if (stops_.stopped()) stop_reason_ = StopReason::kStop;
+  return rest;
+}
+
+}  // namespace lfm::engine

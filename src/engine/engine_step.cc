@@ -1,0 +1,235 @@
+// One step: the parts of all lanes through the model, then a token for every lane that came to its last row.
+#include <algorithm>
+#include <utility>
+
+#include "base/strings.h"
+#include "engine/engine_impl.h"
+
+namespace lfm::engine {
+namespace {
+
+double Seconds(Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); }
+
+}  // namespace
+
+// What a step reads and what is to be made of its rows.
+struct Engine::Impl::Work {
+  struct Job {  // an answer's next token
+    Lane* lane;
+    int64_t row;
+    bool shares_row;
+    Status status;
+  };
+  struct EchoRow {  // log probabilities of one prompt token
+    Task* task;
+    int64_t row;
+    int32_t id;
+    TokenInfo info;
+  };
+  std::vector<Lane*> lanes;  // of the items
+  std::vector<model::StepItem> items;
+  std::vector<int64_t> first_row;  // of each item's logits
+  std::vector<Job> jobs;
+  std::vector<Lane*> ended;  // that wanted no token
+  std::vector<EchoRow> echo_rows;
+};
+
+void Engine::Impl::RunStep(const std::vector<Lane*>& lanes, const std::vector<Part>& parts) {
+  Work work;
+  int64_t n_decode = 0, n_prompt = 0, n_rows = 0;
+  int64_t spare_rows = stepper_->sizes().max_logits - static_cast<int64_t>(parts.size());
+  for (const Part& part : parts) {
+    Lane& lane = *lanes[part.claim];
+    const int64_t at = lane.n_read(), n_of_prompt = lane.task.usage.n_prompt;
+    const bool echoes = lane.task.request.prompt_logprobs && at < n_of_prompt && lane.choice == 0 && !lane.task.forked;
+    int64_t n = std::min(part.n_tokens, lane.n_unread());
+    if (echoes) n = std::min(n, 1 + std::max<int64_t>(0, spare_rows));
+    if (echoes) spare_rows -= n - 1;
+    const bool reaches_end = n == lane.n_unread();
+    const auto logits = echoes ? model::Logits::kAll : reaches_end ? model::Logits::kLast : model::Logits::kNone;
+    work.lanes.push_back(&lane);
+    work.items.push_back({&*lane.sequence, std::span(lane.ids).subspan(static_cast<size_t>(at), static_cast<size_t>(n)), logits});
+    work.first_row.push_back(n_rows);
+    n_rows += echoes ? n : reaches_end ? 1 : 0;
+    (part.n_tokens > Scheduler::kMaxAnswerTokens ? n_prompt : n_decode) += n;
+  }
+
+  const auto begin = Clock::now();
+  {
+    const Threads::Step awake(threads_);
+    const Status stepped = stepper_->Step(work.items);
+    if (!stepped.ok()) {  // the system has no memory left, whatever the limit was: fewer sequences need less
+      const size_t victim = scheduler_.Victim(ClaimsOf(lanes));
+      cache_.Evict(cache_.n_pages());
+      if (victim < lanes.size()) {
+        GiveWay(*lanes[victim]);
+      } else {
+        Fail(work.lanes[0]->task, stepped.error());
+      }
+      return;
+    }
+    for (size_t i = 0; i < work.items.size(); ++i) {
+      Lane& lane = *work.lanes[i];
+      if (Status finite = stepper_->ItemStatus(i); !finite.ok()) {
+        Fail(lane.task, finite.error());
+        continue;
+      }
+      const auto n = static_cast<int64_t>(work.items[i].tokens.size());
+      if (work.items[i].logits == model::Logits::kAll) {
+        const auto& prompt = lane.task.request.prompt;
+        for (int64_t j = 0; j < n; ++j) {  // a row tells of the token after it
+          const int64_t place = lane.n_read() - n + j + 1;
+          if (place <= lane.task.n_echoed || place >= static_cast<int64_t>(prompt.size())) continue;
+          work.echo_rows.push_back({&lane.task, work.first_row[i] + j, prompt[static_cast<size_t>(place)], {}});
+        }
+      }
+      Account(lane, n);
+      KeepPages(lane);
+      if (lane.n_unread() > 0) continue;
+      const int64_t row = work.first_row[i] + (work.items[i].logits == model::Logits::kAll ? n - 1 : 0);
+      const bool forks = !lane.task.forked;
+      if (forks) Fork(lane.task);
+      if (lane.task.failed) continue;
+      for (const auto& other : lane.task.lanes) {
+        if (!forks && other.get() != &lane) continue;
+        if (other->answer->ended()) {  // no token was wanted
+          work.ended.push_back(other.get());
+        } else {
+          work.jobs.push_back({other.get(), row, forks && lane.task.lanes.size() > 1, {}});
+        }
+      }
+    }
+    const auto sampling = Clock::now();
+    Echo(work);
+    for (Lane* lane : work.ended) EndLane(*lane);
+    Sample(work);
+    counts_.sampling_seconds += Seconds(sampling);
+  }
+  const double seconds = Seconds(begin);
+  counts_.n_steps += 1;
+  counts_.step_seconds += seconds;
+  scheduler_.Observe(n_decode, n_prompt, seconds);
+}
+
+void Engine::Impl::Account(Lane& lane, int64_t n_tokens) {
+  Task& task = lane.task;
+  scheduler_.Charge(task.request.client, n_tokens);
+  const int64_t n_prompt_read = std::min(lane.n_read(), task.usage.n_prompt);
+  counts_.n_prompt_tokens += std::max<int64_t>(0, n_prompt_read - (lane.n_read() - n_tokens));
+  if (task.forked || n_prompt_read <= task.n_read) return;
+  task.n_read = n_prompt_read;
+  if (!task.request.return_progress) return;
+  Event event;
+  event.kind = Event::Kind::kPromptProgress;
+  event.n_done = task.n_read;
+  event.usage = task.usage;
+  task.events.push_back(std::move(event));
+}
+
+// The answers of a request part here: each goes on from the prompt's last row with a sequence of its own. Who has no place
+// or no page now gets both later, when it reads the prompt's last tokens again.
+void Engine::Impl::Fork(Task& task) {
+  task.forked = true;
+  task.first_row = Clock::now();
+  if (task.request.prompt_logprobs && task.request.prompt.size() == 1) {
+    Event event;
+    event.kind = Event::Kind::kPromptLogprobs;
+    event.prompt_logprobs.push_back({task.request.prompt[0], 0, {}});
+    task.events.push_back(std::move(event));
+  }
+  if (task.request.n == 1) return;
+  int n_running = 0;
+  for (const auto& other : tasks_) {
+    n_running += static_cast<int>(
+        std::count_if(other->lanes.begin(), other->lanes.end(), [](const auto& lane) { return lane->running(); }));
+  }
+  for (int i = 1; i < task.request.n; ++i) {
+    auto made = MakeLane(task, i);
+    if (!made.ok()) {
+      Fail(task, made.error());
+      return;
+    }
+    Lane& lane = **made;
+    lane.id = ++n_lanes_;
+    task.lanes.push_back(std::move(*made));
+    if (n_running >= options_.max_running) continue;
+    if (pool_.n_used() == pool_.max_pages()) cache_.Evict(1);
+    if (auto copy = task.lanes[0]->sequence->Copy(); copy.ok()) {
+      lane.sequence.emplace(std::move(*copy));
+      lane.n_cached_pages = task.lanes[0]->n_cached_pages;
+      ++n_running;
+    }
+  }
+}
+
+void Engine::Impl::Echo(Work& work) {
+  if (work.echo_rows.empty()) return;
+  threads_.For(static_cast<int64_t>(work.echo_rows.size()), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      Work::EchoRow& echo = work.echo_rows[static_cast<size_t>(i)];
+      const auto logits = stepper_->logits(echo.row);
+      const LogNormalizer normalizer(logits);
+      const int n_top = echo.task->request.params.n_logprobs;
+      echo.info.id = echo.id;
+      echo.info.logprob = normalizer.Of(logits[static_cast<size_t>(echo.id)]);
+      echo.info.top = TopLogprobs(logits, n_top, normalizer);
+    }
+  });
+  for (Work::EchoRow& echo : work.echo_rows) {
+    Task& task = *echo.task;
+    if (task.failed) continue;
+    if (task.n_echoed == 0 || task.events.empty() || task.events.back().kind != Event::Kind::kPromptLogprobs) {
+      Event event;
+      event.kind = Event::Kind::kPromptLogprobs;
+      event.first = task.n_echoed == 0 ? 0 : task.n_echoed + 1;
+      if (task.n_echoed == 0) event.prompt_logprobs.push_back({task.request.prompt[0], 0, {}});
+      task.events.push_back(std::move(event));
+    }
+    task.events.back().prompt_logprobs.push_back(std::move(echo.info));
+    task.n_echoed += 1;
+  }
+}
+
+void Engine::Impl::Sample(Work& work) {
+  threads_.For(static_cast<int64_t>(work.jobs.size()), 1, [&](int64_t begin, int64_t end, int i_thread) {
+    for (int64_t i = begin; i < end; ++i) {
+      Work::Job& job = work.jobs[static_cast<size_t>(i)];
+      std::span<float> row = stepper_->logits(job.row);
+      if (job.shares_row) {
+        std::vector<float>& own = rows_[static_cast<size_t>(i_thread)];
+        own.assign(row.begin(), row.end());
+        row = own;
+      }
+      job.status = job.lane->answer->Take(row);
+    }
+  });
+  for (Work::Job& job : work.jobs) {
+    Lane& lane = *job.lane;
+    if (lane.task.failed) continue;
+    if (!job.status.ok()) {
+      Fail(lane.task, job.status.error());
+    } else {
+      Emit(lane);
+    }
+  }
+}
+
+void Engine::Impl::Emit(Lane& lane) {
+  Task& task = lane.task;
+  for (const AnswerToken& token : lane.answer->added()) {
+    lane.ids.push_back(token.info.id);
+    Event event;
+    event.kind = Event::Kind::kToken;
+    event.choice = lane.choice;
+    event.token = token.info;
+    event.text = token.text;
+    task.events.push_back(std::move(event));
+  }
+  const auto n = static_cast<int64_t>(lane.answer->added().size());
+  task.usage.n_generated += n;
+  counts_.n_generated_tokens += n;
+  scheduler_.Charge(task.request.client, n);
+  if (lane.answer->ended()) EndLane(lane);
+}
+
+}  // namespace lfm::engine

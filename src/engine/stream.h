@@ -1,0 +1,72 @@
+// The engine's side of a Stream: a queue of events between its thread and one reader.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace lfm::engine {
+
+// Wakes the engine's thread. Outlives the engine as long as a stream does.
+class Doorbell {
+ public:
+  void Ring();
+  // Waits until somebody rang since the last call, or until then.
+  void Wait(std::chrono::steady_clock::time_point until);
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable rang_;
+  bool rings_ = false;
+};
+
+// Shared by the engine and the reader's handle. Thread-safe.
+class EventQueue {
+ public:
+  EventQueue(std::shared_ptr<Doorbell> doorbell, std::function<void()> notify)
+      : doorbell_(std::move(doorbell)), notify_(std::move(notify)) {}
+
+  // The engine's side.
+  void Push(std::vector<Event> events);  // takes them whatever the capacity; the engine asks full() before it goes on
+  bool full() const;
+  bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
+
+  // The reader's side.
+  std::optional<Event> TryNext();
+  std::optional<Event> Wait();
+  void Cancel();
+
+ private:
+  std::optional<Event> TakeLocked();
+
+  const std::shared_ptr<Doorbell> doorbell_;
+  const std::function<void()> notify_;
+  mutable std::mutex mutex_;
+  std::condition_variable came_;
+  std::deque<Event> events_;
+  bool was_full_ = false;
+  bool ended_ = false;  // the last event is in the queue or was taken
+  std::atomic<bool> cancelled_{false};
+};
+
+// What Submit gives away: when the last copy goes, the request is cancelled.
+class StreamHandle : public Stream {
+ public:
+  explicit StreamHandle(std::shared_ptr<EventQueue> queue) : queue_(std::move(queue)) {}
+  ~StreamHandle() override { queue_->Cancel(); }
+  std::optional<Event> TryNext() override { return queue_->TryNext(); }
+  std::optional<Event> Wait() override { return queue_->Wait(); }
+  void Cancel() override { queue_->Cancel(); }
+
+ private:
+  const std::shared_ptr<EventQueue> queue_;
+};
+
+}  // namespace lfm::engine

@@ -1,0 +1,124 @@
+// One answer from rows of logits that a test writes.
+#include "engine/answer.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "engine/text_model.h"
+
+namespace lfm::engine {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+
+class AnswerTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    text_ = new Result<TextModel>(OpenTextModel(LFM_TEST_DATA "/models/tiny-lfm25-moe"));
+    ASSERT_TRUE(text_->ok());
+  }
+  static void TearDownTestSuite() { delete text_; }
+
+  const text::Tokenizer& tokenizer() const { return (*text_)->tokenizer; }
+  int n_vocab() const { return 2048; }
+
+  std::unique_ptr<Answer> Make(const GenerationParams& params, int64_t room = 10) {
+    auto answer = Answer::Create(tokenizer(), n_vocab(), params, {}, room);
+    EXPECT_TRUE(answer.ok()) << (answer.ok() ? "" : answer.error().message);
+    return answer.ok() ? std::move(*answer) : nullptr;
+  }
+  std::vector<float> Row(int32_t best) const {
+    std::vector<float> row(static_cast<size_t>(n_vocab()));
+    for (size_t i = 0; i < row.size(); ++i) row[i] = -static_cast<float>(i % 97) / 10;
+    row[static_cast<size_t>(best)] = 20;
+    return row;
+  }
+
+  static Result<TextModel>* text_;
+  GenerationParams greedy_ = [] {
+    GenerationParams params;
+    params.sampling.temperature = 0;
+    params.sampling.repetition_penalty = 1;
+    return params;
+  }();
+};
+Result<TextModel>* AnswerTest::text_ = nullptr;
+
+TEST_F(AnswerTest, EndsAtItsRoomAndAtEndTokens) {
+  auto answer = Make(greedy_, 2);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_FALSE(answer->ended());
+    auto row = Row(300);
+    ASSERT_TRUE(answer->Take(row).ok());
+    EXPECT_EQ(answer->added()[0].info.id, 300);
+  }
+  EXPECT_TRUE(answer->ended());
+  EXPECT_EQ(answer->stop_reason(), StopReason::kLength);
+
+  auto ends = Make(greedy_);
+  auto row = Row(*tokenizer().eos());
+  ASSERT_TRUE(ends->Take(row).ok());
+  EXPECT_EQ(ends->stop_reason(), StopReason::kEos);
+  EXPECT_TRUE(Make(greedy_, 0)->ended());
+}
+
+TEST_F(AnswerTest, LogprobsAreTheModelsOwn) {
+  GenerationParams params = greedy_;
+  params.n_logprobs = 3;
+  params.sampling.logit_bias = {{7, 100.0F}};
+  auto answer = Make(params);
+  auto row = Row(300);
+  const auto own = row;
+  ASSERT_TRUE(answer->Take(row).ok());
+  const TokenInfo& info = answer->added()[0].info;
+  EXPECT_EQ(info.id, 7);
+  EXPECT_EQ(info.logprob, LogprobOf(own, 7));
+  ASSERT_EQ(info.top.size(), 3U);
+  EXPECT_EQ(info.top[0].id, 300);
+  EXPECT_EQ(info.top[0].logprob, LogprobOf(own, 300));
+  EXPECT_EQ(info.top[1].id, 0) << "of equal ones the lower ids";
+  EXPECT_EQ(info.top[2].id, 97);
+}
+
+TEST_F(AnswerTest, NothingAllowedIsAnError) {
+  for (const float temperature : {0.0F, 1.0F}) {
+    GenerationParams params = greedy_;
+    params.sampling.temperature = temperature;
+    auto answer = Make(params);
+    std::vector<float> row(static_cast<size_t>(n_vocab()), -kInf);
+    EXPECT_EQ(answer->Take(row).error().code, ErrorCode::kInvalidArgument);
+    EXPECT_TRUE(answer->added().empty());
+  }
+}
+
+TEST_F(AnswerTest, NotANumberIsAnError) {
+  for (const size_t at : {size_t{0}, size_t{1000}, size_t{2047}}) {
+    auto row = Row(300);
+    row[at] = std::nanf("");
+    EXPECT_EQ(Make(greedy_)->Take(row).error().code, ErrorCode::kCorrupt) << at;
+  }
+}
+
+TEST_F(AnswerTest, SeedsOfChoices) {
+  EXPECT_EQ(ChoiceSeed(5, 0), 5U);
+  EXPECT_NE(ChoiceSeed(5, 1), ChoiceSeed(5, 2));
+  EXPECT_NE(ChoiceSeed(5, 1), ChoiceSeed(6, 1));
+  EXPECT_EQ(ChoiceSeed(5, 1), 17154306177754163346U);
+}
+
+TEST_F(AnswerTest, ParametersAreChecked) {
+  GenerationParams params = greedy_;
+  params.n_logprobs = kMaxLogprobs + 1;
+  EXPECT_FALSE(Answer::Create(tokenizer(), n_vocab(), params, {}, 1).ok());
+  params = greedy_;
+  params.sampling.logit_bias = {{n_vocab(), 1.0F}};
+  EXPECT_FALSE(Answer::Create(tokenizer(), n_vocab(), params, {}, 1).ok());
+  params = greedy_;
+  params.stops = {""};
+  EXPECT_FALSE(Answer::Create(tokenizer(), n_vocab(), params, {}, 1).ok());
+}
+
+}  // namespace
+}  // namespace lfm::engine
