@@ -3,7 +3,8 @@
 #   ./test.sh               everything below but tsan and long, fuzzing for 10 s a target from seed 1; what CI runs
 #   ./test.sh unit          release build and its tests only
 #   ./test.sh golden        every comparison with reference data (LFM_GOLDEN=DIR: over what DIR holds)
-#   ./test.sh lint          include arrows, every file by itself, clang-tidy
+#   ./test.sh lint          include arrows, every file by itself, clang-tidy; the page's types and rules
+#   ./test.sh page          the chat page in chromium, and that web/dist is what web/src gives (needs node 20 or later)
 #   ./test.sh asan | tsan   unit tests under AddressSanitizer + UBSan | ThreadSanitizer
 #   ./test.sh aarch64       kernel tests for 64-bit Arm, cross-compiled, under qemu-user (on x86-64)
 #   ./test.sh fuzz SECONDS [SEED]  every fuzz target for that long
@@ -68,6 +69,22 @@ lint() {
   step "include arrows" python3 scripts/check_arrows.py
   step "every file by itself" scripts/check_alone.sh
   step "clang-tidy" scripts/run_clang_tidy.sh
+  if page_tools; then step "page: types and rules" npm --prefix web run --silent lint; fi
+}
+# The page's toolchain, at the versions of web/package-lock.json. False where node is missing or too old: building lfm needs none.
+page_tools() {
+  if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null; then
+    echo "page: left out, for node 20 or later is not installed"
+    return 1
+  fi
+  local mark=web/node_modules/.installed
+  [[ "$(cat "$mark" 2>/dev/null)" == "$(sha256sum <web/package-lock.json)" ]] && return 0
+  step "page: npm ci" npm --prefix web ci --ignore-scripts --no-audit --no-fund && sha256sum <web/package-lock.json >"$mark"
+}
+page() {
+  page_tools || return 0
+  step "page: web/dist is what web/src gives" npm --prefix web run --silent check
+  LFM_SCREENSHOTS="$PWD/build/page" step "page: in a browser" npm --prefix web run --silent test
 }
 sanitized() {
   step "build ($1)" build "$1"
@@ -101,15 +118,16 @@ aarch64() {
 
 ./scripts/install_packages.sh test || exit 1
 case "${1:-all}" in
-  all) unit; lint; sanitized asan; fuzz 10 1; aarch64 ;;
+  all) unit; lint; page; sanitized asan; fuzz 10 1; aarch64 ;;
   unit) unit ;;
   golden) golden ;;
   lint) lint ;;
+  page) page ;;
   asan | tsan) sanitized "$1" ;;
   aarch64) aarch64 ;;
   fuzz) fuzz "${2:-60}" "${@:3}" ;;
   long) export LFM_LONG=1; unit ;;
-  *) sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 for failure in "${failures[@]:-}"; do [[ -n $failure ]] && echo "failed: $failure"; done

@@ -1,5 +1,7 @@
 #include "cli/environment.h"
 
+#include <unistd.h>
+
 #include <cstdlib>
 
 namespace lfm::cli {
@@ -25,6 +27,18 @@ std::string PackFolder() {
   if (const auto cache = Variable("XDG_CACHE_HOME"); cache && cache->starts_with('/')) return *cache + "/lfm/packed";
   if (const auto home = Variable("HOME")) return *home + "/.cache/lfm/packed";
   return "";
+}
+
+std::vector<int> InheritedSockets() {
+  constexpr int kFirst = 3, kMost = 64;  // systemd's first descriptor
+  std::vector<int> fds;
+  const auto pid = Variable("LISTEN_PID"), count = Variable("LISTEN_FDS");
+  if (pid == std::to_string(getpid()) && count) {
+    const int n = std::atoi(count->c_str());
+    for (int i = 0; i < n && i < kMost; ++i) fds.push_back(kFirst + i);
+  }
+  for (const char* name : {"LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"}) unsetenv(name);
+  return fds;
 }
 
 }  // namespace lfm::cli

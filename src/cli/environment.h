@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace lfm::cli {
 
@@ -17,5 +18,9 @@ bool ColorsAllowed();
 std::string StateFolder();
 // packed in $LFM_CACHE, else in $XDG_CACHE_HOME/lfm or ~/.cache/lfm: packed models. Empty when there is no home.
 std::string PackFolder();
+
+// Listening sockets that systemd passed to this very process (LISTEN_PID, LISTEN_FDS); afterwards the variables are gone,
+// so that no child takes them for its own.
+std::vector<int> InheritedSockets();
 
 }  // namespace lfm::cli

@@ -44,6 +44,8 @@ void ArmInterrupt() {
 
 const std::atomic<bool>& Interrupted() { return interrupted; }
 
+void Interrupt() { interrupted = true; }
+
 void SetAtPrompt(bool value) { at_prompt = value; }
 
 }  // namespace lfm::cli

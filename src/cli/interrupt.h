@@ -9,6 +9,8 @@ namespace lfm::cli {
 // leaves the terminal as it was found. Calling it again lowers the flag and arms it anew.
 void ArmInterrupt();
 const std::atomic<bool>& Interrupted();
+// Raises the flag as a first signal does: for a program part that hears of signals by itself.
+void Interrupt();
 
 // While the user is being asked for a line, an interrupt says how to leave.
 void SetAtPrompt(bool at_prompt);

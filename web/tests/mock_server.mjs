@@ -7,7 +7,8 @@ import { readFile } from 'node:fs/promises';
 const dist = new URL('../dist/', import.meta.url);
 const types = { html: 'text/html; charset=utf-8', js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8', svg: 'image/svg+xml', txt: 'text/plain; charset=utf-8' };
 
-export const csp = "default-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+// As src/server/page.cc has it.
+export const csp = "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 
 const words = ['the', ' model', ' reads', ' a', ' line', ' and', ' says', ' what', ' it', ' holds', ',', ' then', ' waits', ' for', ' more', '.', '\n\n', 'A', ' small', ' engine'];
 
@@ -121,7 +122,10 @@ export async function startMock({ key = '', port = 0 } = {}) {
     let i = 0;
     for (const token of part.text ?? []) {
       if (!open) return;
-      if (part.cut && i === 12) return response.destroy();
+      if (part.cut && i === 12) {
+        await sleep(100); // what was written goes out before
+        return response.destroy();
+      }
       if (part.error && i === 12) return response.end(`data: ${JSON.stringify({ error: { message: 'The engine is ending.', type: 'server_error', param: null, code: 'server_error' } })}\n\n`);
       delta({ content: token }, body.logprobs ? logprobs(token, i) : null);
       i++;

@@ -19,7 +19,7 @@ export function pythonLiteral(value: unknown, indent = ''): string {
     ? value.map((item) => `${inner}${pythonLiteral(item, inner)},`)
     : Object.entries(value).map(([key, item]) => `${inner}${JSON.stringify(key)}: ${pythonLiteral(item, inner)},`);
   const [open, close] = Array.isArray(value) ? ['[', ']'] : ['{', '}'];
-  return items.length === 0 ? open! + close! : `${open}\n${items.join('\n')}\n${indent}${close}`;
+  return items.length === 0 ? open + close : `${open}\n${items.join('\n')}\n${indent}${close}`;
 }
 
 function curl(base: string, body: Body, key: boolean): string {

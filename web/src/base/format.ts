@@ -57,7 +57,6 @@ export function codePoint(character: string): string {
 
 /** One line for titles and names from outside: no control, bidi or zero-width characters, bounded. */
 export function oneLine(text: string, limit = 120): string {
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   const line = text.replace(hidden, '').replace(/[\u0000-\u001F\u007F-\u009F\s]+/gu, ' ').trim();
   const letters = [...line.slice(0, 2 * limit)];
   return letters.length > limit ? `${letters.slice(0, limit - 1).join('')}…` : letters.join('');

@@ -52,19 +52,19 @@ export async function isLasting(): Promise<boolean> {
 export async function allConversations(): Promise<Conversation[]> {
   const db = await open();
   if (!db) return [...memory.conversations.values()];
-  return done<Conversation[]>(db.transaction('conversations').objectStore('conversations').getAll());
+  return done(db.transaction('conversations').objectStore('conversations').getAll() as IDBRequest<Conversation[]>);
 }
 
 export async function getConversation(id: string): Promise<Conversation | undefined> {
   const db = await open();
   if (!db) return memory.conversations.get(id);
-  return done<Conversation | undefined>(db.transaction('conversations').objectStore('conversations').get(id));
+  return done(db.transaction('conversations').objectStore('conversations').get(id) as IDBRequest<Conversation | undefined>);
 }
 
 export async function messagesOf(conversation: string): Promise<Message[]> {
   const db = await open();
   if (!db) return [...memory.messages.values()].filter((m) => m.conversation === conversation);
-  return done<Message[]>(db.transaction('messages').objectStore('messages').index('conversation').getAll(conversation));
+  return done(db.transaction('messages').objectStore('messages').index('conversation').getAll(conversation) as IDBRequest<Message[]>);
 }
 
 /** Writes all of it or none. */

@@ -11,7 +11,7 @@ function coloured(nodes: RootContent[]): (VNode | null)[] {
   return nodes.map((node, i) => {
     if (node.type === 'text') return <Text key={i} text={node.value} />;
     if (node.type !== 'element') return null;
-    return <span key={i} class={(node.properties['className'] as string[] | undefined)?.join(' ') ?? ''}>{coloured(node.children)}</span>;
+    return <span key={i} class={(node.properties['className'])?.join(' ') ?? ''}>{coloured(node.children)}</span>;
   });
 }
 
@@ -24,7 +24,7 @@ export function CodeBlock({ language, text, colour = true }: { language: string;
         <span>{language || texts.code.plain}</span>
         <CopyButton text={text} label={texts.code.copy} />
       </figcaption>
-      <pre tabIndex={0} aria-label={texts.code.label(language)} role="region"><code>{tree ? coloured(tree.children) : <Text text={text} />}</code></pre>
+      <pre tabIndex={0} aria-label={texts.code.label(language)} role="group"><code>{tree ? coloured(tree.children) : <Text text={text} />}</code></pre>
     </figure>
   );
 }

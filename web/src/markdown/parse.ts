@@ -12,6 +12,17 @@ reader.normalizeLinkText = (text: string) => text;
 
 const maxChars = 200_000; // longer texts are shown as they are
 
+/** Headings of an answer stand below the page's own (level 1) and leave no level out, whatever the text says. */
+function levelHeadings(tokens: Token[]): void {
+  const opens = tokens.filter((token) => token.type === 'heading_open');
+  const top = Math.min(...opens.map((token) => Number(token.tag[1])));
+  let last = 1;
+  for (const token of tokens) {
+    if (token.type === 'heading_open') last = Math.min(last + 1, 2 + Number(token.tag[1]) - top, 6);
+    if (token.type === 'heading_open' || token.type === 'heading_close') token.tag = `h${last}`;
+  }
+}
+
 /** One block at the top level: its tokens, and the source that it was read from (equal sources look equal). */
 export interface Block {
   source: string;
@@ -24,6 +35,7 @@ export function readBlocks(text: string): Block[] | null {
   const lines = text.split('\n');
   const env = {};
   const tokens = reader.parse(text, env);
+  levelHeadings(tokens);
   const references = Object.keys((env as { references?: object }).references ?? {}).length;
   const blocks: Block[] = [];
   let begin = 0;
@@ -33,7 +45,7 @@ export function readBlocks(text: string): Block[] | null {
     if (depth !== 0 || token.nesting === 1) return;
     const part = tokens.slice(begin, i + 1);
     const [from, to] = part[0]!.map ?? [0, 0];
-    blocks.push({ source: `${references}:${lines.slice(from, to).join('\n')}`, tokens: part });
+    blocks.push({ source: `${references}:${part[0]!.tag}:${lines.slice(from, to).join('\n')}`, tokens: part });
     begin = i + 1;
   });
   return blocks;

@@ -33,8 +33,7 @@ function close({ token, children }: Frame, key: number): ComponentChild {
   const tag = token!.tag;
   if (tag === 'a') return link(String(token!.attrGet('href') ?? ''), children);
   if (/^h[1-6]$/.test(tag)) {
-    // The page's own headings stand above: an answer's begin at the third level.
-    const Tag = `h${Math.min(6, Number(tag[1]) + 2)}` as 'h3';
+    const Tag = tag as 'h3';
     return <Tag key={key} dir="auto">{children}</Tag>;
   }
   if (tag === 'ol') return <ol key={key} start={Number(token!.attrGet('start') ?? 1)}>{children}</ol>;

@@ -1,12 +1,14 @@
 // The frame: conversations on the left, what one works on in the middle, settings on the right.
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { isLasting, startNew } from '../state/conversations';
+import { stop } from '../state/answering';
+import { current, isLasting, startNew } from '../state/conversations';
 import { view } from '../state/address';
 import { panelOpen, sidebarOpen } from '../state/preferences';
-import { asksKey, serverProblem } from '../state/server';
+import { asksKey, classifies, serverProblem } from '../state/server';
 import { texts } from '../texts';
 import { Chat } from './chat';
+import { Classify } from './classify';
 import { Header } from './header';
 import { Icon } from './icons';
 import { KeyDialog } from './key_dialog';
@@ -41,6 +43,7 @@ function onKey(event: KeyboardEvent): void {
     event.preventDefault();
     return;
   }
+  if (event.key === 'Escape' && !document.querySelector('dialog[open]')) stop(current.value.id);
   if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
   const name = `${event.shiftKey ? 'Shift+' : ''}${event.key.toLowerCase()}`;
   const action = {
@@ -80,19 +83,20 @@ export function App(): VNode {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
+  const classifying = view.value === 'classify' && classifies.value;
   const overlaid = isNarrow && (sidebarOpen.value || panelOpen.value);
   const closeAll = (): void => {
     sidebarOpen.value = panelOpen.value = false;
   };
   return (
     <div class="app" data-sidebar={sidebarOpen.value} data-panel={panelOpen.value && view.value === 'chat'}>
-      <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); document.getElementById('message')?.focus(); }}>{texts.skip}</a>
+      {!classifying && <a class="skip" href="#message" onClick={(event) => { event.preventDefault(); document.getElementById('message')?.focus(); }}>{texts.skip}</a>}
       {sidebarOpen.value && <Sidebar narrow={isNarrow} />}
       {overlaid && <div class="scrim" onClick={closeAll} />}
       <div class="middle" inert={overlaid}>
         <Header />
         <Notices />
-        <main><Chat /></main>
+        <main>{classifying ? <Classify /> : <Chat />}</main>
       </div>
       {panelOpen.value && view.value === 'chat' && <SettingsPanel />}
       {asksKey.value && <KeyDialog />}

@@ -26,8 +26,9 @@ function Column({ side, versions, chosen, onChoose, shared, onUse }: {
   side: string; versions: Message[]; chosen: Message | undefined; onChoose: (id: string) => void; shared: number; onUse: (message: Message) => void;
 }): VNode {
   const text = wholeText(chosen);
-  const describe = (message: Message, i: number): string => texts.compare.option(i + 1, String(message.request?.['seed'] ?? '–'),
-    String(message.request?.['temperature'] ?? defaultOf('temperature') ?? texts.compare.byDefault));
+  const said = (value: unknown, otherwise: string): string => (typeof value === 'number' ? String(value) : otherwise);
+  const describe = (message: Message, i: number): string => texts.compare.option(i + 1, said(message.request?.['seed'], '–'),
+    said(message.request?.['temperature'] ?? defaultOf('temperature'), texts.compare.byDefault));
   return (
     <section class="compare-column" aria-label={texts.compare.pick(side)}>
       <select aria-label={texts.compare.pick(side)} value={chosen?.id ?? ''} onChange={(event) => onChoose(event.currentTarget.value)}>

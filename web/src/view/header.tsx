@@ -8,6 +8,7 @@ import { classifies, contextSize, model, models } from '../state/server';
 import { texts } from '../texts';
 import { beginChat } from './app';
 import { keysShown } from './keys_dialog';
+import { Icon } from './icons';
 import { IconButton } from './parts';
 
 /** A ring that fills with the tokens of the last answer's prompt and text. */
@@ -46,8 +47,8 @@ export function Header(): VNode {
       </div>
       {classifies.value && (
         <nav class="views" aria-label={texts.header.views}>
-          <button type="button" aria-current={view.value === 'chat' ? 'page' : undefined} onClick={() => show('chat')}>{texts.header.chat}</button>
-          <button type="button" aria-current={view.value === 'classify' ? 'page' : undefined} onClick={() => show('classify')}>{texts.header.classify}</button>
+          <button type="button" aria-current={view.value === 'chat' ? 'page' : undefined} onClick={() => show('chat')}><Icon name="talk" /><span>{texts.header.chat}</span></button>
+          <button type="button" aria-current={view.value === 'classify' ? 'page' : undefined} onClick={() => show('classify')}><Icon name="chart" /><span>{texts.header.classify}</span></button>
         </nav>
       )}
       {view.value === 'chat' && <ContextGauge />}

@@ -31,6 +31,7 @@ const shapes = {
   keyboard: 'M3 7h18v10H3zM7 11h.01M11 11h.01M15 11h.01M8 14h8',
   trash: 'M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13',
   spark: 'M12 4l1.8 6.2L20 12l-6.2 1.8L12 20l-1.8-6.2L4 12l6.2-1.8z',
+  talk: 'M5 5h14v10H11l-4 4v-4H5z',
   chart: 'M5 19V9M12 19V5M19 19v-7',
 };
 

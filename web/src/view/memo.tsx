@@ -4,10 +4,10 @@ import { Component, type ComponentChild, type FunctionComponent } from 'preact';
 export function memo<P extends object>(Inner: FunctionComponent<P>, equal: (a: P, b: P) => boolean): FunctionComponent<P> {
   class Memo extends Component<P> {
     override shouldComponentUpdate(next: P): boolean {
-      return !equal(this.props as P, next);
+      return !equal(this.props, next);
     }
     override render(): ComponentChild {
-      return <Inner {...(this.props as P)} />;
+      return <Inner {...(this.props)} />;
     }
   }
   return Memo as unknown as FunctionComponent<P>;

@@ -31,7 +31,7 @@ interface Range {
   slider: boolean;
 }
 
-const ranges: [keyof Settings & string, Range][] = [
+const ranges: [keyof Settings, Range][] = [
   ['temperature', { min: 0, max: 2, step: 0.05, slider: true }],
   ['top_p', { min: 0, max: 1, step: 0.01, slider: true }],
   ['min_p', { min: 0, max: 1, step: 0.01, slider: true }],
@@ -43,7 +43,7 @@ const ranges: [keyof Settings & string, Range][] = [
   ['seed', { min: 0, max: 4_294_967_295, step: 1, slider: false }],
 ];
 
-function NumberField({ name, range }: { name: keyof Settings & string; range: Range }): VNode {
+function NumberField({ name, range }: { name: keyof Settings; range: Range }): VNode {
   const [label, help] = texts.settings.fields[name]!;
   const value = current.value.settings[name] as number | undefined;
   const fallback = defaultOf(name);

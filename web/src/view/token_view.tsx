@@ -40,15 +40,16 @@ function Alternatives({ message, at }: { message: Message; at: number }): VNode 
   const others = token.alternatives.some((other) => other.text === token.text) ? token.alternatives : [token, ...token.alternatives];
   return (
     <section class="alternatives" aria-label={texts.tokens.alternatives(spoken(token.text))}>
-      <h3>{texts.tokens.alternatives('')}<code>{visible(token.text)}</code></h3>
+      <h2>{texts.tokens.alternatives('')}<code>{visible(token.text)}</code></h2>
       <ul>
         {others.map((other) => {
           const taken = other.text === token.text;
           const can = prefix !== null && !taken && !other.text.includes('\uFFFD');
           return (
             <li key={other.text}>
-              <button type="button" disabled={!can} aria-label={can ? texts.tokens.branch(spoken(other.text)) : `${spoken(other.text)}, ${percent(Math.exp(other.logprob))}`} onClick={() => go(other)}>
-                <code>{visible(other.text)}</code>
+              <button type="button" disabled={!can} onClick={() => go(other)}>
+                {can && <span class="unseen">{texts.tokens.branch}</span>}
+                <code>{visible(other.text).replace(/^ /, '␣')}</code>
                 <svg viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true"><rect width={100 * Math.exp(other.logprob)} height="4" /></svg>
                 <span>{percent(Math.exp(other.logprob))}</span>
                 {taken && <small>{texts.tokens.taken}</small>}

@@ -21,7 +21,7 @@ function Card({ call, open, result, onResult }: { call: ToolCall; open: boolean;
   const name = oneLine(call.name, 64);
   return (
     <section class="tool-card" aria-label={texts.tools.name(name)}>
-      <h3><Icon name="tool" /><span class="kind">{texts.tools.call}</span> <code>{name}</code></h3>
+      <h2><Icon name="tool" /><span class="kind">{texts.tools.call}</span> <code>{name}</code></h2>
       <CodeBlock language="json" text={pretty(call.arguments || '{}')} />
       {open && (
         <div class="field">

@@ -1,0 +1,86 @@
+// The page that lfm itself serves, with the demo model. Left out where the program is not built (LFM=PATH names it).
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { after, before, test } from 'node:test';
+import { openPage, settled, shot, startBrowser } from './browser.mjs';
+import { csp } from './mock_server.mjs';
+
+const root = new URL('../../', import.meta.url).pathname;
+const lfm = process.env.LFM ?? `${root}build/release/lfm`;
+const options = { skip: existsSync(lfm) ? false : `${lfm} is not built` };
+let browser, server, url;
+
+async function freePort() {
+  const probe = createServer();
+  await new Promise((resolve) => probe.listen(0, '127.0.0.1', resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+before(async () => {
+  if (options.skip) return;
+  url = `http://127.0.0.1:${await freePort()}`;
+  server = spawn(lfm, ['serve', '-m', `${root}models/lfm-demo.gguf`, '--port', new URL(url).port, '--ledger', '/dev/null'], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const ready = async () => (await fetch(`${url}/health`).catch(() => null))?.ok;
+  for (let tries = 0; tries < 200 && server.exitCode === null && !(await ready()); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.ok(await ready(), 'lfm serve is ready');
+  browser = await startBrowser();
+});
+after(async () => {
+  await browser?.close();
+  if (!server) return;
+  const ended = new Promise((resolve) => server.on('exit', resolve));
+  server.kill('SIGTERM');
+  assert.equal(await ended, 0);
+});
+
+test('the files come as the browser wants them', options, async () => {
+  const first = await fetch(`${url}/app.js`);
+  assert.equal(first.headers.get('content-encoding'), 'gzip');
+  assert.equal(first.headers.get('content-security-policy'), csp);
+  assert.equal((await fetch(`${url}/app.js`, { headers: { 'If-None-Match': first.headers.get('etag') } })).status, 304);
+  assert.equal((await fetch(`${url}/`, { method: 'HEAD' })).status, 200);
+});
+
+test('the examples of the empty page: a label, a tool call, a JSON object', options, async () => {
+  const { page, answers, close } = await openPage(browser, url);
+  for (const [name, seen] of [['Route a request', /book_flight/], ['Call a tool', /book_table[\s\S]*Poudeng Grill/], ['Extract JSON', /Draimaix/]]) {
+    await page.getByRole('button', { name: 'New chat' }).click();
+    await page.getByRole('button', { name }).click();
+    await page.getByRole('button', { name: 'Send' }).click();
+    await settled(page);
+    assert.match(await answers.last().innerText(), seen);
+    assert.match(await answers.last().innerText(), /tokens\/s/);
+    await shot(page, `real-${name.replaceAll(' ', '-')}`);
+  }
+  await close();
+});
+
+test('the same request gives the same answer; alternatives begin branches; stopping and going on', options, async () => {
+  const { page, answers, box, say, close } = await openPage(browser, url);
+  await say('Hello! Who are you?');
+  await page.getByRole('button', { name: 'Run again' }).click();
+  await answers.first().getByText('Same answer again').waitFor();
+  await page.getByRole('button', { name: 'Tokens' }).click();
+  await answers.first().locator('.token').nth(1).click();
+  await page.getByRole('button', { name: /^Branch from here with/ }).first().click();
+  await settled(page);
+  assert.match(await answers.first().innerText(), /2 \/ 2/);
+  await shot(page, 'real-branch');
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('textbox', { name: 'Further request members' }).fill('{"ignore_eos": true}');
+  await box.fill('Tell me more.');
+  await box.press('Enter');
+  await page.waitForFunction(() => [...document.querySelectorAll('article')].at(-1).textContent.length > 20);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await settled(page);
+  assert.match(await answers.last().innerText(), /Stopped by you/);
+  await page.getByRole('button', { name: 'Continue' }).last().click();
+  await page.waitForTimeout(200);
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await settled(page);
+  await close();
+});
