@@ -265,7 +265,7 @@ void Exchange::Send(int status, std::string_view content_type, std::string body,
   std::unique_lock lock(mutex_);
   if (phase_ != Phase::kFresh) return;
   if (closed_) return EndWith({}, lock);
-  const auto length = status == 204 ? std::nullopt : std::optional<size_t>(body.size());
+  const auto length = status == 204 || status == 304 ? std::nullopt : std::optional<size_t>(body.size());
   std::string bytes = Head(status, content_type, headers, length);
   if (!options_.head_only) bytes.append(body);
   EndWith(std::move(bytes), lock);

@@ -24,8 +24,8 @@ struct Record {
   int status = 0;     // of the answer; 499 when the client left before there was one
   uint64_t bytes_sent = 0;
   double seconds = 0;               // from the first byte of the request to the end
-  std::optional<double> ttft_s;     // to the first token
-  std::optional<Usage> usage;
+  std::optional<double> ttft_s = {};  // to the first token
+  std::optional<Usage> usage = {};
   bool cut_short = false;  // the client left, read too slowly, or the server ended it
 };
 

@@ -13,8 +13,8 @@ namespace lfm::server {
 struct GuardOptions {
   bool any_host = false;                   // a UNIX socket, or "*" is allowed
   bool address_names = false;              // an address that is not loopback listens: its numbers are good names too
-  std::vector<std::string> allowed_hosts;  // in lower case, without a port
-  std::vector<std::string> cors_origins;   // "https://example.org"; "*": every one
+  std::vector<std::string> allowed_hosts = {};  // in lower case, without a port
+  std::vector<std::string> cors_origins = {};   // "https://example.org"; "*": every one
 };
 
 // The name in a Host header without its port, in lower case ("[::1]:80" -> "::1"); nothing when it is malformed.

@@ -119,8 +119,9 @@ struct RunningServer {
   // One request on a connection of its own; everything that comes back.
   std::string Ask(const std::string& request) const {
     RawClient client(port);
-    client.Send(request);
-    client.EndSending();
+    std::string closing = request;
+    if (const size_t line = closing.find("\r\n"); line != std::string::npos) closing.insert(line + 2, "Connection: close\r\n");
+    client.Send(closing);
     return client.Read();
   }
 
