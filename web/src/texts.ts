@@ -157,7 +157,6 @@ export const texts = {
     right: 'right',
     option: (i: number, seed: string, temperature: string) => `${i}: seed ${seed}, temperature ${temperature}`,
     more: 'Ask once more with',
-    seed: 'Seed',
     seedNew: 'new',
     ask: 'Ask',
     same: 'Both answers are the same.',

@@ -7,6 +7,16 @@ import { texts } from '../texts';
 import { highlight } from './highlight';
 import { Text } from './text';
 
+/** JSON on several lines, or null where a text is not an object or a list of JSON. */
+export function prettyJson(text: string): string | null {
+  if (!/^\s*[{[]/.test(text) || text.length > 100_000) return null;
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return null;
+  }
+}
+
 function coloured(nodes: RootContent[]): (VNode | null)[] {
   return nodes.map((node, i) => {
     if (node.type === 'text') return <Text key={i} text={node.value} />;

@@ -18,10 +18,12 @@ import typescript from 'highlight.js/lib/languages/typescript';
 import xml from 'highlight.js/lib/languages/xml';
 import yaml from 'highlight.js/lib/languages/yaml';
 
-const lowlight = createLowlight({ bash, c, cpp, css, diff, go, ini, java, javascript, json, python, rust, sql, typescript, xml, yaml });
+const languages = { bash, c, cpp, css, diff, go, ini, java, javascript, json, python, rust, sql, typescript, xml, yaml };
+let lowlight: ReturnType<typeof createLowlight> | undefined; // made for the first block of code
 const maxChars = 50_000;
 
 /** The coloured tree, or null where the language is not known or the text is too long. */
 export function highlight(language: string, text: string): Root | null {
+  lowlight ??= createLowlight(languages);
   return text.length <= maxChars && lowlight.registered(language) ? lowlight.highlight(language, text) : null;
 }

@@ -9,6 +9,7 @@ import { pathTo } from '../data/tree';
 import { AnswerReader } from './answer_reader';
 import { addMessage, conversations, current, draft, messages, updateMessage } from './conversations';
 import { keepTokens } from './preferences';
+import { holdLock } from './tabs';
 import { asksKey, model, needsKey, refreshServer, serverProblem } from './server';
 
 const retries = 8; // while the server is busy or loads its model
@@ -80,6 +81,7 @@ function afterFailure(message: Message, error: unknown): Message {
 /** Runs one request into a message that is already shown. */
 async function run(start: Message, body: Record<string, unknown>): Promise<Message> {
   const controller = new AbortController();
+  const release = holdLock(start.id);
   setRunning(start.id, { controller, conversation: start.conversation, progress: null, waitingMs: null });
   const reader = new AnswerReader(start);
   let written = 0;
@@ -109,6 +111,7 @@ async function run(start: Message, body: Record<string, unknown>): Promise<Messa
   delete end.tab;
   delete end.beat;
   await updateMessage(end, true);
+  release();
   return end;
 }
 

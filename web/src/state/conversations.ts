@@ -6,7 +6,7 @@ import * as database from '../data/database';
 import { newestLeaf, pathTo } from '../data/tree';
 import type { Conversation, Message } from '../data/types';
 import { texts } from '../texts';
-import { onTabs, tellTabs } from './tabs';
+import { heldLocks, onTabs, tellTabs } from './tabs';
 
 export const conversations = signal<Conversation[]>([]);
 export const isLasting = signal(true);
@@ -40,6 +40,7 @@ export async function loadConversations(): Promise<void> {
   isLasting.value = await database.isLasting();
   conversations.value = sorted(await database.allConversations());
   onTabs((note) => void readAgain(note.conversation, note.removed === true));
+  setInterval(() => void markAbandoned(), 5000);
 }
 
 /** After another tab's note. */
@@ -60,26 +61,37 @@ async function readAgain(id: string, removed: boolean): Promise<void> {
   });
 }
 
+const noBeat = 90_000; // a hidden tab's timers may run once a minute
+
 /** A stream that nobody writes any more is broken: its tab was closed or reloaded, or the machine went down. */
-function settled(message: Message): Message {
+function settled(message: Message, held: Set<string> | null): Message {
   if (message.status !== 'streaming' || live.has(message.id)) return message;
-  const stale = message.tab === tabId || Date.now() - (message.beat ?? 0) > 5000;
-  return stale ? { ...message, status: 'broken', problem: { kind: 'cut', ...texts.problems.left } } : message;
+  const alive = message.tab !== tabId && (held ? held.has(message.id) : Date.now() - (message.beat ?? 0) < noBeat);
+  return alive ? message : { ...message, status: 'broken', problem: { kind: 'cut', ...texts.problems.left } };
+}
+
+/** Marks the messages shown that another tab began and left. */
+async function markAbandoned(): Promise<void> {
+  const streaming = [...messages.value.values()].filter((m) => m.status === 'streaming' && !live.has(m.id));
+  if (streaming.length === 0) return;
+  const held = await heldLocks();
+  for (const before of streaming) {
+    const after = settled(before, held);
+    if (after !== before && messages.value.get(before.id) === before) await updateMessage(after, true);
+  }
 }
 
 export async function openConversation(id: string): Promise<void> {
   const conversation = conversations.value.find((c) => c.id === id);
   if (!conversation) return startNew();
   const read = await database.messagesOf(id);
-  const list = read.map((m) => settled(live.get(m.id) ?? m));
+  const held = await heldLocks();
+  const list = read.map((m) => settled(live.get(m.id) ?? m, held));
   batch(() => {
     currentId.value = id;
     messages.value = new Map(list.map((m) => [m.id, m]));
   });
   await database.put([], list.filter((m, i) => m !== read[i] && !live.has(m.id)));
-  if (list.some((m) => m.status === 'streaming' && !live.has(m.id))) {
-    setTimeout(() => currentId.value === id && void openConversation(id), 6000);
-  }
 }
 
 export function startNew(): void {
@@ -127,7 +139,7 @@ export async function updateMessage(message: Message, write: boolean): Promise<v
   const streaming = message.status === 'streaming';
   if (streaming) live.set(message.id, message);
   if (currentId.value === message.conversation) messages.value = new Map(messages.value).set(message.id, message);
-  if (write) {
+  if (write && conversations.value.some((c) => c.id === message.conversation)) {
     await database.put([], [message]);
     tellTabs({ conversation: message.conversation });
   }

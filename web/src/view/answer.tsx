@@ -3,6 +3,7 @@ import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { dollars, duration, percent, rate, count } from '../base/format';
 import type { Message } from '../data/types';
+import { CodeBlock, prettyJson } from '../markdown/code';
 import { Markdown } from '../markdown/render';
 import { ask, branch, goOn, running } from '../state/answering';
 import { texts } from '../texts';
@@ -53,6 +54,12 @@ function Reasoning({ message, streams }: { message: Message; streams: boolean })
       <Markdown text={message.reasoning} growing={now} />
     </details>
   );
+}
+
+/** The text; one that is JSON as a whole is shown as such. */
+function Said({ text, growing }: { text: string; growing: boolean }): VNode {
+  const json = growing ? null : prettyJson(text);
+  return json === null ? <Markdown text={text} growing={growing} /> : <CodeBlock language="json" text={json} />;
 }
 
 type Shown = 'text' | 'tokens' | 'edit';
@@ -111,7 +118,7 @@ function AnswerView({ message, place, isLast }: { message: Message; place: Place
       <Reasoning message={message} streams={streams} />
       {shown === 'edit' && <Editor text={message.content} saveLabel={texts.actions.editSave} onSave={save} onClose={() => setShown('text')} />}
       {shown === 'tokens' && <TokenView message={message} />}
-      {shown === 'text' && message.content !== '' && <Markdown text={message.content} growing={streams} />}
+      {shown === 'text' && message.content !== '' && <Said text={message.content} growing={streams} />}
       <ToolCards message={message} isLast={isLast} />
       {streams && <Progress entry={running.value.get(message.id)} begun={message.content !== '' || !!message.reasoning} />}
       <Ending message={message} />

@@ -40,26 +40,31 @@ function Column({ side, versions, chosen, onChoose, shared, onUse }: {
   );
 }
 
+const compared = ['seed', 'temperature', 'top_p', 'min_p'] as const;
+
+/** Another answer with some settings changed; what is left empty stays as the conversation has it. */
 function AskForm({ onAsk }: { onAsk: (settings: Settings) => void }): VNode {
   const id = useId();
-  const [seed, setSeed] = useState('');
-  const [temperature, setTemperature] = useState('');
+  const [typed, setTyped] = useState<Partial<Record<(typeof compared)[number], string>>>({});
   const submit = (event: Event): void => {
     event.preventDefault();
     const settings: Settings = { ...current.value.settings };
-    if (seed === '') delete settings.seed;
-    else settings.seed = Number(seed);
-    if (temperature !== '') settings.temperature = Number(temperature);
+    delete settings.seed;
+    for (const name of compared) if (typed[name]) settings[name] = Number(typed[name]);
     onAsk(settings);
   };
-  const now = current.value.settings.temperature ?? defaultOf('temperature');
+  const hint = (name: (typeof compared)[number]): string =>
+    name === 'seed' ? texts.compare.seedNew : String(current.value.settings[name] ?? defaultOf(name) ?? texts.compare.byDefault);
   return (
     <form class="compare-ask" onSubmit={submit}>
       <span>{texts.compare.more}</span>
-      <label for={`${id}-seed`}>{texts.compare.seed}</label>
-      <input id={`${id}-seed`} type="number" min={0} step={1} placeholder={texts.compare.seedNew} value={seed} onInput={(e) => setSeed(e.currentTarget.value)} />
-      <label for={`${id}-t`}>{texts.settings.fields['temperature']![0]}</label>
-      <input id={`${id}-t`} type="number" min={0} max={2} step="any" placeholder={now === null ? texts.compare.byDefault : String(now)} value={temperature} onInput={(e) => setTemperature(e.currentTarget.value)} />
+      {compared.map((name) => (
+        <span key={name} class="compare-field">
+          <label for={`${id}-${name}`}>{texts.settings.fields[name]![0]}</label>
+          <input id={`${id}-${name}`} type="number" min={0} step="any" placeholder={hint(name)} value={typed[name] ?? ''}
+            onInput={(e) => setTyped({ ...typed, [name]: e.currentTarget.value })} />
+        </span>
+      ))}
       <button type="submit" class="main-button">{texts.compare.ask}</button>
     </form>
   );

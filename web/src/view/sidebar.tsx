@@ -8,7 +8,7 @@ import { addressOf, view } from '../state/address';
 import { changeConversation, conversations, current, removeConversation, search } from '../state/conversations';
 import { exportAll, importFile } from '../state/transfer';
 import { sidebarOpen } from '../state/preferences';
-import { running } from '../state/answering';
+import { running, stop } from '../state/answering';
 import { texts } from '../texts';
 import { beginChat } from './app';
 import { Icon } from './icons';
@@ -47,7 +47,7 @@ function OptionsDialog({ conversation, onClose }: { conversation: Conversation; 
         </p>
         {sure && (
           <p class="warning" role="alert">{texts.nav.removeAsk(oneLine(conversation.title, 60))}{' '}
-            <button type="button" class="plain-button danger" onClick={() => { void removeConversation(conversation.id); onClose(); }}>{texts.nav.removeYes}</button></p>
+            <button type="button" class="plain-button danger" onClick={() => { stop(conversation.id); void removeConversation(conversation.id); onClose(); }}>{texts.nav.removeYes}</button></p>
         )}
       </form>
     </Dialog>

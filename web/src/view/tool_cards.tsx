@@ -3,18 +3,10 @@ import type { VNode } from 'preact';
 import { useId, useState } from 'preact/hooks';
 import type { Message, ToolCall } from '../data/types';
 import { oneLine } from '../base/format';
-import { CodeBlock } from '../markdown/code';
+import { CodeBlock, prettyJson } from '../markdown/code';
 import { giveResults } from '../state/answering';
 import { texts } from '../texts';
 import { Icon } from './icons';
-
-function pretty(json: string): string {
-  try {
-    return JSON.stringify(JSON.parse(json), null, 2);
-  } catch {
-    return json;
-  }
-}
 
 function Card({ call, open, result, onResult }: { call: ToolCall; open: boolean; result: string; onResult: (text: string) => void }): VNode {
   const id = useId();
@@ -22,7 +14,7 @@ function Card({ call, open, result, onResult }: { call: ToolCall; open: boolean;
   return (
     <section class="tool-card" aria-label={texts.tools.name(name)}>
       <h2><Icon name="tool" /><span class="kind">{texts.tools.call}</span> <code>{name}</code></h2>
-      <CodeBlock language="json" text={pretty(call.arguments || '{}')} />
+      <CodeBlock language="json" text={prettyJson(call.arguments || '{}') ?? call.arguments} />
       {open && (
         <div class="field">
           <label for={id}>{texts.tools.result(name)}</label>
