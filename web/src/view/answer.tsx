@@ -2,10 +2,11 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { dollars, duration, percent, rate, count } from '../base/format';
-import type { Message } from '../data/types';
+import type { Message, Stats } from '../data/types';
 import { CodeBlock, prettyJson } from '../markdown/code';
 import { Markdown } from '../markdown/render';
 import { ask, branch, goOn, running } from '../state/answering';
+import { props } from '../state/server';
 import { texts } from '../texts';
 import { Branches, type Place } from './branches';
 import { CodeDialog } from './code_dialog';
@@ -20,13 +21,21 @@ import { samePlace } from './said';
 import { TokenView } from './token_view';
 import { ToolCards } from './tool_cards';
 
+/** How near an answer's speed came to what the machine allows one answer, where the server knows that. */
+function limitShare(stats: Stats): number | null {
+  if (stats.limitShare !== undefined) return stats.limitShare;
+  const limit = props.value.limit_tokens_per_second;
+  return limit && stats.tokensPerSecond > 0 ? stats.tokensPerSecond / limit : null;
+}
+
 function Figures({ message }: { message: Message }): VNode | null {
   const stats = message.stats;
   if (!stats) return null;
+  const share = limitShare(stats);
   const figures = [
     texts.stats.tokens(stats.answerTokens),
     stats.tokensPerSecond > 0 && texts.stats.rate(rate(stats.tokensPerSecond)),
-    stats.limitShare !== undefined && texts.stats.limit(percent(stats.limitShare)),
+    share !== null && texts.stats.limit(percent(share)),
     stats.firstTokenMs > 0 && texts.stats.first(duration(stats.firstTokenMs)),
     stats.promptTokens > 0 && texts.stats.prompt(stats.promptTokens, stats.cachedTokens),
     stats.costDollars !== undefined && texts.stats.cost(dollars(stats.costDollars)),
