@@ -274,6 +274,7 @@ export const texts = {
     notOurs: 'it is not an export of this page',
     damaged: (where: string) => `${where} is not as an export has it`,
     empty: 'it holds no message',
+    full: 'the browser’s storage is full',
   },
 
   classify: {
@@ -314,6 +315,7 @@ export const texts = {
   },
 
   notLasting: 'This browser keeps nothing here: conversations are lost when the tab closes. Export what matters.',
+  storageFull: 'The browser’s storage is full: what comes now is not kept. Export and delete what you can spare.',
   dismiss: 'Dismiss',
 
   problems: {

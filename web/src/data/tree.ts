@@ -17,9 +17,23 @@ export function pathTo(messages: Messages, leaf: string | null): Message[] {
   return path.reverse();
 }
 
+const inOrder = (a: Message, b: Message): number => a.created - b.created || (a.id < b.id ? -1 : 1);
+
 /** The children of one parent in order of their making. */
 export function childrenOf(messages: Messages, parent: string | null): Message[] {
-  return [...messages.values()].filter((m) => m.parent === parent).sort((a, b) => a.created - b.created || (a.id < b.id ? -1 : 1));
+  return [...messages.values()].filter((m) => m.parent === parent).sort(inOrder);
+}
+
+/** The same for every parent at once. */
+export function childrenByParent(messages: Messages): ReadonlyMap<string | null, Message[]> {
+  const children = new Map<string | null, Message[]>();
+  for (const message of messages.values()) {
+    const list = children.get(message.parent);
+    if (list) list.push(message);
+    else children.set(message.parent, [message]);
+  }
+  for (const list of children.values()) list.sort(inOrder);
+  return children;
 }
 
 /** The leaf below a message that is reached by taking the newest child each time. */

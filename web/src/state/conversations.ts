@@ -3,18 +3,20 @@ import { batch, computed, signal } from '@preact/signals';
 import { newId, tabId } from '../base/ids';
 import { oneLine } from '../base/format';
 import * as database from '../data/database';
-import { newestLeaf, pathTo } from '../data/tree';
+import { childrenByParent, newestLeaf, pathTo } from '../data/tree';
 import type { Conversation, Message } from '../data/types';
 import { texts } from '../texts';
 import { heldLocks, onTabs, tellTabs } from './tabs';
 
 export const conversations = signal<Conversation[]>([]);
 export const isLasting = signal(true);
+export const storageFull = signal(false); // the last change could not be kept
 export const messages = signal<ReadonlyMap<string, Message>>(new Map()); // of the current conversation
 export const draft = signal<Conversation>(newConversation()); // a new chat is kept from its first message on
 
 const currentId = signal<string | null>(null);
 export const current = computed(() => conversations.value.find((c) => c.id === currentId.value) ?? draft.value);
+export const children = computed(() => childrenByParent(messages.value));
 export const path = computed(() => pathTo(messages.value, current.value.leaf));
 
 /** Messages that this tab is streaming: newer than the database. */
@@ -23,6 +25,16 @@ const live = new Map<string, Message>();
 export function newConversation(): Conversation {
   const now = Date.now();
   return { id: newId(), title: texts.untitled, titleGiven: false, tags: [], created: now, updated: now, leaf: null, system: '', tools: '', schema: '', settings: {} };
+}
+
+/** Writes to the database. Where the browser refuses (its storage is full), what is shown stays and a notice says so. */
+async function keep(changed: Conversation[], changedMessages: Message[]): Promise<void> {
+  try {
+    await database.put(changed, changedMessages);
+    storageFull.value = false;
+  } catch {
+    storageFull.value = true;
+  }
 }
 
 function sorted(list: Conversation[]): Conversation[] {
@@ -91,7 +103,7 @@ export async function openConversation(id: string): Promise<void> {
     currentId.value = id;
     messages.value = new Map(list.map((m) => [m.id, m]));
   });
-  await database.put([], list.filter((m, i) => m !== read[i] && !live.has(m.id)));
+  await keep([], list.filter((m, i) => m !== read[i] && !live.has(m.id)));
 }
 
 export function startNew(): void {
@@ -113,7 +125,7 @@ export async function changeConversation(id: string, change: Partial<Conversatio
   }
   const next = { ...old, ...change };
   remember(next);
-  await database.put([next], []);
+  await keep([next], []);
   tellTabs({ conversation: id });
 }
 
@@ -130,7 +142,7 @@ export async function addMessage(message: Message, shown = true): Promise<void> 
     if (old === draft.value && currentId.value === null) currentId.value = id;
     if (currentId.value === id) messages.value = new Map(messages.value).set(message.id, message);
   });
-  await database.put([next], [message]);
+  await keep([next], [message]);
   tellTabs({ conversation: id });
 }
 
@@ -140,7 +152,7 @@ export async function updateMessage(message: Message, write: boolean): Promise<v
   if (streaming) live.set(message.id, message);
   if (currentId.value === message.conversation) messages.value = new Map(messages.value).set(message.id, message);
   if (write && conversations.value.some((c) => c.id === message.conversation)) {
-    await database.put([], [message]);
+    await keep([], [message]);
     tellTabs({ conversation: message.conversation });
   }
   if (!streaming) live.delete(message.id);

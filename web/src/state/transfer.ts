@@ -34,7 +34,9 @@ export async function importFile(file: File): Promise<void> {
     const text = await readText(file, maxImport);
     if (text === null) throw new ImportError(texts.transfer.notText);
     const entries = /\.md$/i.test(file.name) ? [fromMarkdown(file.name, text)] : fromJson(text);
-    await addConversations(entries);
+    await addConversations(entries).catch(() => {
+      throw new ImportError(texts.transfer.full);
+    });
     showToast(texts.transfer.imported(entries.length));
   } catch (error) {
     if (!(error instanceof ImportError)) throw error;

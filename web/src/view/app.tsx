@@ -2,7 +2,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { stop } from '../state/answering';
-import { current, isLasting, startNew } from '../state/conversations';
+import { current, isLasting, startNew, storageFull } from '../state/conversations';
 import { view } from '../state/address';
 import { panelOpen, sidebarOpen } from '../state/preferences';
 import { asksKey, classifies, serverProblem } from '../state/server';
@@ -69,6 +69,7 @@ function Notices(): VNode {
       {problem && problem.kind !== 'key' && (
         <p class="notice" role="alert"><Icon name="warning" /><span><strong>{problem.text}</strong> {problem.advice}</span></p>
       )}
+      {storageFull.value && <p class="notice" role="alert"><Icon name="warning" /><span>{texts.storageFull}</span></p>}
       {!isLasting.value && !hidden && (
         <p class="notice"><Icon name="warning" /><span>{texts.notLasting}</span>
           <IconButton icon="close" label={texts.dismiss} onClick={() => setHidden(true)} /></p>

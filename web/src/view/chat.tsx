@@ -1,8 +1,7 @@
 // The conversation and the writing box.
 import type { VNode } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { childrenOf } from '../data/tree';
-import { current, messages, path } from '../state/conversations';
+import { children, current, path } from '../state/conversations';
 import { running } from '../state/answering';
 import { texts } from '../texts';
 import { Answer } from './answer';
@@ -29,7 +28,7 @@ export function Chat(): VNode {
           <div class="column" ref={column}>
             {list.length === 0 && <Empty />}
             {list.map((message) => {
-              const siblings = childrenOf(messages.value, message.parent);
+              const siblings = children.value.get(message.parent) ?? [];
               const place = { index: siblings.findIndex((m) => m.id === message.id), siblings };
               return message.role === 'assistant'
                 ? <Answer key={message.id} message={message} place={place} isLast={message === last} />
