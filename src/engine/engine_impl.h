@@ -68,7 +68,9 @@ class Engine::Impl {
 
   // engine_step.cc
   struct Work;
+  Work MakeWork(const std::vector<Lane*>& lanes, const std::vector<Part>& parts);
   void RunStep(const std::vector<Lane*>& lanes, const std::vector<Part>& parts);
+  void TakeRead(Work& work, size_t i);
   void Account(Lane& lane, int64_t n_tokens);
   void Echo(Work& work);
   void Fork(Task& task);

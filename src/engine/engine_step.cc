@@ -32,83 +32,93 @@ struct Engine::Impl::Work {
   std::vector<Job> jobs;
   std::vector<Lane*> ended;  // that wanted no token
   std::vector<EchoRow> echo_rows;
+  int64_t n_decode = 0, n_prompt = 0;
 };
 
-void Engine::Impl::RunStep(const std::vector<Lane*>& lanes, const std::vector<Part>& parts) {
+Engine::Impl::Work Engine::Impl::MakeWork(const std::vector<Lane*>& lanes, const std::vector<Part>& parts) {
   Work work;
-  int64_t n_decode = 0, n_prompt = 0, n_rows = 0;
+  int64_t n_rows = 0;
   int64_t spare_rows = stepper_->sizes().max_logits - static_cast<int64_t>(parts.size());
   for (const Part& part : parts) {
     Lane& lane = *lanes[part.claim];
-    const int64_t at = lane.n_read(), n_of_prompt = lane.task.usage.n_prompt;
-    const bool echoes = lane.task.request.prompt_logprobs && at < n_of_prompt && lane.choice == 0 && !lane.task.forked;
+    const Task& task = lane.task;
+    const int64_t at = lane.n_read();
+    const bool echoes = task.request.prompt_logprobs && !task.forked;  // then this is the lane that reads the prompt
     int64_t n = std::min(part.n_tokens, lane.n_unread());
-    if (echoes) n = std::min(n, 1 + std::max<int64_t>(0, spare_rows));
-    if (echoes) spare_rows -= n - 1;
+    if (echoes) {
+      n = std::min(n, 1 + std::max<int64_t>(0, spare_rows));
+      spare_rows -= n - 1;
+    }
     const bool reaches_end = n == lane.n_unread();
     const auto logits = echoes ? model::Logits::kAll : reaches_end ? model::Logits::kLast : model::Logits::kNone;
     work.lanes.push_back(&lane);
-    work.items.push_back({&*lane.sequence, std::span(lane.ids).subspan(static_cast<size_t>(at), static_cast<size_t>(n)), logits});
+    work.items.push_back(
+        {&*lane.sequence, std::span(lane.ids).subspan(static_cast<size_t>(at), static_cast<size_t>(n)), logits});
     work.first_row.push_back(n_rows);
     n_rows += echoes ? n : reaches_end ? 1 : 0;
-    (part.n_tokens > Scheduler::kMaxAnswerTokens ? n_prompt : n_decode) += n;
+    (part.n_tokens > Scheduler::kMaxAnswerTokens ? work.n_prompt : work.n_decode) += n;
   }
+  return work;
+}
 
+void Engine::Impl::RunStep(const std::vector<Lane*>& lanes, const std::vector<Part>& parts) {
+  Work work = MakeWork(lanes, parts);
   const auto begin = Clock::now();
-  {
-    const Threads::Step awake(threads_);
-    const Status stepped = stepper_->Step(work.items);
-    if (!stepped.ok()) {  // the system has no memory left, whatever the limit was: fewer sequences need less
-      const size_t victim = scheduler_.Victim(ClaimsOf(lanes));
-      cache_.Evict(cache_.n_pages());
-      if (victim < lanes.size()) {
-        GiveWay(*lanes[victim]);
-      } else {
-        Fail(work.lanes[0]->task, stepped.error());
-      }
-      return;
+  const Threads::Step awake(threads_);
+  if (const Status stepped = stepper_->Step(work.items); !stepped.ok()) {
+    // The system has no memory left, whatever the limit was: fewer sequences need less.
+    const size_t victim = scheduler_.Victim(ClaimsOf(lanes));
+    cache_.Evict(cache_.n_pages());
+    if (victim < lanes.size()) {
+      GiveWay(*lanes[victim]);
+    } else {
+      Fail(work.lanes[0]->task, stepped.error());
     }
-    for (size_t i = 0; i < work.items.size(); ++i) {
-      Lane& lane = *work.lanes[i];
-      if (Status finite = stepper_->ItemStatus(i); !finite.ok()) {
-        Fail(lane.task, finite.error());
-        continue;
-      }
-      const auto n = static_cast<int64_t>(work.items[i].tokens.size());
-      if (work.items[i].logits == model::Logits::kAll) {
-        const auto& prompt = lane.task.request.prompt;
-        for (int64_t j = 0; j < n; ++j) {  // a row tells of the token after it
-          const int64_t place = lane.n_read() - n + j + 1;
-          if (place <= lane.task.n_echoed || place >= static_cast<int64_t>(prompt.size())) continue;
-          work.echo_rows.push_back({&lane.task, work.first_row[i] + j, prompt[static_cast<size_t>(place)], {}});
-        }
-      }
-      Account(lane, n);
-      KeepPages(lane);
-      if (lane.n_unread() > 0) continue;
-      const int64_t row = work.first_row[i] + (work.items[i].logits == model::Logits::kAll ? n - 1 : 0);
-      const bool forks = !lane.task.forked;
-      if (forks) Fork(lane.task);
-      if (lane.task.failed) continue;
-      for (const auto& other : lane.task.lanes) {
-        if (!forks && other.get() != &lane) continue;
-        if (other->answer->ended()) {  // no token was wanted
-          work.ended.push_back(other.get());
-        } else {
-          work.jobs.push_back({other.get(), row, forks && lane.task.lanes.size() > 1, {}});
-        }
-      }
-    }
-    const auto sampling = Clock::now();
-    Echo(work);
-    for (Lane* lane : work.ended) EndLane(*lane);
-    Sample(work);
-    counts_.sampling_seconds += Seconds(sampling);
+    return;
   }
+  for (size_t i = 0; i < work.items.size(); ++i) TakeRead(work, i);
+  const auto sampling = Clock::now();
+  Echo(work);
+  for (Lane* lane : work.ended) EndLane(*lane);
+  Sample(work);
   const double seconds = Seconds(begin);
+  counts_.sampling_seconds += Seconds(sampling);
   counts_.n_steps += 1;
   counts_.step_seconds += seconds;
-  scheduler_.Observe(n_decode, n_prompt, seconds);
+  scheduler_.Observe(work.n_decode, work.n_prompt, seconds);
+}
+
+// Item i has been read: notes what is to be made of its rows.
+void Engine::Impl::TakeRead(Work& work, size_t i) {
+  Lane& lane = *work.lanes[i];
+  Task& task = lane.task;
+  if (Status finite = stepper_->ItemStatus(i); !finite.ok()) {
+    Fail(task, finite.error());
+    return;
+  }
+  const auto n = static_cast<int64_t>(work.items[i].tokens.size());
+  const bool echoes = work.items[i].logits == model::Logits::kAll;
+  for (int64_t j = 0; echoes && j < n; ++j) {  // a row tells of the token after it
+    const std::vector<int32_t>& prompt = task.request.prompt;
+    const int64_t place = lane.n_read() - n + j + 1;
+    if (place <= task.n_echoed || place >= static_cast<int64_t>(prompt.size())) continue;
+    work.echo_rows.push_back({&task, work.first_row[i] + j, prompt[static_cast<size_t>(place)], {}});
+  }
+  Account(lane, n);
+  KeepPages(lane);
+  if (lane.n_unread() > 0) return;
+  const bool forks = !task.forked;
+  if (forks) Fork(task);
+  if (task.failed) return;
+  const int64_t row = work.first_row[i] + (echoes ? n - 1 : 0);
+  for (const auto& other : task.lanes) {
+    if (!forks && other.get() != &lane) continue;
+    if (other->answer->ended()) {  // no token was wanted
+      work.ended.push_back(other.get());
+    } else {
+      work.jobs.push_back({other.get(), row, forks && task.lanes.size() > 1, {}});
+    }
+  }
 }
 
 void Engine::Impl::Account(Lane& lane, int64_t n_tokens) {

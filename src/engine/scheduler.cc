@@ -9,6 +9,10 @@ namespace {
 
 constexpr double kFirstBudget = 32;  // tokens, before anything was measured
 constexpr double kLeastBudget = 4;
+constexpr double kMostSlowdown = 2.75;
+constexpr int64_t kTellingTokens = 16;  // a step of fewer does not show what a prompt's token costs
+
+void Smooth(double& value, double sample) { value = value == 0 ? sample : value + (sample - value) / 4; }
 
 }  // namespace
 
@@ -29,11 +33,17 @@ void StepBudget::Steer(double& budget, double target, int64_t n_prompt, double s
 void StepBudget::Observe(int64_t n_decode, int64_t n_prompt, double seconds) {
   if (!(seconds > 0)) return;
   if (n_prompt == 0) {
-    idle_seconds_ = idle_seconds_ == 0 ? seconds : idle_seconds_ + (seconds - idle_seconds_) / 8;
-  } else if (n_decode > 0) {
-    Steer(beside_, std::max(step_seconds_, 2 * idle_seconds_), n_prompt, seconds);
-  } else {
+    Smooth(idle_seconds_, seconds);
+  } else if (n_decode == 0) {
+    if (n_prompt >= kTellingTokens) Smooth(token_seconds_, seconds / static_cast<double>(n_prompt));
     Steer(alone_, 10 * step_seconds_, n_prompt, seconds);
+  } else {
+    // While prompts keep coming no step is without them: what it would take then is what the prompt's tokens leave. Alone
+    // they cost more than beside others, who read the same weights, so this errs to the side of short steps.
+    if (token_seconds_ > 0) {
+      Smooth(idle_seconds_, std::max(seconds / 10, seconds - token_seconds_ * static_cast<double>(n_prompt)));
+    }
+    Steer(beside_, std::max(step_seconds_, kMostSlowdown * idle_seconds_), n_prompt, seconds);
   }
 }
 

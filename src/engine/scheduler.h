@@ -14,8 +14,9 @@ namespace lfm::engine {
 // straight line over its tokens (experts are read once for all of them), so the number itself is steered, not a model of it.
 class StepBudget {
  public:
-  // Beside running answers a step should take `step_seconds`, or twice what it takes without prompts where that is more;
-  // alone ten times as long, so that a cancel or a newcomer waits no longer.
+  // Beside running answers a step should take `step_seconds`, or 2.75 times what it takes without prompts where that is
+  // more (a gap of three times is what a reader may see); alone ten times as long, so that a cancel or a newcomer waits no
+  // longer.
   StepBudget(double step_seconds, int64_t n_chunk);
 
   // A step of n_decode answers and n_prompt prompt tokens took so long.
@@ -28,7 +29,8 @@ class StepBudget {
 
   const double step_seconds_;
   const double n_chunk_;
-  double idle_seconds_ = 0;  // of a step of answers alone, smoothed
+  double idle_seconds_ = 0;   // of a step of answers alone, smoothed
+  double token_seconds_ = 0;  // of a prompt's token in steps of prompts alone, smoothed
   double beside_, alone_;
 };
 

@@ -74,7 +74,16 @@ TEST(StepBudget, SlowMachinesStillReadPrompts) {
   const auto seconds = [](double n) { return 0.5 + 0.01 * n; };  // answers alone take longer than a step may
   for (int i = 0; i < 20; ++i) budget.Observe(16, 0, seconds(0));
   for (int i = 0; i < 200; ++i) budget.Observe(16, budget.Beside(), seconds(static_cast<double>(budget.Beside())));
-  EXPECT_NEAR(static_cast<double>(budget.Beside()), 50, 3) << "twice the time of a step without prompts";
+  EXPECT_NEAR(static_cast<double>(budget.Beside()), 87, 3) << "2.75 times a step without prompts";
+}
+
+TEST(StepBudget, KnowsWhatAStepWouldTakeWhenNoneIsWithoutPrompts) {
+  StepBudget budget(0.1, 512);
+  budget.Observe(0, 100, 1.0);
+  for (int i = 0; i < 200; ++i) {
+    budget.Observe(16, budget.Beside(), 0.15 + 0.01 * static_cast<double>(budget.Beside()));
+  }
+  EXPECT_NEAR(static_cast<double>(budget.Beside()), 26, 2) << "0.15 * 1.75 seconds of them";
 }
 
 TEST(Scheduler, ShortPromptsNeedNotWaitForLongOnes) {
