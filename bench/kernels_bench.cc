@@ -55,7 +55,7 @@ void BM_Read(benchmark::State& state, const Table* table) {
                                               benchmark::Counter::kIsRate);
 }
 
-void BM_Matmul(benchmark::State& state, const Table* table, int index, bool q8, int n_tokens) {
+void BM_Matmul(benchmark::State& state, const Table* table, int index, std::string_view form, int n_tokens) {
   const size_t unit_bytes = 2 * PanelBytes(kTypeOrder[index], kColumns);
   const size_t part = WeightBytes() / kThreads;
   // Much work for each byte does not need all of them.
@@ -66,14 +66,25 @@ void BM_Matmul(benchmark::State& state, const Table* table, int index, bool q8, 
   for (size_t i = 0; i < x.size(); i++) x[i] = static_cast<float>(i % 17) - 8.0f;
   std::vector<Q8Block> quantized(static_cast<size_t>(n_blocks * n_tokens));
   std::vector<F32Block> plain(quantized.size());
+  std::vector<Q8Tile> tiles(static_cast<size_t>(TileSupers(n_blocks) * TileGroups(n_tokens) * kSuperBlocks));
   for (int t = 0; t < n_tokens; t++) {
     table->quantize_q8(x.data(), kColumns, &quantized[static_cast<size_t>(t)], n_tokens);
     for (size_t i = 0; i < x.size(); i++) plain[i / 32 * static_cast<size_t>(n_tokens) + static_cast<size_t>(t)].x[i % 32] = x[i];
   }
+  uint32_t noise = 1;  // tile units are slower on noise than on zeros
+  for (Q8Tile& tile : tiles) {
+    for (auto& row : tile.q) {
+      for (int8_t& q : row) q = static_cast<int8_t>((noise = noise * 1664525u + 1013904223u) >> 24);
+    }
+    for (float& d : tile.d) d = 0.01f;
+    for (float& dsum : tile.dsum) dsum = 0.1f;
+  }
   for (auto _ : state) {
     for (size_t i = 0; i < n_units; i++) {
       const std::byte* const panel = begin + i * unit_bytes;
-      if (q8) {
+      if (form == "tiles") {
+        table->matmul_tiles[index](panel, panel + unit_bytes / 2, n_blocks, tiles.data(), n_tokens, out.data(), kUnitRows);
+      } else if (form == "q8") {
         table->matmul_q8[index](panel, panel + unit_bytes / 2, n_blocks, quantized.data(), n_tokens, out.data(), kUnitRows);
       } else {
         table->matmul_f32[index](panel, panel + unit_bytes / 2, n_blocks, plain.data(), n_tokens, out.data(), kUnitRows);
@@ -133,11 +144,12 @@ void RegisterAll() {
     benchmark::RegisterBenchmark(("read" + suffix).c_str(), [=](benchmark::State& s) { BM_Read(s, table); })
         ->Threads(kThreads)->UseRealTime();
     for (int i = 0; i < kTypeCount; i++) {
-      for (const bool q8 : {true, false}) {
-        if (q8 && !InfoOf(kTypeOrder[i]).quantized) continue;
-        for (const int n : {1, 2, 4, 8, 16, 64}) {
-          const std::string name = MatmulName(kTypeOrder[i], q8) + suffix + "/" + std::to_string(n);
-          benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& s) { BM_Matmul(s, table, i, q8, n); })
+      for (const std::string_view form : {"q8", "f32", "tiles"}) {
+        if (form == "q8" && !InfoOf(kTypeOrder[i]).quantized) continue;
+        if (form == "tiles" && table->matmul_tiles[i] == nullptr) continue;
+        for (const int n : {1, 2, 4, 8, 12, 16, 32, 64, 128}) {
+          const std::string name = MatmulName(kTypeOrder[i], form) + suffix + "/" + std::to_string(n);
+          benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& s) { BM_Matmul(s, table, i, form, n); })
               ->Threads(kThreads)->UseRealTime()->Unit(benchmark::kMillisecond);
         }
       }

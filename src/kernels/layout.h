@@ -11,10 +11,10 @@
 #include <cstdint>
 
 #include "base/tensor_type.h"
+#include "kernels/kernels.h"
 
 namespace lfm::kernels {
 
-constexpr int kSuperBlocks = 8;  // blocks of 32 in a super-panel
 constexpr int kTypeCount = 16;
 
 struct PanelLayout {

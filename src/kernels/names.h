@@ -2,16 +2,17 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "base/tensor_type.h"
 
 namespace lfm::kernels {
 
-// "matmul_q4_k_q8" or "matmul_q4_k_f32".
-inline std::string MatmulName(TensorType type, bool q8) {
+// "matmul_q4_k_q8", "matmul_q4_k_f32" or "matmul_q4_k_tiles".
+inline std::string MatmulName(TensorType type, std::string_view form) {
   std::string name = "matmul_";
   for (const char c : InfoOf(type).name) name += c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return name + (q8 ? "_q8" : "_f32");
+  return name.append("_").append(form);
 }
 
 }  // namespace lfm::kernels

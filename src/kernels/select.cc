@@ -63,10 +63,10 @@ void AddChosen(const Family& family, Table& table) {
     return;
   }
   if (family.name == "peak") return;  // a measurement, no operation
-  const bool q8 = family.name == "matmul_q8";
-  for (const TensorType type : kTypeOrder) {
-    if (q8 && !InfoOf(type).quantized) continue;
-    add(MatmulName(type, q8));
+  const std::string_view form = family.name.substr(family.name.find('_') + 1);
+  for (int i = 0; i < kTypeCount; i++) {
+    const bool has = form == "f32" || (form == "q8" ? table.matmul_q8[i] != nullptr : table.matmul_tiles[i] != nullptr);
+    if (has) add(MatmulName(kTypeOrder[i], form));
   }
 }
 

@@ -25,14 +25,14 @@ struct Sizes {
 
 // Each shape of loop: one token, several, those that tiles take.
 const Sizes& ShortSizes() {
-  static const Sizes sizes{{256}, {256}, {1, 9}, {3}, {48}};
+  static const Sizes sizes{{256}, {256}, {1, 9, 20}, {3}, {48}};
   return sizes;
 }
 // Beside them odd ones: part blocks, part tiles, the last block alone.
 const Sizes& LongSizes() {
   static const Sizes sizes{{32, 96, 256, 288, 2048},
                            {256, 768, 2048},
-                           {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 33, 64},
+                           {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 24, 33, 64, 128},
                            {1, 2, 3, 5, 8, 33, 64, 129},
                            {16, 32, 48, 64, 80, 128}};
   return sizes;
@@ -87,7 +87,26 @@ std::vector<std::byte> Weights(TensorType type, int k, Noise& noise) {
   return panels;
 }
 
-bool SameMatmul(const Table& a, const Table& b, int index, bool q8, int k, int n) {
+enum class Form { kQ8, kF32, kTiles };
+constexpr std::string_view kFormNames[] = {"q8", "f32", "tiles"};
+
+std::vector<Q8Tile> TilesOf(const std::vector<Q8Block>& x, int n_blocks, int n) {
+  const int64_t n_groups = TileGroups(n);
+  std::vector<Q8Tile> tiles(static_cast<size_t>(TileSupers(n_blocks) * n_groups * kSuperBlocks));
+  for (int b = 0; b < n_blocks; b++) {
+    for (int t = 0; t < n; t++) {
+      const Q8Block& from = x[static_cast<size_t>(b * n + t)];
+      Q8Tile& to = tiles[static_cast<size_t>((b / kSuperBlocks * n_groups + t / kTileTokens) * kSuperBlocks + b % kSuperBlocks)];
+      std::memcpy(to.q[t % kTileTokens], from.q, kBlock);
+      to.d[t % kTileTokens] = from.d;
+      to.dsum[t % kTileTokens] = from.dsum;
+    }
+  }
+  return tiles;
+}
+
+// A form's product in `b` against the scalar table `a`, which has no tiles: there they are compared with blocks.
+bool SameMatmul(const Table& a, const Table& b, int index, Form form, int k, int n) {
   Noise noise;
   const std::vector<std::byte> panels = Weights(kTypeOrder[index], k, noise);
   const std::byte* const panel1 = panels.data() + panels.size() / 2;
@@ -103,12 +122,17 @@ bool SameMatmul(const Table& a, const Table& b, int index, bool q8, int k, int n
     }
   }
   std::vector<float> ya(static_cast<size_t>(n) * kUnitRows), yb(ya.size());
-  if (q8) {
-    a.matmul_q8[index](panels.data(), panel1, n_blocks, quantized.data(), n, ya.data(), kUnitRows);
-    b.matmul_q8[index](panels.data(), panel1, n_blocks, quantized.data(), n, yb.data(), kUnitRows);
-  } else {
+  if (form == Form::kF32) {
     a.matmul_f32[index](panels.data(), panel1, n_blocks, plain.data(), n, ya.data(), kUnitRows);
     b.matmul_f32[index](panels.data(), panel1, n_blocks, plain.data(), n, yb.data(), kUnitRows);
+  } else {
+    a.matmul_q8[index](panels.data(), panel1, n_blocks, quantized.data(), n, ya.data(), kUnitRows);
+    if (form == Form::kQ8) {
+      b.matmul_q8[index](panels.data(), panel1, n_blocks, quantized.data(), n, yb.data(), kUnitRows);
+    } else {
+      const std::vector<Q8Tile> tiles = TilesOf(quantized, n_blocks, n);
+      b.matmul_tiles[index](panels.data(), panel1, n_blocks, tiles.data(), n, yb.data(), kUnitRows);
+    }
   }
   for (size_t i = 0; i < ya.size(); i++) {  // a NaN has no defined bits
     if (!(ya[i] == yb[i] || (std::isnan(ya[i]) && std::isnan(yb[i])))) return false;
@@ -164,14 +188,16 @@ template <typename TableRef, typename Wanted, typename Check>
 void ForEachProduct(const Table& scalar, TableRef& table, const Sizes& sizes, const Wanted& wanted, const Check& check) {
   for (int i = 0; i < kTypeCount; i++) {
     const TensorType type = kTypeOrder[i];
-    for (const bool q8 : {true, false}) {
-      const std::string name = MatmulName(type, q8);
-      if ((q8 && table.matmul_q8[i] == nullptr) || !wanted(name)) continue;
+    for (const Form form : {Form::kQ8, Form::kF32, Form::kTiles}) {
+      const std::string name = MatmulName(type, kFormNames[static_cast<int>(form)]);
+      if (!wanted(name) || (form == Form::kQ8 && table.matmul_q8[i] == nullptr)) continue;
       for (const int k : InfoOf(type).block_size == 256 ? sizes.columns256 : sizes.columns) {
         for (const int n : sizes.tokens) {
-          const bool same = SameMatmul(scalar, table, i, q8, k, n);
-          if (q8) check(same, name, table.matmul_q8[i], scalar.matmul_q8[i]);
-          if (!q8) check(same, name, table.matmul_f32[i], scalar.matmul_f32[i]);
+          if (form == Form::kTiles && table.matmul_tiles[i] == nullptr) continue;
+          const bool same = SameMatmul(scalar, table, i, form, k, n);
+          if (form == Form::kQ8) check(same, name, table.matmul_q8[i], scalar.matmul_q8[i]);
+          if (form == Form::kF32) check(same, name, table.matmul_f32[i], scalar.matmul_f32[i]);
+          if (form == Form::kTiles) check(same, name, table.matmul_tiles[i], scalar.matmul_tiles[i]);
         }
       }
     }
@@ -243,7 +269,7 @@ int ReplaceDiffering(const Table& scalar, Table& table) {
     kernel = replacement;
     n_replaced++;
     for (auto& [operation, isa] : table.chosen) {
-      if (operation == name) isa = IsaName(Isa::kScalar);
+      if (operation == name) isa = replacement ? IsaName(Isa::kScalar) : "not used";
     }
     Log(LogLevel::kWarning, "kernel " + name + " for " + table.isa +
                                 " differs from the scalar one on this CPU and is not used; please report this");

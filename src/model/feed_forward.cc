@@ -13,16 +13,21 @@ using kernels::kUnitRows;
 // hidden = silu(gate x) * (up x), for units [begin, end) of a network. A unit of 32 rows is a block of the hidden
 // activations, so it is quantised where it is made.
 void GateUp(const StepContext& step, const NetworkWork& work, int64_t begin, int64_t end) {
-  const bool hidden_q8 = ReadsQ8(step.model, work.ffn->down);
+  Forms forms;
+  Need(step.model, work.ffn->down, forms);
   const kernels::Table& kernels = *step.model.kernels;
   alignas(64) float gate[kMaxTile * kUnitRows], up[kMaxTile * kUnitRows];
+  kernels::Q8Block blocks[kMaxTile];
   for (size_t i = 0; i < work.tiles.size(); ++i) {
     const Tile& tile = work.tiles[i];
     const int64_t i_hidden = work.first_tile + static_cast<int64_t>(i);
     for (int64_t unit = begin; unit < end; ++unit) {
       MultiplyUnit(step.model, work.ffn->gate, unit, tile, gate, kUnitRows);
       MultiplyUnit(step.model, work.ffn->up, unit, tile, up, kUnitRows);
-      if (hidden_q8) {
+      if (forms.q8_tiles && step.b.hidden.tiles()[static_cast<size_t>(i_hidden)].q8_tiles) {
+        kernels.swiglu_q8(gate, up, tile.n_tokens, kUnitRows, blocks);
+        step.b.hidden.StoreBlock(i_hidden, unit, blocks);
+      } else if (!forms.f32) {
         kernels.swiglu_q8(gate, up, tile.n_tokens, kUnitRows, step.b.hidden.q8(i_hidden, unit));
       } else {
         kernels.swiglu_f32(gate, up, tile.n_tokens, kUnitRows, step.b.hidden.f32(i_hidden, unit));

@@ -57,10 +57,13 @@ void ReserveTiles(const Model& model, int64_t n, Workspace::Buffers& b) {
   const int64_t width = std::max<int64_t>(config.d_model, int64_t{config.n_heads} * config.head_dim);
   const bool q8 = model.compute == Compute::kAuto;
   const int64_t used = std::max(1, config.n_experts_used);
-  b.in.Reserve(n, width, q8, true);
-  if (config.n_experts > 0) b.expert_in.Reserve(n * used, config.d_model, q8, true);
-  b.hidden.Reserve(n, std::max(config.d_ff, 32), q8, true);
-  if (config.n_experts > 0) b.hidden.Reserve(n * used, config.d_ff_expert, q8, true);
+  const kernels::Table& kernels = *model.kernels;
+  b.in.Reserve(kernels, n, 1, width, q8);
+  b.hidden.Reserve(kernels, n, 1, std::max(config.d_ff, 32), q8);
+  if (config.n_experts > 0) {
+    b.expert_in.Reserve(kernels, n * used, config.n_experts, config.d_model, q8);
+    b.hidden.Reserve(kernels, n * used, config.n_experts, config.d_ff_expert, q8);
+  }
 }
 
 }  // namespace

@@ -13,37 +13,34 @@ namespace {
 #include "kernels/vec_scalar.inl"
 #include "kernels/wide.inl"
 #include "kernels/decode.inl"
-#include "kernels/dot_generic.inl"
-#include "kernels/panel.inl"
-#include "kernels/matmul_q8.inl"
 #include "kernels/amx_tiles_emulated.inl"
-#include "kernels/matmul_amx.inl"
+#include "kernels/matmul_tiles.inl"
 #include "kernels/peak_amx.inl"
 
 TEST(AmxEmulated, GivesTheScalarBits) {
-  MatmulQ8 amx[kTypeCount] = {};
-  FillMatmulAmx(amx);
+  MatmulTiles by_tiles[kTypeCount] = {};
+  FillMatmulTiles(by_tiles);
   Rng rng(21);
+  int n_types = 0;
   for (int index = 0; index < kTypeCount; index++) {
+    if (!by_tiles[index]) continue;
+    n_types++;
     const TensorType type = kTypeOrder[index];
-    if (!InfoOf(type).quantized) continue;
-    const int64_t k = 256;
-    for (const Fill fill : {Fill::kRandom, Fill::kOnes}) {
-      Unit unit(rng, type, k, 1.0f, fill);
-      for (const int n : {1, 8, 16, 23, 64}) {
-        Aligned<Q8Block> x(static_cast<size_t>(k / kBlock * n));
-        for (int t = 0; t < n; t++) {
-          std::vector<float> row(static_cast<size_t>(k));
-          for (float& v : row) v = fill == Fill::kOnes ? -1.0f : Uniform(rng, -1, 1);
-          Scalar().quantize_q8(row.data(), k, &x[static_cast<size_t>(t)], n);
+    for (const int64_t k : InfoOf(type).block_size == 256 ? std::vector<int64_t>{512} : std::vector<int64_t>{32, 288, 512}) {
+      for (const Fill fill : {Fill::kRandom, Fill::kOnes}) {
+        Unit unit(rng, type, k, 1.0f, fill);
+        for (const int n : {1, 12, 16, 23, 33, 50, 128}) {
+          Activations x(rng, k, n);
+          if (fill == Fill::kOnes) Saturate(x, -127);
+          std::vector<float> expected(static_cast<size_t>(n * kUnitRows)), out(expected.size());
+          Scalar().matmul_q8[index](unit.panel(0), unit.panel(1), k / kBlock, x.q8.data(), n, expected.data(), kUnitRows);
+          by_tiles[index](unit.panel(0), unit.panel(1), k / kBlock, x.Tiles().data(), n, out.data(), kUnitRows);
+          ASSERT_TRUE(SameBits(out.data(), expected.data(), out.size())) << InfoOf(type).name << " k " << k << " tokens " << n;
         }
-        std::vector<float> expected(static_cast<size_t>(n * kUnitRows)), out(expected.size());
-        Scalar().matmul_q8[index](unit.panel(0), unit.panel(1), k / kBlock, x.data(), n, expected.data(), kUnitRows);
-        amx[index](unit.panel(0), unit.panel(1), k / kBlock, x.data(), n, out.data(), kUnitRows);
-        ASSERT_TRUE(SameBits(out.data(), expected.data(), out.size())) << InfoOf(type).name << " tokens " << n;
       }
     }
   }
+  EXPECT_EQ(n_types, 10);
 }
 
 // Four products of 16 x 64 by 64 x 16 a round.

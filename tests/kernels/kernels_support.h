@@ -126,4 +126,50 @@ inline std::vector<const Table*> AllTables() {
 
 inline bool SameBits(const float* a, const float* b, size_t n) { return std::memcmp(a, b, n * sizeof(float)) == 0; }
 
+// Random activations of n tokens, in all forms.
+struct Activations {
+  Activations(Rng& rng, int64_t k, int n, float scale = 1.0f)
+      : n_tokens(n), rows(static_cast<size_t>(k) * static_cast<size_t>(n)),
+        q8(static_cast<size_t>(k / kBlock * n)), f32(static_cast<size_t>(k / kBlock * n)) {
+    for (float& x : rows) x = Uniform(rng, -scale, scale);
+    for (int t = 0; t < n; t++) {
+      const float* x = &rows[static_cast<size_t>(t * k)];
+      Scalar().quantize_q8(x, k, &q8[static_cast<size_t>(t)], n);
+      for (int64_t i = 0; i < k; i++) f32[static_cast<size_t>(i / kBlock * n + t)].x[i % kBlock] = x[i];
+    }
+  }
+
+  // In the form of tile units.
+  Aligned<Q8Tile> Tiles() {
+    const int64_t n_blocks = static_cast<int64_t>(rows.size()) / n_tokens / kBlock, n_groups = TileGroups(n_tokens);
+    Aligned<Q8Tile> tiles(static_cast<size_t>(TileSupers(n_blocks) * n_groups * kSuperBlocks));
+    for (int64_t b = 0; b < n_blocks; b++) {
+      for (int t = 0; t < n_tokens; t++) {
+        const Q8Block& from = q8[static_cast<size_t>(b * n_tokens + t)];
+        const int64_t at = (b / kSuperBlocks * n_groups + t / kTileTokens) * kSuperBlocks + b % kSuperBlocks;
+        Q8Tile& to = tiles[static_cast<size_t>(at)];
+        std::memcpy(to.q[t % kTileTokens], from.q, kBlock);
+        to.d[t % kTileTokens] = from.d;
+        to.dsum[t % kTileTokens] = from.dsum;
+      }
+    }
+    return tiles;
+  }
+
+  int n_tokens;
+  std::vector<float> rows;
+  Aligned<Q8Block> q8;
+  Aligned<F32Block> f32;
+};
+
+// Every q at the extreme: the largest sums there are.
+inline void Saturate(Activations& a, int8_t value) {
+  for (size_t i = 0; i < a.q8.size(); i++) {
+    Q8Block& b = a.q8[i];
+    for (int j = 0; j < kBlock; j++) b.q[j] = value;
+    b.nsum0 = b.nsum1 = -16 * value;
+    b.dsum = b.d * static_cast<float>(32 * value);
+  }
+}
+
 }  // namespace lfm::kernels

@@ -8,33 +8,6 @@
 namespace lfm::kernels {
 namespace {
 
-struct Activations {
-  Activations(Rng& rng, int64_t k, int n, float scale = 1.0f)
-      : n_tokens(n), rows(static_cast<size_t>(k) * static_cast<size_t>(n)),
-        q8(static_cast<size_t>(k / kBlock * n)), f32(static_cast<size_t>(k / kBlock * n)) {
-    for (float& x : rows) x = Uniform(rng, -scale, scale);
-    for (int t = 0; t < n; t++) {
-      const float* x = &rows[static_cast<size_t>(t * k)];
-      Scalar().quantize_q8(x, k, &q8[static_cast<size_t>(t)], n);
-      for (int64_t i = 0; i < k; i++) f32[static_cast<size_t>(i / kBlock * n + t)].x[i % kBlock] = x[i];
-    }
-  }
-  int n_tokens;
-  std::vector<float> rows;
-  Aligned<Q8Block> q8;
-  Aligned<F32Block> f32;
-};
-
-// Every q at the extreme: the largest sums there are.
-void Saturate(Activations& a, int8_t value) {
-  for (size_t i = 0; i < a.q8.size(); i++) {
-    Q8Block& b = a.q8[i];
-    for (int j = 0; j < kBlock; j++) b.q[j] = value;
-    b.nsum0 = b.nsum1 = -16 * value;
-    b.dsum = b.d * static_cast<float>(32 * value);
-  }
-}
-
 class MatmulOfType : public testing::TestWithParam<int> {
  protected:
   TensorType type() const { return kTypeOrder[GetParam()]; }
@@ -72,24 +45,30 @@ TEST_P(MatmulOfType, ScalarIsCloseToTheExactSum) {
   }
 }
 
+// Products of every ISA and form against the scalar ones; those by tiles against blocks, which hold the same numbers.
 void ExpectEqualOnAllIsas(int index, Unit& unit, Activations& x, const char* what) {
   const size_t n = static_cast<size_t>(x.n_tokens) * 40;
-  for (const bool q8 : {false, true}) {
-    if (q8 && !InfoOf(unit.type).quantized) continue;
-    std::vector<float> expected(n, -7.0f);
+  for (const std::string_view form : {"f32", "q8", "tiles"}) {
+    if (form != "f32" && !InfoOf(unit.type).quantized) continue;
+    Aligned<Q8Tile> tiles = x.Tiles();
     const auto run = [&](const Table& table, std::vector<float>& out) {
-      if (q8) {
-        table.matmul_q8[index](unit.panel(0), unit.panel(1), unit.k / 32, x.q8.data(), x.n_tokens, out.data(), 40);
+      const std::byte *panel0 = unit.panel(0), *panel1 = unit.panel(1);
+      if (form == "f32") {
+        table.matmul_f32[index](panel0, panel1, unit.k / 32, x.f32.data(), x.n_tokens, out.data(), 40);
+      } else if (form == "tiles" && table.matmul_tiles[index]) {
+        table.matmul_tiles[index](panel0, panel1, unit.k / 32, tiles.data(), x.n_tokens, out.data(), 40);
       } else {
-        table.matmul_f32[index](unit.panel(0), unit.panel(1), unit.k / 32, x.f32.data(), x.n_tokens, out.data(), 40);
+        table.matmul_q8[index](panel0, panel1, unit.k / 32, x.q8.data(), x.n_tokens, out.data(), 40);
       }
     };
+    std::vector<float> expected(n, -7.0f);
     run(Scalar(), expected);
     for (const Table* table : OtherTables()) {
+      if (form == "tiles" && !table->matmul_tiles[index]) continue;
       std::vector<float> out(n, -7.0f);
       run(*table, out);
       for (size_t i = 0; i < n; i++) {
-        ASSERT_EQ(out[i], expected[i]) << InfoOf(unit.type).name << (q8 ? " q8 " : " f32 ") << table->isa << " " << what
+        ASSERT_EQ(out[i], expected[i]) << InfoOf(unit.type).name << " " << form << " " << table->isa << " " << what
                                        << " k " << unit.k << " tokens " << x.n_tokens << " at " << i;
       }
     }
