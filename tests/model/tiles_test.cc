@@ -16,7 +16,9 @@ TEST(Multiply, FewRowsGiveTheSameBitsForEveryThreadCount) {
   model.kernels = *kernels::Select("");
   std::vector<kernels::F32Block> x(kK / kernels::kBlock);
   for (int64_t k = 0; k < kK; ++k) x[static_cast<size_t>(k / 32)].x[k % 32] = static_cast<float>(k % 7) - 3.0f;
-  const Tile tile{nullptr, x.data(), 1, 0};
+  Tile tile;
+  tile.f32 = x.data();
+  tile.n_tokens = 1;
   for (const int64_t rows : {1, 8, 16, 17, 32, 40, 64}) {
     Matrix matrix;
     matrix.rows = rows;
