@@ -12,6 +12,7 @@ export default tseslint.config(
       '@typescript-eslint/no-empty-object-type': 'off',
       eqeqeq: 'error',
       'max-lines': ['error', 400],
+      'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       'no-restricted-properties': ['error', { property: 'innerHTML' }, { property: 'outerHTML' }, { property: 'insertAdjacentHTML' }],
       'no-restricted-syntax': ['error', { selector: 'JSXAttribute[name.name="dangerouslySetInnerHTML"]', message: 'Text never becomes HTML.' }],
     },

@@ -86,15 +86,53 @@ function ColumnChoice({ table, onTake }: { table: string[][]; onTake: (rows: str
   );
 }
 
+interface Run {
+  results: Done[];
+  problem: string;
+  all: number | null; // rows, while it runs
+  run: (rows: string[], labels: Label[]) => Promise<void>;
+  halt: () => void;
+}
+
+/** Classifies rows batch by batch. */
+function useRun(): Run {
+  const [results, setResults] = useState<Done[]>([]);
+  const [problem, setProblem] = useState('');
+  const [all, setAll] = useState<number | null>(null);
+  const controller = useRef<AbortController | null>(null);
+  const step = async (rows: string[], labels: Label[], signal: AbortSignal): Promise<void> => {
+    const done: Done[] = [];
+    for (let i = 0; i < rows.length; i += batch) {
+      const part = rows.slice(i, i + batch);
+      const scores = await classifyRows(model.value, part, labels, signal);
+      if (!scores) return setProblem(texts.classify.badAnswer);
+      part.forEach((text, k) => done.push({ text, scores: scores[k]! }));
+      setResults([...done]);
+    }
+  };
+  const run = async (rows: string[], labels: Label[]): Promise<void> => {
+    setProblem(labels.length < 2 ? texts.classify.needLabels : rows.length === 0 ? texts.classify.needRows : '');
+    if (labels.length < 2 || rows.length === 0) return;
+    controller.current = new AbortController();
+    setAll(rows.length);
+    setResults([]);
+    try {
+      await step(rows, labels, controller.current.signal);
+    } catch (error) {
+      if (error instanceof RequestError) setProblem(`${error.problem.text} ${error.problem.advice}`);
+      else if (!(error instanceof DOMException)) throw error;
+    }
+    setAll(null);
+  };
+  return { results, problem, all, run, halt: () => controller.current?.abort() };
+}
+
 export function Classify(): VNode {
   const [labelText, setLabelText] = useState('');
   const [rowText, setRowText] = useState('');
   const [fileRows, setFileRows] = useState<string[] | null>(null); // rows of a file may hold ends of lines
   const [table, setTable] = useState<string[][] | null>(null);
-  const [results, setResults] = useState<Done[]>([]);
-  const [problem, setProblem] = useState('');
-  const [all, setAll] = useState<number | null>(null); // while it runs
-  const controller = useRef<AbortController | null>(null);
+  const { results, problem, all, run, halt } = useRun();
   const labels = readLabels(labelText);
 
   const openFile = async (file: File | undefined): Promise<void> => {
@@ -114,35 +152,13 @@ export function Classify(): VNode {
     setFileRows(rows);
     setRowText(rows.map((row) => row.replace(/\s*\n\s*/g, ' ')).join('\n'));
   };
-  const run = async (event: Event): Promise<void> => {
+  const submit = (event: Event): void => {
     event.preventDefault();
-    const rows = (fileRows ?? rowText.split('\n')).filter((row) => row.trim() !== '');
-    setProblem(labels.length < 2 ? texts.classify.needLabels : rows.length === 0 ? texts.classify.needRows : '');
-    if (labels.length < 2 || rows.length === 0) return;
-    controller.current = new AbortController();
-    setAll(rows.length);
-    setResults([]);
-    try {
-      const done: Done[] = [];
-      for (let i = 0; i < rows.length; i += batch) {
-        const part = rows.slice(i, i + batch);
-        const scores = await classifyRows(model.value, part, labels, controller.current.signal);
-        if (!scores) {
-          setProblem(texts.classify.badAnswer);
-          break;
-        }
-        part.forEach((text, k) => done.push({ text, scores: scores[k]! }));
-        setResults([...done]);
-      }
-    } catch (error) {
-      if (error instanceof RequestError) setProblem(`${error.problem.text} ${error.problem.advice}`);
-      else if (!(error instanceof DOMException)) throw error;
-    }
-    setAll(null);
+    void run((fileRows ?? rowText.split('\n')).filter((row) => row.trim() !== ''), labels);
   };
   return (
     <div class="classify" tabIndex={-1}>
-      <form onSubmit={(event) => void run(event)} onDragOver={(event) => event.preventDefault()}
+      <form onSubmit={submit} onDragOver={(event) => event.preventDefault()}
         onDrop={(event) => { event.preventDefault(); void openFile(event.dataTransfer?.files[0]); }}>
         <p class="help">{texts.classify.intro}</p>
         <div class="classify-inputs">
@@ -157,7 +173,7 @@ export function Classify(): VNode {
         <p class="buttons">
           {all === null
             ? <button type="submit" class="main-button">{texts.classify.run}</button>
-            : <button type="button" class="main-button" onClick={() => controller.current?.abort()}>{texts.classify.halt}</button>}
+            : <button type="button" class="main-button" onClick={halt}>{texts.classify.halt}</button>}
           <button type="button" class="plain-button" onClick={() => void chooseFiles('.csv,text/csv', false).then((files) => openFile(files[0]))}><Icon name="file" />{texts.classify.open}</button>
         </p>
         <div role="status">

@@ -45,6 +45,18 @@ function Chips(): VNode | null {
   );
 }
 
+function FileChips({ files, onRemove }: { files: AttachedFile[]; onRemove: (at: number) => void }): VNode | null {
+  if (files.length === 0) return null;
+  return (
+    <ul class="files" aria-label={texts.composer.attached}>
+      {files.map((file, i) => (
+        <li key={i}><Icon name="file" /><span dir="auto">{file.name}</span><small>{bytes(file.text.length)}</small>
+          <IconButton icon="close" label={texts.composer.detach(file.name)} onClick={() => onRemove(i)} /></li>
+      ))}
+    </ul>
+  );
+}
+
 export function Composer({ onSay }: { onSay: () => void }): VNode {
   const conversation = current.value;
   const area = useRef<HTMLTextAreaElement>(null);
@@ -99,14 +111,7 @@ export function Composer({ onSay }: { onSay: () => void }): VNode {
       onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}>
       <Chips />
       <div class="composer-box">
-        {files.length > 0 && (
-          <ul class="files" aria-label={texts.composer.attached}>
-            {files.map((file, i) => (
-              <li key={i}><Icon name="file" /><span dir="auto">{file.name}</span><small>{bytes(file.text.length)}</small>
-                <IconButton icon="close" label={texts.composer.detach(file.name)} onClick={() => setFiles(files.filter((_, at) => at !== i))} /></li>
-            ))}
-          </ul>
-        )}
+        <FileChips files={files} onRemove={(at) => setFiles(files.filter((_, i) => i !== at))} />
         <textarea id="message" ref={area} rows={1} dir="auto" aria-label={texts.composer.label} value={text}
           placeholder={over ? texts.composer.drop : waitsForResults ? texts.composer.resultsFirst : texts.composer.placeholder}
           onInput={(event) => (draftText.value = event.currentTarget.value)} onKeyDown={onKey} onPaste={onPaste} />
