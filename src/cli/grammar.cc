@@ -1,0 +1,99 @@
+// lfm grammar: whether a text satisfies a grammar, how fast its masks are, and how a schema was understood.
+#include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/grammar_spec.h"
+#include "cli/input.h"
+#include "cli/output.h"
+#include "grammar/grammar.h"
+
+namespace lfm::cli {
+namespace {
+
+class GrammarCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    args.Positional("ACTION", action_, "check, or show: the normal form of a schema");
+    spec_.Declare(args, "--json-object");
+    args.Text("--json", document_, "FILE", "the text to check (- for standard input, the default)");
+    args.Flag("--jsonl", jsonl_, R"(a line {"schema" | ..., "documents": [TEXT, ...]} in, {"accepted": [...]} or {"refused"} out)");
+    args.Footer("check: exit code 0 if the text is accepted, 1 if not, 2 if the grammar is refused.");
+  }
+
+  Result<int> Run() override {
+    const std::string action = action_.value_or("check");
+    if (action != "check" && action != "show") {
+      return Error{ErrorCode::kInvalidArgument, StrCat("no such action: ", Quote(action), "; there are check and show")};
+    }
+    if (jsonl_) return ForEachJsonLine([](const Json& row) { return Line(row); });
+    LFM_TRY(const grammar::Spec spec, spec_.Read());
+    grammar::Refusal refusal;
+    const auto compiled = grammar::Compile(spec, {}, &refusal);
+    if (!compiled.ok()) {
+      if (!refusal.keyword.empty()) {
+        Note(StrCat("refused: ", refusal.keyword, " at \"", refusal.pointer, "\": ", refusal.message, "\n"));
+        return kExitUsage;
+      }
+      Note(StrCat("refused: ", compiled.error().message, "\n"));
+      return kExitUsage;
+    }
+    for (const auto& one : (*compiled)->unenforced()) Warn(StrCat("not enforced: ", one.keyword, " at \"", one.pointer, "\": ", one.message));
+    if (action == "show") {
+      WriteOut((*compiled)->Describe());
+      WriteOut("\n");
+      return kExitOk;
+    }
+    LFM_TRY(const std::string text, ReadFileOrInput(document_.value_or("-"), "--json"));
+    grammar::State state = (*compiled)->Start();
+    LFM_TRY(const bool alive, state.Advance(text));
+    const bool accepted = alive && state.accepting();
+    if (!accepted) Note(alive ? "not accepted: the text is not complete\n" : StrCat("not accepted: ", Where(**compiled, text), "\n"));
+    return accepted ? kExitOk : kExitFailure;
+  }
+
+ private:
+  // The first byte that the grammar forbids.
+  static std::string Where(const grammar::Grammar& grammar, const std::string& text) {
+    grammar::State state = grammar.Start();
+    for (size_t i = 0; i < text.size(); ++i) {
+      const auto alive = state.Advance(std::string_view(text).substr(i, 1));
+      if (!alive.ok()) return alive.error().message;
+      if (!*alive) return StrCat("byte ", i, ", ", Quote(std::string_view(text).substr(i, 20)));
+    }
+    return "at its end";
+  }
+
+  static Result<Json> Line(const Json& row) {
+    LFM_TRY(const grammar::Spec spec, SpecFromJson(row));
+    grammar::Refusal refusal;
+    const auto compiled = grammar::Compile(spec, {}, &refusal);
+    Json out = Json::MakeObject();
+    if (!compiled.ok()) {
+      out.Set("refused", RefusalJson(refusal));
+      return out;
+    }
+    Json accepted = Json::MakeArray();
+    for (const Json& document : row["documents"].items()) {
+      if (!document.is_string()) return Error{ErrorCode::kInvalidArgument, "\"documents\" holds more than texts"};
+      grammar::State state = (*compiled)->Start();
+      LFM_TRY(const bool alive, state.Advance(document.AsString()));
+      accepted.Append(alive && state.accepting());
+    }
+    out.Set("accepted", std::move(accepted));
+    if (!(*compiled)->unenforced().empty()) {
+      Json list = Json::MakeArray();
+      for (const auto& one : (*compiled)->unenforced()) list.Append(RefusalJson(one));
+      out.Set("unenforced", std::move(list));
+    }
+    return out;
+  }
+
+  std::optional<std::string> action_, document_;
+  GrammarArgs spec_;
+  bool jsonl_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeGrammar() { return std::make_unique<GrammarCommand>(); }
+
+}  // namespace lfm::cli

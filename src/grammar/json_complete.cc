@@ -1,0 +1,265 @@
+// The shortest end of an answer, and the schema as it was understood.
+#include <algorithm>
+
+#include "base/strings.h"
+#include "grammar/json_core.h"
+
+namespace lfm::grammar {
+namespace {
+
+constexpr int kMaxDepth = 100;
+
+void KeepShorter(std::string& best, bool& found, const std::string& candidate) {
+  if (!found || candidate.size() < best.size()) best = candidate;
+  found = true;
+}
+
+}  // namespace
+
+// The shortest value of a type: scalars exactly, objects and arrays with as little as they need.
+bool JsonCore::ShortestValue(Expr expr, int depth, std::string& out) {
+  if (const auto it = shortest_cache_.find(expr); it != shortest_cache_.end()) return out = it->second, true;
+  if (depth > kMaxDepth || schemas_.error()) return false;
+  const Type& type = schemas_.TypeOf(expr);
+  bool found = false;
+  std::string text;
+  const Pending pending{{}, expr};
+  if (pool.Shortest(BareLanguage(nullptr, pending), text)) KeepShorter(out, found, text);
+  if (pool.Shortest(StringLanguage(nullptr, pending), text)) {
+    KeepShorter(out, found, StrCat("\"", Lexer::Encode(Lexer::Kind::kJsonString, text), "\""));
+  }
+  for (size_t i = 0; i < type.arrays.size() && !(found && out.size() <= 2); ++i) {
+    Thread thread;
+    thread.shape = ArrayIndex(type.arrays[i]);
+    thread.counters.assign(type.arrays[i].contains.size(), 0);
+    Level level;
+    level.count_cap = kNoMax;
+    if (ShortestItems(level, thread, depth + 1, text)) KeepShorter(out, found, "[" + text + "]");
+  }
+  for (size_t i = 0; i < type.objects.size() && !(found && out.size() <= 2); ++i) {
+    Thread thread;
+    thread.shape = ObjectIndex(type.objects[i]);
+    thread.counters.assign(type.objects[i].exists.size(), 0);
+    Level level;
+    level.object = true, level.count_cap = kNoMax;
+    if (ShortestMembers(level, thread, depth + 1, text)) KeepShorter(out, found, "{" + text + "}");
+  }
+  if (found) shortest_cache_.emplace(expr, out);
+  return found;
+}
+
+// What is left of an array, without its bracket; begins with a comma if items stand before.
+bool JsonCore::ShortestItems(const Level& start, const Thread& first, int depth, std::string& out) {
+  out.clear();
+  Level level = start;
+  Thread thread = first;
+  while (!CanCloseArray(level, thread)) {
+    std::vector<Pending> offers;
+    OfferItems(level, thread, offers);
+    std::string best;
+    const Pending* chosen = nullptr;
+    for (const Pending& offer : offers) {
+      std::string text;
+      if (!ShortestItem(level, offer, depth, text)) continue;
+      const bool progress = offer.next.counters != thread.counters;
+      const bool better = chosen == nullptr || (level.count >= arrays_[thread.shape]->min && progress) || text.size() < best.size();
+      if (better) best = text, chosen = &offer;
+    }
+    if (chosen == nullptr || out.size() > 100000) return false;
+    out += (level.count > 0 ? "," : "") + best;
+    if (arrays_[thread.shape]->unique) RememberValue(level, best);
+    thread = chosen->next;
+    ++level.count;
+    Rehash(level);
+  }
+  return true;
+}
+
+bool JsonCore::ShortestItem(const Level& level, const Pending& offer, int depth, std::string& out) {
+  if (!arrays_[offer.next.shape]->unique) return ShortestValue(offer.value, depth, out);
+  bool found = false;
+  std::string text;
+  if (pool.Shortest(BareLanguage(&level, offer), text)) KeepShorter(out, found, text);
+  if (pool.Shortest(StringLanguage(&level, offer), text)) {
+    KeepShorter(out, found, StrCat("\"", Lexer::Encode(Lexer::Kind::kJsonString, text), "\""));
+  }
+  return found;
+}
+
+void JsonCore::RememberValue(Level& level, std::string_view written) {
+  auto values = level.values ? std::make_shared<SeenValues>(*level.values) : std::make_shared<SeenValues>();
+  if (written[0] == '"') {
+    values->strings.push_back(Lexer::Decode(Lexer::Kind::kJsonString, written.substr(1, written.size() - 2)));
+    std::sort(values->strings.begin(), values->strings.end());
+  } else if (written == "null") {
+    values->null = true;
+  } else if (written == "true") {
+    values->truth = true;
+  } else if (written == "false") {
+    values->falsehood = true;
+  } else {
+    values->numbers.emplace_back(written);
+    std::sort(values->numbers.begin(), values->numbers.end());
+  }
+  level.values = std::move(values);
+  Rehash(level);
+}
+
+// What is left of an object, without its brace.
+bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int depth, std::string& out) {
+  out.clear();
+  Level level = start;
+  std::vector<Thread> threads{first};
+  while (!CanCloseObject(level, threads[0])) {
+    // The first name that is needed, else the shortest key that may come.
+    const Thread& thread = threads[0];
+    const ObjectInfo& info = *objects_[thread.shape];
+    const Re keys = KeyLanguage(level, thread);
+    std::string key;
+    bool found = false;
+    for (size_t k = 0; k < info.names.size() && !found; ++k) {
+      const std::string& name = schemas_.Name(info.names[k]);
+      const bool exists = std::any_of(info.shape.exists.begin(), info.shape.exists.end(),
+                                      [&](const KeyRule& rule) { return schemas_.RuleCovers(rule, info.names[k]); });
+      if ((info.required[k] || exists) && pool.Matches(keys, name)) key = name, found = true;
+    }
+    if (!found && !pool.Shortest(keys, key)) return false;
+    JsonNode node;
+    node.level = std::make_shared<Level>(level), node.threads = threads;
+    const uint32_t lex = lexer.StateFor(Lexer::Kind::kJsonString, {pool.Next(keys, key)}, true);
+    Config to;
+    const std::string written = Lexer::Encode(Lexer::Kind::kJsonString, key);
+    if (lex == Lexer::kDead || !EndKey(node, lex, written, to)) return false;
+    const auto& after = static_cast<const JsonNode&>(*to.node);
+    std::string value;
+    const Pending* chosen = nullptr;
+    // The offer that fulfils the most.
+    for (const Pending& offer : after.pending) {
+      std::string text;
+      if (!ShortestValue(offer.value, depth, text)) continue;
+      if (chosen == nullptr || offer.next.counters > chosen->next.counters) value = text, chosen = &offer;
+    }
+    if (chosen == nullptr || out.size() > 100000) return false;
+    out += (level.count > 0 ? "," : "") + StrCat("\"", written, "\":", value);
+    const Thread next = chosen->next;
+    level = *after.level;
+    threads = {next};
+  }
+  return true;
+}
+
+bool JsonCore::Complete(const Config& start, const std::string& start_text, size_t max, std::string& out) {
+  out.clear();
+  Config at = start;
+  std::string text = start_text;
+  const auto write = [&](std::string_view bytes) {
+    for (const char c : bytes) {
+      if (!Step(at, text, static_cast<uint8_t>(c))) return false;
+    }
+    out += bytes;
+    return out.size() <= max;
+  };
+  while (!Accepting(*at.node, at.lex, text)) {
+    const auto node = std::static_pointer_cast<const JsonNode>(at.node);
+    std::string best, candidate;
+    bool found = false;
+    switch (node->phase) {
+      case Phase::kValue:
+      case Phase::kArrayStart:
+        if (node->phase == Phase::kArrayStart && write("]")) break;
+        for (const Pending& one : node->pending) {
+          const bool unique = node->level && !node->level->object && arrays_[one.next.shape]->unique;
+          if (unique ? ShortestItem(*node->level, one, 0, candidate) : ShortestValue(one.value, 0, candidate)) {
+            KeepShorter(best, found, candidate);
+          }
+        }
+        if (!found || !write(best)) return false;
+        break;
+      case Phase::kString:
+      case Phase::kKey:
+      case Phase::kBare: {
+        if (node->phase == Phase::kBare && CloseBare(*node, at.lex, best)) {
+          if (!write(best)) return false;
+          break;
+        }
+        if (!ShortestLexeme(at.lex, best)) return false;
+        if (!write(best)) return false;
+        break;
+      }
+      case Phase::kColon:
+        if (!write(":")) return false;
+        break;
+      case Phase::kObjectStart:
+      case Phase::kNextKey:
+      case Phase::kAfterValue: {
+        const std::string close = node->level->object ? "}" : "]";
+        const std::string before = out;
+        Config kept = at;
+        if (node->phase != Phase::kNextKey) {
+          if (write(close)) break;
+          out = before, at = kept, text.clear();
+          if (lexer.IsSpaced(at.lex)) return false;
+        }
+        for (const Thread& thread : node->threads) {
+          const bool members = node->level->object;
+          if (members ? ShortestMembers(*node->level, thread, 0, candidate) : ShortestItems(*node->level, thread, 0, candidate)) {
+            KeepShorter(best, found, candidate);
+          }
+        }
+        if (node->phase == Phase::kNextKey && !best.empty()) best.erase(0, best[0] == ',' ? 1 : 0);
+        if (!found || best.empty() || !write(best)) return false;
+        break;
+      }
+      case Phase::kDone:
+        return true;
+    }
+    if (out.size() > max || Failure()) return false;
+  }
+  return true;
+}
+
+// A finished bare scalar ends with what comes after it.
+bool JsonCore::CloseBare(const JsonNode& node, uint32_t lex, std::string& out) {
+  Config after;
+  std::string text = "0";
+  const auto& parts = lexer.Parts(lex);
+  if (std::none_of(parts.begin(), parts.end(), [&](Re re) { return pool.Nullable(re); })) return false;
+  if (!node.level || !EndScalar(node, lex, text, after)) return false;
+  const auto& next = static_cast<const JsonNode&>(*after.node);
+  if (next.phase != Phase::kAfterValue) return false;
+  const bool closable = std::any_of(next.threads.begin(), next.threads.end(), [&](const Thread& thread) {
+    return next.level->object ? CanCloseObject(*next.level, thread) : CanCloseArray(*next.level, thread);
+  });
+  if (closable) return out = next.level->object ? "}" : "]", true;
+  for (const Thread& thread : next.threads) {
+    if (next.level->object ? ShortestMembers(*next.level, thread, 0, out) : ShortestItems(*next.level, thread, 0, out)) return true;
+  }
+  return false;
+}
+
+// The rest of a string with its quote, or of a bare scalar; from inside an escape the escape first.
+bool JsonCore::ShortestLexeme(uint32_t lex, std::string& out) {
+  out.clear();
+  while (!lexer.AtRest(lex)) {
+    uint32_t next = Lexer::kDead;
+    for (int byte = 0x20; byte < 0x7F && next <= Lexer::kCross; ++byte) {
+      next = lexer.Next(lex, static_cast<uint8_t>(byte));
+      if (next > Lexer::kCross) out += static_cast<char>(byte);
+    }
+    if (next <= Lexer::kCross) return false;
+    lex = next;
+  }
+  std::string best, candidate;
+  bool found = false;
+  for (const Re part : lexer.Parts(lex)) {
+    if (part != RegexPool::kNone && pool.Shortest(part, candidate)) KeepShorter(best, found, candidate);
+  }
+  if (!found) return false;
+  const bool string = lexer.KindOf(lex) == Lexer::Kind::kJsonString;
+  out += string ? Lexer::Encode(Lexer::Kind::kJsonString, best) + "\"" : best;
+  return true;
+}
+
+std::string JsonCore::Describe() { return schemas_.Describe(root_); }
+
+}  // namespace lfm::grammar

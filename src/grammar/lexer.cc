@@ -1,0 +1,197 @@
+#include "grammar/lexer.h"
+
+#include <algorithm>
+
+#include "grammar/code_points.h"
+#include "grammar/hash.h"
+
+namespace lfm::grammar {
+namespace {
+
+// Phases inside a string: 0 between characters, 1 after a backslash, then \u and its digits so far. Only control
+// characters are written with \u, so two zeros, a 0 or 1 and one digit.
+constexpr uint32_t kEscape = 1, kUnicode = 2, kUnicode0 = 3, kUnicode00 = 4, kUnicode000 = 5, kUnicode001 = 6;
+// In Python strings: after the quote that may close (single quotes, see below).
+constexpr char kEscapes[] = "\"\\bfnrt", kEscaped[] = "\"\\\b\f\n\r\t";
+
+int HexDigit(uint8_t c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  const int low = c | 32;
+  return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+}  // namespace
+
+Lexer::Lexer(RegexPool& pool) : pool_(pool) {
+  states_.resize(kFirstFree);
+  for (uint32_t i = 0; i < kFirstFree; ++i) {
+    states_[i].row = std::make_unique<Row>();
+    states_[i].row->fill(i == kDead ? kDead : kCross);
+  }
+  Row& space = *states_[kSpace].row;
+  space[' '] = kSpaced, space['\n'] = kSpaced + 1;
+  for (const uint8_t blank : {' ', '\n', '\t', '\r'}) (*states_[kSpaced].row)[blank] = kDead;
+  for (uint32_t n = 0; n <= kMaxBlanks; ++n) {
+    Row& row = *states_[kSpaced + 1 + n].row;
+    for (const uint8_t blank : {' ', '\n', '\t', '\r'}) row[blank] = kDead;
+    if (n < kMaxBlanks) row[' '] = row['\t'] = kSpaced + 2 + n;
+  }
+}
+
+uint32_t Lexer::StateFor(Kind kind, std::vector<Re> parts, bool needs_text, uint32_t phase) {
+  if (std::all_of(parts.begin(), parts.end(), [](Re re) { return re == RegexPool::kNone; })) return kDead;
+  uint64_t hash = Mix(static_cast<uint64_t>(kind) << 1 | static_cast<uint64_t>(needs_text), phase);
+  for (const Re part : parts) hash = Mix(hash, part);
+  for (auto [it, end] = index_.equal_range(hash); it != end; ++it) {
+    const State& other = states_[it->second];
+    if (other.kind == kind && other.phase == phase && other.needs_text == needs_text && other.parts == parts) return it->second;
+  }
+  State state{kind, needs_text, phase, std::move(parts), std::make_unique<Row>()};
+  state.row->fill(kUnknown);
+  states_.push_back(std::move(state));
+  const auto id = static_cast<uint32_t>(states_.size() - 1);
+  index_.emplace(hash, id);
+  return id;
+}
+
+bool Lexer::AnyLive(const std::vector<Re>& parts, std::string_view decoded) {
+  return std::any_of(parts.begin(), parts.end(), [&](Re re) { return pool_.Live(pool_.Next(re, decoded)); });
+}
+bool Lexer::AnyEnds(const std::vector<Re>& parts) const {
+  return std::any_of(parts.begin(), parts.end(), [&](Re re) { return pool_.Nullable(re); });
+}
+
+// All parts move on by `decoded`; those without a way to end are dropped.
+uint32_t Lexer::Feed(uint32_t from, std::string_view decoded, uint32_t phase) {
+  const State& state = states_[from];
+  std::vector<Re> parts = state.parts;
+  const Kind kind = state.kind;
+  const bool needs_text = state.needs_text;
+  for (Re& part : parts) {
+    part = pool_.Next(part, decoded);
+    if (!pool_.Live(part)) part = RegexPool::kNone;
+  }
+  return StateFor(kind, std::move(parts), needs_text, phase);
+}
+
+uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
+  const char c = static_cast<char>(byte);
+  uint32_t next = kDead;
+  switch (states_[state].kind) {
+    case Kind::kFixed:
+      break;
+    case Kind::kRaw:
+      next = Feed(state, {&c, 1}, 0);
+      break;
+    case Kind::kBare:
+      next = Feed(state, {&c, 1}, 0);
+      if (next == kDead && AnyEnds(states_[state].parts)) next = kCross;
+      break;
+    default:
+      next = FillString(state, byte);
+  }
+  (*states_[state].row)[byte] = next;
+  return next;
+}
+
+uint32_t Lexer::FillString(uint32_t id, uint8_t byte) {
+  const std::vector<Re> parts = states_[id].parts;
+  const uint32_t phase = states_[id].phase;
+  const auto stay = [&](uint32_t new_phase) { return StateFor(states_[id].kind, parts, states_[id].needs_text, new_phase); };
+  const auto control = [&](int first, int last) {
+    for (int code = first; code <= last; ++code) {
+      const char c = static_cast<char>(code);
+      if (AnyLive(parts, {&c, 1})) return true;
+    }
+    return false;
+  };
+  const char c = static_cast<char>(byte);
+  switch (phase) {
+    case 0:
+      if (byte == '"') return AnyEnds(parts) ? kCross : kDead;
+      if (byte < 0x20) return kDead;
+      if (byte != '\\') return Feed(id, {&c, 1}, 0);
+      for (const char escaped : std::string_view(kEscaped, sizeof kEscaped - 1)) {
+        if (AnyLive(parts, {&escaped, 1})) return stay(kEscape);
+      }
+      return control(0, 31) ? stay(kEscape) : kDead;
+    case kEscape: {
+      const size_t at = std::string_view(kEscapes).find(c);
+      if (at != std::string_view::npos) return Feed(id, {kEscaped + at, 1}, 0);
+      return byte == 'u' && control(0, 31) ? stay(kUnicode) : kDead;
+    }
+    case kUnicode:
+      return byte == '0' ? stay(kUnicode0) : kDead;
+    case kUnicode0:
+      return byte == '0' ? stay(kUnicode00) : kDead;
+    case kUnicode00:
+      if (byte == '0') return control(0, 15) ? stay(kUnicode000) : kDead;
+      return byte == '1' && control(16, 31) ? stay(kUnicode001) : kDead;
+    default: {
+      const int digit = HexDigit(byte);
+      if (digit < 0) return kDead;
+      const char decoded = static_cast<char>(digit + (phase == kUnicode001 ? 16 : 0));
+      return Feed(id, {&decoded, 1}, 0);
+    }
+  }
+}
+
+uint32_t Lexer::PlainSlack(uint32_t state) const {
+  const State& s = states_[state];
+  if (s.phase != 0 || (s.kind != Kind::kJsonString && s.kind != Kind::kRaw)) return 0;
+  uint32_t slack = 0;
+  for (const Re part : s.parts) slack = std::max(slack, pool_.Slack(part));
+  return slack;
+}
+
+uint32_t Lexer::Saturated(uint32_t state) {
+  const State& s = states_[state];
+  if (s.phase != 0 || s.kind == Kind::kFixed) return state;
+  std::vector<Re> parts = s.parts;
+  for (Re& part : parts) part = part == RegexPool::kNone ? part : pool_.Saturated(part);
+  if (parts == s.parts) return state;
+  const Kind kind = s.kind;
+  const bool needs_text = s.needs_text;
+  return StateFor(kind, std::move(parts), needs_text, 0);
+}
+
+std::string Lexer::Decode(Kind, std::string_view written) {
+  std::string out;
+  for (size_t i = 0; i < written.size(); ++i) {
+    if (written[i] != '\\' || i + 1 >= written.size()) {
+      out += written[i];
+      continue;
+    }
+    const char c = written[++i];
+    const size_t at = std::string_view(kEscapes).find(c);
+    if (at != std::string_view::npos) {
+      out += kEscaped[at];
+    } else if (c == 'u' && i + 4 < written.size()) {
+      uint32_t code = 0;
+      for (int k = 0; k < 4; ++k) code = code << 4 | static_cast<uint32_t>(std::max(HexDigit(static_cast<uint8_t>(written[++i])), 0));
+      AppendCode(out, code);
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string Lexer::Encode(Kind, std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<uint8_t>(c);
+    const size_t at = std::string_view(kEscaped, sizeof kEscaped - 1).find(c);
+    if (at != std::string_view::npos) {
+      out += '\\', out += kEscapes[at];
+    } else if (byte < 0x20) {
+      constexpr char kHex[] = "0123456789abcdef";
+      out += "\\u00", out += kHex[byte >> 4], out += kHex[byte & 15];
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+}  // namespace lfm::grammar

@@ -1,0 +1,78 @@
+// The lexer's states: one or more languages side by side (a part for each alternative that the grammar follows) and how
+// their text is written: bare, in a JSON string with its escapes, in a Python string. Rows are filled as bytes come.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "grammar/regex.h"
+
+namespace lfm::grammar {
+
+class Lexer {
+ public:
+  static constexpr uint32_t kDead = 0;   // no state: the byte is forbidden
+  static constexpr uint32_t kCross = 1;  // no state: the grammar decides
+  static constexpr uint32_t kStruct = 2;  // a state in which every byte is the grammar's matter
+  static constexpr uint32_t kSpace = 3;   // the same after any of the white space allowed between tokens of JSON
+  static constexpr uint32_t kSpaced = 4;  // after one space; then line end and 0 to 20 blanks
+  static constexpr uint32_t kMaxBlanks = 20;
+
+  enum class Kind : uint8_t { kFixed, kRaw, kBare, kJsonString, kDoubleQuoted, kSingleQuoted };
+
+  explicit Lexer(RegexPool& pool);
+
+  // The state for parts of which at least one is not kNone; kDead otherwise. `needs_text`: the grammar wants to see what
+  // was written.
+  uint32_t StateFor(Kind kind, std::vector<Re> parts, bool needs_text, uint32_t phase = 0);
+  uint32_t Next(uint32_t state, uint8_t byte) {
+    const uint32_t next = (*states_[state].row)[byte];
+    return next != kUnknown ? next : Fill(state, byte);
+  }
+
+  Kind KindOf(uint32_t state) const { return states_[state].kind; }
+  const std::vector<Re>& Parts(uint32_t state) const { return states_[state].parts; }
+  bool NeedsText(uint32_t state) const { return states_[state].needs_text; }
+  bool IsSpaced(uint32_t state) const { return state >= kSpaced && state < kFirstFree; }
+  // Outside of escapes, where a text may end.
+  bool AtRest(uint32_t state) const { return states_[state].phase == 0; }
+  // Any text of so many plain code points leads on.
+  uint32_t PlainSlack(uint32_t state) const;
+  // The state with far-away counts forgotten: it has the same mask.
+  uint32_t Saturated(uint32_t state);
+  size_t n_states() const { return states_.size(); }
+
+  // The text that a string lexeme stands for.
+  static std::string Decode(Kind kind, std::string_view written);
+  // Text written as the inside of a string of that kind.
+  static std::string Encode(Kind kind, std::string_view text);
+
+ private:
+  static constexpr uint32_t kUnknown = UINT32_MAX;
+  static constexpr uint32_t kFirstFree = kSpaced + 2 + kMaxBlanks;
+  using Row = std::array<uint32_t, 256>;
+  struct State {
+    Kind kind = Kind::kFixed;
+    bool needs_text = false;
+    uint32_t phase = 0;  // inside an escape: see lexer.cc
+    std::vector<Re> parts;
+    std::unique_ptr<Row> row;
+  };
+
+  uint32_t Fill(uint32_t state, uint8_t byte);
+  uint32_t FillString(uint32_t state, uint8_t byte);
+  uint32_t Feed(uint32_t state, std::string_view decoded, uint32_t phase);
+  bool AnyLive(const std::vector<Re>& parts, std::string_view decoded);
+  bool AnyEnds(const std::vector<Re>& parts) const;
+
+  RegexPool& pool_;
+  std::vector<State> states_;
+  std::unordered_multimap<uint64_t, uint32_t> index_;
+};
+
+}  // namespace lfm::grammar

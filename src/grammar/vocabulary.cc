@@ -1,0 +1,97 @@
+#include "grammar/vocabulary.h"
+
+#include <algorithm>
+
+#include "grammar/code_points.h"
+
+namespace lfm::grammar {
+namespace {
+
+// Whole characters that stand for themselves in a JSON string.
+bool IsPlain(std::string_view bytes, uint32_t& n_codes) {
+  n_codes = 0;
+  for (size_t i = 0; i < bytes.size(); ++n_codes) {
+    const int32_t code = ReadCode(bytes, i);
+    if (code < 0x20 || code == '"' || code == '\\') return false;
+  }
+  return !bytes.empty();
+}
+
+// `ids` sorted by bytes. Iterative: the open nodes are a stack.
+template <typename BytesOf>
+Vocabulary::Trie BuildTrie(const std::vector<int32_t>& ids, const BytesOf& bytes_of) {
+  Vocabulary::Trie trie;
+  trie.nodes.emplace_back();
+  std::vector<uint32_t> open{0};  // by depth
+  std::string_view previous;
+  for (const int32_t id : ids) {
+    const std::string_view bytes = bytes_of(id);
+    size_t same = 0;
+    while (same < bytes.size() && same < previous.size() && bytes[same] == previous[same]) ++same;
+    while (open.size() > same + 1) {
+      trie.nodes[open.back()].end = static_cast<uint32_t>(trie.nodes.size());
+      open.pop_back();
+    }
+    for (size_t i = same; i < bytes.size(); ++i) {
+      open.push_back(static_cast<uint32_t>(trie.nodes.size()));
+      trie.nodes.push_back({.byte = static_cast<uint8_t>(bytes[i])});
+    }
+    TrieNode& node = trie.nodes[open.back()];
+    if (node.n_tokens == 0) node.first_token = static_cast<uint32_t>(trie.token_ids.size());
+    ++node.n_tokens;
+    trie.token_ids.push_back(id);
+    previous = bytes;
+  }
+  for (const uint32_t node : open) trie.nodes[node].end = static_cast<uint32_t>(trie.nodes.size());
+  return trie;
+}
+
+}  // namespace
+
+std::string Vocabulary::SpecialBytes(int32_t id) { return "\xFF[" + std::to_string(id) + "]"; }
+
+std::string_view Vocabulary::Bytes(int32_t id) const {
+  if (id < 0 || id >= n_tokens()) return {};
+  const auto i = static_cast<size_t>(id);
+  return std::string_view(text_).substr(offsets_[i], offsets_[i + 1] - offsets_[i]);
+}
+
+bool Vocabulary::IsEnd(int32_t id) const { return std::find(end_ids_.begin(), end_ids_.end(), id) != end_ids_.end(); }
+
+std::shared_ptr<const Vocabulary> Vocabulary::Create(const std::vector<Token>& tokens, std::vector<int32_t> end_ids) {
+  auto out = std::make_shared<Vocabulary>();
+  std::erase_if(end_ids, [&](int32_t id) { return id < 0 || id >= static_cast<int32_t>(tokens.size()); });
+  out->end_ids_ = std::move(end_ids);
+  out->plain_.resize((tokens.size() + 31) / 32);
+  out->offsets_.push_back(0);
+  std::vector<int32_t> all, rest;
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    const auto id = static_cast<int32_t>(i);
+    std::string bytes = tokens[i].special || out->IsEnd(id) ? SpecialBytes(id) : tokens[i].bytes;
+    // The marker byte in an ordinary token is no text, and would pass for the beginning of a special one.
+    if (!tokens[i].special && !out->IsEnd(id) && bytes.find('\xFF') != std::string::npos) bytes.clear();
+    out->text_ += bytes;
+    out->offsets_.push_back(static_cast<uint32_t>(out->text_.size()));
+    if (bytes.empty() || out->IsEnd(id)) continue;
+    all.push_back(id);
+    uint32_t n_codes = 0;
+    if (IsPlain(bytes, n_codes)) {
+      out->plain_[i / 32] |= 1u << (i % 32);
+      out->max_plain_codes_ = std::max(out->max_plain_codes_, n_codes);
+    } else {
+      rest.push_back(id);
+    }
+  }
+  const auto bytes_of = [&](int32_t id) { return out->Bytes(id); };
+  const auto by_bytes = [&](int32_t a, int32_t b) {
+    const auto x = bytes_of(a), y = bytes_of(b);
+    return x != y ? x < y : a < b;
+  };
+  std::sort(all.begin(), all.end(), by_bytes);
+  std::sort(rest.begin(), rest.end(), by_bytes);
+  out->all_ = BuildTrie(all, bytes_of);
+  out->rest_ = BuildTrie(rest, bytes_of);
+  return out;
+}
+
+}  // namespace lfm::grammar

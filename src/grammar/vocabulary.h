@@ -1,0 +1,60 @@
+// The tokens as byte strings, arranged so that a grammar can decide on all of them in one walk.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace lfm::grammar {
+
+// One byte of the trie; nodes stand in depth-first order, so a subtree is a run.
+struct TrieNode {
+  uint8_t byte = 0;
+  uint32_t end = 0;         // index after the subtree
+  uint32_t first_token = 0;  // the tokens that end here: a run of token_ids
+  uint32_t n_tokens = 0;
+};
+
+// Immutable; thread-safe. About 12 bytes a byte of all tokens.
+class Vocabulary {
+ public:
+  struct Token {
+    std::string bytes;     // empty: never allowed
+    bool special = false;  // never matched by its text: only where a grammar names the token
+  };
+  // `end_ids` end the answer. Ids without bytes, and special tokens that no grammar names, are never allowed.
+  static std::shared_ptr<const Vocabulary> Create(const std::vector<Token>& tokens, std::vector<int32_t> end_ids);
+
+  int32_t n_tokens() const { return static_cast<int32_t>(offsets_.size()) - 1; }
+  // The token's bytes as a grammar reads them: a special token is SpecialBytes of its id.
+  std::string_view Bytes(int32_t id) const;
+  bool IsEnd(int32_t id) const;
+  std::span<const int32_t> end_ids() const { return end_ids_; }
+  // Text that stands for a special token: a byte that no UTF-8 has, and the id.
+  static std::string SpecialBytes(int32_t id);
+
+  // The trie of all tokens, and those of tokens that are plain content of JSON strings (whole characters, no quote,
+  // backslash or control character) and of all others: two slices of it.
+  struct Trie {
+    std::vector<TrieNode> nodes;  // [0] is the root
+    std::vector<int32_t> token_ids;
+  };
+  const Trie& all() const { return all_; }
+  const Trie& rest() const { return rest_; }                      // what is no plain content
+  std::span<const uint32_t> plain_bits() const { return plain_; }  // the tokens of plain content
+  uint32_t max_plain_codes() const { return max_plain_codes_; }    // code points of the longest of them
+  size_t n_words() const { return plain_.size(); }                // of a mask
+
+ private:
+  std::string text_;
+  std::vector<uint32_t> offsets_;  // [n_tokens + 1]
+  std::vector<int32_t> end_ids_;
+  Trie all_, rest_;
+  std::vector<uint32_t> plain_;
+  uint32_t max_plain_codes_ = 0;
+};
+
+}  // namespace lfm::grammar
