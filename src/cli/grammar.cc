@@ -15,6 +15,7 @@ class GrammarCommand : public Command {
     args.Positional("ACTION", action_, "check, or show: the normal form of a schema");
     spec_.Declare(args, "--json-object");
     args.Text("--json", document_, "FILE", "the text to check (- for standard input, the default)");
+    args.Flag("--schema-order", schema_order_, "properties must stand in the schema's order, as in an answer");
     args.Flag("--jsonl", jsonl_, R"(a line {"schema" | ..., "documents": [TEXT, ...]} in, {"accepted": [...]} or {"refused"} out)");
     args.Footer("check: exit code 0 if the text is accepted, 1 if not, 2 if the grammar is refused.");
   }
@@ -25,7 +26,8 @@ class GrammarCommand : public Command {
       return Error{ErrorCode::kInvalidArgument, StrCat("no such action: ", Quote(action), "; there are check and show")};
     }
     if (jsonl_) return ForEachJsonLine([](const Json& row) { return Line(row); });
-    LFM_TRY(const grammar::Spec spec, spec_.Read());
+    LFM_TRY(grammar::Spec spec, spec_.Read());
+    if (!schema_order_) spec.order = grammar::Order::kAny;
     grammar::Refusal refusal;
     const auto compiled = grammar::Compile(spec, {}, &refusal);
     if (!compiled.ok()) {
@@ -89,7 +91,7 @@ class GrammarCommand : public Command {
 
   std::optional<std::string> action_, document_;
   GrammarArgs spec_;
-  bool jsonl_ = false;
+  bool jsonl_ = false, schema_order_ = false;
 };
 
 }  // namespace

@@ -22,7 +22,7 @@ Result<grammar::Spec> GrammarArgs::Read() const {
                                                      "; use one of --schema, --regex, --choice, --grammar, or any JSON object")};
   }
   grammar::Spec spec;
-  if (any_order) spec.order = grammar::Order::kAny;
+  spec.order = any_order ? grammar::Order::kAny : grammar::Order::kSchema;
   if (compact) spec.whitespace = grammar::Whitespace::kCompact;
   if (schema) {
     spec.kind = grammar::Kind::kJsonSchema;
@@ -53,7 +53,7 @@ Result<grammar::Spec> GrammarArgs::Read() const {
 
 Result<grammar::Spec> SpecFromJson(const Json& row) {
   grammar::Spec spec;
-  if (row["any_order"].AsBool()) spec.order = grammar::Order::kAny;
+  spec.order = row["order"].AsString() == "schema" ? grammar::Order::kSchema : grammar::Order::kAny;
   if (row["compact"].AsBool()) spec.whitespace = grammar::Whitespace::kCompact;
   if (row["unsupported"].AsString() == "annotate") spec.annotate_unsupported = true;
   if (const Json* schema = row.Find("schema")) {

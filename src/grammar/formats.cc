@@ -68,7 +68,6 @@ std::string PatternOf(std::string_view name) {
   }
   if (name == "uri" || name == "url") return UriPattern(false);
   if (name == "uri-reference") return UriPattern(true);
-  if (name == "byte") return "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?";
   return "";
 }
 

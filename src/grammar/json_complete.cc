@@ -105,12 +105,12 @@ void JsonCore::RememberValue(Level& level, std::string_view written) {
   Rehash(level);
 }
 
-// What is left of an object, without its brace.
-bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int depth, std::string& out) {
+// What is left of an object, without its brace; `one_more`: at least one member.
+bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int depth, std::string& out, bool one_more) {
   out.clear();
   Level level = start;
   std::vector<Thread> threads{first};
-  while (!CanCloseObject(level, threads[0])) {
+  while ((one_more && out.empty()) || !CanCloseObject(level, threads[0])) {
     // The first name that is needed, else the shortest key that may come.
     const Thread& thread = threads[0];
     const ObjectInfo& info = *objects_[thread.shape];
@@ -202,7 +202,7 @@ bool JsonCore::Complete(const Config& start, const std::string& start_text, size
         }
         for (const Thread& thread : node->threads) {
           const bool members = node->level->object;
-          if (members ? ShortestMembers(*node->level, thread, 0, candidate) : ShortestItems(*node->level, thread, 0, candidate)) {
+          if (members ? ShortestMembers(*node->level, thread, 0, candidate, node->phase == Phase::kNextKey) : ShortestItems(*node->level, thread, 0, candidate)) {
             KeepShorter(best, found, candidate);
           }
         }

@@ -41,7 +41,8 @@ Status JsonCore::Load(const Json& schema, bool annotate_unsupported, Refusal* re
   root_ = schemas_.Add(schema, annotate_unsupported);
   if (!schemas_.error()) schemas_.ReadAll(root_);
   if (!schemas_.error() && !schemas_.Satisfiable(root_) && !schemas_.error()) {
-    schemas_.Fail(ErrorCode::kInvalidArgument, "", "", "no value satisfies the schema");
+    const bool named = schema.is_object() && !schema.members().empty();
+    schemas_.Fail(ErrorCode::kInvalidArgument, named ? schema.members().back().first : "false", "", "no value satisfies the schema");
   }
   for (const SchemaError& one : schemas_.unenforced()) unenforced.push_back({one.keyword, one.pointer, one.message});
   schemas_.expired = nullptr;  // its clock ends with the compilation
@@ -328,6 +329,7 @@ std::shared_ptr<const Level> JsonCore::Open(bool object, const JsonNode& node, c
   if (threads.empty() || depth >= budgets_.max_depth || threads.size() > kMaxThreads) return nullptr;
   auto level = std::make_shared<Level>();
   level->object = object, level->below = node.level, level->below_pending = node.pending, level->depth = depth;
+  level->count_cap = 1;  // whether a comma stands before
   const auto raise = [&](uint64_t bound) {
     if (bound != kNoMax) level->count_cap = std::max(level->count_cap, bound + 1);
   };

@@ -75,6 +75,7 @@ class JsonCore : public Core {
   struct ObjectInfo {
     ObjectShape shape;
     std::vector<int32_t> names;       // in order
+    size_t n_ordered = 0;             // the first of them keep their order
     std::vector<uint32_t> sorted;     // positions by name
     std::vector<Expr> values;         // by position
     std::vector<int8_t> possible;     // by position: the value has members; -1 not known
@@ -126,7 +127,7 @@ class JsonCore : public Core {
 
   // json_complete.cc
   bool ShortestValue(Expr expr, int depth, std::string& out);
-  bool ShortestMembers(const Level& level, const Thread& thread, int depth, std::string& out);
+  bool ShortestMembers(const Level& level, const Thread& thread, int depth, std::string& out, bool one_more = false);
   bool ShortestItems(const Level& level, const Thread& thread, int depth, std::string& out);
   bool ShortestItem(const Level& level, const Pending& offer, int depth, std::string& out);
   void RememberValue(Level& level, std::string_view written);

@@ -27,6 +27,7 @@ uint32_t JsonCore::ObjectIndex(const ObjectShape& shape) {
   auto info = std::make_unique<ObjectInfo>();
   info->shape = shape;
   info->names = schemas_.NamesOf(shape);
+  info->n_ordered = shape.order.size();
   const size_t n = info->names.size();
   info->values.resize(n), info->possible.assign(n, -1), info->required.resize(n), info->sorted.resize(n);
   for (size_t i = 0; i < n; ++i) info->sorted[i] = static_cast<uint32_t>(i);
@@ -68,14 +69,14 @@ bool JsonCore::IsSeen(const Level& level, int32_t name) const {
 }
 
 bool JsonCore::MayCome(const Level& level, const Thread& thread, ObjectInfo& info, size_t position) {
-  return (any_order_ || position >= thread.position) && !IsSeen(level, info.names[position]) && Possible(info, position);
+  return (any_order_ || position >= thread.position || position >= info.n_ordered) && !IsSeen(level, info.names[position]) && Possible(info, position);
 }
 
 // In the schema's order, keys that it does not name come when all required ones are there: before, a key that is blocked
 // by the order could go on only as the beginning of an unnamed one.
 bool JsonCore::ClassesMayCome(const Level& level, const Thread& thread, const ObjectInfo& info) const {
   if (any_order_) return true;
-  for (size_t i = thread.position; i < info.names.size(); ++i) {
+  for (size_t i = thread.position; i < info.n_ordered; ++i) {
     if (info.required[i] && !IsSeen(level, info.names[i])) return false;
   }
   return true;
@@ -91,7 +92,8 @@ bool JsonCore::ClassMayCome(const Level& level, const Schemas::KeyClass& one) {
 }
 
 // Whether the object can be finished by `thread` once the key at position `chosen` (-1: none, -2: an unnamed one), which
-// `level` does not hold yet, has come. Careful rather than complete: what must exist is taken to need a key each.
+// `level` does not hold yet, has come. Careful rather than complete: what must exist, and no needed key can be, is taken
+// to need a key each.
 bool JsonCore::Completable(const Level& level, const Thread& thread, int64_t chosen) {
   ObjectInfo& info = *objects_[thread.shape];
   const ObjectShape& shape = info.shape;
@@ -120,10 +122,18 @@ bool JsonCore::Completable(const Level& level, const Thread& thread, int64_t cho
     if (!MayCome(level, thread, info, static_cast<size_t>(PositionOf(info, name)))) return false;
   }
   uint64_t wanted = needs.size();
+  std::vector<Expr> asked(needs.size(), kAnything);  // of the needed names' values, by rules that lean on them
   for (size_t i = 0; i < shape.exists.size(); ++i) {
     if (thread.counters[i] != 0) continue;
     const KeyRule& rule = shape.exists[i];
     bool found = false;
+    for (size_t k = 0; !found && k < needs.size(); ++k) {
+      if (!schemas_.RuleCovers(rule, needs[k])) continue;
+      const Expr both = schemas_.And(asked[k], rule.value);
+      const Expr value = info.values[static_cast<size_t>(PositionOf(info, needs[k]))];
+      if (schemas_.Satisfiable(schemas_.And(value, both))) asked[k] = both, found = true;
+    }
+    if (found) continue;
     for (size_t k = 0; !found && k < info.names.size(); ++k) {
       found = !has(info.names[k]) && schemas_.RuleCovers(rule, info.names[k]) && MayCome(level, thread, info, k) &&
               schemas_.Satisfiable(schemas_.And(info.values[k], rule.value));
@@ -192,10 +202,12 @@ Re JsonCore::KeyLanguage(const Level& level, const Thread& thread) {
   ObjectInfo& info = *objects_[thread.shape];
   std::vector<Re> parts;
   if (level.count < info.shape.max) {
+    bool passable = true;  // a required name may not be passed by; names outside of `properties` have no order
     for (size_t k = any_order_ ? 0 : thread.position; k < info.names.size(); ++k) {
-      if (IsSeen(level, info.names[k])) continue;
+      const bool ordered = !any_order_ && k < info.n_ordered;
+      if ((ordered && !passable) || IsSeen(level, info.names[k])) continue;
       Thread next = thread;
-      if (!any_order_) next.position = static_cast<uint32_t>(k) + 1;
+      if (ordered) next.position = static_cast<uint32_t>(k) + 1, passable = !info.required[k];
       // A value that fulfils what must exist may come with any key that it covers, so ask with the rule's best case.
       bool completable = Possible(info, k) && Completable(level, next, static_cast<int64_t>(k));
       for (size_t i = 0; !completable && i < info.shape.exists.size() && Possible(info, k); ++i) {
@@ -206,7 +218,6 @@ Re JsonCore::KeyLanguage(const Level& level, const Thread& thread) {
         completable = Completable(level, better, static_cast<int64_t>(k));
       }
       if (completable) parts.push_back(schemas_.NameLanguage(info.names[k]));
-      if (!any_order_ && info.required[k]) break;  // it may not be passed by
     }
     if (ClassesMayCome(level, thread, info)) {
       std::vector<Re> seen;
@@ -283,7 +294,7 @@ bool JsonCore::EndKey(const JsonNode& node, uint32_t lex, std::string_view text,
     Thread next = thread;
     std::vector<size_t> rules;
     if (position >= 0) {
-      if (!any_order_) next.position = static_cast<uint32_t>(position) + 1;
+      if (!any_order_ && static_cast<size_t>(position) < info.n_ordered) next.position = static_cast<uint32_t>(position) + 1;
       for (size_t i = 0; i < info.shape.exists.size(); ++i) {
         if (schemas_.RuleCovers(info.shape.exists[i], *name)) rules.push_back(i);
       }

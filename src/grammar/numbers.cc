@@ -121,7 +121,7 @@ std::optional<Decimal> ParseDecimal(std::string_view text) {
   if (point > static_cast<int64_t>(digits.size())) digits.append(static_cast<size_t>(point) - digits.size(), '0');
   out.whole = digits.substr(0, static_cast<size_t>(point)), out.fraction = digits.substr(static_cast<size_t>(point));
   out.whole.erase(0, std::min(out.whole.find_first_not_of('0'), out.whole.size()));
-  if (out.whole.empty()) out.whole = "0";
+  if (out.whole.empty()) out.whole.assign(1, '0');
   while (!out.fraction.empty() && out.fraction.back() == '0') out.fraction.pop_back();
   if (static_cast<int64_t>(out.whole.size() + out.fraction.size()) > kMaxDigits) return std::nullopt;
   return out;

@@ -235,7 +235,7 @@ Type Schemas::ConstantType(const Json& value) {
         if (std::find(shape.required.begin(), shape.required.end(), index) != shape.required.end()) continue;
         names.push_back(NameLanguage(index));
         shape.rules.push_back({names.back(), index, Constant(*value.Find(name))});
-        shape.required.push_back(index), shape.order.push_back(index);
+        shape.required.push_back(index);
       }
       shape.rules.push_back({pool_.TextNot(pool_.Or(names)), -1, kNothing});
       shape.min = shape.max = shape.required.size();

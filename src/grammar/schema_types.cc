@@ -107,7 +107,8 @@ Type Schemas::Intersect(const Type& a, const Type& b) {
       ArrayShape both = x;
       Append(both.rules, y.rules), Append(both.contains, y.contains);
       both.min = std::max(x.min, y.min), both.max = std::min(x.max, y.max);
-      both.unique |= y.unique, both.evaluated = std::max(x.evaluated, y.evaluated);
+      if (!x.unique && y.unique) both.unique = true, both.unique_pointer = y.unique_pointer;
+      both.evaluated = std::max(x.evaluated, y.evaluated);
       Tidy(both);
       if (!Impossible(both)) AddShape(out.arrays, std::move(both), SameArray);
       if (out.arrays.size() > kMaxShapes) return FailLimit("too many alternatives of arrays"), Type();

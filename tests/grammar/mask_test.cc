@@ -1,0 +1,144 @@
+// Masks against the oracle: every token's bytes pushed one by one.
+#include <gtest/gtest.h>
+
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "grammar/grammar.h"
+
+namespace lfm::grammar {
+namespace {
+
+// All bytes, pieces of JSON and of words, a few special tokens; id 0 has no bytes, 1 and 2 end the answer.
+std::shared_ptr<const Vocabulary> MakeVocabulary() {
+  std::vector<Vocabulary::Token> tokens(3);
+  tokens[1] = {"<|end|>", true}, tokens[2] = {"<|stop|>", true};
+  for (int byte = 0; byte < 256; ++byte) tokens.push_back({std::string(1, static_cast<char>(byte)), false});
+  for (const char* piece : {"{\"", "\":", "\": ", "\",", "\"}", "\"]", "\",\"", "\": \"", "\":\"", "}}", "]}", "},", "},{", "[{", "[\"", "[[", "]]", "null",
+                            "true", "false", "tru", "10", "12", "00", "-1", "0.", ".5", "e1", "1,", "2]", "3}", ", \"", ",\n  ", "\n    ", "  ", "\\n", "\\\"",
+                            "\\u00", "\\\\", "a\"", "ab\",\"", "name", "na", "me\":", "kind\":\"c", "cat", "ow", "é", "\xC3", "\xA9\"", "\xF0\x9F", "\x98\x80", "日本",
+                            "id", "x", "xy", "tags", "value", "2024", "-0", "1-", "T1", "2:", "@e", ".c", "om", "foo", "bar", "baz\"]"}) {
+    tokens.push_back({piece, false});
+  }
+  std::mt19937 random(7);
+  for (int i = 0; i < 1200; ++i) {
+    std::string bytes;
+    const int n = 1 + static_cast<int>(random() % 5);
+    for (int k = 0; k < n; ++k) bytes += tokens[3 + random() % (tokens.size() - 3)].bytes.substr(0, 4);
+    tokens.push_back({bytes, false});
+  }
+  tokens.push_back({"<|special|>", true});
+  return Vocabulary::Create(tokens, {1, 2});
+}
+
+bool Allowed(const std::vector<uint32_t>& mask, int32_t id) { return mask[static_cast<size_t>(id) / 32] >> (id % 32) & 1; }
+
+// Walks a grammar at random by tokens and compares every mask on the way; the number of pairs compared.
+int64_t Compare(const Spec& spec, const Vocabulary& vocabulary, unsigned seed, int n_steps) {
+  const auto compiled = Compile(spec);
+  EXPECT_TRUE(compiled.ok()) << (compiled.ok() ? "" : compiled.error().message);
+  if (!compiled.ok()) return 0;
+  std::mt19937 random(seed);
+  int64_t n_pairs = 0;
+  State state = (*compiled)->Start();
+  std::string text;
+  for (int step = 0; step < n_steps; ++step) {
+    std::vector<uint32_t> mask((static_cast<size_t>(vocabulary.n_tokens()) + 31) / 32);
+    EXPECT_TRUE(state.Mask(vocabulary, mask).ok());
+    std::vector<int32_t> allowed;
+    for (int32_t id = 0; id < vocabulary.n_tokens(); ++id, ++n_pairs) {
+      State copy = state;
+      const auto accepted = copy.Accept(vocabulary, id);
+      EXPECT_TRUE(accepted.ok());
+      EXPECT_EQ(Allowed(mask, id), *accepted) << "after " << text << " token " << vocabulary.Bytes(id);
+      if (Allowed(mask, id) != *accepted) return n_pairs;
+      if (*accepted) allowed.push_back(id);
+    }
+    EXPECT_FALSE(allowed.empty()) << "nothing may follow " << text;
+    if (allowed.empty()) return n_pairs;
+    const int32_t id = allowed[random() % allowed.size()];
+    if (vocabulary.IsEnd(id) || text.size() > 300) {
+      state = (*compiled)->Start(), text.clear();
+      continue;
+    }
+    EXPECT_TRUE(*state.Accept(vocabulary, id));
+    text += vocabulary.Bytes(id);
+    // No state is a dead end.
+    EXPECT_TRUE(state.ShortestCompletion().ok()) << text;
+  }
+  return n_pairs;
+}
+
+Spec Schema(std::string_view text) {
+  Spec spec;
+  spec.kind = Kind::kJsonSchema, spec.schema = *ParseJson(text);
+  return spec;
+}
+
+TEST(Mask, EqualsPushingEveryTokensBytes) {
+  const auto vocabulary = MakeVocabulary();
+  int64_t n_pairs = 0;
+  const int n_steps = LFM_SANITIZED ? 8 : 60;
+  for (const std::string_view schema : {
+           R"({})", R"({"type": "object"})",
+           R"({"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "kind": {"enum": ["cat", "cow", "café"]}, "id": {"type": "integer", "minimum": 3, "maximum": 120},
+               "tags": {"type": "array", "items": {"enum": ["foo", "bar", "baz"]}, "uniqueItems": true}}, "required": ["name", "id"], "additionalProperties": false})",
+           R"({"type": "string", "pattern": "^[a-é]{2,40}(foo|bar)?$", "maxLength": 20})",
+           R"({"type": "array", "items": {"type": "number", "multipleOf": 0.25}, "maxItems": 5, "minItems": 2})",
+           R"({"anyOf": [{"type": "object", "properties": {"name": {"const": "x"}, "value": {"type": "integer"}}, "required": ["name", "value"]},
+                         {"type": "object", "properties": {"name": {"type": "string"}, "value": {"type": "string"}}, "required": ["name", "value"]}]})",
+           R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": {"type": "boolean"}, "minProperties": 2, "maxProperties": 3})",
+           R"({"type": "array", "contains": {"const": 10}, "maxContains": 2, "maxItems": 4})", R"({"format": "date-time", "type": "string"})",
+           R"({"type": "string", "maxLength": 700, "minLength": 600})",
+           R"({"$defs": {"t": {"type": "object", "properties": {"x": {"$ref": "#/$defs/t"}, "xy": {"type": "array", "items": {"$ref": "#/$defs/t"}}}, "additionalProperties": false}}, "$ref": "#/$defs/t"})"}) {
+    Spec spec = Schema(schema);
+    n_pairs += Compare(spec, *vocabulary, 1, n_steps);
+    spec.order = Order::kAny, spec.whitespace = Whitespace::kCompact;
+    n_pairs += Compare(spec, *vocabulary, 2, n_steps);
+  }
+  Spec regex;
+  regex.kind = Kind::kRegex, regex.text = "(foo|bar)+[0-9]{2,}.*é?";
+  n_pairs += Compare(regex, *vocabulary, 3, n_steps);
+  Spec choice;
+  choice.kind = Kind::kChoice, choice.choices = {"cat", "cow", "café", "catx"};
+  n_pairs += Compare(choice, *vocabulary, 4, n_steps);
+  EXPECT_GE(n_pairs, LFM_SANITIZED ? 100'000 : 1'000'000);
+}
+
+TEST(Mask, EndTokensComeExactlyWhereTheTextMayEnd) {
+  const auto vocabulary = MakeVocabulary();
+  Spec choice;
+  choice.kind = Kind::kChoice, choice.choices = {"cat", "catx"};
+  const auto compiled = Compile(choice);
+  ASSERT_TRUE(compiled.ok());
+  State state = (*compiled)->Start();
+  std::vector<uint32_t> mask((static_cast<size_t>(vocabulary->n_tokens()) + 31) / 32);
+  ASSERT_TRUE(state.Mask(*vocabulary, mask).ok());
+  EXPECT_FALSE(Allowed(mask, 1));
+  ASSERT_TRUE(*state.Advance("cat"));
+  ASSERT_TRUE(state.Mask(*vocabulary, mask).ok());
+  EXPECT_TRUE(Allowed(mask, 1));
+  EXPECT_TRUE(Allowed(mask, 2));
+  EXPECT_TRUE(*state.Accept(*vocabulary, 2));
+  EXPECT_TRUE(state.finished());
+  ASSERT_TRUE(state.Mask(*vocabulary, mask).ok());
+  EXPECT_EQ(mask, std::vector<uint32_t>(mask.size()));
+}
+
+TEST(Mask, TokensWithoutBytesAndForeignIdsAreNeverAllowed) {
+  const auto vocabulary = MakeVocabulary();
+  Spec spec;
+  spec.kind = Kind::kRegex, spec.text = "[^]*";
+  const auto compiled = Compile(spec);
+  ASSERT_TRUE(compiled.ok());
+  State state = (*compiled)->Start();
+  for (const int32_t id : {-1, 0, 3 + 0xFF, vocabulary->n_tokens() - 1, vocabulary->n_tokens(), INT32_MAX}) {
+    EXPECT_FALSE(*state.Accept(*vocabulary, id)) << id;
+  }
+}
+
+}  // namespace
+}  // namespace lfm::grammar
