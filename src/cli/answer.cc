@@ -1,10 +1,13 @@
 #include "cli/answer.h"
 
+#include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "base/strings.h"
 #include "cli/environment.h"
 #include "cli/output.h"
+#include "text/tool_history.h"
 
 namespace lfm::cli {
 namespace {
@@ -42,10 +45,23 @@ AnswerPrinter::AnswerPrinter(const AnswerStyle& style)
     : style_(style),
       splitter_(style.open_thinking),
       terminal_(OutputIsTerminal()),
-      dim_(terminal_ && ColorsAllowed()) {}
+      dim_(terminal_ && ColorsAllowed()),
+      parser_(ParserOptions()) {}
+
+text::AnswerParserOptions AnswerPrinter::ParserOptions() const {
+  text::AnswerParserOptions options;
+  options.reasoning = false;  // told apart before
+  options.tools = style_.tools;
+  return options;
+}
 
 void AnswerPrinter::Push(std::string_view piece) {
   n_seen_ += piece.size();
+  Feed(piece);
+}
+
+void AnswerPrinter::Feed(std::string_view piece) {
+  if (!style_.written.empty()) Feed(std::exchange(style_.written, {}));
   if (style_.split_thinking) {
     Take(splitter_.Push(piece));
   } else {
@@ -55,8 +71,12 @@ void AnswerPrinter::Push(std::string_view piece) {
 }
 
 void AnswerPrinter::Finish(std::string_view whole) {
-  if (n_seen_ < whole.size()) Push(whole.substr(n_seen_));
+  Push(whole.substr(std::min(n_seen_, whole.size())));
   if (style_.split_thinking) Take(splitter_.Finish());
+  if (style_.stream && terminal_) {
+    parser_.Finish(events_);
+    ShowEvents();
+  }
   if (in_thinking_) LeaveThinking();
   if (style_.stream && last_ != '\n') WriteOut("\n");
   if (style_.stream) std::fflush(stdout);
@@ -73,9 +93,33 @@ void AnswerPrinter::Take(const engine::ThinkingSplitter::Parts& parts) {
   }
   if (!parts.text.empty()) {
     if (in_thinking_) LeaveThinking();
-    Show(parts.text);
+    if (!terminal_ || !style_.split_thinking) return Show(parts.text);
+    parser_.Push(parts.text, events_);
+    ShowEvents();
   }
 }
+
+void AnswerPrinter::ShowEvents() {
+  for (const text::AnswerEvent& event : std::exchange(events_, {})) {
+    switch (event.kind) {
+      case text::AnswerEvent::Kind::kContent:
+      case text::AnswerEvent::Kind::kReasoning: Show(event.text); break;
+      case text::AnswerEvent::Kind::kCallBegin: call_ = {event.text, ""}; break;
+      case text::AnswerEvent::Kind::kArguments: call_.arguments += event.text; break;
+      case text::AnswerEvent::Kind::kCallEnd: ShowCall(); break;
+    }
+  }
+}
+
+// A line of its own: call get_tide(port="Brest", day=3)
+void AnswerPrinter::ShowCall() {
+  auto arguments = ParseJson(call_.arguments);
+  if (last_ != '\n') Show("\n");
+  WriteOut(dim_ ? "\033[1mcall\033[22m " : "call ");
+  Show(arguments.ok() ? text::WriteToolCall(call_.name, *arguments) : call_.name);
+}
+
+text::ParsedAnswer AnswerPrinter::Parsed() const { return text::ParseAnswer(text_, ParserOptions()); }
 
 void AnswerPrinter::LeaveThinking() {
   WriteOut(dim_ ? kPlain : "\n</think>");
@@ -95,6 +139,16 @@ Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answe
   Json json = Json::MakeObject();
   json.Set("text", answer.text());
   if (answer.has_thinking()) json.Set("thinking", answer.thinking());
+  if (const text::ParsedAnswer parsed = answer.Parsed(); answer.expects_calls() || !parsed.calls.empty()) {
+    json.Set("content", parsed.content ? Json(*parsed.content) : Json());
+    Json calls = Json::MakeArray();
+    for (const text::ToolCall& call : parsed.calls) {
+      auto arguments = ParseJson(call.arguments);
+      calls.Append(Json::MakeObject(
+          {{"name", call.name}, {"arguments", arguments.ok() ? std::move(arguments).value() : Json(call.arguments)}}));
+    }
+    json.Set("tool_calls", std::move(calls));
+  }
   json.Set("ids", IdsJson(generation.ids));
   json.Set("prompt_ids", IdsJson(prompt));
   json.Set("stop_reason", engine::StopReasonName(generation.stop_reason));

@@ -113,6 +113,7 @@ class Chat {
     style.split_thinking = params_.special != text::StreamDecoder::Special::kAll;
     style.open_thinking = style.split_thinking && text::PromptOpensThinking(prompt.text);
     style.show_thinking = options_.show_thinking;
+    style.tools = options_.tools;
     AnswerPrinter answer(style);
     stats_.Begin(session_);
     auto progress = std::make_unique<ProgressLine>("reading", ProgressLine::Unit::kTokens);

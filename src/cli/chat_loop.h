@@ -1,6 +1,9 @@
 // The interactive chat of `lfm run`.
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "base/result.h"
 #include "cli/conversation.h"
 #include "engine/generate.h"
@@ -11,6 +14,7 @@ namespace lfm::cli {
 struct ChatOptions {
   bool show_thinking = true;
   bool stats = false;  // after each answer
+  std::vector<std::string> tools;  // names of the declared ones
 };
 
 // Reads lines from the terminal and answers them until Ctrl-D, /exit or the second Ctrl-C. The exit code.

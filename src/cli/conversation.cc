@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "cli/messages.h"
+#include "text/tool_history.h"
 
 namespace lfm::cli {
 namespace {
@@ -63,7 +64,9 @@ void Conversation::Reset() {
 }
 
 Result<engine::ChatPrompt> Conversation::Prompt() const {
-  auto prompt = engine::PromptIds(model_, request_);
+  engine::ChatRequest request = request_;
+  LFM_TRY(request.messages, text::PrepareToolMessages(request_.messages, model_.chat_template));
+  auto prompt = engine::PromptIds(model_, request);
   if (prompt.ok() || prompt.error().code != ErrorCode::kNotFound) return prompt;
   return Error{ErrorCode::kNotFound, prompt.error().message + " (--raw)"};
 }

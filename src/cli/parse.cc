@@ -20,19 +20,6 @@ constexpr size_t kMaxSplitBytes = size_t{64} << 10;  // every split takes the sq
 
 Error Invalid(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
-// Names of declared tools: texts, or objects as in a request.
-Result<std::vector<std::string>> ToolNames(const Json& tools) {
-  std::vector<std::string> names;
-  if (!tools.is_null() && !tools.is_array()) return Invalid("\"tools\" is no list");
-  for (const Json& tool : tools.items()) {
-    const Json& function = tool["function"].is_object() ? tool["function"] : tool;
-    const Json& name = tool.is_string() ? tool : function["name"];
-    if (!name.is_string()) return Invalid("a tool has no name");
-    names.push_back(name.AsString());
-  }
-  return names;
-}
-
 // The text in the given pieces.
 template <typename Pieces>
 text::ParsedAnswer ParsePieces(const Pieces& pieces, const text::AnswerParserOptions& options) {

@@ -1,4 +1,5 @@
 // lfm run: answers one prompt, or opens the chat.
+#include <limits>
 #include <memory>
 
 #include "base/strings.h"
@@ -14,6 +15,7 @@
 #include "cli/progress.h"
 #include "cli/sampling_args.h"
 #include "cli/stats.h"
+#include "cli/tool_choice.h"
 #include "cli/values.h"
 
 namespace lfm::cli {
@@ -35,6 +37,8 @@ class RunCommand : public Command {
               "the prompt; without it standard input, or a chat on a terminal");
     args.Text("--system", system_, "TEXT", "the system message");
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
+    args.Text("--tool-choice", tool_choice_, "CHOICE",
+              "auto (default), none: no call, required: the answer begins with a call, or the name of the tool to call");
     args.Text("--messages", messages_, "FILE",
               "a conversation to answer: a JSON list of messages; - for standard input");
     args.Flag("--raw", raw_, "continue plain text, without the chat template");
@@ -68,12 +72,17 @@ class RunCommand : public Command {
     ArmInterrupt();
     LFM_TRY(const auto loaded, model_.Load(*threads));
     LFM_RETURN_IF_ERROR(loaded->text_status());
-    LFM_TRY(const auto params, sampling_.Params(loaded->text().sampling, loaded->config().vocab_size));
+    LFM_TRY(auto params, sampling_.Params(loaded->text().sampling, loaded->config().vocab_size));
+    LFM_TRY(const ToolChoice choice, ReadToolChoice(tool_choice_.value_or("auto"), request.tools, loaded->text().tokenizer));
+    for (const int32_t id : choice.forbidden) params.sampling.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
     LFM_TRY(const auto session, engine::Session::Create(loaded, *threads, {n_ctx}));
     Conversation conversation(loaded->text(), std::move(request));
     if (system_) conversation.SetSystem(*system_);
-    if (chat) return RunChat(*session, *threads, conversation, params, {think_ != "hide", stats_});
-    return Answer(*session, *threads, conversation, params);
+    if (chat) {
+      if (!choice.written.empty()) return Usage("the chat takes --tool-choice auto and none only");
+      return RunChat(*session, *threads, conversation, params, {think_ != "hide", stats_, choice.tools});
+    }
+    return Answer(*session, *threads, conversation, params, choice);
   }
 
  private:
@@ -91,6 +100,7 @@ class RunCommand : public Command {
     if (messages_ && tools_ && *messages_ == "-" && *tools_ == "-") {
       return Usage("only one of --messages and --tools can be standard input");
     }
+    if (tool_choice_ && (ids_ || raw_)) return Usage("--tool-choice goes with neither --ids nor --raw");
     if (sampling_.n_logprobs && !json_) return Usage("--logprobs needs --json");
     return Ok();
   }
@@ -115,7 +125,7 @@ class RunCommand : public Command {
     return Ok();
   }
 
-  Result<Prompt> MakePrompt(const engine::TextModel& model, Conversation& conversation) const {
+  Result<Prompt> MakePrompt(const engine::TextModel& model, Conversation& conversation, const ToolChoice& choice) const {
     Prompt prompt;
     prompt.style.stream = !json_;
     if (ids_) {
@@ -134,13 +144,21 @@ class RunCommand : public Command {
     prompt.style.split_thinking = !sampling_.special;
     prompt.style.open_thinking = prompt.style.split_thinking && text::PromptOpensThinking(made.text);
     prompt.style.show_thinking = think_ ? *think_ == "show" : OutputIsTerminal();
+    prompt.style.tools = choice.tools;
+    if (!choice.written.empty()) {  // the answer goes on from here, its thinking left out
+      prompt.style.open_thinking = false;
+      prompt.style.written = choice.written;
+      const std::string closed = text::PromptOpensThinking(made.text) ? "</think>" : "";
+      const auto ids = model.tokenizer.Encode(closed + choice.written, false, true);
+      prompt.ids.insert(prompt.ids.end(), ids.begin(), ids.end());
+    }
     return prompt;
   }
 
   Result<int> Answer(engine::Session& session, Threads& threads, Conversation& conversation,
-                     const engine::GenerationParams& params) {
+                     const engine::GenerationParams& params, const ToolChoice& choice) {
     const engine::TextModel& model = session.model().text();
-    LFM_TRY(const Prompt prompt, MakePrompt(model, conversation));
+    LFM_TRY(const Prompt prompt, MakePrompt(model, conversation, choice));
     StatsRecorder stats;
     if (stats_) stats.Begin(session);
     session.cancel = &Interrupted();
@@ -173,7 +191,7 @@ class RunCommand : public Command {
 
   ModelArgs model_;
   SamplingArgs sampling_;
-  std::optional<std::string> prompt_, system_, tools_, messages_, ids_, think_;
+  std::optional<std::string> prompt_, system_, tools_, tool_choice_, messages_, ids_, think_;
   std::vector<std::string> settings_;
   bool raw_ = false, parse_special_ = false, json_ = false, stats_ = false;
 };

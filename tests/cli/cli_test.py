@@ -383,6 +383,31 @@ class Logits(Case):
                 self.assertLess(max(abs(a - b) for a, b in pairs), 5e-4)
 
 
+class Parse(Case):
+    def test_lines(self):
+        call = '<|tool_call_start|>[f(s="it\'s", n=1)]<|tool_call_end|>'
+        rows = [{"text": call}, {"text": "f(n=1)", "tools": ["f"]}, {"text": "a</think>b"}, {"text": 5}, {"text": "x", "tools": [{}]},
+                {"text": "a", "reasoning_open": True, "tools": [{"function": {"name": "f"}}]}]
+        out = self.ok("parse", "--jsonl", "--every-split", "-m", MODEL, stdin="\n".join(map(json.dumps, rows)))
+        self.assertEqual([json.loads(line) for line in out.splitlines()], [
+            {"calls": [{"name": "f", "arguments": {"s": "it's", "n": 1}}], "content": None, "reasoning": None},
+            {"calls": [{"name": "f", "arguments": {"n": 1}}], "content": None, "reasoning": None},
+            {"calls": [], "content": "b", "reasoning": "a"},
+            {"error": '"text" is missing or no string'},
+            {"error": "a tool has no name"},
+            {"calls": [], "content": None, "reasoning": "a"}])
+
+    def test_text(self):
+        self.assertEqual(self.json("parse", "Hello."), {"calls": [], "content": "Hello.", "reasoning": None})
+        self.assertEqual(self.json("parse", "--reasoning-open", stdin="Hm"), {"calls": [], "content": None, "reasoning": "Hm"})
+        with tempfile.TemporaryDirectory() as folder:
+            tools = pathlib.Path(folder, "tools.json")
+            tools.write_text('[{"name": "f"}]')
+            self.assertEqual(len(self.json("parse", "--tools", tools, "[f()]")["calls"]), 1)
+        self.fails(2, "parse", "--jsonl", "x", says="--jsonl")
+        self.fails(2, "parse", "--every-split", stdin="x" * 70_000, says="65536")
+
+
 class Run(Case):
     base = ("run", "-m", MODEL, "--seed", "1")
 
@@ -454,6 +479,55 @@ class Run(Case):
         start = self.json("tokenize", "-m", MODEL, "--no-bos", "--json", "<|tool_call_start|>")["ids"][0]
         out = self.json(*self.base, "-p", "Hi", "--logit-bias", f"{start}=1000", "-n", 2, "--json")
         self.assertEqual(out["text"], "<|tool_call_start|>" * 2)
+
+    def test_tool_calls(self):
+        with tempfile.TemporaryDirectory() as folder:
+            tools = pathlib.Path(folder, "tools.json")
+            tools.write_text(json.dumps([{"type": "function", "function": {"name": "look_up"}}, {"name": "g"}]))
+            base = (*self.base, "-p", "Hi", "--tools", tools)
+            out = self.json(*base, "-n", 3, "--json", "--tool-choice", "look_up")
+            self.assertTrue(out["text"].startswith("<|tool_call_start|>[look_up("), out["text"])
+            self.assertEqual((out["content"], out["tool_calls"]), (out["text"], []))
+            out = self.json(*base, "-n", 3, "--json", "--tool-choice", "required")
+            self.assertTrue(out["text"].startswith("<|tool_call_start|>"), out["text"])
+            start = self.json("tokenize", "-m", MODEL, "--no-bos", "--json", "<|tool_call_start|>")["ids"][0]
+            out = self.json(*base, "-n", 3, "--json", "--tool-choice", "none", "--logit-bias", f"{start}=1000")
+            self.assertNotIn(start, out["ids"])
+            self.fails(2, *base, "--tool-choice", "f", says="'f'")
+            self.fails(2, *self.base, "-p", "Hi", "--tool-choice", "required", says="needs --tools")
+            self.fails(2, *base, "--raw", "--tool-choice", "none", says="--raw")
+            history = [{"role": "user", "content": "go"},
+                       {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "g", "arguments": "{"}}]}]
+            messages = pathlib.Path(folder, "messages.json")
+            messages.write_text(json.dumps(history))
+            self.fails(2, *self.base, "--messages", messages, says="messages[1].tool_calls[0].function.arguments")
+
+    def test_a_call_is_shown_as_a_call(self):
+        import pty
+
+        demo = DATA.parent.parent / "models/lfm-demo.gguf"
+        with tempfile.TemporaryDirectory() as folder:
+            tools = pathlib.Path(folder, "tools.json")
+            tools.write_text(json.dumps([{
+                "name": "book_table", "description": "Reserve a restaurant table", "parameters": {
+                    "type": "object", "properties": {"restaurant": {"type": "string"}, "guests": {"type": "integer"}}}}]))
+            args = [LFM, "run", "-m", str(demo), "--temp", "0", "--tools", str(tools), "-p", "Book a table for 5 at Noma"]
+            pid, fd = pty.fork()
+            if pid == 0:
+                os.execv(LFM, args)
+            shown = b""
+            while True:
+                try:
+                    chunk = os.read(fd, 4096)
+                except OSError:
+                    break
+                if not chunk:
+                    break
+                shown += chunk
+            os.close(fd)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, shown)
+            self.assertIn(b'book_table(restaurant="Noma"', shown)
+            self.assertNotIn(b"<|tool_call", shown)
 
     def test_thinking(self):
         think, end = (self.json("tokenize", "-m", MODEL, "--no-bos", "--json", t)["ids"][0] for t in ("<think>", "</think>"))

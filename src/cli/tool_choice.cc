@@ -1,0 +1,32 @@
+#include "cli/tool_choice.h"
+
+#include <algorithm>
+
+#include "base/strings.h"
+#include "cli/messages.h"
+#include "text/answer_parser.h"
+
+namespace lfm::cli {
+
+Result<ToolChoice> ReadToolChoice(const std::string& choice, const Json& tools, const text::Tokenizer& tokenizer) {
+  ToolChoice result;
+  LFM_TRY(result.tools, ToolNames(tools));
+  if (choice == "auto") return result;
+  const auto start = tokenizer.Find(text::kToolCallStart);
+  if (choice == "none") {
+    if (start) result.forbidden.push_back(*start);
+    return result;
+  }
+  const auto usage = [](std::string message) { return Error{ErrorCode::kInvalidArgument, std::move(message)}; };
+  if (result.tools.empty()) return usage(StrCat("--tool-choice ", Quote(choice), " needs --tools"));
+  if (!start) return usage(StrCat("--tool-choice ", Quote(choice), ": the model has no token that begins a call"));
+  result.written = text::kToolCallStart;
+  if (choice == "required") return result;
+  if (std::find(result.tools.begin(), result.tools.end(), choice) == result.tools.end()) {
+    return usage(StrCat("--tool-choice ", Quote(choice), ": neither auto, none, required nor the name of a tool"));
+  }
+  result.written += StrCat("[", choice, "(");
+  return result;
+}
+
+}  // namespace lfm::cli
