@@ -32,9 +32,8 @@ Result<std::vector<T>> TakeVector(ByteReader& reader, uint64_t n, std::string_vi
 
 }  // namespace
 
-Session::Session(std::shared_ptr<LoadedModel> model, Threads& threads, int64_t n_ctx, int64_t n_chunk)
+Session::Session(std::shared_ptr<LoadedModel> model, int64_t n_ctx, int64_t n_chunk)
     : model_(std::move(model)),
-      threads_(threads),
       n_ctx_(n_ctx),
       n_chunk_(n_chunk),
       sequence_(model_->pages()) {}
@@ -54,7 +53,7 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> mo
   }
   const int64_t n_ctx = options.n_ctx == 0 ? n_max : options.n_ctx;
   const int64_t n_chunk = std::min(options.n_chunk, n_ctx);
-  std::unique_ptr<Session> session(new Session(std::move(model), threads, n_ctx, n_chunk));
+  std::unique_ptr<Session> session(new Session(std::move(model), n_ctx, n_chunk));
   LFM_TRY(session->stepper_, model::Stepper::Create(session->model_->model(), threads, {n_chunk, 1, n_ctx}));
   session->logits_.reserve(static_cast<size_t>(session->model_->config().vocab_size));
   return session;

@@ -67,14 +67,13 @@ class Session {
   Status Restore(std::span<const std::byte> bytes);
 
  private:
-  Session(std::shared_ptr<LoadedModel> model, Threads& threads, int64_t n_ctx, int64_t n_chunk);
+  Session(std::shared_ptr<LoadedModel> model, int64_t n_ctx, int64_t n_chunk);
   Status CheckTokens(std::span<const int32_t> ids, int64_t n_before) const;
   // Cuts to the best point at or below n.
   Status CutAtOrBelow(int64_t n);
   Status ReadChecked(std::span<const int32_t> ids);
 
   std::shared_ptr<LoadedModel> model_;
-  Threads& threads_;
   const int64_t n_ctx_, n_chunk_;
   std::unique_ptr<model::Stepper> stepper_;
   model::Sequence sequence_;
