@@ -7,6 +7,7 @@
 #include "grammar/json_core.h"
 #include "grammar/regex_core.h"
 #include "grammar/regex_parse.h"
+#include "grammar/tool_core.h"
 
 namespace lfm::grammar {
 namespace {
@@ -52,8 +53,12 @@ Result<std::unique_ptr<Core>> MakeCore(const Spec& spec, const Budgets& budgets,
     case Kind::kRegex:
     case Kind::kChoice:
       return MakeRegex(spec, budgets);
+    case Kind::kTools: {
+      auto core = std::make_unique<ToolCore>(spec, budgets);
+      LFM_RETURN_IF_ERROR(core->Load(refusal));
+      return std::unique_ptr<Core>(std::move(core));
+    }
     case Kind::kGrammar:
-    case Kind::kTools:
       break;
   }
   return Error{ErrorCode::kUnsupported, "this kind of grammar is not supported"};

@@ -53,7 +53,7 @@ struct ToolOptions {
   ToolChoice choice = ToolChoice::kAuto;
   bool parallel = true;       // false: at most one call
   bool double_quotes = false;  // only "..." opens a string, and " must be escaped in it
-  // The marks' token ids in the vocabulary; -1: written as their text.
+  // The ids of the tokens that start and end calls.
   int32_t start_id = -1, end_id = -1;
 };
 

@@ -89,18 +89,25 @@ bool JsonCore::ShortestItem(const Level& level, const Pending& offer, int depth,
 void JsonCore::RememberValue(Level& level, std::string_view written) {
   auto values = level.values ? std::make_shared<SeenValues>(*level.values) : std::make_shared<SeenValues>();
   if (written[0] == '"') {
-    values->strings.push_back(Lexer::Decode(Lexer::Kind::kJsonString, written.substr(1, written.size() - 2)));
-    std::sort(values->strings.begin(), values->strings.end());
-  } else if (written == "null") {
+    return RememberString(level, Lexer::Decode(Lexer::Kind::kJsonString, written.substr(1, written.size() - 2)));
+  } else if (written == "null" || written == "None") {
     values->null = true;
-  } else if (written == "true") {
+  } else if (written == "true" || written == "True") {
     values->truth = true;
-  } else if (written == "false") {
+  } else if (written == "false" || written == "False") {
     values->falsehood = true;
   } else {
     values->numbers.emplace_back(written);
     std::sort(values->numbers.begin(), values->numbers.end());
   }
+  level.values = std::move(values);
+  Rehash(level);
+}
+
+void JsonCore::RememberString(Level& level, std::string text) {
+  auto values = level.values ? std::make_shared<SeenValues>(*level.values) : std::make_shared<SeenValues>();
+  values->strings.push_back(std::move(text));
+  std::sort(values->strings.begin(), values->strings.end());
   level.values = std::move(values);
   Rehash(level);
 }
@@ -210,8 +217,8 @@ bool JsonCore::Complete(const Config& start, const std::string& start_text, size
         if (!found || best.empty() || !write(best)) return false;
         break;
       }
-      case Phase::kDone:
-        return true;
+      default:
+        return node->phase == Phase::kDone;
     }
     if (out.size() > max || Failure()) return false;
   }

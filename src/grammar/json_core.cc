@@ -34,26 +34,33 @@ JsonCore::JsonCore(const Spec& spec, const Budgets& budgets)
 }
 
 Status JsonCore::Load(const Json& schema, bool annotate_unsupported, Refusal* refusal) {
-  const auto start = std::chrono::steady_clock::now();
-  schemas_.expired = [this, start] {
-    return (budgets_.cancelled && budgets_.cancelled()) || std::chrono::steady_clock::now() - start > budgets_.compile_time;
-  };
+  StartClock();
   root_ = schemas_.Add(schema, annotate_unsupported);
   if (!schemas_.error()) schemas_.ReadAll(root_);
   if (!schemas_.error() && !schemas_.Satisfiable(root_) && !schemas_.error()) {
     const bool named = schema.is_object() && !schema.members().empty();
     schemas_.Fail(ErrorCode::kInvalidArgument, named ? schema.members().back().first : "false", "", "no value satisfies the schema");
   }
+  return Finished(refusal);
+}
+
+void JsonCore::StartClock() {
+  const auto start = std::chrono::steady_clock::now();
+  schemas_.expired = [this, start] {
+    return (budgets_.cancelled && budgets_.cancelled()) || std::chrono::steady_clock::now() - start > budgets_.compile_time;
+  };
+}
+
+Status JsonCore::Finished(Refusal* refusal) {
   for (const SchemaError& one : schemas_.unenforced()) unenforced.push_back({one.keyword, one.pointer, one.message});
   schemas_.expired = nullptr;  // its clock ends with the compilation
-  if (const auto failure = Failure()) {
-    if (refusal != nullptr) {
-      *refusal = {"", "", failure->message};
-      if (const auto& error = schemas_.error()) *refusal = {error->keyword, error->pointer, error->message};
-    }
-    return *failure;
+  const auto failure = Failure();
+  if (!failure) return Ok();
+  if (refusal != nullptr) {
+    *refusal = {"", "", failure->message};
+    if (const auto& error = schemas_.error()) *refusal = {error->keyword, error->pointer, error->message};
   }
-  return Ok();
+  return *failure;
 }
 
 std::optional<Error> JsonCore::Failure() const {
@@ -68,7 +75,7 @@ std::optional<Error> JsonCore::Failure() const {
 void JsonCore::Rehash(Level& level) {
   level.count = std::min(level.count, level.count_cap);
   Hash hash;
-  hash.Add(level.object);
+  hash.Add(uint64_t{level.call} << 1 | uint64_t{level.object});
   if (level.below) hash.Add(level.below->hash);
   hash.Add(level.below_pending.size());
   for (const Pending& pending : level.below_pending) AddThreadHash(hash, pending.next), hash.Add(pending.value);
@@ -87,15 +94,15 @@ void JsonCore::Rehash(Level& level) {
 }
 
 Config JsonCore::Make(Phase phase, std::shared_ptr<const Level> level, std::vector<Thread> threads, std::vector<Pending> pending,
-                      uint32_t lex) {
+                      uint32_t lex, uint32_t place) {
   auto node = std::make_shared<JsonNode>();
   Hash hash;
-  hash.Add(static_cast<uint64_t>(phase));
+  hash.Add(uint64_t{place} << 8 | static_cast<uint64_t>(phase));
   if (level) hash.Add(level->hash);
   for (const Thread& thread : threads) AddThreadHash(hash, thread);
   hash.Add(0x99);
   for (const Pending& one : pending) AddThreadHash(hash, one.next), hash.Add(one.value);
-  node->hash = hash;
+  node->hash = hash, node->place = place;
   node->phase = phase, node->level = std::move(level), node->threads = std::move(threads), node->pending = std::move(pending);
   return {std::move(node), lex, false};
 }
@@ -140,22 +147,21 @@ bool JsonCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
       return Close(*node.level, closed, to);
     }
     case Phase::kString:
-      return EndScalar(node, lex, text, to);
     case Phase::kBare: {
+      const bool quoted = node.phase == Phase::kString && lexer.KindOf(lex) != Lexer::Kind::kSingleQuoted;
+      if (quoted) return EndScalar(node, lex, text, to);
       Config after;
-      if (!EndScalar(node, lex, text, after)) return false;
-      const uint32_t next = lexer.Next(after.lex, byte);
-      if (next == Lexer::kDead) return false;
-      if (next == Lexer::kCross) return Cross(*after.node, after.lex, byte, {}, to);
-      to = std::move(after), to.lex = next;
-      return true;
+      return EndScalar(node, lex, text, after) && GoOn(after, lexer.AfterQuoteAndBlank(lex), byte, to);
     }
     case Phase::kObjectStart:
     case Phase::kNextKey:
-      if (byte == '"') return StartKey(node, to);
+      if (byte == '"' || (byte == '\'' && python_)) return StartKey(node, byte, to);
       break;
-    case Phase::kKey:
-      return EndKey(node, lex, text, to);
+    case Phase::kKey: {
+      if (lexer.KindOf(lex) != Lexer::Kind::kSingleQuoted) return EndKey(node, lex, text, to);
+      Config after;
+      return EndKey(node, lex, text, after) && GoOn(after, lexer.AfterQuoteAndBlank(lex), byte, to);
+    }
     case Phase::kColon:
       if (byte != ':') return false;
       to = Make(Phase::kValue, node.level, {}, node.pending, compact_ ? Lexer::kStruct : Lexer::kSpace);
@@ -177,15 +183,26 @@ bool JsonCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
         to = Make(Phase::kValue, WithItem(*node.level), {}, std::move(pending), compact_ ? Lexer::kStruct : Lexer::kSpace);
         return true;
       }
-    case Phase::kDone:
+    default:
       return false;
   }
-  if (node.phase == Phase::kNextKey || byte != (node.level->object ? '}' : ']')) return false;
+  if (node.phase == Phase::kNextKey || byte != (node.level->call ? ')' : node.level->object ? '}' : ']')) return false;
   std::vector<Thread> closed;
   for (const Thread& thread : node.threads) {
     if (node.level->object ? CanCloseObject(*node.level, thread) : CanCloseArray(*node.level, thread)) closed.push_back(thread);
   }
   return Close(*node.level, closed, to);
+}
+
+bool JsonCore::GoOn(const Config& after, bool blank, uint8_t byte, Config& to) {
+  uint32_t lex = after.lex;
+  if (blank) lex = lexer.Next(lex, ' ');
+  if (lex <= Lexer::kCross) return false;
+  const uint32_t next = lexer.Next(lex, byte);
+  if (next == Lexer::kDead) return false;
+  if (next == Lexer::kCross) return Cross(*after.node, lex, byte, {}, to);
+  to = after, to.lex = next;
+  return true;
 }
 
 bool JsonCore::Accepting(const Node& base, uint32_t lex, std::string_view) {
@@ -197,7 +214,7 @@ bool JsonCore::Accepting(const Node& base, uint32_t lex, std::string_view) {
 }
 
 bool JsonCore::StartValue(const JsonNode& node, uint8_t byte, Config& to) {
-  if (byte == '"') return StartString(node, to);
+  if (byte == '"' || (byte == '\'' && python_)) return StartString(node, byte, to);
   if (byte == '{') return OpenObject(node, to);
   if (byte == '[') return OpenArray(node, to);
   return StartBare(node, byte, to);
@@ -230,6 +247,11 @@ Re JsonCore::BareLanguage(const Level* level, const Pending& pending) {
   if (type.null && !(seen && seen->null)) words.push_back(pool.Literal("null"));
   if (type.truth && !(seen && seen->truth)) words.push_back(pool.Literal("true"));
   if (type.falsehood && !(seen && seen->falsehood)) words.push_back(pool.Literal("false"));
+  if (python_) {
+    if (type.null && !(seen && seen->null)) words.push_back(pool.Literal("None"));
+    if (type.truth && !(seen && seen->truth)) words.push_back(pool.Literal("True"));
+    if (type.falsehood && !(seen && seen->falsehood)) words.push_back(pool.Literal("False"));
+  }
   Re number = type.any_number && !unique ? any_number_ : type.number;
   if (type.plain_integers) number = pool.And(number, without_point_);
   if (seen) {
@@ -245,7 +267,12 @@ Re JsonCore::BareLanguage(const Level* level, const Pending& pending) {
   return re;
 }
 
-bool JsonCore::StartString(const JsonNode& node, Config& to) {
+Lexer::Kind JsonCore::QuoteKind(uint8_t quote) const {
+  return !python_ ? Lexer::Kind::kJsonString : quote == '"' ? Lexer::Kind::kDoubleQuoted : Lexer::Kind::kSingleQuoted;
+}
+
+bool JsonCore::StartString(const JsonNode& node, uint8_t quote, Config& to) {
+  if (quote == '\'' && double_quotes_) return false;
   std::vector<Re> parts;
   std::vector<Pending> pending;
   bool needs_text = false;
@@ -255,7 +282,7 @@ bool JsonCore::StartString(const JsonNode& node, Config& to) {
     parts.push_back(re), pending.push_back(one);
     needs_text |= node.level && !node.level->object && arrays_[one.next.shape]->unique;
   }
-  const uint32_t lex = lexer.StateFor(Lexer::Kind::kJsonString, std::move(parts), needs_text);
+  const uint32_t lex = lexer.StateFor(QuoteKind(quote), std::move(parts), needs_text);
   if (lex == Lexer::kDead) return false;
   to = Make(Phase::kString, node.level, {}, std::move(pending), lex);
   return true;
@@ -287,19 +314,24 @@ bool JsonCore::EndScalar(const JsonNode& node, uint32_t lex, std::string_view te
   std::shared_ptr<const Level> level = node.level;
   if (level && lexer.NeedsText(lex)) {
     auto changed = std::make_shared<Level>(*level);
-    RememberValue(*changed, node.phase == Phase::kString ? StrCat("\"", text, "\"") : std::string(text));
+    if (node.phase == Phase::kString) {
+      RememberString(*changed, Lexer::Decode(lexer.KindOf(lex), text));
+    } else {
+      RememberValue(*changed, text);
+    }
     level = std::move(changed);
   }
   return Finish(level, std::move(threads), to);
 }
 
+bool JsonCore::FinishRoot(const std::vector<Thread>&, Config& to) {
+  to = Make(Phase::kDone, nullptr, {}, {}, Lexer::kStruct);
+  return true;
+}
+
 // A value has ended in `level`.
 bool JsonCore::Finish(const std::shared_ptr<const Level>& level, std::vector<Thread> threads, Config& to) {
-  if (!level) {
-    if (threads.empty()) return false;
-    to = Make(Phase::kDone, nullptr, {}, {}, Lexer::kStruct);
-    return true;
-  }
+  if (!level) return !threads.empty() && FinishRoot(threads, to);
   // Threads that were right only for another text of this value.
   if (!level->object) {
     std::erase_if(threads, [&](const Thread& thread) {

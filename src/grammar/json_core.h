@@ -41,6 +41,7 @@ struct SeenValues {
 
 struct Level {
   bool object = false;
+  bool call = false;                   // an object written as a call's arguments
   std::shared_ptr<const Level> below;  // null: the root value
   std::vector<Pending> below_pending;
   uint64_t count = 0, count_cap = 0;   // properties or items so far; beyond the cap the number makes no difference
@@ -63,10 +64,15 @@ class JsonCore : public Core {
   std::string Describe() override;
   std::optional<Error> Failure() const override;
 
- private:
-  enum class Phase : uint8_t { kValue, kArrayStart, kString, kBare, kObjectStart, kNextKey, kKey, kColon, kAfterValue, kDone };
+ protected:
+  // From kFree on: of tool calls (tool_core.h).
+  enum class Phase : uint8_t {
+    kValue, kArrayStart, kString, kBare, kObjectStart, kNextKey, kKey, kColon, kAfterValue, kDone,
+    kFree, kMark, kListOpen, kCallNext, kCallName, kAfterCall,
+  };
   struct JsonNode : Node {
     Phase phase = Phase::kValue;
+    uint32_t place = 0;  // in a mark
     std::shared_ptr<const Level> level;
     std::vector<Thread> threads;
     std::vector<Pending> pending;
@@ -83,9 +89,17 @@ class JsonCore : public Core {
     std::vector<Schemas::KeyClass> classes;
   };
   // Nodes.
-  Config Make(Phase phase, std::shared_ptr<const Level> level, std::vector<Thread> threads, std::vector<Pending> pending, uint32_t lex);
+  Config Make(Phase phase, std::shared_ptr<const Level> level, std::vector<Thread> threads, std::vector<Pending> pending, uint32_t lex,
+              uint32_t place = 0);
   bool StartValue(const JsonNode& node, uint8_t byte, Config& to);
-  bool StartString(const JsonNode& node, Config& to);
+  bool StartString(const JsonNode& node, uint8_t quote, Config& to);
+  Lexer::Kind QuoteKind(uint8_t quote) const;
+  // The byte after something that ended with the byte before it: goes on from `after`.
+  bool GoOn(const Config& after, bool blank, uint8_t byte, Config& to);
+  // The root value is complete.
+  virtual bool FinishRoot(const std::vector<Thread>& threads, Config& to);
+  void StartClock();  // of the compilation
+  Status Finished(Refusal* refusal);
   bool StartBare(const JsonNode& node, uint8_t byte, Config& to);
   bool EndScalar(const JsonNode& node, uint32_t lex, std::string_view text, Config& to);
   bool Finish(const std::shared_ptr<const Level>& level, std::vector<Thread> threads, Config& to);
@@ -98,7 +112,7 @@ class JsonCore : public Core {
   // Objects.
   uint32_t ObjectIndex(const ObjectShape& shape);
   bool OpenObject(const JsonNode& node, Config& to);
-  bool StartKey(const JsonNode& node, Config& to);
+  bool StartKey(const JsonNode& node, uint8_t quote, Config& to);
   bool EndKey(const JsonNode& node, uint32_t lex, std::string_view text, Config& to);
   bool CanCloseObject(const Level& level, const Thread& thread);
   bool Completable(const Level& level, const Thread& thread, int64_t chosen);
@@ -131,11 +145,14 @@ class JsonCore : public Core {
   bool ShortestItems(const Level& level, const Thread& thread, int depth, std::string& out);
   bool ShortestItem(const Level& level, const Pending& offer, int depth, std::string& out);
   void RememberValue(Level& level, std::string_view written);
+  static void RememberString(Level& level, std::string text);
   bool CloseBare(const JsonNode& node, uint32_t lex, std::string& out);
   bool ShortestLexeme(uint32_t lex, std::string& out);
 
   Schemas schemas_;
   const bool compact_, any_order_;
+  bool python_ = false;          // values as Python writes them too
+  bool double_quotes_ = false;   // of these only "..." strings
   Expr root_ = kNothing;
   std::vector<std::unique_ptr<ObjectInfo>> objects_;
   std::vector<std::unique_ptr<ArrayShape>> arrays_;

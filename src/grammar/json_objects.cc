@@ -248,14 +248,15 @@ Re JsonCore::KeyLanguage(const Level& level, const Thread& thread) {
   return re;
 }
 
-bool JsonCore::StartKey(const JsonNode& node, Config& to) {
+bool JsonCore::StartKey(const JsonNode& node, uint8_t quote, Config& to) {
+  if (quote == '\'' && double_quotes_) return false;
   std::vector<Re> parts;
   std::vector<Thread> threads;
   for (const Thread& thread : node.threads) {
     const Re re = KeyLanguage(*node.level, thread);
     if (re != RegexPool::kNone) parts.push_back(re), threads.push_back(thread);
   }
-  const uint32_t lex = lexer.StateFor(Lexer::Kind::kJsonString, std::move(parts), true);
+  const uint32_t lex = lexer.StateFor(QuoteKind(quote), std::move(parts), true);
   if (lex == Lexer::kDead) return false;
   to = Make(Phase::kKey, node.level, std::move(threads), {}, lex);
   return true;

@@ -11,7 +11,10 @@ namespace {
 // Phases inside a string: 0 between characters, 1 after a backslash, then \u and its digits so far. Only control
 // characters are written with \u, so two zeros, a 0 or 1 and one digit.
 constexpr uint32_t kEscape = 1, kUnicode = 2, kUnicode0 = 3, kUnicode00 = 4, kUnicode000 = 5, kUnicode001 = 6;
-// In Python strings: after the quote that may close (single quotes, see below).
+// After a single quote, which closes the text only if what comes next may stand behind a value: "It's late" needs no
+// escape. The same quote and a blank.
+constexpr uint32_t kQuote = 10, kQuoteBlank = 11;
+constexpr std::string_view kBehindValues = ",)]}:";
 constexpr char kEscapes[] = "\"\\bfnrt", kEscaped[] = "\"\\\b\f\n\r\t";
 
 int HexDigit(uint8_t c) {
@@ -83,6 +86,9 @@ uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
     case Kind::kRaw:
       next = Feed(state, {&c, 1}, 0);
       break;
+    case Kind::kFree:
+      next = byte == 0xFF ? (AnyEnds(states_[state].parts) ? kCross : kDead) : Feed(state, {&c, 1}, 0);
+      break;
     case Kind::kBare:
       next = Feed(state, {&c, 1}, 0);
       if (next == kDead && AnyEnds(states_[state].parts)) next = kCross;
@@ -106,16 +112,22 @@ uint32_t Lexer::FillString(uint32_t id, uint8_t byte) {
     return false;
   };
   const char c = static_cast<char>(byte);
+  const Kind kind = states_[id].kind;
   switch (phase) {
     case 0:
-      if (byte == '"') return AnyEnds(parts) ? kCross : kDead;
+      if (byte == '\'' && kind == Kind::kSingleQuoted) return AnyEnds(parts) || QuoteMayStay(parts) ? stay(kQuote) : kDead;
+      if (byte == '"' && kind != Kind::kSingleQuoted) return AnyEnds(parts) ? kCross : kDead;
       if (byte < 0x20) return kDead;
       if (byte != '\\') return Feed(id, {&c, 1}, 0);
       for (const char escaped : std::string_view(kEscaped, sizeof kEscaped - 1)) {
         if (AnyLive(parts, {&escaped, 1})) return stay(kEscape);
       }
-      return control(0, 31) ? stay(kEscape) : kDead;
+      return control(0, 31) || (kind != Kind::kJsonString && AnyLive(parts, "'")) ? stay(kEscape) : kDead;
+    case kQuote:
+    case kQuoteBlank:
+      return FillQuoted(id, byte);
     case kEscape: {
+      if (c == '\'' && kind != Kind::kJsonString) return Feed(id, "'", 0);
       const size_t at = std::string_view(kEscapes).find(c);
       if (at != std::string_view::npos) return Feed(id, {kEscaped + at, 1}, 0);
       return byte == 'u' && control(0, 31) ? stay(kUnicode) : kDead;
@@ -136,9 +148,37 @@ uint32_t Lexer::FillString(uint32_t id, uint8_t byte) {
   }
 }
 
+// A quote and what comes next. Two quotes beside each other would be read as two strings joined, so they are no content.
+uint32_t Lexer::FillQuoted(uint32_t id, uint8_t byte) {
+  const std::vector<Re> parts = states_[id].parts;
+  const bool blank = states_[id].phase == kQuoteBlank;
+  if (kBehindValues.find(static_cast<char>(byte)) != std::string_view::npos) return AnyEnds(parts) ? kCross : kDead;
+  if (byte == '\'' || byte == '"' || byte < 0x20) return kDead;
+  if (byte == ' ') {
+    if (blank) return kDead;
+    return StateFor(Kind::kSingleQuoted, parts, states_[id].needs_text, kQuoteBlank);
+  }
+  const uint32_t inside = Feed(id, blank ? "' " : "'", 0);
+  return inside == kDead ? kDead : Next(inside, byte);
+}
+
+// Whether a quote can be content: something that does not stand behind values follows in some part.
+bool Lexer::QuoteMayStay(const std::vector<Re>& parts) {
+  for (const Re part : parts) {
+    const Re after = pool_.Next(part, "'");
+    for (int byte = 0x21; byte < 256; ++byte) {
+      if (byte == '\'' || byte == '"' || kBehindValues.find(static_cast<char>(byte)) != std::string_view::npos) continue;
+      if (pool_.Live(pool_.Next(after, static_cast<uint8_t>(byte)))) return true;
+    }
+  }
+  return false;
+}
+
+bool Lexer::AfterQuoteAndBlank(uint32_t state) const { return states_[state].phase == kQuoteBlank; }
+
 uint32_t Lexer::PlainSlack(uint32_t state) const {
   const State& s = states_[state];
-  if (s.phase != 0 || (s.kind != Kind::kJsonString && s.kind != Kind::kRaw)) return 0;
+  if (s.phase != 0 || (s.kind != Kind::kJsonString && s.kind != Kind::kRaw && s.kind != Kind::kFree && s.kind != Kind::kDoubleQuoted)) return 0;
   uint32_t slack = 0;
   for (const Re part : s.parts) slack = std::max(slack, pool_.Slack(part));
   return slack;
@@ -155,8 +195,10 @@ uint32_t Lexer::Saturated(uint32_t state) {
   return StateFor(kind, std::move(parts), needs_text, 0);
 }
 
-std::string Lexer::Decode(Kind, std::string_view written) {
+std::string Lexer::Decode(Kind kind, std::string_view written) {
   std::string out;
+  if (kind == Kind::kBare) return std::string(written);
+  if (kind == Kind::kSingleQuoted) written.remove_suffix(written.ends_with("' ") ? 2 : 1);
   for (size_t i = 0; i < written.size(); ++i) {
     if (written[i] != '\\' || i + 1 >= written.size()) {
       out += written[i];

@@ -23,7 +23,9 @@ class Lexer {
   static constexpr uint32_t kSpaced = 4;  // after one space; then line end and 0 to 20 blanks
   static constexpr uint32_t kMaxBlanks = 20;
 
-  enum class Kind : uint8_t { kFixed, kRaw, kBare, kJsonString, kDoubleQuoted, kSingleQuoted };
+  // kFree: any text until the marker byte of special tokens, which is the grammar's matter. kDoubleQuoted and
+  // kSingleQuoted: Python's strings, as models write them in calls.
+  enum class Kind : uint8_t { kFixed, kRaw, kFree, kBare, kJsonString, kDoubleQuoted, kSingleQuoted };
 
   explicit Lexer(RegexPool& pool);
 
@@ -39,6 +41,8 @@ class Lexer {
   const std::vector<Re>& Parts(uint32_t state) const { return states_[state].parts; }
   bool NeedsText(uint32_t state) const { return states_[state].needs_text; }
   bool IsSpaced(uint32_t state) const { return state >= kSpaced && state < kFirstFree; }
+  // After the quote of a kSingleQuoted text and a blank: it is known only now whether the quote has closed the text.
+  bool AfterQuoteAndBlank(uint32_t state) const;
   // Outside of escapes, where a text may end.
   bool AtRest(uint32_t state) const { return states_[state].phase == 0; }
   // Any text of so many plain code points leads on.
@@ -47,7 +51,7 @@ class Lexer {
   uint32_t Saturated(uint32_t state);
   size_t n_states() const { return states_.size(); }
 
-  // The text that a string lexeme stands for.
+  // The text that a string lexeme stands for; of a kSingleQuoted one also with its quote, and a blank, behind.
   static std::string Decode(Kind kind, std::string_view written);
   // Text written as the inside of a string of that kind.
   static std::string Encode(Kind kind, std::string_view text);
@@ -68,6 +72,8 @@ class Lexer {
   uint32_t FillString(uint32_t state, uint8_t byte);
   uint32_t Feed(uint32_t state, std::string_view decoded, uint32_t phase);
   bool AnyLive(const std::vector<Re>& parts, std::string_view decoded);
+  uint32_t FillQuoted(uint32_t state, uint8_t byte);
+  bool QuoteMayStay(const std::vector<Re>& parts);
   bool AnyEnds(const std::vector<Re>& parts) const;
 
   RegexPool& pool_;

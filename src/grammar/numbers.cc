@@ -160,7 +160,9 @@ Re ShortNumbers(RegexPool& pool) {
   ByteSet e, sign;
   e.set('e'), e.set('E'), sign.set('+'), sign.set('-');
   const Re fraction = pool.Optional(pool.Concat(pool.Byte('.'), pool.Repeat(Digit(pool), 1, 20)));
-  const Re exponent = pool.Concat({pool.Set(e), pool.Optional(pool.Set(sign)), pool.Repeat(Digit(pool), 1, 3)});
+  const Re exponent = pool.Concat({pool.Set(e), pool.Optional(pool.Set(sign)),
+                                   pool.Or({pool.Repeat(Digit(pool), 1, 2), pool.Concat({pool.Byte('1'), Digit(pool), Digit(pool)}),
+                                            pool.Concat({pool.Byte('2'), pool.Range('0', '7'), Digit(pool)})})});
   return pool.Concat({pool.Optional(pool.Byte('-')), pool.Repeat(Digit(pool), 1, 20), fraction, pool.Optional(exponent)});
 }
 

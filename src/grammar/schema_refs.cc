@@ -147,7 +147,9 @@ void Schemas::Index(const Json& document, Dialect dialect) {
     std::string pointer;
     uint32_t resource;
   };
-  resources_.push_back({.uri = "", .root = &document, .pointer = "", .dialect = dialect});
+  // Each document is a world of its own: a reference without a name stays inside.
+  const std::string base = resources_.empty() ? "" : StrCat("document:", documents_.size());
+  resources_.push_back({.uri = base, .root = &document, .pointer = "", .dialect = dialect});
   std::vector<Place> todo{{&document, "", static_cast<uint32_t>(resources_.size() - 1)}};
   while (!todo.empty() && !error_) {
     Place place = std::move(todo.back());

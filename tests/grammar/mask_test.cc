@@ -12,22 +12,25 @@
 namespace lfm::grammar {
 namespace {
 
-// All bytes, pieces of JSON and of words, a few special tokens; id 0 has no bytes, 1 and 2 end the answer.
+constexpr int32_t kFirst = 5;  // the first token of plain bytes
+
+// All bytes, pieces of JSON and of words, a few special tokens; id 0 has no bytes, 1 and 2 end the answer,
+// 3 and 4 are the marks of tool calls.
 std::shared_ptr<const Vocabulary> MakeVocabulary() {
-  std::vector<Vocabulary::Token> tokens(3);
-  tokens[1] = {"<|end|>", true}, tokens[2] = {"<|stop|>", true};
+  std::vector<Vocabulary::Token> tokens(kFirst);
+  tokens[1] = {"<|end|>", true}, tokens[2] = {"<|stop|>", true}, tokens[3] = {"<|call|>", true}, tokens[4] = {"<|called|>", true};
   for (int byte = 0; byte < 256; ++byte) tokens.push_back({std::string(1, static_cast<char>(byte)), false});
   for (const char* piece : {"{\"", "\":", "\": ", "\",", "\"}", "\"]", "\",\"", "\": \"", "\":\"", "}}", "]}", "},", "},{", "[{", "[\"", "[[", "]]", "null",
                             "true", "false", "tru", "10", "12", "00", "-1", "0.", ".5", "e1", "1,", "2]", "3}", ", \"", ",\n  ", "\n    ", "  ", "\\n", "\\\"",
                             "\\u00", "\\\\", "a\"", "ab\",\"", "name", "na", "me\":", "kind\":\"c", "cat", "ow", "é", "\xC3", "\xA9\"", "\xF0\x9F", "\x98\x80", "日本",
-                            "id", "x", "xy", "tags", "value", "2024", "-0", "1-", "T1", "2:", "@e", ".c", "om", "foo", "bar", "baz\"]"}) {
+                            "id", "x", "xy", "tags", "value", "2024", "-0", "1-", "T1", "2:", "@e", ".c", "om", "foo", "bar", "baz\"]", "[cat", "(id=", "='", "'s", "', ", "')", "')]", ")]", "=['"}) {
     tokens.push_back({piece, false});
   }
   std::mt19937 random(7);
   for (int i = 0; i < 1200; ++i) {
     std::string bytes;
     const int n = 1 + static_cast<int>(random() % 5);
-    for (int k = 0; k < n; ++k) bytes += tokens[3 + random() % (tokens.size() - 3)].bytes.substr(0, 4);
+    for (int k = 0; k < n; ++k) bytes += tokens[kFirst + random() % (tokens.size() - kFirst)].bytes.substr(0, 4);
     tokens.push_back({bytes, false});
   }
   tokens.push_back({"<|special|>", true});
@@ -66,8 +69,8 @@ int64_t Compare(const Spec& spec, const Vocabulary& vocabulary, unsigned seed, i
     }
     EXPECT_TRUE(*state.Accept(vocabulary, id));
     text += vocabulary.Bytes(id);
-    // No state is a dead end.
-    EXPECT_TRUE(state.ShortestCompletion().ok()) << text;
+    // No state is a dead end; marks of calls are no text to be appended.
+    EXPECT_TRUE(spec.kind == Kind::kTools || state.ShortestCompletion().ok()) << text;
   }
   return n_pairs;
 }
@@ -104,6 +107,14 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
   n_pairs += Compare(regex, *vocabulary, 3, n_steps);
   Spec choice;
   choice.kind = Kind::kChoice, choice.choices = {"cat", "cow", "café", "catx"};
+  Spec tools;
+  tools.kind = Kind::kTools;
+  tools.tools.start_id = 3, tools.tools.end_id = 4;
+  tools.tools.tools = {{"cat", *ParseJson(R"({"properties": {"name": {"type": "string"}, "id": {"enum": ["x", "it's", "a, 'b'", 10]}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["id"]})")},
+                       {"foo", Json()}};
+  n_pairs += Compare(tools, *vocabulary, 5, n_steps);
+  tools.tools.choice = ToolChoice::kRequired;
+  n_pairs += Compare(tools, *vocabulary, 6, n_steps);
   n_pairs += Compare(choice, *vocabulary, 4, n_steps);
   EXPECT_GE(n_pairs, LFM_SANITIZED ? 100'000 : 1'000'000);
 }
@@ -135,7 +146,7 @@ TEST(Mask, TokensWithoutBytesAndForeignIdsAreNeverAllowed) {
   const auto compiled = Compile(spec);
   ASSERT_TRUE(compiled.ok());
   State state = (*compiled)->Start();
-  for (const int32_t id : {-1, 0, 3 + 0xFF, vocabulary->n_tokens() - 1, vocabulary->n_tokens(), INT32_MAX}) {
+  for (const int32_t id : {-1, 0, kFirst + 0xFF, vocabulary->n_tokens() - 1, vocabulary->n_tokens(), INT32_MAX}) {
     EXPECT_FALSE(*state.Accept(*vocabulary, id)) << id;
   }
 }

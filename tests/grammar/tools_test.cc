@@ -1,0 +1,117 @@
+// LFM2's tool calls under a grammar.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "grammar/grammar.h"
+
+namespace lfm::grammar {
+namespace {
+
+constexpr int32_t kStart = 10, kEnd = 11;
+
+Spec Tools(ToolChoice choice = ToolChoice::kRequired) {
+  Spec spec;
+  spec.kind = Kind::kTools;
+  spec.tools.choice = choice, spec.tools.start_id = kStart, spec.tools.end_id = kEnd;
+  spec.tools.tools = {
+      {"get_weather", *ParseJson(R"({"type": "object", "properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
+                                     "required": ["city"], "additionalProperties": false})")},
+      {"note.add", *ParseJson(R"({"type": "object", "properties": {"text": {"type": "string", "maxLength": 40}, "tags": {"type": "array", "items": {"type": "string"}}, "meta": {"type": "object", "additionalProperties": {"type": ["boolean", "null"]}}},
+                                  "required": ["text"], "additionalProperties": false})")},
+      {"now", Json()}};
+  return spec;
+}
+
+// ⟦ and ⟧ stand for the marks.
+bool Accepts(const Spec& spec, std::string_view text) {
+  const auto compiled = Compile(spec);
+  EXPECT_TRUE(compiled.ok()) << (compiled.ok() ? "" : compiled.error().message);
+  if (!compiled.ok()) return false;
+  std::string bytes;
+  for (size_t i = 0; i < text.size();) {
+    if (text.substr(i, 3) == "⟦" || text.substr(i, 3) == "⟧") {
+      bytes += Vocabulary::SpecialBytes(text.substr(i, 3) == "⟦" ? kStart : kEnd), i += 3;
+    } else {
+      bytes += text[i++];
+    }
+  }
+  State state = (*compiled)->Start();
+  const auto alive = state.Advance(bytes);
+  EXPECT_TRUE(alive.ok());
+  return alive.ok() && *alive && state.accepting();
+}
+
+TEST(Tools, ArgumentsAreHeldToTheirSchemas) {
+  const Spec spec = Tools();
+  for (const std::string_view text : {
+           R"(⟦[get_weather(city="Paris")]⟧)", R"(⟦[get_weather(city='Paris', days=3, unit='c')]⟧)", R"(⟦[get_weather(days=7, city="Paris")]⟧)",
+           R"(⟦[get_weather(city="a"), get_weather(city="b")]⟧)", R"(⟦[now()]⟧)", R"(⟦[note.add(text="x", tags=["a", 'b'], meta={"k": True, 'l': None, "m": false})]⟧)",
+           R"(⟦[get_weather(city="")]⟧ and so on)", R"(⟦[now()]⟧⟦[now()]⟧)"}) {
+    EXPECT_TRUE(Accepts(spec, text)) << text;
+  }
+  for (const std::string_view text : {
+           R"(get_weather(city="Paris"))", R"(⟦[get_weather()]⟧)", R"(⟦[get_weather(days=3)]⟧)", R"(⟦[get_weather(city="a", city="b")]⟧)",
+           R"(⟦[get_weather(city="a", unit="k")]⟧)", R"(⟦[get_weather(city="a", days=8)]⟧)", R"(⟦[get_weather(city=3)]⟧)", R"(⟦[get_weather(city="a", x=1)]⟧)",
+           R"(⟦[get_weather(city="a")])", R"(⟦[get_wether(city="a")]⟧)", R"(⟦[]⟧)", R"(⟦[note.add(text="x", meta={"k": 1})]⟧)", R"(⟦[now(),]⟧)"}) {
+    EXPECT_FALSE(Accepts(spec, text)) << text;
+  }
+}
+
+TEST(Tools, AnApostropheInsideOfAStringIsContent) {
+  const Spec spec = Tools();
+  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='It's late')]⟧)"));
+  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='rock 'n' roll')]⟧)"));
+  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='It\'s', tags=['O'Hara', 'b'])]⟧)"));
+  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='', tags=[''])]⟧)"));
+  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='say "hi"')]⟧)"));
+  EXPECT_FALSE(Accepts(spec, R"(⟦[note.add(text='a''b')]⟧)"));   // two strings joined, to Python
+  EXPECT_FALSE(Accepts(spec, R"(⟦[note.add(text='a' 'b')]⟧)"));
+  EXPECT_FALSE(Accepts(spec, R"(⟦[note.add(text='a', b')]⟧)"));
+  Spec strict = Tools();
+  strict.tools.double_quotes = true;
+  EXPECT_TRUE(Accepts(strict, R"(⟦[note.add(text="It's late")]⟧)"));
+  EXPECT_FALSE(Accepts(strict, R"(⟦[note.add(text='x')]⟧)"));
+}
+
+TEST(Tools, TheChoiceDecidesWhereCallsMayStand) {
+  EXPECT_TRUE(Accepts(Tools(ToolChoice::kAuto), "plain text, [f(x=1)] too"));
+  EXPECT_TRUE(Accepts(Tools(ToolChoice::kAuto), "I look it up. ⟦[now()]⟧"));
+  EXPECT_FALSE(Accepts(Tools(ToolChoice::kAuto), "⟦[then()]⟧"));
+  EXPECT_FALSE(Accepts(Tools(ToolChoice::kRequired), "plain text"));
+  EXPECT_TRUE(Accepts(Tools(ToolChoice::kNone), "plain text"));
+  EXPECT_FALSE(Accepts(Tools(ToolChoice::kNone), "⟦[now()]⟧"));
+  Spec one = Tools();
+  one.tools.parallel = false;
+  EXPECT_TRUE(Accepts(one, "⟦[now()]⟧ done"));
+  EXPECT_FALSE(Accepts(one, "⟦[now(), now()]⟧"));
+  EXPECT_FALSE(Accepts(one, "⟦[now()]⟧⟦[now()]⟧"));
+}
+
+TEST(Tools, WhatCannotBeWrittenAsACallIsRefused) {
+  Spec spec = Tools();
+  spec.tools.tools = {{"f", *ParseJson(R"({"type": "object", "required": ["a=b"]})")}};
+  EXPECT_FALSE(Compile(spec).ok());
+  spec.tools.tools = {{"f", *ParseJson(R"({"properties": {"s": {"pattern": "(a)\\1"}}})")}};
+  Refusal refusal;
+  EXPECT_FALSE(Compile(spec, {}, &refusal).ok());
+  EXPECT_EQ(refusal.keyword, "pattern");
+  EXPECT_EQ(refusal.pointer, "/properties/s");
+  spec = Tools();
+  spec.tools.start_id = -1;
+  EXPECT_FALSE(Compile(spec).ok());
+}
+
+TEST(Tools, EachToolHasItsOwnDefinitions) {
+  Spec spec = Tools();
+  spec.tools.tools = {{"f", *ParseJson(R"({"$defs": {"v": {"type": "integer"}}, "properties": {"x": {"$ref": "#/$defs/v"}}})")},
+                      {"g", *ParseJson(R"({"$defs": {"v": {"type": "string"}}, "properties": {"x": {"$ref": "#/$defs/v"}}})")}};
+  EXPECT_TRUE(Accepts(spec, R"(⟦[f(x=1), g(x="a")]⟧)"));
+  EXPECT_FALSE(Accepts(spec, R"(⟦[f(x="a")]⟧)"));
+  EXPECT_FALSE(Accepts(spec, R"(⟦[g(x=1)]⟧)"));
+}
+
+}  // namespace
+}  // namespace lfm::grammar
