@@ -6,6 +6,9 @@
 #include "cli/commands.h"
 #include "cli/figures.h"
 #include "cli/interrupt.h"
+#ifdef LFM_SERVER
+#include "cli/load.h"
+#endif
 #include "cli/model_args.h"
 #include "cli/output.h"
 #include "cli/values.h"
@@ -32,9 +35,15 @@ class BenchCommand : public Command {
     args.Flag("--csv", csv_, "comma-separated values with a header line");
     args.Flag("--md", md_, "a Markdown table (the default)");
     model_.DeclareCompute(args);
+#ifdef LFM_SERVER
+    load_.Declare(args);
+#endif
   }
 
   Result<int> Run() override {
+#ifdef LFM_SERVER
+    if (!load_.url.empty()) return RunLoad();
+#endif
     if (int{json_} + int{csv_} + int{md_} > 1) {
       return Error{ErrorCode::kInvalidArgument, "--json, --csv and --md exclude each other; choose one"};
     }
@@ -63,6 +72,15 @@ class BenchCommand : public Command {
   }
 
  private:
+#ifdef LFM_SERVER
+  Result<int> RunLoad() const {
+    LFM_TRY(const auto prompts, List(prompts_, "-p", 1, 1 << 20));
+    LFM_TRY(const auto gens, List(gens_, "-n", 1, 1 << 20));
+    LFM_TRY(const auto clients, List(load_.clients, "--clients", 1, 4096));
+    return load_.Run(prompts, gens, clients, json_);
+  }
+#endif
+
   static Result<std::vector<int64_t>> List(const std::string& text, const char* flag, int64_t least, int64_t most) {
     std::vector<int64_t> values;
     size_t begin = 0;
@@ -187,6 +205,9 @@ class BenchCommand : public Command {
   }
 
   ModelArgs model_;
+#ifdef LFM_SERVER
+  LoadArgs load_;
+#endif
   std::string prompts_ = "512", gens_ = "64", depths_ = "0", sequences_ = "1";
   int64_t repetitions_ = 3, chunk_ = 512;
   bool check_bits_ = false, json_ = false, csv_ = false, md_ = false;
