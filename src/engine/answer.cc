@@ -118,7 +118,7 @@ Status Answer::Add(AnswerToken token) {
   if (stops_.stopped()) {
     ended_ = true;
     stop_reason_ = StopReason::kStop;
-  } else if (!ignore_eos_ && tokenizer_.IsEndOfGeneration(id)) {
+  } else if ((!ignore_eos_ || mask_) && tokenizer_.IsEndOfGeneration(id)) {  // nothing follows the end of a grammar
     ended_ = true;
     stop_reason_ = StopReason::kEos;
   } else if (n_generated() >= room_) {

@@ -62,8 +62,8 @@ struct Event {
   Error error;      // kError: kCancelled, kDeadline, kLimit, kOutOfMemory, kInternal ...
 };
 
-// The events of one request, pulled by its reader. Thread-safe. Bounded: while kCapacity events wait, the answer rests
-// (its memory stays taken, nobody else waits for it). Dropping the last reference cancels.
+// The events of one request, pulled by its reader. Thread-safe. Bounded: while kCapacity events wait, the answer rests, and
+// gives its place and its memory to whoever waits for them. Dropping the last reference cancels.
 class Stream {
  public:
   static constexpr size_t kCapacity = 256;

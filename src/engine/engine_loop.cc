@@ -198,9 +198,15 @@ bool Engine::Impl::Step() {
     const std::vector<Claim> claims = ClaimsOf(lanes);
     const bool anyone_waits = std::any_of(claims.begin(), claims.end(), [](const Claim& c) { return !c.running; });
     plan = scheduler_.Next(claims, anyone_waits ? FreePages(lanes) : 0);
-    if (plan.admitted.empty()) break;
     // What they find in the cache changes what they need: the step is planned anew with them.
     for (const size_t i : plan.admitted) Admit(*lanes[i]);
+    if (!plan.admitted.empty()) continue;
+    // Who waits for its reader makes way for who waits for a place.
+    const bool any_can = std::any_of(claims.begin(), claims.end(), [](const Claim& c) { return !c.running && !c.resting; });
+    const auto rests =
+        std::find_if(lanes.begin(), lanes.end(), [](const Lane* lane) { return lane->running() && lane->task.queue->full(); });
+    if (!any_can || rests == lanes.end()) break;
+    GiveWay(**rests);
   }
   if (!MakeRoom(lanes, plan.parts)) {
     Fail(lanes[plan.parts.front().claim]->task,

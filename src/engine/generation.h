@@ -26,7 +26,7 @@ struct GenerationParams {
   SamplingParams sampling;
   int64_t max_tokens = -1;         // at most; -1: to the end of the context
   std::vector<std::string> stops;  // stop strings; the text ends before the first one
-  bool ignore_eos = false;         // end tokens are tokens like any other
+  bool ignore_eos = false;         // end tokens are tokens like any other; not with a mask
   int n_logprobs = -1;             // alternatives per token; -1: no log probabilities at all
   text::StreamDecoder::Special special = text::StreamDecoder::Special::kShown;
   std::shared_ptr<const TokenMask> mask;  // the state before the first token, forked for each answer; null: all may come

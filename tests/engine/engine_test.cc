@@ -374,6 +374,17 @@ TEST_F(EngineTest, ASlowReaderHoldsUpNobodyElse) {
   EXPECT_EQ(Collect(*slow).choices.at(0), Alone(request));
 }
 
+TEST_F(EngineTest, ASlowReaderGivesItsPlaceAway) {
+  EngineOptions options;
+  options.max_running = 1;
+  auto engine = Start(options);
+  const Request request = Ask(Ids(1, 10), 400);
+  auto slow = Submit(*engine, request);
+  EXPECT_TRUE(Answer(*engine, Ask(Ids(2, 10), 20)).finished);
+  EXPECT_EQ(Collect(*slow).choices.at(0), Alone(request));
+  ExpectNoPageLost(*engine);
+}
+
 TEST_F(EngineTest, EndsWithItsStreamsUnread) {
   auto engine = Start();
   auto stream = Submit(*engine, Ask(Ids(1, 300), 100));
