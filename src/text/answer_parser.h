@@ -26,7 +26,7 @@ struct AnswerParserOptions {
   // of it is a list of calls and every name is one of these. Inside markers any name is taken.
   std::vector<std::string> tools;
   // A grammar holds the calls: arguments are given out as they are written, and a quote inside a string is text unless
-  // one of , ) ] } : or a blank follows. Without it a call is given out whole, once it is certain.
+  // one of , ) ] } : follows, blanks between them. Without it a call is given out whole, once it is certain.
   bool guided = false;
   // What cannot be decided yet is held back; a block (or a run of blanks) longer than this is text.
   size_t max_held = size_t{4} << 20;

@@ -1,6 +1,7 @@
 #include "text/tool_call_text.h"
 
 #include <charconv>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -169,9 +170,15 @@ StringReader::Step StringReader::Feed(char c, Ends ends, bool may_end, std::stri
     if (ends == Ends::kFirst) return Step::kEndedBefore;
     Byte(quote_, out);
   } else if (phase_ == Phase::kMaybeEnd) {
+    if (IsCallBlank(c)) {
+      blanks_ += c;
+      return Step::kMore;
+    }
     phase_ = Phase::kBody;
-    if (MayFollowString(c) || IsCallBlank(c)) return Step::kEndedBefore;
+    const std::string blanks = std::exchange(blanks_, {});
+    if (MayFollowString(c)) return Step::kEndedBefore;
     Byte(quote_, out);
+    for (const char blank : blanks) Byte(blank, out);
   } else if (phase_ == Phase::kBackslash) {
     Backslash(c, out);
     return Step::kMore;

@@ -30,7 +30,7 @@ class StringReader {
  public:
   enum class Ends : uint8_t {
     kFirst,   // at the first quote, as in Python; three quotes open a long string
-    kGuided,  // at a quote that is followed by one of , ) ] } : or a blank, as the grammar of calls has it
+    kGuided,  // at a quote before one of , ) ] } : (blanks between them), as the grammar of calls has it
     kAsked,   // at a quote where the caller says so
   };
   enum class Step : uint8_t { kMore, kEnded, kEndedBefore /* the byte is no part of it */, kFailed };
@@ -59,6 +59,7 @@ class StringReader {
   uint8_t n_quotes_ = 0, n_digits_ = 0;
   char digits_[8] = {};
   uint32_t high_ = 0;  // the first half of a surrogate pair
+  std::string blanks_;  // behind a quote that may be the end
 };
 
 }  // namespace lfm::text

@@ -152,7 +152,8 @@ TEST(AnswerParser, GuidedAndFreeReadingAgree) {
   guided.guided = true;
   for (const std::string text :
        {"[say(text='It's late, o'clock', n=1)]", "[f(a='', b=\"\", c=['x', 'y'], d={'k': None})]",
-        "[f(a='1'), g(), h(x=-1.50)]", "[f(s='a\\'b\\n', t=\"q\\\"\")]", "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]"}) {
+        "[f(a='1'), g(), h(x=-1.50)]",
+        "[say(text='rock 'n' roll' , b='x' )]", "[f(s='a\\'b\\n', t=\"q\\\"\")]", "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]"}) {
     EXPECT_EQ(ShownCall(text, guided), ShownCall(text)) << text;
     const std::string whole = kStart + text + kEnd;
     EXPECT_EQ(Shown(Parse(Bytes(whole), guided)), ShownCall(text)) << text;
