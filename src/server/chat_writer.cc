@@ -1,0 +1,125 @@
+#include "server/chat_writer.h"
+
+#include "base/strings.h"
+
+namespace lfm::server {
+namespace {
+
+Json CallJson(const Block& block) {
+  return Json::MakeObject(
+      {{"id", block.call_id},
+       {"type", "function"},
+       {"function", Json::MakeObject({{"name", block.name}, {"arguments", block.text}})}});
+}
+
+// content is null beside calls or reasoning where nothing is said.
+Json MessageJson(const Answer& answer) {
+  std::string text = answer.Text(Block::Kind::kText);
+  Json calls = Json::MakeArray();
+  for (const Block& block : answer.blocks) {
+    if (block.kind == Block::Kind::kCall) calls.Append(CallJson(block));
+  }
+  const bool silent = text.empty() && !calls.items().empty();
+  Json message = Json::MakeObject(
+      {{"role", "assistant"}, {"content", silent ? Json() : Json(std::move(text))}, {"refusal", nullptr}});
+  if (answer.Has(Block::Kind::kReasoning)) message.Set("reasoning_content", answer.Text(Block::Kind::kReasoning));
+  if (!calls.items().empty()) message.Set("tool_calls", std::move(calls));
+  return message;
+}
+
+}  // namespace
+
+int CallIndex(const Answer& answer, size_t block) {
+  int index = 0;
+  for (size_t i = 0; i < block; ++i) index += answer.blocks[i].kind == Block::Kind::kCall ? 1 : 0;
+  return index;
+}
+
+ChatWriter::ChatWriter(ChatForm form) : form_(std::move(form)) {
+  open_ = StrCat("{\"id\":", JsonQuote(form_.head.id), ",\"object\":\"chat.completion.chunk\",\"created\":",
+                 form_.head.created, ",\"model\":", JsonQuote(form_.head.model),
+                 ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint), ",\"choices\":[");
+  close_ = form_.include_usage ? "],\"usage\":null}" : "]}";
+}
+
+void ChatWriter::Chunk(int choice, std::string_view delta, std::string_view finish,
+                       const std::vector<TokenFigure>* figures, std::string& out) const {
+  out += "data: ";
+  out += open_;
+  out += StrCat("{\"index\":", choice, ",\"delta\":", delta, ",\"logprobs\":");
+  out += form_.logprobs && figures ? LogprobsJson(*figures).Dump(Json::kCompact) : "null";
+  out += finish.empty() ? ",\"finish_reason\":null}" : StrCat(",\"finish_reason\":\"", finish, "\"}");
+  out += close_;
+  out += "\n\n";
+}
+
+void ChatWriter::Begin(int64_t, std::string& out) {
+  for (int i = 0; i < form_.n; ++i) Chunk(i, "{\"role\":\"assistant\",\"content\":null}", "", nullptr, out);
+}
+
+void ChatWriter::Write(int choice, const Answer& answer, const Part& part, std::string& out) {
+  std::string delta;
+  switch (part.kind) {
+    case Part::Kind::kText:
+      delta = StrCat("{\"content\":", JsonQuote(part.text), "}");
+      break;
+    case Part::Kind::kReasoning:
+      delta = StrCat("{\"reasoning_content\":", JsonQuote(part.text), "}");
+      break;
+    case Part::Kind::kCallBegin:
+      delta = StrCat("{\"tool_calls\":[{\"index\":", CallIndex(answer, part.block),
+                     ",\"id\":", JsonQuote(answer.blocks[part.block].call_id),
+                     ",\"type\":\"function\",\"function\":{\"name\":", JsonQuote(part.text), ",\"arguments\":\"\"}}]}");
+      break;
+    case Part::Kind::kArguments:
+      delta = StrCat("{\"tool_calls\":[{\"index\":", CallIndex(answer, part.block),
+                     ",\"function\":{\"arguments\":", JsonQuote(part.text), "}}]}");
+      break;
+    case Part::Kind::kCallEnd:
+      if (part.figures.empty()) return;
+      delta = "{}";
+      break;
+  }
+  Chunk(choice, delta, "", &part.figures, out);
+}
+
+void ChatWriter::EndChoice(int choice, const Answer& answer, std::vector<TokenFigure> rest, std::string& out) {
+  Chunk(choice, "{}", answer.finish, rest.empty() ? nullptr : &rest, out);
+}
+
+void ChatWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
+  if (form_.include_usage) {
+    out += StrCat("data: ", open_, "],\"usage\":", OpenAiUsage(totals).Dump(Json::kCompact),
+                  ",\"timings\":", TimingsJson(totals).Dump(Json::kCompact), "}\n\n");
+  }
+  AppendEvent("[DONE]", out);
+}
+
+std::string ChatWriter::Document(std::span<const Answer* const> answers, const Totals& totals) {
+  Json choices = Json::MakeArray();
+  int index = 0;
+  for (const Answer* answer : answers) {
+    choices.Append(Json::MakeObject({{"index", index++},
+                                     {"message", MessageJson(*answer)},
+                                     {"logprobs", form_.logprobs ? LogprobsJson(answer->figures) : Json()},
+                                     {"finish_reason", answer->finish}}));
+  }
+  return Json::MakeObject({{"id", form_.head.id},
+                           {"object", "chat.completion"},
+                           {"created", form_.head.created},
+                           {"model", form_.head.model},
+                           {"system_fingerprint", form_.head.fingerprint},
+                           {"choices", std::move(choices)},
+                           {"usage", OpenAiUsage(totals)},
+                           {"timings", TimingsJson(totals)}})
+      .Dump(Json::kCompact);
+}
+
+void ChatWriter::Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out) {
+  const Json progress = Json::MakeObject(
+      {{"total", n_total}, {"cache", n_cached}, {"processed", n_done}, {"time_ms", static_cast<int64_t>(ms)}});
+  out += StrCat("data: ", open_, "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":null}],",
+                form_.include_usage ? "\"usage\":null," : "", "\"prompt_progress\":", progress.Dump(Json::kCompact), "}\n\n");
+}
+
+}  // namespace lfm::server

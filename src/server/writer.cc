@@ -1,0 +1,100 @@
+#include "server/writer.h"
+
+#include <charconv>
+#include <cmath>
+
+#include "base/strings.h"
+
+namespace lfm::server {
+namespace {
+
+Json TokenJson(const std::string& bytes, float logprob) {
+  Json::Array list;
+  list.reserve(bytes.size());
+  for (const char c : bytes) list.emplace_back(int{static_cast<unsigned char>(c)});
+  return Json::MakeObject(
+      {{"token", ToValidUtf8(bytes)}, {"logprob", LogprobNumber(logprob)}, {"bytes", Json::MakeArray(std::move(list))}});
+}
+
+}  // namespace
+
+void AnswerWriter::TakePrompt(int, std::vector<TokenFigure>) {}
+void AnswerWriter::Progress(int64_t, int64_t, int64_t, double, std::string&) {}
+
+void AppendEvent(std::string_view data, std::string& out) {
+  out += "data: ";
+  out += data;
+  out += "\n\n";
+}
+
+void AppendEvent(std::string_view name, std::string_view data, std::string& out) {
+  out += "event: ";
+  out += name;
+  out += '\n';
+  AppendEvent(data, out);
+}
+
+void SetCost(const Totals& totals, Json& usage) {
+  if (!totals.priced) return;
+  usage.Set("cost", Json::MakeNumber(DollarText(totals.cost.total())));
+  usage.Set("cost_details", Json::MakeObject({{"prompt_pico_dollars", totals.cost.prompt},
+                                              {"cached_prompt_pico_dollars", totals.cost.cached_prompt},
+                                              {"completion_pico_dollars", totals.cost.completion}}));
+}
+
+Json OpenAiUsage(const Totals& totals) {
+  Json usage = Json::MakeObject(
+      {{"prompt_tokens", totals.n_prompt},
+       {"completion_tokens", totals.n_completion},
+       {"total_tokens", totals.n_prompt + totals.n_completion},
+       {"prompt_tokens_details", Json::MakeObject({{"cached_tokens", totals.n_cached}, {"audio_tokens", 0}})},
+       {"completion_tokens_details",
+        Json::MakeObject({{"reasoning_tokens", totals.n_reasoning},
+                          {"audio_tokens", 0},
+                          {"accepted_prediction_tokens", 0},
+                          {"rejected_prediction_tokens", 0}})}});
+  SetCost(totals, usage);
+  return usage;
+}
+
+Json TimingsJson(const Totals& totals) {
+  const engine::Timings& t = totals.timings;
+  const auto per = [](double ms, int64_t n) { return n > 0 ? ms / static_cast<double>(n) : 0.0; };
+  return Json::MakeObject({{"cache_n", t.n_reused},
+                           {"prompt_n", t.n_prompt},
+                           {"prompt_ms", t.prompt_ms},
+                           {"prompt_per_token_ms", per(t.prompt_ms, t.n_prompt)},
+                           {"prompt_per_second", t.prompt_per_second()},
+                           {"predicted_n", t.n_predicted},
+                           {"predicted_ms", t.predicted_ms},
+                           {"predicted_per_token_ms", per(t.predicted_ms, t.n_predicted)},
+                           {"predicted_per_second", t.predicted_per_second()}});
+}
+
+Json FloatNumber(float value) {
+  char buffer[32];
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+  return Json::MakeNumber(std::string(buffer, end));
+}
+
+Json LogprobNumber(float logprob) {
+  if (!(logprob > -9999.0F)) return Json::MakeNumber("-9999.0");
+  if (logprob >= 0) return Json::MakeNumber("0.0");  // rounding may leave a hair above
+  return FloatNumber(logprob);
+}
+
+Json FigureJson(const TokenFigure& figure) {
+  Json out = TokenJson(figure.bytes, figure.logprob);
+  Json top = Json::MakeArray();
+  for (const auto& [bytes, logprob] : figure.top) top.Append(TokenJson(bytes, logprob));
+  out.Set("top_logprobs", std::move(top));
+  return out;
+}
+
+Json LogprobsJson(std::span<const TokenFigure> figures) {
+  Json content = Json::MakeArray();
+  for (const TokenFigure& figure : figures) content.Append(FigureJson(figure));
+  return Json::MakeObject({{"content", std::move(content)}, {"refusal", nullptr}});
+}
+
+}  // namespace lfm::server

@@ -1,0 +1,72 @@
+// How an API writes answers: parts of choices in, its documents and streams out. Pure: no clock, no socket, no engine.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "server/answer.h"
+#include "server/pricing.h"
+
+namespace lfm::server {
+
+// What every document of an answer carries.
+struct AnswerHead {
+  std::string id, model, fingerprint;
+  int64_t created = 0;
+};
+
+// What the whole answer used.
+struct Totals {
+  int64_t n_prompt = 0, n_cached = 0;  // of all prompts; the cached ones are among them
+  int64_t n_completion = 0, n_reasoning = 0;
+  bool priced = false;
+  Cost cost;
+  engine::Timings timings;
+};
+
+// One answer's writer; not thread-safe. Streams: Begin, then Write and EndChoice, then End, each appends server-sent
+// events to `out`. Documents: Document, after all choices ended.
+class AnswerWriter {
+ public:
+  virtual ~AnswerWriter() = default;
+
+  // `n_prompt`: tokens of all prompts together.
+  virtual void Begin(int64_t n_prompt, std::string& out) = 0;
+  virtual void Write(int choice, const Answer& answer, const Part& part, std::string& out) = 0;
+  // `rest`: figures of tokens that no part took.
+  virtual void EndChoice(int choice, const Answer& answer, std::vector<TokenFigure> rest, std::string& out) = 0;
+  virtual void End(std::span<const Answer* const> answers, const Totals& totals, std::string& out) = 0;
+  virtual std::string Document(std::span<const Answer* const> answers, const Totals& totals) = 0;
+
+  // Log probabilities of a prompt's tokens, where they were asked for (completions' echo).
+  virtual void TakePrompt(int prompt, std::vector<TokenFigure> figures);
+  // How far the prompt is read, where that was asked for.
+  virtual void Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out);
+};
+
+// "data: {...}\n\n"
+void AppendEvent(std::string_view data, std::string& out);
+// "event: NAME\ndata: {...}\n\n"
+void AppendEvent(std::string_view name, std::string_view data, std::string& out);
+
+// {"prompt_tokens": …} with details, and the cost where there are prices.
+Json OpenAiUsage(const Totals& totals);
+// The members "cost" and "cost_details", where there are prices.
+void SetCost(const Totals& totals, Json& usage);
+// llama.cpp's {"prompt_n": …}.
+Json TimingsJson(const Totals& totals);
+
+// The fewest digits that read back as the same float.
+Json FloatNumber(float value);
+// Log probabilities with the fewest digits that read back as the same float; -inf is OpenAI's -9999.
+Json LogprobNumber(float logprob);
+// {"token", "logprob", "bytes", "top_logprobs"}
+Json FigureJson(const TokenFigure& figure);
+// {"content": [...], "refusal": null}
+Json LogprobsJson(std::span<const TokenFigure> figures);
+
+}  // namespace lfm::server
