@@ -16,7 +16,7 @@ namespace {
 // Builds a Json from RapidJSON's events. Numbers arrive as text. Refuses depth beyond the limit.
 class Builder {
  public:
-  Builder(int max_depth, size_t max_values) : max_depth_(max_depth), values_left_(max_values) {}
+  explicit Builder(int max_depth) : max_depth_(max_depth) {}
 
   bool Null() { return Add(Json()); }
   bool Bool(bool value) { return Add(Json(value)); }
@@ -42,7 +42,7 @@ class Builder {
   bool EndArray(rapidjson::SizeType) { return Close(); }
 
   Json root;
-  bool too_deep = false, too_many = false, has_lone_surrogate = false;
+  bool too_deep = false, has_lone_surrogate = false;
 
  private:
   // The text's own bytes are validated and a lone high surrogate is refused by RapidJSON, but it encodes the
@@ -69,25 +69,18 @@ class Builder {
     parent.members().back().second = std::move(value);
     return &parent.members().back().second;
   }
-  bool Count() {
-    too_many = values_left_ == 0;
-    --values_left_;
-    return !too_many;
-  }
-  bool Add(Json value) { return Count() && (Place(std::move(value)), true); }
+  bool Add(Json value) { return Place(std::move(value)), true; }
   bool Open(Json value) {
     if (static_cast<int>(stack_.size()) >= max_depth_) {
       too_deep = true;
       return false;
     }
-    if (!Count()) return false;
     stack_.push_back(Place(std::move(value)));
     return true;
   }
   bool Close() { return stack_.pop_back(), true; }
 
   int max_depth_;
-  size_t values_left_;
   std::vector<Json*> stack_;
 };
 
@@ -113,7 +106,7 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
       out += '[';
       bool first = true;
       for (const Json& item : value.items()) {
-        if (!first) out += indent == -1 ? ", " : ",";
+        if (!first) out += indent >= 0 ? "," : ", ";
         first = false;
         newline(level + 1);
         DumpTo(item, indent, level + 1, out);
@@ -126,11 +119,11 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
       out += '{';
       bool first = true;
       for (const auto& [name, member] : value.members()) {
-        if (!first) out += indent == -1 ? ", " : ",";
+        if (!first) out += indent >= 0 ? "," : ", ";
         first = false;
         newline(level + 1);
         out += JsonQuote(name);
-        out += indent == Json::kCompact ? ":" : ": ";
+        out += ": ";
         DumpTo(member, indent, level + 1, out);
       }
       if (!first) newline(level);
@@ -269,17 +262,13 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
                               rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNanAndInfFlag;
-  Builder builder(limits.max_depth, limits.max_values);
+  Builder builder(limits.max_depth);
   rapidjson::MemoryStream bytes(text.data(), text.size());
   rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(bytes, builder);
   if (builder.too_deep) {
     return Error{ErrorCode::kLimit, StrCat("JSON at byte ", result.Offset(), " is nested deeper than ",
                                            limits.max_depth, " levels")};
-  }
-  if (builder.too_many) {
-    return Error{ErrorCode::kLimit, StrCat("JSON at byte ", result.Offset(), ": there are more than ", limits.max_values,
-                                           " values")};
   }
   if (builder.has_lone_surrogate) {
     return Error{ErrorCode::kCorrupt, StrCat("JSON error at byte ", result.Offset(),

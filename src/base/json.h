@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,9 +62,7 @@ class Json {
   // Appends an item; makes a null value an array.
   Json& Append(Json value);
 
-  // Text. indent < 0: one line with ", " and ": " (Python's default), kCompact: one line without spaces; else pretty
-  // with that many spaces.
-  static constexpr int kCompact = -2;
+  // Text. indent < 0: one line with ", " and ": " (Python's default); else pretty with that many spaces.
   // Non-ASCII stays as it is; invalid UTF-8 becomes U+FFFD, so the text is always valid.
   std::string Dump(int indent = -1) const;
 
@@ -82,7 +79,6 @@ class Json {
 struct JsonLimits {
   int max_depth = 200;
   size_t max_bytes = size_t{256} << 20;
-  size_t max_values = std::numeric_limits<size_t>::max();  // of any kind: each takes some 100 bytes of memory
 };
 
 // Parses one JSON document (strict; Python's NaN, Infinity and -Infinity are accepted as numbers; a number beyond the

@@ -45,7 +45,7 @@ std::string CallerOf(const HttpRequest& http) { return http.caller ? http.caller
 std::string CountDocument(const char* object, size_t n) {
   Json out = Json::MakeObject();
   if (*object) out.Set("object", object);
-  return out.Set("input_tokens", static_cast<int64_t>(n)).Dump(Json::kCompact);
+  return Compact(out.Set("input_tokens", static_cast<int64_t>(n)));
 }
 
 void AddGeneration(Router& router, const ApiPtr& api) {
@@ -81,7 +81,7 @@ void AddCounting(Router& router, const ApiPtr& api) {
              }));
   router.Add("POST", "/apply-template", Documents([&model](const Json& body, const HttpRequest&) -> Text {
                LFM_TRY(const Prompt prompt, ChatPrompt(body, model));
-               return Json::MakeObject({{"prompt", prompt.text}, {"count", static_cast<int64_t>(prompt.ids.size())}}).Dump(Json::kCompact);
+               return Compact(Json::MakeObject({{"prompt", prompt.text}, {"count", static_cast<int64_t>(prompt.ids.size())}}));
              }));
   router.Add("POST", "/tokenize",
              Documents([&model](const Json& body, const HttpRequest&) { return Tokenize(body, model); }), {.quick = true});
@@ -121,12 +121,11 @@ ApiResult<std::string> ItemsPage(const StoredResponse& stored, const HttpRequest
   const bool more = list.size() > static_cast<size_t>(limit);
   if (more) list.resize(static_cast<size_t>(limit));
   const Json first = list.empty() ? Json() : list.front()["id"], last = list.empty() ? Json() : list.back()["id"];
-  return Json::MakeObject({{"object", "list"},
+  return Compact(Json::MakeObject({{"object", "list"},
                            {"data", Json::MakeArray(std::move(list))},
                            {"first_id", first},
                            {"last_id", last},
-                           {"has_more", more}})
-      .Dump(Json::kCompact);
+                           {"has_more", more}}));
 }
 
 void AddStoredResponses(Router& router, const ApiPtr& api) {
@@ -143,7 +142,7 @@ void AddStoredResponses(Router& router, const ApiPtr& api) {
     const std::string id(http.param("id"));
     if (!api->responses.Remove(CallerOf(http), id)) return reply->Fail(NoSuchResponse(id));
     reply->Send(200, kJson,
-                Json::MakeObject({{"id", id}, {"object", "response.deleted"}, {"deleted", true}}).Dump(Json::kCompact));
+                Compact(Json::MakeObject({{"id", id}, {"object", "response.deleted"}, {"deleted", true}})));
   });
   router.Add("GET", "/v1/responses/{id}/input_items", [api](const HttpRequest& http, const ReplyPtr& reply) {
     const std::string id(http.param("id"));
@@ -166,8 +165,8 @@ void AddLookUps(Router& router, const ApiPtr& api) {
       reply->Send(200, kJson, document);
     }, {.quick = true});
   };
-  fixed("/props", PropsJson(*api).Dump(Json::kCompact));
-  fixed("/tokenizer_info", TokenizerInfoJson(api->model).Dump(Json::kCompact));
+  fixed("/props", Compact(PropsJson(*api)));
+  fixed("/tokenizer_info", Compact(TokenizerInfoJson(api->model)));
   fixed("/openapi.json", OpenApiDocument(*api));
   router.Add("GET", "/v1/models",
              [document = ModelsDocument(api->model), open_router = OpenRouterDocument(api->model)](
@@ -188,7 +187,7 @@ void AddLookUps(Router& router, const ApiPtr& api) {
                  strict.names = names;
                  return reply->Fail(CheckModelName(strict, &name, true).error());
                }
-               reply->Send(200, kJson, ModelJson(api->model, name.AsString()).Dump(Json::kCompact));
+               reply->Send(200, kJson, Compact(ModelJson(api->model, name.AsString())));
              },
              {.quick = true});
   router.Add("POST", "/v1/embeddings", [](const HttpRequest&, const ReplyPtr& reply) {

@@ -8,6 +8,7 @@
 #include "server/backend.h"
 #include "server/http.h"
 #include "server/response_store.h"
+#include "server/schema.h"
 #include "server/served_model.h"
 
 namespace lfm::server {

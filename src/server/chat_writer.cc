@@ -47,7 +47,7 @@ void ChatWriter::Chunk(int choice, std::string_view delta, std::string_view fini
   out += "data: ";
   out += open_;
   out += StrCat("{\"index\":", choice, ",\"delta\":", delta, ",\"logprobs\":");
-  out += form_.logprobs && figures ? LogprobsJson(*figures).Dump(Json::kCompact) : "null";
+  out += form_.logprobs && figures ? Compact(LogprobsJson(*figures)) : "null";
   out += finish.empty() ? ",\"finish_reason\":null}" : StrCat(",\"finish_reason\":\"", finish, "\"}");
   out += close_;
   out += "\n\n";
@@ -89,8 +89,8 @@ void ChatWriter::EndChoice(int choice, const Answer& answer, std::vector<TokenFi
 
 void ChatWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
   if (form_.include_usage) {
-    out += StrCat("data: ", open_, "],\"usage\":", OpenAiUsage(totals).Dump(Json::kCompact),
-                  ",\"timings\":", TimingsJson(totals).Dump(Json::kCompact), "}\n\n");
+    out += StrCat("data: ", open_, "],\"usage\":", Compact(OpenAiUsage(totals)),
+                  ",\"timings\":", Compact(TimingsJson(totals)), "}\n\n");
   }
   AppendEvent("[DONE]", out);
 }
@@ -104,22 +104,21 @@ std::string ChatWriter::Document(std::span<const Answer* const> answers, const T
                                      {"logprobs", form_.logprobs ? LogprobsJson(answer->figures) : Json()},
                                      {"finish_reason", answer->finish}}));
   }
-  return Json::MakeObject({{"id", form_.head.id},
+  return Compact(Json::MakeObject({{"id", form_.head.id},
                            {"object", "chat.completion"},
                            {"created", form_.head.created},
                            {"model", form_.head.model},
                            {"system_fingerprint", form_.head.fingerprint},
                            {"choices", std::move(choices)},
                            {"usage", OpenAiUsage(totals)},
-                           {"timings", TimingsJson(totals)}})
-      .Dump(Json::kCompact);
+                           {"timings", TimingsJson(totals)}}));
 }
 
 void ChatWriter::Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out) {
   const Json progress = Json::MakeObject(
       {{"total", n_total}, {"cache", n_cached}, {"processed", n_done}, {"time_ms", static_cast<int64_t>(ms)}});
   out += StrCat("data: ", open_, "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":null}],",
-                form_.include_usage ? "\"usage\":null," : "", "\"prompt_progress\":", progress.Dump(Json::kCompact), "}\n\n");
+                form_.include_usage ? "\"usage\":null," : "", "\"prompt_progress\":", Compact(progress), "}\n\n");
 }
 
 }  // namespace lfm::server

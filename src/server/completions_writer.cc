@@ -56,7 +56,7 @@ void CompletionsWriter::Chunk(int choice, std::string_view text, std::string_vie
   out += "data: ";
   out += open_;
   out += StrCat("{\"index\":", choice, ",\"text\":", JsonQuote(text), ",\"logprobs\":");
-  out += form_.logprobs ? OldLogprobs(figures, offsets_[index]).Dump(Json::kCompact) : "null";
+  out += form_.logprobs ? Compact(OldLogprobs(figures, offsets_[index])) : "null";
   out += finish.empty() ? ",\"finish_reason\":null}" : StrCat(",\"finish_reason\":\"", finish, "\"}");
   out += close_;
   out += "\n\n";
@@ -94,7 +94,7 @@ void CompletionsWriter::EndChoice(int choice, const Answer& answer, std::vector<
 
 void CompletionsWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
   if (form_.include_usage) {
-    out += StrCat("data: ", open_, "],\"usage\":", OpenAiUsage(totals).Dump(Json::kCompact), "}\n\n");
+    out += StrCat("data: ", open_, "],\"usage\":", Compact(OpenAiUsage(totals)), "}\n\n");
   }
   AppendEvent("[DONE]", out);
 }
@@ -114,15 +114,14 @@ std::string CompletionsWriter::Document(std::span<const Answer* const> answers, 
          {"logprobs", form_.logprobs ? OldLogprobs(figures, offset) : Json()},
          {"finish_reason", answer->finish}}));
   }
-  return Json::MakeObject({{"id", form_.head.id},
+  return Compact(Json::MakeObject({{"id", form_.head.id},
                            {"object", "text_completion"},
                            {"created", form_.head.created},
                            {"model", form_.head.model},
                            {"system_fingerprint", form_.head.fingerprint},
                            {"choices", std::move(choices)},
                            {"usage", OpenAiUsage(totals)},
-                           {"timings", TimingsJson(totals)}})
-      .Dump(Json::kCompact);
+                           {"timings", TimingsJson(totals)}}));
 }
 
 }  // namespace lfm::server

@@ -29,7 +29,7 @@ ApiResult<OutputFormat> ReadStructuredOutputs(const Json& value) {
     format.kind = OutputFormat::Kind::kJsonSchema;
     format.schema = value["json"];
     if (format.schema.is_string()) {
-      auto parsed = ParseJson(format.schema.AsString(), {.max_depth = kMaxDepth, .max_values = kMaxJsonValues});
+      auto parsed = ParseJson(format.schema.AsString(), {.max_depth = kMaxDepth});
       if (!parsed.ok()) return BadRequest(StrCat("structured_outputs.json: ", parsed.error().message), path + ".json");
       format.schema = std::move(parsed).value();
     }

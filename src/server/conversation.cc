@@ -53,7 +53,7 @@ std::string LiteralText(const Json& value) {
 
 // The arguments as an object where they are one: templates walk through it.
 Json ParsedArguments(const std::string& arguments) {
-  auto parsed = ParseJson(arguments, {.max_depth = 100, .max_values = 100'000});
+  auto parsed = ParseJson(arguments, {.max_depth = 100});
   return parsed.ok() && parsed->is_object() ? std::move(parsed).value() : Json(arguments);
 }
 

@@ -74,7 +74,7 @@ Json ModelJson(const ServedModel& model, const std::string& name) {
 std::string ModelsDocument(const ServedModel& model) {
   Json list = Json::MakeArray();
   for (const std::string& name : model.names) list.Append(ModelJson(model, name));
-  return Json::MakeObject({{"object", "list"}, {"data", std::move(list)}}).Dump(Json::kCompact);
+  return Compact(Json::MakeObject({{"object", "list"}, {"data", std::move(list)}}));
 }
 
 std::string OpenRouterDocument(const ServedModel& model) {
@@ -100,7 +100,7 @@ std::string OpenRouterDocument(const ServedModel& model) {
                                {"output_modalities", Json::MakeArray({std::move(output)})},
                                {"is_ready", true}});
   if (!model.hugging_face_id.empty()) one.Set("hugging_face_id", model.hugging_face_id);
-  return Json::MakeObject({{"data", Json::MakeArray({std::move(one)})}}).Dump(Json::kCompact);
+  return Compact(Json::MakeObject({{"data", Json::MakeArray({std::move(one)})}}));
 }
 
 Json PropsJson(const Api& api) {
@@ -187,7 +187,7 @@ ApiResult<std::string> Tokenize(const Json& body, const ServedModel& model) {
     for (const int32_t id : ids) {
       list.Append(Json::MakeObject({{"id", int64_t{id}}, {"piece", PieceJson(model.text->tokenizer.Bytes(id))}}));
     }
-    out += list.Dump(Json::kCompact);
+    out += Compact(list);
   } else {
     AppendIds(ids, out);
   }
@@ -208,7 +208,7 @@ ApiResult<std::string> Detokenize(const Json& body, const ServedModel& model) {
     ids.push_back(static_cast<int32_t>(id));
   }
   const std::string text = ToValidUtf8(model.text->tokenizer.Decode(ids));
-  return Json::MakeObject({{"content", text}, {"prompt", text}}).Dump(Json::kCompact);
+  return Compact(Json::MakeObject({{"content", text}, {"prompt", text}}));
 }
 
 }  // namespace lfm::server

@@ -93,7 +93,7 @@ SchemaMembers MessagesMembers() {
 }
 
 // The tools in OpenAI's shape, which is what templates show.
-Json OpenAiTools(const Json& tools) {
+Json ToolsOfMessages(const Json& tools) {
   Json out = Json::MakeArray();
   for (const Json& tool : tools.items()) {
     Json function = Json::MakeObject({{"name", tool["name"]}});
@@ -165,14 +165,14 @@ void AddAssistantTurn(const Json& content, Json& out) {
 
 // Turns that follow each other in one role are one turn, as with Anthropic's own server. A last turn of the assistant is
 // what the answer goes on from.
-Conversation ReadConversation(const Json& body, const ToolUse& tools) {
+Conversation ReadTurns(const Json& body, const ToolUse& tools) {
   Conversation conversation;
   if (!body["system"].is_null()) conversation.messages.Append(MakeMessage("system", ContentText(body["system"])));
   for (const Json& message : body["messages"].items()) {
     const bool user = message["role"].AsString() == "user";
     user ? AddUserTurn(message["content"], conversation.messages) : AddAssistantTurn(message["content"], conversation.messages);
   }
-  if (!tools.tools.empty() && tools.choice != ToolUse::Choice::kNone) conversation.tools = OpenAiTools(body["tools"]);
+  if (!tools.tools.empty() && tools.choice != ToolUse::Choice::kNone) conversation.tools = ToolsOfMessages(body["tools"]);
   const Json& last = conversation.messages.items().back();
   const bool prefill = last["role"].AsString() == "assistant" && last["tool_calls"].items().empty();
   conversation.continue_final_message = prefill;
@@ -199,7 +199,7 @@ ApiResult<Prompt> MessagesPrompt(const Json& body, const ServedModel& model) {
   LFM_RETURN_IF_ERROR(Check(CountTokensSchema(), body));
   LFM_RETURN_IF_ERROR(CheckModelName(model, body.Find("model"), true));
   LFM_TRY(const ToolUse tools, ReadAnthropicTools(body));
-  return MakePrompt(model, ReadConversation(body, tools), "messages");
+  return MakePrompt(model, ReadTurns(body, tools), "messages");
 }
 
 ApiResult<Translated> TranslateMessages(const Json& body, const HttpRequest& http, const ServedModel& model) {
@@ -207,7 +207,7 @@ ApiResult<Translated> TranslateMessages(const Json& body, const HttpRequest& htt
   LFM_RETURN_IF_ERROR(CheckModelName(model, body.Find("model"), true));
   ChatAsk ask;
   LFM_TRY(ask.tools, ReadAnthropicTools(body));
-  ask.conversation = ReadConversation(body, ask.tools);
+  ask.conversation = ReadTurns(body, ask.tools);
   ask.stops = ReadStops(body["stop_sequences"]);
   ask.max_tokens = ReadMaxTokens(body, model);
   Translated out;

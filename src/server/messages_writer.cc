@@ -24,7 +24,7 @@ Json BlockJson(const Block& block) {
   return {};
 }
 
-Json UsageJson(const Totals& totals) {
+Json AnthropicUsage(const Totals& totals) {
   Json usage = Json::MakeObject({{"input_tokens", totals.n_prompt - totals.n_cached},
                                  {"cache_creation_input_tokens", 0},
                                  {"cache_read_input_tokens", totals.n_cached},
@@ -55,9 +55,9 @@ void MessagesWriter::Begin(int64_t n_prompt, std::string& out) {
                                          {"content", Json::MakeArray()},
                                          {"stop_reason", nullptr},
                                          {"stop_sequence", nullptr},
-                                         {"usage", UsageJson(totals)}});
+                                         {"usage", AnthropicUsage(totals)}});
   AppendEvent("message_start",
-              Json::MakeObject({{"type", "message_start"}, {"message", message}}).Dump(Json::kCompact), out);
+              Compact(Json::MakeObject({{"type", "message_start"}, {"message", message}})), out);
 }
 
 void MessagesWriter::Open(const Block& block, std::string& out) {
@@ -66,8 +66,7 @@ void MessagesWriter::Open(const Block& block, std::string& out) {
   kind_ = block.kind;
   is_open_ = true;
   AppendEvent("content_block_start",
-              Json::MakeObject({{"type", "content_block_start"}, {"index", ++index_}, {"content_block", BlockJson(empty)}})
-                  .Dump(Json::kCompact),
+              Compact(Json::MakeObject({{"type", "content_block_start"}, {"index", ++index_}, {"content_block", BlockJson(empty)}})),
               out);
 }
 
@@ -117,8 +116,7 @@ void MessagesWriter::End(std::span<const Answer* const> answers, const Totals& t
   const Answer& answer = *answers.front();
   const Json delta = Json::MakeObject({{"stop_reason", StopReason(answer)}, {"stop_sequence", StopSequence(answer)}});
   AppendEvent("message_delta",
-              Json::MakeObject({{"type", "message_delta"}, {"delta", delta}, {"usage", UsageJson(totals)}})
-                  .Dump(Json::kCompact),
+              Compact(Json::MakeObject({{"type", "message_delta"}, {"delta", delta}, {"usage", AnthropicUsage(totals)}})),
               out);
   AppendEvent("message_stop", "{\"type\":\"message_stop\"}", out);
 }
@@ -128,15 +126,14 @@ std::string MessagesWriter::Document(std::span<const Answer* const> answers, con
   Json content = Json::MakeArray();
   for (const Block& block : answer.blocks) content.Append(BlockJson(block));
   if (content.items().empty()) content.Append(BlockJson(Block{}));
-  return Json::MakeObject({{"id", head_.id},
+  return Compact(Json::MakeObject({{"id", head_.id},
                            {"type", "message"},
                            {"role", "assistant"},
                            {"model", head_.model},
                            {"content", std::move(content)},
                            {"stop_reason", StopReason(answer)},
                            {"stop_sequence", StopSequence(answer)},
-                           {"usage", UsageJson(totals)}})
-      .Dump(Json::kCompact);
+                           {"usage", AnthropicUsage(totals)}}));
 }
 
 }  // namespace lfm::server

@@ -49,7 +49,7 @@ Result<std::optional<Prices>> FindPrices(const std::vector<std::string>& names, 
   Json document;
   if (!price_file.empty()) {
     LFM_TRY(const std::string text, ReadWholeFile(price_file, kMaxPriceFile));
-    auto parsed = ParseJson(text, {.max_depth = 8, .max_values = 100'000});
+    auto parsed = ParseJson(text, {.max_depth = 8});
     if (!parsed.ok()) return parsed.error().Within(price_file);
     document = std::move(parsed).value();
   }

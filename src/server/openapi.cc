@@ -140,13 +140,12 @@ std::string OpenApiDocument(const Api& api) {
     paths.Set(PathOf(operation.path), std::move(path));
   }
   const Json bearer = Json::MakeObject({{"type", "http"}, {"scheme", "bearer"}});
-  return Json::MakeObject(
+  return Compact(Json::MakeObject(
              {{"openapi", "3.1.0"},
               {"info", Json::MakeObject({{"title", "lfm serve"}, {"version", api.version}})},
               {"paths", std::move(paths)},
               {"components", Json::MakeObject({{"schemas", ErrorSchemas()},
-                                               {"securitySchemes", Json::MakeObject({{"key", bearer}})}})}})
-      .Dump(Json::kCompact);
+                                               {"securitySchemes", Json::MakeObject({{"key", bearer}})}})}}));
 }
 
 }  // namespace lfm::server

@@ -117,7 +117,7 @@ SchemaMembers ResponsesMembers() {
   return members;
 }
 
-Json OpenAiTools(const Json& tools) {
+Json ToolsOfResponses(const Json& tools) {
   Json out = Json::MakeArray();
   for (const Json& tool : tools.items()) {
     Json function = Json::MakeObject({{"name", tool["name"]}});
@@ -327,7 +327,7 @@ ApiResult<ChatAsk> ReadAsk(const Json& body, const std::string& caller, const Se
     conversation.messages.Append(MakeMessage("system", body["instructions"].AsString()));
   }
   for (const Json& message : whole.items()) conversation.messages.Append(message);
-  if (!ask.tools.tools.empty() && ask.tools.choice != ToolUse::Choice::kNone) conversation.tools = OpenAiTools(body["tools"]);
+  if (!ask.tools.tools.empty() && ask.tools.choice != ToolUse::Choice::kNone) conversation.tools = ToolsOfResponses(body["tools"]);
   conversation.variables = Json::MakeObject();
   if (body["reasoning"]["effort"].is_string()) conversation.variables.Set("reasoning_effort", body["reasoning"]["effort"]);
   const Json& max_tokens = body["max_output_tokens"];
@@ -338,7 +338,7 @@ ApiResult<ChatAsk> ReadAsk(const Json& body, const std::string& caller, const Se
   return ask;
 }
 
-std::string CallerOf(const HttpRequest& http) { return http.caller ? http.caller->id : ""; }
+std::string CallerId(const HttpRequest& http) { return http.caller ? http.caller->id : ""; }
 
 }  // namespace
 
@@ -350,14 +350,14 @@ const Schema& ResponsesSchema() {
 ApiResult<Prompt> ResponsesPrompt(const Json& body, const HttpRequest& http, const ServedModel& model,
                                   ResponseStore& store) {
   Json whole;
-  LFM_TRY(const ChatAsk ask, ReadAsk(body, CallerOf(http), model, store, whole));
+  LFM_TRY(const ChatAsk ask, ReadAsk(body, CallerId(http), model, store, whole));
   return MakePrompt(model, ask.conversation, ask.param);
 }
 
 ApiResult<Translated> TranslateResponses(const Json& body, const HttpRequest& http, const ServedModel& model,
                                          ResponseStore& store) {
   Json whole;
-  const std::string caller = CallerOf(http);
+  const std::string caller = CallerId(http);
   LFM_TRY(const ChatAsk ask, ReadAsk(body, caller, model, store, whole));
   Translated out;
   LFM_RETURN_IF_ERROR(MakeChatRequest(body, http, model, ask, out));
@@ -374,7 +374,7 @@ ApiResult<Translated> TranslateResponses(const Json& body, const HttpRequest& ht
       Json messages = whole;
       messages.Append(AnswerMessage(*answers.front()));
       store.Put(caller, id,
-                {made->response().Dump(Json::kCompact), items.Dump(Json::kCompact), messages.Dump(Json::kCompact)});
+                {Compact(made->response()), Compact(items), Compact(messages)});
     };
   }
   out.writer = std::move(writer);

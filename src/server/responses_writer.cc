@@ -5,7 +5,7 @@
 namespace lfm::server {
 namespace {
 
-Json UsageJson(const Totals& totals) {
+Json ResponsesUsage(const Totals& totals) {
   Json usage = Json::MakeObject(
       {{"input_tokens", totals.n_prompt},
        {"input_tokens_details", Json::MakeObject({{"cached_tokens", totals.n_cached}})},
@@ -92,7 +92,7 @@ Json ResponsesWriter::Unfinished(const std::string& status) const {
 }
 
 void ResponsesWriter::Begin(int64_t, std::string& out) {
-  const std::string response = StrCat("\"response\":", Unfinished("in_progress").Dump(Json::kCompact));
+  const std::string response = StrCat("\"response\":", Compact(Unfinished("in_progress")));
   Event("response.created", response, out);
   Event("response.in_progress", response, out);
 }
@@ -100,12 +100,12 @@ void ResponsesWriter::Begin(int64_t, std::string& out) {
 void ResponsesWriter::Open(const Block& block, std::string& out) {
   is_open_ = true;
   Event("response.output_item.added",
-        StrCat("\"output_index\":", block_, ",\"item\":", Item(block, block_, "in_progress").Dump(Json::kCompact)), out);
+        StrCat("\"output_index\":", block_, ",\"item\":", Compact(Item(block, block_, "in_progress"))), out);
   if (block.kind == Block::Kind::kCall) return;
   const Json part = block.kind == Block::Kind::kText ? TextPart("", Json::MakeArray()) : ReasoningPart("");
   Event("response.content_part.added",
         StrCat("\"item_id\":", JsonQuote(ItemId(block_, block.kind)), ",\"output_index\":", block_,
-               ",\"content_index\":0,\"part\":", part.Dump(Json::kCompact)),
+               ",\"content_index\":0,\"part\":", Compact(part)),
         out);
 }
 
@@ -125,15 +125,15 @@ void ResponsesWriter::Close(const Answer& answer, std::string& out) {
     if (block.kind == Block::Kind::kText) {
       Event("response.output_text.done",
             StrCat(place, ",\"content_index\":0,\"text\":", JsonQuote(block.text),
-                   ",\"logprobs\":", part["logprobs"].Dump(Json::kCompact)),
+                   ",\"logprobs\":", Compact(part["logprobs"])),
             out);
     } else {
       Event("response.reasoning.done", StrCat(place, ",\"content_index\":0,\"text\":", JsonQuote(block.text)), out);
     }
-    Event("response.content_part.done", StrCat(place, ",\"content_index\":0,\"part\":", part.Dump(Json::kCompact)), out);
+    Event("response.content_part.done", StrCat(place, ",\"content_index\":0,\"part\":", Compact(part)), out);
   }
   Event("response.output_item.done",
-        StrCat("\"output_index\":", block_, ",\"item\":", item.Dump(Json::kCompact)), out);
+        StrCat("\"output_index\":", block_, ",\"item\":", Compact(item)), out);
 }
 
 void ResponsesWriter::Write(int, const Answer& answer, const Part& part, std::string& out) {
@@ -154,7 +154,7 @@ void ResponsesWriter::Write(int, const Answer& answer, const Part& part, std::st
     case Part::Kind::kText:
       Event("response.output_text.delta",
             StrCat(place, ",\"content_index\":0,\"delta\":", JsonQuote(part.text), ",\"logprobs\":",
-                   form_.logprobs ? FiguresJson(part.figures).Dump(Json::kCompact) : std::string("[]")),
+                   form_.logprobs ? Compact(FiguresJson(part.figures)) : std::string("[]")),
             out);
       break;
     case Part::Kind::kReasoning:
@@ -186,7 +186,7 @@ void ResponsesWriter::Finish(const Answer& answer, const Totals& totals) {
   }
   if (output.items().empty()) output.Append(Item(Block{}, 0, incomplete ? "incomplete" : "completed"));
   response_.Set("output", std::move(output));
-  response_.Set("usage", UsageJson(totals));
+  response_.Set("usage", ResponsesUsage(totals));
   if (incomplete) {
     response_.Set("incomplete_details", Json::MakeObject({{"reason", "max_output_tokens"}}));
   } else {
@@ -198,7 +198,7 @@ void ResponsesWriter::End(std::span<const Answer* const> answers, const Totals& 
   Finish(*answers.front(), totals);
   const bool incomplete = response_["status"].AsString() == "incomplete";
   Event(incomplete ? "response.incomplete" : "response.completed",
-        StrCat("\"response\":", response_.Dump(Json::kCompact)), out);
+        StrCat("\"response\":", Compact(response_)), out);
 }
 
 std::string ResponsesWriter::Document(std::span<const Answer* const> answers, const Totals& totals) {
@@ -212,7 +212,7 @@ std::string ResponsesWriter::Document(std::span<const Answer* const> answers, co
     }
   }
   Finish(answer, totals);
-  return response_.Dump(Json::kCompact);
+  return Compact(response_);
 }
 
 }  // namespace lfm::server

@@ -16,7 +16,50 @@ Json TokenJson(const std::string& bytes, float logprob) {
       {{"token", ToValidUtf8(bytes)}, {"logprob", LogprobNumber(logprob)}, {"bytes", Json::MakeArray(std::move(list))}});
 }
 
+// Depth is bounded by the request's, or by the document's own.
+void WriteCompact(const Json& json, std::string& out) {
+  switch (json.kind()) {
+    case Json::Kind::kArray: {
+      out += '[';
+      for (const Json& item : json.items()) {
+        if (&item != &json.items().front()) out += ',';
+        WriteCompact(item, out);
+      }
+      out += ']';
+      break;
+    }
+    case Json::Kind::kObject: {
+      out += '{';
+      for (const auto& member : json.members()) {
+        if (&member != &json.members().front()) out += ',';
+        out += JsonQuote(member.first);
+        out += ':';
+        WriteCompact(member.second, out);
+      }
+      out += '}';
+      break;
+    }
+    case Json::Kind::kString:
+      out += JsonQuote(json.AsString());
+      break;
+    case Json::Kind::kBool:
+      out += json.AsBool() ? "true" : "false";
+      break;
+    case Json::Kind::kNull:
+      out += "null";
+      break;
+    default:
+      out += json.NumberText();
+  }
+}
+
 }  // namespace
+
+std::string Compact(const Json& json) {
+  std::string out;
+  WriteCompact(json, out);
+  return out;
+}
 
 void AnswerWriter::TakePrompt(int, std::vector<TokenFigure>) {}
 void AnswerWriter::Progress(int64_t, int64_t, int64_t, double, std::string&) {}

@@ -48,6 +48,9 @@ class AnswerWriter {
   virtual void Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out);
 };
 
+// One line without spaces, as clients are sent it.
+std::string Compact(const Json& json);
+
 // "data: {...}\n\n"
 void AppendEvent(std::string_view data, std::string& out);
 // "event: NAME\ndata: {...}\n\n"

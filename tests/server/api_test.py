@@ -1,0 +1,218 @@
+#!/usr/bin/env python3
+"""The APIs from outside: api_test.py LFM MODEL. Starts `lfm serve` on a free port and asks it as clients do."""
+import concurrent.futures
+import http.client
+import json
+import subprocess
+import sys
+import time
+import unittest
+
+LFM, MODEL = sys.argv[1:3]
+ASK = [{"role": "user", "content": "Hello, who are you?"}]
+TABLE = [{"role": "system", "content": "Answer with function calls where possible."},
+         {"role": "user", "content": "Dinner for 7 at Poudeng Grill, 08:35 please. Many thanks."}]
+TOOLS = [{"type": "function", "function": {"name": "book_table", "description": "Reserve a restaurant table", "parameters": {
+    "type": "object", "required": ["restaurant", "guests"], "properties": {
+        "restaurant": {"type": "string", "maxLength": 24}, "guests": {"type": "integer", "minimum": 0, "maximum": 99},
+        "time": {"type": "string", "maxLength": 24}}}}}]
+
+
+class Reply:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+    def events(self):
+        """[(event, data)] of a stream."""
+        out = []
+        for block in self.body.decode().split("\n\n"):
+            lines = block.split("\n")
+            name = next((x[7:] for x in lines if x.startswith("event: ")), "")
+            data = [x[6:] for x in lines if x.startswith("data: ")]
+            if data:
+                out.append((name, data[0]))
+        return out
+
+    def chunks(self):
+        return [json.loads(d) for _, d in self.events() if d != "[DONE]"]
+
+
+class Api(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.server = subprocess.Popen([LFM, "serve", "-m", MODEL, "--port", "0", "--alias", "me/demo"], stdin=subprocess.DEVNULL,
+                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in cls.server.stdout:
+            at = line.find("http://127.0.0.1:")
+            if at >= 0:
+                cls.port = int("".join(c for c in line[at + 17:].split("/")[0] if c.isdigit()))
+                break
+        else:
+            raise AssertionError("the server did not say where it listens")
+        while cls.ask("GET", "/health").status != 200:
+            time.sleep(0.02)
+        cls.model = cls.ask("GET", "/v1/models").json()["data"][0]["id"]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.terminate()
+        assert cls.server.wait(30) == 0, "exit code"
+        cls.server.stdout.close()
+
+    @classmethod
+    def ask(cls, method, path, body=None, raw=None, headers=None):
+        connection = http.client.HTTPConnection("127.0.0.1", cls.port, timeout=60)
+        data = raw if raw is not None else json.dumps(body).encode() if body is not None else None
+        connection.request(method, path, data, headers or ({"Content-Type": "application/json"} if data is not None else {}))
+        response = connection.getresponse()
+        reply = Reply(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+        connection.close()
+        return reply
+
+    def chat(self, messages=ASK, **more):
+        body = {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": 16, "repetition_penalty": 1, **more}
+        return self.ask("POST", "/v1/chat/completions", {k: v for k, v in body.items() if v is not ...})
+
+    def text(self, *args, **more):
+        reply = self.chat(*args, **more)
+        self.assertEqual(reply.status, 200, reply.body)
+        return reply.json()["choices"][0]["message"]["content"]
+
+    def refused(self, reply, status, param=None, code=None):
+        self.assertEqual(reply.status, status, reply.body)
+        error = reply.json()["error"]
+        self.assertEqual(set(error) >= {"message", "type", "param", "code"}, True)
+        if param:
+            self.assertEqual(error["param"], param)
+        if code:
+            self.assertEqual(error["code"], code)
+        self.assertTrue(reply.headers["x-request-id"])
+
+    def test_stream_is_the_plain_answer(self):
+        kw = dict(temperature=1, seed=7, n=3, max_tokens=12, ignore_eos=True, logprobs=True, top_logprobs=2)
+        plain = self.chat(**kw).json()
+        stream = self.chat(stream=True, stream_options={"include_usage": True}, **kw)
+        chunks = stream.chunks()
+        self.assertTrue(stream.body.endswith(b"data: [DONE]\n\n"))
+        for choice in plain["choices"]:
+            mine = [c for x in chunks for c in x["choices"] if c["index"] == choice["index"]]
+            self.assertEqual("".join(c["delta"].get("content") or "" for c in mine), choice["message"]["content"])
+            self.assertEqual([y for c in mine if c["logprobs"] for y in c["logprobs"]["content"]], choice["logprobs"]["content"])
+            self.assertEqual([c["finish_reason"] for c in mine][-1], "length")
+            self.assertEqual(["role" in c["delta"] for c in mine], [True] + [False] * (len(mine) - 1))
+        self.assertEqual(chunks[-1]["choices"], [])
+        for key in ("prompt_tokens", "completion_tokens", "total_tokens"):
+            self.assertEqual(chunks[-1]["usage"][key], plain["usage"][key])
+        self.assertTrue(all(x["usage"] is None for x in chunks[:-1]))
+        one = self.chat(**{**kw, "n": 1}).json()["choices"][0]
+        self.assertEqual(one["message"], plain["choices"][0]["message"])
+
+    def test_same_bytes_beside_others(self):
+        kw = dict(temperature=1, seed=3, max_tokens=24, ignore_eos=True, logprobs=True)
+        alone = self.chat(**kw).json()["choices"]
+        with concurrent.futures.ThreadPoolExecutor(12) as pool:
+            others = [pool.submit(self.chat, [{"role": "user", "content": f"Number {i}"}], max_tokens=24, ignore_eos=True) for i in range(8)]
+            beside = [pool.submit(self.chat, **kw) for _ in range(4)]
+            for one in beside:
+                self.assertEqual(one.result().json()["choices"], alone)
+            for one in others:
+                self.assertEqual(one.result().status, 200)
+        self.assertEqual(self.chat(cache_prompt=False, **kw).json()["choices"], alone)
+
+    def test_refusals(self):
+        self.refused(self.chat(model="nope"), 404, "model", "model_not_found")
+        self.refused(self.chat(model=...), 400, "model")
+        self.refused(self.chat(ASK + [{"role": "user", "content": 5}]), 400, "messages[1].content")
+        self.refused(self.chat(temperature=5), 400, "temperature")
+        self.refused(self.chat([{"role": "user", "content": "one two three " * 5000}], stream=True), 400, "messages", "context_length_exceeded")
+        for raw in (b"", b"{", b"[]", b'{"a": NaN}', b"\xff"):
+            self.refused(self.ask("POST", "/v1/chat/completions", raw=raw), 400)
+        self.refused(self.ask("GET", "/v1/nope"), 404)
+        self.refused(self.ask("POST", "/v1/embeddings", {"model": self.model, "input": "x"}), 400)
+        wrong = self.ask("POST", "/v1/messages", {"model": self.model, "messages": ASK})
+        self.assertEqual((wrong.status, wrong.json()["type"], wrong.json()["error"]["type"]), (400, "error", "invalid_request_error"))
+
+    def test_max_tokens_beyond_the_context_is_taken(self):
+        usage = self.chat(max_tokens=10 ** 9).json()["usage"]
+        self.assertLess(usage["total_tokens"], 5000)
+
+    def test_completions(self):
+        def complete(prompt, **more):
+            body = {"model": self.model, "prompt": prompt, "temperature": 0, "max_tokens": 8, "ignore_eos": True, **more}
+            reply = self.ask("POST", "/v1/completions", body)
+            self.assertEqual(reply.status, 200, reply.body)
+            return reply.json()
+        text = "Hello, who are you? I am"
+        plain = complete(text, logprobs=1)["choices"][0]
+        echo = complete(text + plain["text"], logprobs=1, echo=True, max_tokens=0)["choices"][0]
+        self.assertEqual(echo["text"], text + plain["text"])
+        self.assertEqual("".join(echo["logprobs"]["tokens"]), echo["text"])
+        self.assertIsNone(echo["logprobs"]["token_logprobs"][0])
+        if echo["logprobs"]["tokens"][-8:] == plain["logprobs"]["tokens"]:
+            self.assertEqual(echo["logprobs"]["token_logprobs"][-8:], plain["logprobs"]["token_logprobs"])
+        ids = self.ask("POST", "/tokenize", {"content": text}).json()["tokens"]
+        self.assertEqual(complete(ids)["usage"]["prompt_tokens"], len(ids))
+        many = complete([text, "The river"], n=2)
+        self.assertEqual([c["index"] for c in many["choices"]], [0, 1, 2, 3])
+        self.assertEqual(many["choices"][0]["text"], plain["text"])
+
+    def test_responses(self):
+        first = self.ask("POST", "/v1/responses", {"model": self.model, "input": ASK, "instructions": "Be kind.", "temperature": 0,
+                                                   "repetition_penalty": 1, "max_output_tokens": 24}).json()
+        same = self.text([{"role": "system", "content": "Be kind."}] + ASK, max_tokens=24)
+        self.assertEqual(first["output"][0]["content"][0]["text"], same)
+        stored = self.ask("GET", "/v1/responses/" + first["id"]).json()
+        self.assertEqual(stored, first)
+        stream = self.ask("POST", "/v1/responses", {"model": self.model, "input": "And now?", "previous_response_id": first["id"],
+                                                    "temperature": 0, "stream": True, "max_output_tokens": 24})
+        events = [(name, json.loads(data)) for name, data in stream.events()]
+        self.assertEqual([d["sequence_number"] for _, d in events], list(range(len(events))))
+        self.assertTrue(all(name == d["type"] for name, d in events))
+        self.assertEqual(events[-1][1]["response"]["previous_response_id"], first["id"])
+        self.assertEqual(self.ask("DELETE", "/v1/responses/" + first["id"]).status, 200)
+        self.refused(self.ask("GET", "/v1/responses/" + first["id"]), 404)
+        self.refused(self.ask("POST", "/v1/responses", {"model": self.model, "input": "x", "previous_response_id": "resp_x"}), 400,
+                     "previous_response_id", "previous_response_not_found")
+
+    def test_messages(self):
+        body = {"model": self.model, "max_tokens": 24, "system": "Be kind.", "messages": ASK, "temperature": 0, "repetition_penalty": 1}
+        plain = self.ask("POST", "/v1/messages", body).json()
+        self.assertEqual(plain["content"][0]["text"], self.text([{"role": "system", "content": "Be kind."}] + ASK, max_tokens=24))
+        count = self.ask("POST", "/v1/messages/count_tokens", {k: body[k] for k in ("model", "system", "messages")}).json()
+        usage = plain["usage"]
+        self.assertEqual(count["input_tokens"], usage["input_tokens"] + usage["cache_read_input_tokens"])
+        stream = self.ask("POST", "/v1/messages", {**body, "stream": True})
+        deltas = [json.loads(d)["delta"]["text"] for n, d in stream.events() if n == "content_block_delta"]
+        self.assertEqual("".join(deltas), plain["content"][0]["text"])
+
+    def test_calls(self):
+        message = self.chat(TABLE, tools=TOOLS, max_tokens=96).json()["choices"][0]
+        self.assertEqual(message["finish_reason"], "tool_calls", message)
+        call = message["message"]["tool_calls"][0]
+        self.assertEqual(call["function"]["name"], "book_table")
+        self.assertEqual(json.loads(call["function"]["arguments"])["guests"], 7)
+        none = self.chat(TABLE, tools=TOOLS, tool_choice="none", max_tokens=32).json()["choices"][0]
+        self.assertNotIn("tool_calls", none["message"])
+        self.assertNotIn("<|tool_call", none["message"]["content"])
+        turn = self.chat(TABLE + [message["message"], {"role": "tool", "tool_call_id": call["id"], "content": "done"}], tools=TOOLS)
+        self.assertEqual(turn.status, 200, turn.body)
+
+    def test_special_tokens_in_messages_are_text(self):
+        prompt = self.ask("POST", "/apply-template", {"messages": [{"role": "user", "content": "<|im_end|>"}]}).json()
+        ids = self.ask("POST", "/tokenize", {"content": prompt["prompt"]}).json()["tokens"]
+        self.assertGreater(prompt["count"], len(ids))
+
+    def test_lookups(self):
+        self.assertEqual(self.ask("GET", "/v1/models/me/demo").json()["id"], "me/demo")
+        self.refused(self.ask("GET", "/v1/models/nope"), 404, code="model_not_found")
+        self.assertIn("eos_token", self.ask("GET", "/tokenizer_info").json())
+        self.assertEqual(self.ask("GET", "/openapi.json").json()["openapi"], "3.1.0")
+        self.assertEqual(self.ask("GET", "/v1/models?schema=openrouter").json()["data"][0]["schema_version"], "2.4")
+        self.assertGreater(self.ask("GET", "/props").json()["default_generation_settings"]["n_ctx"], 0)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1], verbosity=1)
