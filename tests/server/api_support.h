@@ -148,10 +148,11 @@ class ScriptedBackend : public Backend {
       end.stop = stop;
       stream->events.push_back(std::move(end));
     }
+    if (unending) stream->events.pop_back();
     engine::Event last;
     last.kind = engine::Event::Kind::kFinished;
     last.usage = {n_prompt, n_cached, static_cast<int64_t>(pieces.size()) * request.n};
-    stream->events.push_back(std::move(last));
+    if (!unending) stream->events.push_back(std::move(last));
     requests.push_back(std::move(request));
     notifies.push_back(std::move(notify));
     streams.push_back(stream);
@@ -163,7 +164,8 @@ class ScriptedBackend : public Backend {
   engine::StopReason stop_reason = engine::StopReason::kEos;
   std::string stop;
   int64_t n_cached = 0;
-  int busy_from = -1;
+  int busy_from = -1;  // requests from this one on are refused
+  bool unending = false;  // the last choice goes on when the script is over
   std::vector<engine::Request> requests;
   std::vector<std::function<void()>> notifies;
   std::vector<std::shared_ptr<ScriptedStream>> streams;

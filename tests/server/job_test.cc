@@ -55,6 +55,7 @@ TEST(Job, IsBusyBeforeAnythingIsSaid) {
 TEST(Job, CancelsWhenTheClientLeaves) {
   const auto api = TinyApi();
   auto& backend = BackendOf(*api);
+  backend.unending = true;
   Router router;
   AddApiRoutes(router, api);
   auto reply = std::make_shared<NotedReply>(
@@ -62,6 +63,28 @@ TEST(Job, CancelsWhenTheClientLeaves) {
   reply->gone = true;  // the first write finds nobody
   router.Find("POST", "/v1/chat/completions").route->handler(reply->request(), reply);
   ASSERT_EQ(backend.streams.size(), 1u);
+  EXPECT_TRUE(backend.streams[0]->cancelled);
+  engine::Event error;
+  error.kind = engine::Event::Kind::kError;
+  error.error = {ErrorCode::kCancelled, "cancelled"};
+  error.usage = {4, 0, 3};
+  backend.streams[0]->events.push_back(error);
+  backend.notifies[0]();
+  EXPECT_TRUE(reply->ended);
+  ASSERT_TRUE(reply->usage.has_value());
+  EXPECT_EQ(reply->usage->finish_reason, "abort");
+  EXPECT_EQ(reply->usage->prompt_tokens, 4);
+  EXPECT_EQ(reply->usage->completion_tokens, 3);
+}
+
+TEST(Job, CancelsWhenTheTransportSaysSo) {
+  const auto api = TinyApi();
+  auto& backend = BackendOf(*api);
+  backend.unending = true;
+  const auto reply = Ask(api, Request("/v1/chat/completions",
+                                      R"({"model": "tiny", "messages": [{"role": "user", "content": "Q"}]})"));
+  ASSERT_TRUE(reply->on_closed);
+  reply->on_closed();
   EXPECT_TRUE(backend.streams[0]->cancelled);
 }
 

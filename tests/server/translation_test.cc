@@ -16,7 +16,8 @@ struct Refusal {
 };
 
 Json Changed(Json body, const char* change) {
-  for (const auto& [name, value] : Parsed(change).members()) body.Set(name, value);
+  const Json changes = Parsed(change);
+  for (const auto& [name, value] : changes.members()) body.Set(name, value);
   return body;
 }
 
@@ -270,7 +271,7 @@ TEST(Conversation, WritesCallsAsTheModelDoes) {
   const ServedModel model = TinyModel();
   const std::string want =
       "<|im_start|>assistant\nWell.<|tool_call_start|>[f(a=\"x\\\"y\", b=[1, True, None]), g()]<|tool_call_end|><|im_end|>\n"
-      "<|im_start|>tool\n<|tool_response_start|>done<|tool_response_end|><|im_end|>\n";
+      "<|im_start|>tool\ndone<|im_end|>\n";
   const auto chat = Ids(TranslateChat(Parsed(R"({"model": "tiny", "messages": [{"role": "user", "content": "Q"},
       {"role": "assistant", "content": "Well.", "tool_calls": [
         {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{\"a\": \"x\\\"y\", \"b\": [1, true, null]}"}},
