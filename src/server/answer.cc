@@ -70,6 +70,7 @@ AnswerReader::AnswerReader(const text::Tokenizer& tokenizer, ReaderOptions optio
 void AnswerReader::AddFigure(const engine::TokenInfo& token) {
   if (!options_.figures || (!options_.ignore_eos && tokenizer_->IsEndOfGeneration(token.id))) return;
   pending_.push_back(MakeFigure(*tokenizer_, token, options_.n_top));
+  pending_.back().shown = options_.shows_all || tokenizer_->IsShown(token.id);
   answer_.figures.push_back(pending_.back());
 }
 

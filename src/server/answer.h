@@ -20,6 +20,7 @@ struct TokenFigure {
   std::string bytes;
   float logprob = 0;
   bool known = true;  // false: the first token of a prompt has no probability
+  bool shown = true;  // false: the text leaves it out
   std::vector<std::pair<std::string, float>> top;
 };
 
@@ -62,6 +63,7 @@ struct ReaderOptions {
   bool figures = false;
   int n_top = 0;  // alternatives of a figure
   bool ignore_eos = false;
+  bool shows_all = false;  // special tokens stand in the text
   std::string call_prefix = "call_";
 };
 
@@ -89,7 +91,7 @@ class AnswerReader {
   std::vector<text::AnswerEvent> events_;
 };
 
-// The figure of one token with its n_top best alternatives.
+// The figure of one token with its n_top best alternatives, as of a text that shows every token.
 TokenFigure MakeFigure(const text::Tokenizer& tokenizer, const engine::TokenInfo& token, int n_top);
 
 }  // namespace lfm::server

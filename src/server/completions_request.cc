@@ -152,6 +152,7 @@ ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& 
   if (form.logprobs) request.params.n_logprobs = static_cast<int>(body["logprobs"].AsInt());
   if (body["skip_special_tokens"].is_bool() && !body["skip_special_tokens"].AsBool()) {
     request.params.special = text::StreamDecoder::Special::kAll;
+    out.reader.shows_all = true;
   }
   request.prompt_logprobs = form.logprobs && form.echo;
   LFM_TRY(const OutputFormat format, ReadFormat(body));

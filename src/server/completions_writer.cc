@@ -27,9 +27,9 @@ Json TopJson(const TokenFigure& figure, const std::string& token) {
 Json OldLogprobs(std::span<const TokenFigure> figures, int64_t& offset) {
   Json tokens = Json::MakeArray(), logprobs = Json::MakeArray(), top = Json::MakeArray(), offsets = Json::MakeArray();
   for (const TokenFigure& figure : figures) {
-    const std::string token = ToValidUtf8(figure.bytes);
+    const std::string token = figure.shown ? ToValidUtf8(figure.bytes) : "";
     logprobs.Append(figure.known ? LogprobNumber(figure.logprob) : Json());
-    top.Append(TopJson(figure, token));
+    top.Append(TopJson(figure, ToValidUtf8(figure.bytes)));
     offsets.Append(offset);
     offset += CountCharacters(token);
     tokens.Append(token);

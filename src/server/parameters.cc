@@ -168,6 +168,9 @@ ApiResult<engine::GenerationParams> ReadGeneration(const Json& body, const Serve
     sampling.seed = DrawSeed();
   }
   params.ignore_eos = body["ignore_eos"].AsBool();
+  if (params.ignore_eos) {  // as in llama.cpp: the text goes on, and no mark of a turn stands in it
+    for (const int32_t id : model.text->tokenizer.end_of_generation()) sampling.logit_bias.emplace_back(id, -INFINITY);
+  }
   return params;
 }
 

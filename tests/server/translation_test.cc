@@ -151,7 +151,8 @@ TEST(ChatRequest, TakesParameters) {
   EXPECT_EQ(request.n, 3);
   EXPECT_EQ(request.params.max_tokens, 3);
   EXPECT_EQ(request.params.n_logprobs, 0);
-  ASSERT_EQ(request.params.sampling.logit_bias.size(), 1u);
+  ASSERT_EQ(request.params.sampling.logit_bias.size(), 1 + model.text->tokenizer.end_of_generation().size());
+  EXPECT_EQ(request.params.sampling.logit_bias.back().second, -INFINITY);
   EXPECT_EQ(request.params.sampling.logit_bias[0], (std::pair<int32_t, float>(7, -100.0F)));
   EXPECT_TRUE(request.params.ignore_eos);
   EXPECT_FALSE(request.cache_prompt);

@@ -181,7 +181,7 @@ TEST(ChatWriter, WritesTheWholeDocument) {
 TEST(CompletionsWriter, EchoesThePromptWithItsFigures) {
   CompletionsForm form{Head("cmpl-1"), 1, false, true, true, {"Öl is"}};
   CompletionsWriter writer(form), streaming(form);
-  TokenFigure first{"Öl", 0, false, {}}, second{" is", -0.75F, true, {{" is", -0.75F}, {" was", -1.0F}}};
+  TokenFigure first{"Öl", 0, false, true, {}}, second{" is", -0.75F, true, true, {{" is", -0.75F}, {" was", -1.0F}}};
   ReaderOptions options;
   options.parse = false;
   options.figures = true;

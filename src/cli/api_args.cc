@@ -1,0 +1,128 @@
+#include "cli/api_args.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "base/file.h"
+#include "base/strings.h"
+#include "cli/version.h"
+#include "engine/chat_prompt.h"
+#include "formats/checkpoint.h"
+#include "server/model_facts.h"
+
+namespace lfm::cli {
+namespace {
+
+constexpr const char* kDemo = "lfm-demo.gguf";
+constexpr size_t kMaxTemplate = 1 << 20;
+
+Error BadFlag(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+
+// In the folder models/ of the working directory, or of the tree that this program was built or installed in.
+std::string FindDemo() {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  const fs::path program = fs::read_symlink("/proc/self/exe", error).parent_path();
+  for (const fs::path& folder : {fs::path("models"), program / "../../models", program / "../share/lfm"}) {
+    if (fs::exists(folder / kDemo, error)) return (folder / kDemo).lexically_normal().string();
+  }
+  return "";
+}
+
+Result<int> InRange(const char* flag, const std::optional<int64_t>& value, int otherwise, int64_t least, int64_t most) {
+  if (!value) return otherwise;
+  if (*value < least || *value > most) return BadFlag(StrCat(flag, ": ", *value, " is not between ", least, " and ", most));
+  return static_cast<int>(*value);
+}
+
+}  // namespace
+
+void ApiArgs::Declare(Args& args) {
+  model.DeclareModel(args);
+  args.Texts("--alias", aliases, "NAME", "a further name of the model in requests; may be repeated");
+  args.Flag("--any-model", any_model, "answer whatever model a request names, or none");
+  args.Text("--template", chat_template, "FILE", "a chat template instead of the model's own");
+  args.Text("--prices", prices, "FILE", "prices of models as JSON (docs/server-api.md); answers then say what they cost");
+  model.DeclareCompute(args);
+  model.DeclareContext(args);
+  args.Integer("--parallel", n_parallel, "N", "answers made together at most (default 64)");
+  args.Integer("--queue", n_queue, "N", "requests that wait at most; more are refused (default 256)");
+  args.Integer("--cache-bytes", cache_bytes, "N", "memory for conversations, running and kept (default: half of what is free)");
+  args.Text("--prefix-cache", prefix_cache, "FILE", "keep the prompts that were read over a restart");
+  args.Flag("--no-prefix-cache", no_prefix_cache, "read every prompt whole");
+  args.Integer("--step-ms", step_ms, "N", "of a step in which running answers wait for somebody's prompt (default 100)");
+  args.Real("--temp,--temperature", sampling.temperature, "X", "temperature where a request has none");
+  args.Integer("--top-k", sampling.top_k, "N", "the same for top_k");
+  args.Real("--top-p", sampling.top_p, "X", "the same for top_p");
+  args.Real("--min-p", sampling.min_p, "X", "the same for min_p");
+  args.Real("--repeat-penalty", sampling.repetition_penalty, "X", "the same for repetition_penalty");
+  args.Unsigned("--seed", sampling.seed, "N", "the seed of requests that have none (default: a random one each)");
+  args.Integer("-n,--max-tokens", sampling.max_tokens, "N", "tokens of an answer where a request has no limit");
+}
+
+Result<std::string> ApiArgs::Path() const {
+  if (model.model) return model.Path();
+  std::string demo = FindDemo();
+  if (demo.empty()) return BadFlag(StrCat("no model is named, and the demo model (", kDemo, ") is not here; use -m"));
+  return demo;
+}
+
+Result<engine::EngineOptions> ApiArgs::Options() const {
+  engine::EngineOptions options;
+  LFM_TRY(options.n_ctx, model.Context());
+  LFM_TRY(options.max_running, InRange("--parallel", n_parallel, options.max_running, 1, 1024));
+  LFM_TRY(options.max_queued, InRange("--queue", n_queue, options.max_queued, 1, 1'000'000));
+  LFM_TRY(const int milliseconds, InRange("--step-ms", step_ms, static_cast<int>(options.step_ms), 1, 60'000));
+  options.step_ms = milliseconds;
+  if (cache_bytes && *cache_bytes <= 0) return BadFlag(StrCat("--cache-bytes: ", *cache_bytes, " is no number of bytes"));
+  options.cache_bytes = static_cast<uint64_t>(cache_bytes.value_or(0));
+  options.prefix_cache = !no_prefix_cache;
+  return options;
+}
+
+Result<server::ServedModel> ApiArgs::Served(const RunningApi& running) const {
+  LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(running.model->path()));
+  server::ServedOptions options;
+  options.aliases = aliases;
+  options.any_name = any_model;
+  options.n_ctx = running.engine->n_ctx();
+  options.version = std::string(Version());
+  options.price_file = prices;
+  LFM_TRY(server::ServedModel served, server::DescribeServed(*running.model, checkpoint, options));
+  if (running.text) served.text = running.text.get();
+  SamplingArgs given = sampling;
+  if (given.max_tokens && *given.max_tokens < 0) given.max_tokens.reset();  // llama.cpp's word for no limit
+  LFM_TRY(const engine::GenerationParams params, given.Params(served.sampling, served.vocab_size));
+  served.sampling = params.sampling;
+  served.has_seed = sampling.seed.has_value();
+  served.max_tokens = given.max_tokens.value_or(-1);
+  return served;
+}
+
+Result<RunningApi> ApiArgs::Start() const {
+  LFM_TRY(const engine::EngineOptions options, Options());
+  ModelArgs named = model;
+  LFM_TRY(named.model, Path());
+  RunningApi running;
+  LFM_TRY(running.threads, named.MakeThreads());
+  LFM_TRY(running.model, named.Load(*running.threads));
+  LFM_RETURN_IF_ERROR(running.model->text_status());
+  if (!chat_template.empty()) {
+    LFM_TRY(const std::string source, ReadWholeFile(chat_template, kMaxTemplate));
+    LFM_TRY(engine::TextModel text, engine::OpenTextModel(running.model->path()));
+    auto chat = engine::MakeChatTemplate(text.tokenizer, source);
+    if (!chat.ok()) return chat.error().Within(chat_template);
+    text.chat_template = source;
+    text.chat = std::move(chat);
+    running.text = std::make_unique<engine::TextModel>(std::move(text));
+  }
+  LFM_TRY(running.engine, engine::Engine::Create(running.model, *running.threads, options));
+  running.api = std::make_shared<server::Api>();
+  LFM_TRY(running.api->model, Served(running));
+  running.api->backend = std::make_shared<server::EngineBackend>(*running.engine);
+  running.api->version = std::string(Version());
+  running.api->n_parallel = running.engine->options().max_running;
+  return running;
+}
+
+}  // namespace lfm::cli

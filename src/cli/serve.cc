@@ -1,0 +1,107 @@
+// lfm serve: the model behind OpenAI's and Anthropic's APIs.
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "base/file.h"
+#include "base/strings.h"
+#include "cli/api_args.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "cli/output.h"
+#include "cli/serve_args.h"
+#include "server/page.h"
+#include "server/server.h"
+#include "server/system_routes.h"
+
+namespace lfm::cli {
+namespace {
+
+class ServeCommand : public Command {
+ public:
+  void Declare(Args& args) override {
+    api_.Declare(args);
+    serve_.DeclareAddress(args);
+    serve_.DeclareAccess(args);
+    serve_.DeclareRecords(args);
+    args.Footer(
+        "SIGTERM lets running answers end and refuses new ones; a second one ends everything. SIGHUP reads the keys anew.");
+  }
+
+  Result<int> Run() override {
+    LFM_TRY(server::ServerOptions options, serve_.Options());
+    LFM_RETURN_IF_ERROR(api_.Path());
+    LFM_TRY(auto keys, serve_.Keys());
+    LFM_TRY(auto ledger, serve_.OpenLedger());
+    server::Bookkeeper books(keys, std::move(ledger), serve_.MakeLog());
+    LFM_RETURN_IF_ERROR(books.RememberSpending());
+    ArmInterrupt();
+
+    RunningApi running;  // outlives the server, which asks it
+    std::atomic<engine::Engine*> engine = nullptr;
+    server::SystemParts system;
+    system.life = std::make_shared<server::Lifecycle>();
+    system.books = &books;
+    system.ask_engine = [&engine](server::MetricsNow& now) {
+      const engine::Engine* asked = engine.load();
+      if (!asked) return;
+      now.engine = asked->Stats();
+      now.n_ctx = asked->n_ctx();
+    };
+    server::ServerHooks hooks;
+    hooks.reload = [keys] {
+      if (const Status read = keys->Reload(); !read.ok()) Warn(StrCat("the old keys stay: ", read.error().message));
+    };
+    hooks.draining = [] { Interrupt(); };  // a model that is being loaded is not waited for
+    LFM_TRY(const auto server, server::Server::Start(std::move(options), {keys, Routes(system, nullptr), &books, system.life},
+                                                     std::move(hooks)));
+    auto started = api_.Start();
+    if (!started.ok() && started.error().code == ErrorCode::kCancelled) {
+      server->Wait();
+      return kExitOk;
+    }
+    if (!started.ok()) return started.error();
+    running = std::move(started).value();
+    engine = running.engine.get();
+    system.model_name = running.api->model.names.front();
+    LoadCache(*running.engine);
+    server->SetReady(Routes(system, running.api));
+    for (const std::string& address : server->addresses()) {
+      WriteOut(StrCat(system.model_name, " is served at ", address, "\n"));
+    }
+    LFM_RETURN_IF_ERROR(FlushOut());
+    server->Wait();
+    SaveCache(*running.engine);
+    return kExitOk;
+  }
+
+ private:
+  static std::shared_ptr<const server::Router> Routes(const server::SystemParts& system,
+                                                      const std::shared_ptr<server::Api>& api) {
+    auto router = std::make_shared<server::Router>();
+    server::AddSystemRoutes(*router, system);
+    server::AddPageRoutes(*router);
+    if (api) server::AddApiRoutes(*router, api);
+    return router;
+  }
+
+  void LoadCache(engine::Engine& engine) const {
+    if (api_.prefix_cache.empty() || !FileExists(api_.prefix_cache)) return;
+    if (const Status read = engine.LoadPrefixCache(api_.prefix_cache); !read.ok()) {
+      Warn(StrCat("the prefix cache begins empty: ", read.error().message));
+    }
+  }
+  void SaveCache(engine::Engine& engine) const {
+    if (api_.prefix_cache.empty()) return;
+    if (const Status written = engine.SavePrefixCache(api_.prefix_cache); !written.ok()) Warn(written.error().message);
+  }
+
+  ApiArgs api_;
+  ServeArgs serve_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeServe() { return std::make_unique<ServeCommand>(); }
+
+}  // namespace lfm::cli
