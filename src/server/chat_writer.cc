@@ -71,16 +71,33 @@ void ChatWriter::Write(int choice, const Answer& answer, const Part& part, std::
                      ",\"id\":", JsonQuote(answer.blocks[part.block].call_id),
                      ",\"type\":\"function\",\"function\":{\"name\":", JsonQuote(part.text), ",\"arguments\":\"\"}}]}");
       break;
-    case Part::Kind::kArguments:
-      delta = StrCat("{\"tool_calls\":[{\"index\":", CallIndex(answer, part.block),
-                     ",\"function\":{\"arguments\":", JsonQuote(part.text), "}}]}");
-      break;
+    case Part::Kind::kArguments: {
+      // Arguments that are there at once come in two pieces all the same: clients join them, and some expect it.
+      const bool whole = part.text.size() > 1 && part.text == answer.blocks[part.block].text;
+      if (whole) {
+        Part brace = part;
+        brace.text.resize(1);
+        Part rest = part;
+        rest.text.erase(0, 1);
+        rest.figures.clear();
+        Arguments(choice, answer, brace, out);
+        return Arguments(choice, answer, rest, out);
+      }
+      return Arguments(choice, answer, part, out);
+    }
     case Part::Kind::kCallEnd:
       if (part.figures.empty()) return;
       delta = "{}";
       break;
   }
   Chunk(choice, delta, "", &part.figures, out);
+}
+
+void ChatWriter::Arguments(int choice, const Answer& answer, const Part& part, std::string& out) {
+  Chunk(choice,
+        StrCat("{\"tool_calls\":[{\"index\":", CallIndex(answer, part.block),
+               ",\"function\":{\"arguments\":", JsonQuote(part.text), "}}]}"),
+        "", &part.figures, out);
 }
 
 void ChatWriter::EndChoice(int choice, const Answer& answer, std::vector<TokenFigure> rest, std::string& out) {

@@ -31,6 +31,8 @@ class ChatWriter : public AnswerWriter {
   void Chunk(int choice, std::string_view delta, std::string_view finish, const std::vector<TokenFigure>* figures,
              std::string& out) const;
 
+  void Arguments(int choice, const Answer& answer, const Part& part, std::string& out);
+
   ChatForm form_;
   std::string open_, close_;  // of every chunk, around its choices
 };

@@ -290,16 +290,4 @@ ApiResult<ToolUse> ReadTools(const Json& body) {
   return use;
 }
 
-ApiResult<std::shared_ptr<const engine::TokenMask>> MakeMask(const ServedModel&, const OutputFormat& format,
-                                                             const ToolUse& use, bool) {
-  std::shared_ptr<const engine::TokenMask> none;
-  if (format.kind != OutputFormat::Kind::kText) {
-    return BadRequest("this format cannot be enforced", format.param, "unsupported_value");
-  }
-  if (use.choice == ToolUse::Choice::kRequired) {
-    return BadRequest("this choice of tools cannot be enforced", "tool_choice", "unsupported_value");
-  }
-  return none;
-}
-
 }  // namespace lfm::server

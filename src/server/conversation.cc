@@ -3,72 +3,11 @@
 #include "base/strings.h"
 #include "engine/chat_prompt.h"
 #include "server/parameters.h"
-#include "text/answer_parser.h"
 #include "text/chat.h"
+#include "text/tool_history.h"
 
 namespace lfm::server {
 namespace {
-
-using text::kToolCallEnd, text::kToolCallStart;
-
-// A text in quotes, as Python and JSON both read it. The model's own marks inside would count in an assistant's message:
-// their first letter is written as an escape.
-std::string QuotedText(const std::string& text) {
-  std::string quoted = JsonQuote(text);
-  for (const std::string_view mark : {"<|", "<think>", "</think>"}) {
-    for (size_t at = quoted.find(mark); at != std::string::npos; at = quoted.find(mark, at)) {
-      quoted.replace(at, 1, "\\u003c");
-    }
-  }
-  return quoted;
-}
-
-// A value as Python writes it.
-std::string LiteralText(const Json& value) {
-  switch (value.kind()) {
-    case Json::Kind::kNull:
-      return "None";
-    case Json::Kind::kBool:
-      return value.AsBool() ? "True" : "False";
-    case Json::Kind::kInteger:
-    case Json::Kind::kFloat:
-      return value.NumberText();
-    case Json::Kind::kString:
-      return QuotedText(value.AsString());
-    case Json::Kind::kArray: {
-      std::string list;
-      for (const Json& item : value.items()) list += (list.empty() ? "" : ", ") + LiteralText(item);
-      return "[" + list + "]";
-    }
-    case Json::Kind::kObject: {
-      std::string dict;
-      for (const auto& [name, member] : value.members()) {
-        dict += StrCat(dict.empty() ? "" : ", ", QuotedText(name), ": ", LiteralText(member));
-      }
-      return "{" + dict + "}";
-    }
-  }
-  return "";
-}
-
-// The arguments as an object where they are one: templates walk through it.
-Json ParsedArguments(const std::string& arguments) {
-  auto parsed = ParseJson(arguments, {.max_depth = 100});
-  return parsed.ok() && parsed->is_object() ? std::move(parsed).value() : Json(arguments);
-}
-
-// Templates of LFM2 know no calls: they stand in the text as the model wrote them. LFM2.5's write them by themselves.
-void PlaceCalls(Json& messages, const engine::TextModel& text) {
-  if (text.chat_template.find("tool_calls") != std::string::npos) return;
-  const bool has_markers = text.tokenizer.Find(kToolCallStart) && text.tokenizer.Find(kToolCallEnd);
-  for (Json& message : messages.items()) {
-    const Json* calls = message.Find("tool_calls");
-    if (!calls) continue;
-    std::string written = CallsText(*calls);
-    if (has_markers) written = StrCat(kToolCallStart, written, kToolCallEnd);
-    message.Set("content", message["content"].AsString() + written);
-  }
-}
 
 ApiError TemplateError(const Error& error, const std::string& param) {
   if (error.code == ErrorCode::kNotFound) {
@@ -79,20 +18,6 @@ ApiError TemplateError(const Error& error, const std::string& param) {
 
 }  // namespace
 
-std::string CallsText(const Json& tool_calls) {
-  std::string text;
-  for (const Json& call : tool_calls.items()) {
-    const Json& function = call["function"];
-    std::string arguments;
-    for (const auto& [name, value] : function["arguments"].members()) {
-      arguments += StrCat(arguments.empty() ? "" : ", ", name, "=", LiteralText(value));
-    }
-    if (function["arguments"].is_string()) arguments = function["arguments"].AsString();
-    text += StrCat(text.empty() ? "" : ", ", function["name"].AsString(), "(", arguments, ")");
-  }
-  return "[" + text + "]";
-}
-
 Json MakeMessage(std::string role, std::string content) {
   return Json::MakeObject({{"role", std::move(role)}, {"content", std::move(content)}});
 }
@@ -101,7 +26,7 @@ Json MakeCall(std::string id, std::string name, std::string arguments) {
   return Json::MakeObject(
       {{"id", std::move(id)},
        {"type", "function"},
-       {"function", Json::MakeObject({{"name", std::move(name)}, {"arguments", ParsedArguments(arguments)}})}});
+       {"function", Json::MakeObject({{"name", std::move(name)}, {"arguments", std::move(arguments)}})}});
 }
 
 std::string ContentText(const Json& content) {
@@ -114,13 +39,14 @@ std::string ContentText(const Json& content) {
 ApiResult<Prompt> MakePrompt(const ServedModel& model, const Conversation& conversation, const std::string& param) {
   const engine::TextModel& text = *model.text;
   engine::ChatRequest request;
-  request.messages = conversation.messages;
+  auto prepared = text::PrepareToolMessages(conversation.messages, text.chat_template);
+  if (!prepared.ok()) return BadRequest(prepared.error().message, param);
+  request.messages = std::move(prepared).value();
   request.tools = conversation.tools;
   request.variables = conversation.variables;
   request.add_generation_prompt = conversation.add_generation_prompt;
   request.continue_final_message = conversation.continue_final_message;
 
-  PlaceCalls(request.messages, text);
   auto rendered = engine::PromptIds(text, request);
   if (!rendered.ok()) return TemplateError(rendered.error(), param);
   Prompt prompt;

@@ -44,7 +44,4 @@ Json MakeMessage(std::string role, std::string content);
 // One call in OpenAI's shape; `arguments` is JSON text.
 Json MakeCall(std::string id, std::string name, std::string arguments);
 
-// The calls of one turn as the model writes them, without its markers: [name(key="value", n=1)].
-std::string CallsText(const Json& tool_calls);
-
 }  // namespace lfm::server

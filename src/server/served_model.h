@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "server/pricing.h"
 
 namespace lfm::server {
+
+class GrammarSet;
 
 // Immutable while the server runs; borrows the model's text half.
 struct ServedModel {
@@ -29,6 +32,7 @@ struct ServedModel {
   std::string quantization;         // in OpenRouter's words ("int8", "int4", ...), "" where there is none
   Json meta;                        // figures for /v1/models and /props: n_params, size ...
   Pricing pricing;
+  std::shared_ptr<GrammarSet> grammars;  // what answers are held to
 };
 
 // 404 model_not_found unless the name is served; `name` null: the request named none.

@@ -12,6 +12,7 @@
 #include "base/strings.h"
 #include "engine/text_model.h"
 #include "server/api.h"
+#include "server/grammar_set.h"
 #include "server/translation.h"
 
 namespace lfm::server {
@@ -27,6 +28,7 @@ inline ServedModel TinyModel() {
   model.names = {"tiny", "liquid/tiny"};
   model.n_ctx = 512;
   model.vocab_size = TinyText().tokenizer.n_tokens();
+  model.grammars = std::make_shared<GrammarSet>(model.text->tokenizer, model.vocab_size);
   model.fingerprint = "b1-w2-n3";
   model.created = 1700000000;
   model.meta = Json::MakeObject();
