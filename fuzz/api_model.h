@@ -8,6 +8,7 @@
 
 #include "engine/chat_prompt.h"
 #include "engine/text_model.h"
+#include "server/grammar_set.h"
 #include "server/parameters.h"
 #include "server/response_store.h"
 #include "server/translation.h"
@@ -52,6 +53,7 @@ inline server::ServedModel ByteServed() {
   model.any_name = true;
   model.n_ctx = 4096;
   model.vocab_size = ByteModel().tokenizer.n_tokens();
+  model.grammars = std::make_shared<server::GrammarSet>(model.text->tokenizer, model.vocab_size);
   model.has_seed = true;
   return model;
 }
