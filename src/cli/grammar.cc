@@ -1,9 +1,12 @@
 // lfm grammar: whether a text satisfies a grammar, how fast its masks are, and how a schema was understood.
 #include "base/strings.h"
 #include "cli/commands.h"
+#include "cli/grammar_bench.h"
 #include "cli/grammar_spec.h"
 #include "cli/input.h"
+#include "cli/model_args.h"
 #include "cli/output.h"
+#include "engine/text_model.h"
 #include "grammar/grammar.h"
 
 namespace lfm::cli {
@@ -12,7 +15,11 @@ namespace {
 class GrammarCommand : public Command {
  public:
   void Declare(Args& args) override {
-    args.Positional("ACTION", action_, "check, or show: the normal form of a schema");
+    args.Positional("ACTION", action_, "check; show: the normal form of a schema; bench: times over a folder of schemas");
+    args.Positional("FOLDER", folder_, "bench: .json files with \"schema\" and \"tests\" or \"documents\"");
+    model_.DeclareModel(args);
+    args.Integer("--limit", limit_, "N", "bench: so many of the files, spread over all; 0: every one");
+    args.Flag("--figures", figures_, "bench: one JSON document");
     spec_.Declare(args, "--json-object");
     args.Text("--json", document_, "FILE", "the text to check (- for standard input, the default)");
     args.Flag("--schema-order", schema_order_, "properties must stand in the schema's order, as in an answer");
@@ -22,9 +29,10 @@ class GrammarCommand : public Command {
 
   Result<int> Run() override {
     const std::string action = action_.value_or("check");
-    if (action != "check" && action != "show") {
-      return Error{ErrorCode::kInvalidArgument, StrCat("no such action: ", Quote(action), "; there are check and show")};
+    if (action != "check" && action != "show" && action != "bench") {
+      return Error{ErrorCode::kInvalidArgument, StrCat("no such action: ", Quote(action), "; there are check, show and bench")};
     }
+    if (action == "bench") return Bench();
     if (jsonl_) return ForEachJsonLine([](const Json& row) { return Line(row); });
     LFM_TRY(grammar::Spec spec, spec_.Read());
     if (!schema_order_) spec.order = grammar::Order::kAny;
@@ -53,6 +61,19 @@ class GrammarCommand : public Command {
   }
 
  private:
+  Result<int> Bench() const {
+    if (!folder_) return Error{ErrorCode::kInvalidArgument, "lfm grammar bench needs a folder of schemas"};
+    LFM_TRY(const std::string path, model_.Path());
+    LFM_TRY(const engine::TextModel model, engine::OpenTextModel(path));
+    LFM_TRY(const Json figures, BenchGrammars(*folder_, model.tokenizer, limit_));
+    if (figures_) {
+      WriteJson(figures);
+    } else {
+      WriteOut(BenchText(figures));
+    }
+    return kExitOk;
+  }
+
   // The first byte that the grammar forbids.
   static std::string Where(const grammar::Grammar& grammar, const std::string& text) {
     grammar::State state = grammar.Start();
@@ -89,9 +110,11 @@ class GrammarCommand : public Command {
     return out;
   }
 
-  std::optional<std::string> action_, document_;
+  std::optional<std::string> action_, folder_, document_;
+  ModelArgs model_;
   GrammarArgs spec_;
-  bool jsonl_ = false, schema_order_ = false;
+  int64_t limit_ = 0;
+  bool jsonl_ = false, schema_order_ = false, figures_ = false;
 };
 
 }  // namespace

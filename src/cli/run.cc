@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "cli/answer.h"
+#include "cli/answer_grammar.h"
 #include "cli/chat_loop.h"
 #include "cli/commands.h"
 #include "cli/conversation.h"
@@ -44,6 +45,7 @@ class RunCommand : public Command {
     args.Flag("--raw", raw_, "continue plain text, without the chat template");
     args.Text("--ids", ids_, "IDS", "the whole prompt as token ids: no template, nothing added");
     sampling_.Declare(args);
+    grammar_.Declare(args, "--json-object");
     model_.DeclareCompute(args);
     model_.DeclareContext(args);
     args.Choice("--think", think_, {"show", "hide"}, "thinking of LFM2.5 (default: shown on a terminal)");
@@ -76,9 +78,11 @@ class RunCommand : public Command {
     LFM_TRY(const ToolChoice choice, ReadToolChoice(tool_choice_.value_or("auto"), request.tools, loaded->text().tokenizer));
     for (const int32_t id : choice.forbidden) params.sampling.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
     LFM_TRY(const auto session, engine::Session::Create(loaded, *threads, {n_ctx}));
+    tool_list_ = request.tools;
     Conversation conversation(loaded->text(), std::move(request));
     if (system_) conversation.SetSystem(*system_);
     if (chat) {
+      if (grammar_.given()) return Usage("a grammar is for one answer; give its prompt with -p");
       if (!choice.written.empty()) return Usage("the chat takes --tool-choice auto and none only");
       return RunChat(*session, *threads, conversation, params, {think_ != "hide", stats_, choice.tools});
     }
@@ -101,6 +105,9 @@ class RunCommand : public Command {
       return Usage("only one of --messages and --tools can be standard input");
     }
     if (tool_choice_ && (ids_ || raw_)) return Usage("--tool-choice goes with neither --ids nor --raw");
+    if (grammar_.given() && tool_choice_ && *tool_choice_ != "auto" && *tool_choice_ != "none") {
+      return Usage("a grammar for the text and a call that must come exclude each other");
+    }
     if (sampling_.n_logprobs && !json_) return Usage("--logprobs needs --json");
     return Ok();
   }
@@ -156,9 +163,14 @@ class RunCommand : public Command {
   }
 
   Result<int> Answer(engine::Session& session, Threads& threads, Conversation& conversation,
-                     const engine::GenerationParams& params, const ToolChoice& choice) {
+                     engine::GenerationParams params, const ToolChoice& choice) {
     const engine::TextModel& model = session.model().text();
     LFM_TRY(const Prompt prompt, MakePrompt(model, conversation, choice));
+    AnswerGrammar wanted{grammar_, tool_list_, tool_choice_.value_or("auto"), choice.written};
+    if (prompt.style.split_thinking && choice.written.empty()) {
+      wanted.thinking = prompt.style.open_thinking ? engine::ThinkingMarks::Start::kOpen : engine::ThinkingMarks::Start::kMay;
+    }
+    LFM_TRY(params.mask, MakeAnswerMask(wanted, session.model()));
     StatsRecorder stats;
     if (stats_) stats.Begin(session);
     session.cancel = &Interrupted();
@@ -191,6 +203,8 @@ class RunCommand : public Command {
 
   ModelArgs model_;
   SamplingArgs sampling_;
+  GrammarArgs grammar_;
+  Json tool_list_;
   std::optional<std::string> prompt_, system_, tools_, tool_choice_, messages_, ids_, think_;
   std::vector<std::string> settings_;
   bool raw_ = false, parse_special_ = false, json_ = false, stats_ = false;

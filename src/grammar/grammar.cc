@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
+#include "grammar/cfg_core.h"
 #include "grammar/core.h"
 #include "grammar/json_core.h"
 #include "grammar/regex_core.h"
@@ -59,9 +60,9 @@ Result<std::unique_ptr<Core>> MakeCore(const Spec& spec, const Budgets& budgets,
       return std::unique_ptr<Core>(std::move(core));
     }
     case Kind::kGrammar:
-      break;
+      return MakeCfg(spec, budgets);
   }
-  return Error{ErrorCode::kUnsupported, "this kind of grammar is not supported"};
+  return Error{ErrorCode::kInvalidArgument, "no such kind of grammar"};
 }
 
 }  // namespace

@@ -89,6 +89,9 @@ uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
     case Kind::kFree:
       next = byte == 0xFF ? (AnyEnds(states_[state].parts) ? kCross : kDead) : Feed(state, {&c, 1}, 0);
       break;
+    case Kind::kWords:
+      next = FillWords(state, byte);
+      break;
     case Kind::kBare:
       next = Feed(state, {&c, 1}, 0);
       if (next == kDead && AnyEnds(states_[state].parts)) next = kCross;
@@ -98,6 +101,18 @@ uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
   }
   (*states_[state].row)[byte] = next;
   return next;
+}
+
+uint32_t Lexer::FillWords(uint32_t id, uint8_t byte) {
+  std::vector<Re> parts = states_[id].parts;
+  bool any = false;
+  for (size_t i = 0; i + 1 < parts.size(); i += 2) {
+    if (pool_.Nullable(parts[i]) && pool_.Next(parts[i + 1], byte) != RegexPool::kNone) return kCross;
+    parts[i] = pool_.Next(parts[i], byte);
+    if (!pool_.Live(parts[i])) parts[i] = RegexPool::kNone;
+    any |= parts[i] != RegexPool::kNone;
+  }
+  return any ? StateFor(Kind::kWords, std::move(parts), false) : kDead;
 }
 
 uint32_t Lexer::FillString(uint32_t id, uint8_t byte) {
@@ -187,6 +202,7 @@ uint32_t Lexer::PlainSlack(uint32_t state) const {
 uint32_t Lexer::Saturated(uint32_t state) {
   const State& s = states_[state];
   if (s.phase != 0 || s.kind == Kind::kFixed) return state;
+  if (s.kind == Kind::kWords) return state;
   std::vector<Re> parts = s.parts;
   for (Re& part : parts) part = part == RegexPool::kNone ? part : pool_.Saturated(part);
   if (parts == s.parts) return state;

@@ -23,9 +23,10 @@ class Lexer {
   static constexpr uint32_t kSpaced = 4;  // after one space; then line end and 0 to 20 blanks
   static constexpr uint32_t kMaxBlanks = 20;
 
+  // kWords: parts in pairs, a word's language and the bytes that may follow it; it ends where one of them comes.
   // kFree: any text until the marker byte of special tokens, which is the grammar's matter. kDoubleQuoted and
   // kSingleQuoted: Python's strings, as models write them in calls.
-  enum class Kind : uint8_t { kFixed, kRaw, kFree, kBare, kJsonString, kDoubleQuoted, kSingleQuoted };
+  enum class Kind : uint8_t { kFixed, kRaw, kFree, kBare, kWords, kJsonString, kDoubleQuoted, kSingleQuoted };
 
   explicit Lexer(RegexPool& pool);
 
@@ -72,6 +73,7 @@ class Lexer {
   uint32_t FillString(uint32_t state, uint8_t byte);
   uint32_t Feed(uint32_t state, std::string_view decoded, uint32_t phase);
   bool AnyLive(const std::vector<Re>& parts, std::string_view decoded);
+  uint32_t FillWords(uint32_t state, uint8_t byte);
   uint32_t FillQuoted(uint32_t state, uint8_t byte);
   bool QuoteMayStay(const std::vector<Re>& parts);
   bool AnyEnds(const std::vector<Re>& parts) const;

@@ -116,6 +116,10 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
   tools.tools.choice = ToolChoice::kRequired;
   n_pairs += Compare(tools, *vocabulary, 6, n_steps);
   n_pairs += Compare(choice, *vocabulary, 4, n_steps);
+  Spec cfg;
+  cfg.kind = Kind::kGrammar;
+  cfg.text = "root ::= value\nvalue ::= \"[\" (value (\",\" value)*)? \"]\" | \"\\\"\" [^\"\\\\]* \"\\\"\" | \"-\"? [0-9]+\n";
+  n_pairs += Compare(cfg, *vocabulary, 7, n_steps);
   EXPECT_GE(n_pairs, LFM_SANITIZED ? 100'000 : 1'000'000);
 }
 

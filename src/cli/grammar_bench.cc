@@ -1,0 +1,129 @@
+#include "cli/grammar_bench.h"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <vector>
+
+#include "base/file.h"
+#include "base/strings.h"
+#include "engine/grammar_mask.h"
+
+namespace lfm::cli {
+namespace {
+
+double Since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+}
+
+struct Times {
+  std::vector<double> us;
+
+  Json ToJson() {
+    std::sort(us.begin(), us.end());
+    Json out = Json::MakeObject();
+    double sum = 0;
+    for (const double t : us) sum += t;
+    const auto at = [&](double share) { return us.empty() ? 0 : us[std::min(us.size() - 1, static_cast<size_t>(share * static_cast<double>(us.size())))]; };
+    const auto rounded = [](double value) { return static_cast<double>(static_cast<int64_t>(value * 10)) / 10; };
+    out.Set("n", static_cast<int64_t>(us.size()));
+    out.Set("mean", rounded(us.empty() ? 0 : sum / static_cast<double>(us.size())));
+    out.Set("p50", rounded(at(0.5)));
+    out.Set("p99", rounded(at(0.99)));
+    out.Set("p99.9", rounded(at(0.999)));
+    out.Set("max", rounded(at(1)));
+    return out;
+  }
+};
+
+class Bench {
+ public:
+  explicit Bench(const text::Tokenizer& tokenizer)
+      : tokenizer_(tokenizer), vocabulary_(engine::MakeGrammarVocabulary(tokenizer, tokenizer.n_tokens())), mask_(vocabulary_->n_words()) {}
+
+  Status File(const std::string& path) {
+    LFM_TRY(const std::string text, ReadWholeFile(path));
+    const auto row = ParseJson(text);
+    if (!row.ok()) return row.error().Within(path);
+    if (row->Find("schema") == nullptr) return Ok();
+    ++n_schemas_;
+    grammar::Spec spec;
+    spec.kind = grammar::Kind::kJsonSchema, spec.schema = (*row)["schema"], spec.order = grammar::Order::kAny;
+    const auto start = std::chrono::steady_clock::now();
+    const auto compiled = grammar::Compile(spec);
+    compile_.us.push_back(Since(start));
+    if (!compiled.ok()) {
+      ++n_refused_;
+      return Ok();
+    }
+    grammar::State state = (*compiled)->Start();
+    if (!state.Mask(*vocabulary_, mask_).ok()) ++n_failed_;
+    first_.us.push_back(Since(start));
+    for (const Json& test : (*row)["tests"].items()) Document(**compiled, test["data"].Dump(), test["valid"].AsBool());
+    for (const Json& document : (*row)["documents"].items()) Document(**compiled, document.AsString(), true);
+    return Ok();
+  }
+
+  Json Figures() {
+    Json out = Json::MakeObject();
+    out.Set("vocabulary", static_cast<int64_t>(vocabulary_->n_tokens()));
+    out.Set("schemas", n_schemas_), out.Set("refused", n_refused_), out.Set("failed", n_failed_);
+    out.Set("valid_rejected", n_rejected_), out.Set("invalid_accepted", n_accepted_);
+    out.Set("compile_us", compile_.ToJson()), out.Set("first_mask_us", first_.ToJson()), out.Set("mask_us", masks_.ToJson());
+    return out;
+  }
+
+ private:
+  void Document(const grammar::Grammar& grammar, const std::string& text, bool valid) {
+    grammar::State state = grammar.Start();
+    bool alive = true;
+    for (const int32_t id : tokenizer_.Encode(text, false, false)) {
+      const auto start = std::chrono::steady_clock::now();
+      const bool ok = state.Mask(*vocabulary_, mask_).ok();
+      if (valid) masks_.us.push_back(Since(start));
+      const auto accepted = state.Accept(*vocabulary_, id);
+      if (!ok || !accepted.ok()) ++n_failed_;
+      alive = ok && accepted.ok() && *accepted;
+      if (!alive) break;
+    }
+    alive = alive && state.accepting();
+    n_rejected_ += static_cast<int64_t>(valid && !alive), n_accepted_ += static_cast<int64_t>(!valid && alive);
+  }
+
+  const text::Tokenizer& tokenizer_;
+  const std::shared_ptr<const grammar::Vocabulary> vocabulary_;
+  std::vector<uint32_t> mask_;
+  Times compile_, first_, masks_;
+  int64_t n_schemas_ = 0, n_refused_ = 0, n_failed_ = 0, n_rejected_ = 0, n_accepted_ = 0;
+};
+
+}  // namespace
+
+Result<Json> BenchGrammars(const std::string& folder, const text::Tokenizer& tokenizer, int64_t max_files) {
+  std::vector<std::string> files;
+  std::error_code error;
+  for (auto it = std::filesystem::recursive_directory_iterator(folder, error); !error && it != std::filesystem::end(it); it.increment(error)) {
+    if (it->path().extension() == ".json") files.push_back(it->path().string());
+  }
+  if (error || files.empty()) return Error{ErrorCode::kNotFound, StrCat("no .json files are below ", Quote(folder))};
+  std::sort(files.begin(), files.end());
+  Bench bench(tokenizer);
+  // A share of the files, spread over all of them.
+  const size_t step = max_files > 0 ? std::max<size_t>(1, files.size() / static_cast<size_t>(max_files)) : 1;
+  for (size_t i = 0; i < files.size(); i += step) LFM_RETURN_IF_ERROR(bench.File(files[i]));
+  return bench.Figures();
+}
+
+std::string BenchText(const Json& figures) {
+  std::string out = StrCat(figures["schemas"].AsInt(), " schemas, ", figures["refused"].AsInt(), " refused; valid documents rejected ",
+                           figures["valid_rejected"].AsInt(), ", invalid accepted ", figures["invalid_accepted"].AsInt(), ", failures ",
+                           figures["failed"].AsInt(), "; ", figures["vocabulary"].AsInt(), " tokens\n");
+  for (const std::string_view name : {"compile_us", "first_mask_us", "mask_us"}) {
+    const Json& row = figures[name];
+    out += StrCat(name, ": n ", row["n"].AsInt(), ", mean ", row["mean"].AsDouble(), ", p50 ", row["p50"].AsDouble(), ", p99 ",
+                  row["p99"].AsDouble(), ", p99.9 ", row["p99.9"].AsDouble(), ", max ", row["max"].AsDouble(), "\n");
+  }
+  return out;
+}
+
+}  // namespace lfm::cli
