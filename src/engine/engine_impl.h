@@ -63,6 +63,7 @@ class Engine::Impl {
   void CloseTask(Task& task, Clock::time_point now);
   void Settle();
   void LeaveQueue(const Task& task);  // with mutex_ held
+  int64_t CachedPagesInUse();
   void Publish();
   Clock::time_point NextDeadline() const;
 
@@ -105,6 +106,8 @@ class Engine::Impl {
   std::vector<std::unique_ptr<Task>> tasks_;
   EngineStats counts_;
   Clock::time_point last_end_{};
+  Clock::time_point counted_at_{};  // when the next was counted
+  int64_t n_cached_in_use_ = 0;
   double end_interval_ = 0;  // seconds between the ends of requests while others wait, smoothed
   std::vector<std::vector<float>> rows_;  // [threads][vocab_size], for rows that several answers sample from
   uint64_t n_lanes_ = 0;

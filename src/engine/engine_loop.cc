@@ -297,6 +297,23 @@ void Engine::Impl::LeaveQueue(const Task& task) {
   if (const auto it = n_queued_of_.find(task.request.client); --it->second == 0) n_queued_of_.erase(it);
 }
 
+// Cached pages that running sequences read. Counted a few times a second: it takes a look at every page of theirs.
+int64_t Engine::Impl::CachedPagesInUse() {
+  if (counts_.n_running == 0) return 0;
+  const auto now = Clock::now();
+  if (now - counted_at_ < std::chrono::milliseconds(250)) return n_cached_in_use_;
+  counted_at_ = now;
+  std::unordered_set<const model::Page*> pages;
+  for (const Lane* lane : LiveLanes()) {
+    for (int64_t i = 0; lane->running() && i < lane->n_cached_pages; ++i) {
+      const auto& page = lane->sequence->state().FullPage(i);
+      if (page.use_count() > 1) pages.insert(page.get());
+    }
+  }
+  n_cached_in_use_ = static_cast<int64_t>(pages.size());
+  return n_cached_in_use_;
+}
+
 void Engine::Impl::Publish() {
   counts_.n_running = 0;
   for (const auto& task : tasks_) {
@@ -304,7 +321,7 @@ void Engine::Impl::Publish() {
   }
   counts_.n_pages = pool_.max_pages();
   counts_.n_pages_used = pool_.n_used();
-  counts_.n_pages_cached = cache_.n_pages();
+  counts_.n_pages_cached = std::max<int64_t>(0, cache_.n_pages() - CachedPagesInUse());  // that can be had
   counts_.page_bytes = pool_.layout().page_bytes;
   counts_.n_evicted_pages = cache_.n_evicted();
   std::lock_guard lock(mutex_);
