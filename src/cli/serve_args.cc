@@ -15,11 +15,11 @@ constexpr int64_t kDefaultPort = 8080;
 constexpr int64_t kMaxDrainSeconds = 24 * 3600;
 constexpr int64_t kMaxConnections = 1'000'000;
 
-Error Usage(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
+Error BadUsage(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
 Status Between(const std::string& flag, int64_t value, int64_t least, int64_t most) {
   if (value >= least && value <= most) return Ok();
-  return Usage(StrCat(flag, ": ", value, " is not between ", least, " and ", most));
+  return BadUsage(StrCat(flag, ": ", value, " is not between ", least, " and ", most));
 }
 
 }  // namespace
@@ -59,13 +59,13 @@ Result<server::ServerOptions> ServeArgs::Options() const {
   if (asked || (listen.empty() && options.inherited.empty())) {
     const std::vector<std::string> names = hosts.empty() ? std::vector<std::string>{"127.0.0.1"} : hosts;
     for (const std::string& name : names) {
-      if (name.empty()) return Usage("--host: the address is empty; use 127.0.0.1, ::1, a name, or 0.0.0.0");
+      if (name.empty()) return BadUsage("--host: the address is empty; use 127.0.0.1, ::1, a name, or 0.0.0.0");
       const bool bare_v6 = name.find(':') != std::string::npos && !name.starts_with('[');
       const std::string number = std::to_string(port.value_or(kDefaultPort));
       options.addresses.push_back(bare_v6 ? StrCat("[", name, "]:", number) : StrCat(name, ":", number));
     }
   }
-  if (tls_cert.empty() != tls_key.empty()) return Usage("--tls-cert and --tls-key need each other");
+  if (tls_cert.empty() != tls_key.empty()) return BadUsage("--tls-cert and --tls-key need each other");
   options.tls = {tls_cert, tls_key};
   options.no_auth = no_auth;
   options.allowed_hosts = allowed_hosts;
@@ -82,7 +82,7 @@ Result<std::shared_ptr<server::KeyRing>> ServeArgs::Keys() const {
   const auto add = [&fixed](const std::string& text, const char* source) -> Status {
     auto keys = server::ParseKeys(text);
     if (!keys.ok()) return keys.error().Within(source);
-    if (keys->empty()) return Usage(StrCat(source, ": the key is empty"));
+    if (keys->empty()) return BadUsage(StrCat(source, ": the key is empty"));
     for (server::KeyEntry& key : *keys) fixed.push_back(std::move(key));
     return Ok();
   };

@@ -13,11 +13,10 @@
 namespace lfm::engine {
 namespace {
 
-constexpr int64_t kPage = kernels::kPagePositions;
 constexpr int64_t kMaxPages = int64_t{1} << 18;  // bounds the tree over them where pages are small
 constexpr int64_t kEchoRows = 64;                // rows of logits for prompts whose log probabilities are wanted
 
-int64_t PagesFor(int64_t n_positions) { return (n_positions + kPage - 1) / kPage; }
+int64_t PagesFor(int64_t n_positions) { return (n_positions + kernels::kPagePositions - 1) / kernels::kPagePositions; }
 
 Status CheckOptions(const EngineOptions& options, const model::Config& config) {
   const auto refuse = [](const char* name, auto value, auto range) {
@@ -142,8 +141,8 @@ Result<std::unique_ptr<Task>> Engine::Impl::MakeTask(Request request) const {
   if (options_.prefix_cache && task->request.cache_prompt) {
     uint64_t hash = Hash64(std::as_bytes(std::span(task->request.tenant)));
     const std::span<const int32_t> ids(lane->ids);
-    for (size_t at = 0; at + kPage <= ids.size(); at += kPage) {
-      hash = Hash64(std::as_bytes(ids.subspan(at, kPage)), hash);
+    for (size_t at = 0; at + kernels::kPagePositions <= ids.size(); at += kernels::kPagePositions) {
+      hash = Hash64(std::as_bytes(ids.subspan(at, kernels::kPagePositions)), hash);
       lane->hashes.push_back(hash);
     }
   }

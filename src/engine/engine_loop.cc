@@ -10,11 +10,10 @@
 namespace lfm::engine {
 namespace {
 
-constexpr int64_t kPage = kernels::kPagePositions;
 constexpr auto kLongest = std::chrono::hours(1);  // that the thread sleeps without being rung
 
 // Pages for all tokens of a lane and the next one.
-int64_t PagesOf(const Lane& lane) { return static_cast<int64_t>(lane.ids.size()) / kPage + 1; }
+int64_t PagesOf(const Lane& lane) { return static_cast<int64_t>(lane.ids.size()) / kernels::kPagePositions + 1; }
 
 }  // namespace
 
@@ -85,12 +84,12 @@ std::vector<Claim> Engine::Impl::ClaimsOf(const std::vector<Lane*>& lanes) const
   // page goes on; else the first one. Never across clients, nor for one of lower right: nobody waits for those.
   std::unordered_map<uint64_t, const Lane*> reader_of;
   const auto next_page = [](const Lane& lane) -> const uint64_t* {
-    const auto i = static_cast<size_t>(lane.n_read() / kPage);
+    const auto i = static_cast<size_t>(lane.n_read() / kernels::kPagePositions);
     return lane.running() && i < lane.hashes.size() && !lane.task.request.prompt_logprobs ? &lane.hashes[i] : nullptr;
   };
   for (const Lane* lane : lanes) {
     const uint64_t* page = next_page(*lane);
-    if (page && lane->n_read() % kPage != 0 && !lane->task.queue->full()) reader_of.emplace(*page, lane);
+    if (page && lane->n_read() % kernels::kPagePositions != 0 && !lane->task.queue->full()) reader_of.emplace(*page, lane);
   }
   std::vector<Claim> claims;
   for (const Lane* lane : lanes) {
@@ -141,14 +140,14 @@ void Engine::Impl::Admit(Lane& lane) {
 void Engine::Impl::AdoptCached(Lane& lane) {
   Task& task = lane.task;
   if (!options_.prefix_cache || !task.uses_cache() || task.request.prompt_logprobs) return;
-  if (lane.n_read() % kPage != 0 || lane.n_unread() <= kPage || lane.cache_version == cache_version_) return;
+  if (lane.n_read() % kernels::kPagePositions != 0 || lane.n_unread() <= kernels::kPagePositions || lane.cache_version == cache_version_) return;
   lane.cache_version = cache_version_;
   const int64_t n_have = lane.n_read();
   const auto pages = cache_.Find(task.request.tenant, lane.ids, n_have, static_cast<int64_t>(lane.ids.size()) - 1);
   if (pages.empty()) return;
-  const auto n = static_cast<int64_t>(pages.size()) * kPage;
+  const auto n = static_cast<int64_t>(pages.size()) * kernels::kPagePositions;
   lane.sequence->Adopt(std::span(lane.ids).subspan(static_cast<size_t>(n_have), static_cast<size_t>(n)), pages);
-  lane.n_cached_pages = lane.n_read() / kPage;
+  lane.n_cached_pages = lane.n_read() / kernels::kPagePositions;
   if (task.forked || lane.n_read() <= task.n_read) return;
   const int64_t n_new = lane.n_read() - std::max(task.n_read, n_have);
   task.n_read = lane.n_read();

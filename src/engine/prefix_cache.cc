@@ -9,7 +9,6 @@
 namespace lfm::engine {
 namespace {
 
-constexpr size_t kPage = PrefixCache::kPageTokens;
 
 uint64_t KeyOf(uint64_t parent, std::span<const int32_t> ids) { return Hash64(std::as_bytes(ids), parent); }
 
@@ -41,8 +40,8 @@ std::vector<PrefixCache::PageRef> PrefixCache::Find(const std::string& tenant, s
   if (root == roots_.end()) return found;
   uint64_t parent = root->second.serial;
   const auto n = static_cast<size_t>(std::clamp<int64_t>(max_tokens, 0, static_cast<int64_t>(ids.size())));
-  for (size_t at = 0; at + kPage <= n; at += kPage) {
-    Node* node = Child(parent, ids.subspan(at, kPage));
+  for (size_t at = 0; at + kPageTokens <= n; at += kPageTokens) {
+    Node* node = Child(parent, ids.subspan(at, kPageTokens));
     if (!node) break;
     Touch(*node);
     if (at >= static_cast<size_t>(n_skip)) found.push_back(node->page);
@@ -78,7 +77,7 @@ PrefixCache::Roots::iterator PrefixCache::RootOf(const std::string& tenant) {
 
 uint64_t PrefixCache::InsertBehind(const std::string& tenant, uint64_t parent, std::span<const int32_t> ids,
                                    const PageRef& page) {
-  LFM_CHECK(ids.size() == kPage);
+  LFM_CHECK(ids.size() == kPageTokens);
   const auto behind = nodes_.find(parent);
   if (parent != 0 && (behind == nodes_.end() || behind->second->root->first != tenant)) return 0;
   const auto root = RootOf(tenant);
@@ -87,12 +86,12 @@ uint64_t PrefixCache::InsertBehind(const std::string& tenant, uint64_t parent, s
 }
 
 void PrefixCache::Insert(const std::string& tenant, std::span<const int32_t> ids, std::span<const PageRef> pages) {
-  LFM_CHECK(ids.size() >= pages.size() * kPage);
+  LFM_CHECK(ids.size() >= pages.size() * kPageTokens);
   if (pages.empty()) return;
   const auto root = RootOf(tenant);
   Node* parent = nullptr;
   for (size_t i = 0; i < pages.size(); ++i) {
-    const auto part = ids.subspan(i * kPage, kPage);
+    const auto part = ids.subspan(i * kPageTokens, kPageTokens);
     Node* node = Child(parent ? parent->serial : root->second.serial, part);
     parent = node ? node : Add(root, parent, part, pages[i]);
   }

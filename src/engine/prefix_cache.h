@@ -24,7 +24,7 @@ namespace lfm::engine {
 // evicted last; so what nobody asks for ages. Not thread-safe.
 class PrefixCache {
  public:
-  static constexpr int64_t kPageTokens = kernels::kPagePositions;
+  static constexpr size_t kPageTokens = kernels::kPagePositions;
   using PageRef = std::shared_ptr<model::Page>;
 
   // `doubling`: the position at which a token costs twice as much to read as the first one.

@@ -15,7 +15,6 @@ namespace {
 
 constexpr char kMagic[8] = {'L', 'F', 'M', 'P', 'F', 'X', '0', '1'};
 constexpr size_t kMaxTenantBytes = size_t{1} << 20;
-constexpr auto kPage = static_cast<size_t>(PrefixCache::kPageTokens);
 
 struct Header {
   char magic[8];
@@ -108,7 +107,7 @@ Status ReadPrefixFile(std::span<const std::byte> bytes, const PrefixFileKey& key
   }
   // Twice over the entries: first all is checked, then it is used.
   uint64_t hash = 0;
-  std::vector<int32_t> ids(kPage);
+  std::vector<int32_t> ids(PrefixCache::kPageTokens);
   for (const bool checks : {true, false}) {
     ByteReader reader(bytes.subspan(sizeof header));
     for (uint64_t i = 0; i < header.n_pages; ++i) {
@@ -119,7 +118,7 @@ Status ReadPrefixFile(std::span<const std::byte> bytes, const PrefixFileKey& key
         return Error{ErrorCode::kCorrupt, StrCat("page ", i, " of the prefix cache has an impossible head")};
       }
       LFM_TRY(const auto tenant, reader.ReadBytes(entry.tenant_bytes, "a tenant"));
-      LFM_TRY(const auto id_bytes, reader.ReadBytes(kPage * sizeof(int32_t), "ids"));
+      LFM_TRY(const auto id_bytes, reader.ReadBytes(PrefixCache::kPageTokens * sizeof(int32_t), "ids"));
       LFM_TRY(const auto data, reader.ReadBytes(key.page_bytes, "a page"));
       if (checks) {
         for (const auto part : {head, tenant, id_bytes, data}) hash = Hash64(part, hash);

@@ -11,7 +11,7 @@ namespace lfm::grammar {
 namespace {
 
 constexpr size_t kMaxItems = 4000;         // open at one place
-constexpr uint32_t kMaxDepth = 2000;       // of what is open inside of each other
+constexpr uint32_t kMaxOpen = 2000;       // of what is open inside of each other
 constexpr uint32_t kMaxCopies = 2000;      // of a recursive part, by a repetition
 constexpr uint32_t kMaxRuleDepth = 800;    // rules inside rules that are no recursion
 
@@ -265,7 +265,7 @@ CfgCore::SetRef CfgCore::Close(std::vector<Item> todo, bool beginning, bool& com
     set->hash.Add(uint64_t{item.production} << 32 | item.dot);
     if (item.origin) set->hash.Add(item.origin->hash), set->depth = std::max(set->depth, item.origin->depth + 1);
   }
-  if (set->depth > kMaxDepth) too_much_ = true;
+  if (set->depth > kMaxOpen) too_much_ = true;
   return set;
 }
 

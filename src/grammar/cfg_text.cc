@@ -12,15 +12,15 @@
 namespace lfm::grammar {
 namespace {
 
-constexpr uint32_t kMaxDepth = 250;
+constexpr uint32_t kMaxNesting = 250;
 constexpr size_t kMaxText = size_t{4} << 20;
 
 bool IsNameStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool IsName(char c) { return IsNameStart(c) || (c >= '0' && c <= '9') || c == '-'; }
 
-class Parser {
+class CfgParser {
  public:
-  Parser(RegexPool& pool, std::string_view text, const std::vector<std::pair<std::string, int32_t>>& special)
+  CfgParser(RegexPool& pool, std::string_view text, const std::vector<std::pair<std::string, int32_t>>& special)
       : pool_(pool), text_(text), special_(special), gbnf_(text.find("::=") != std::string_view::npos) {}
 
   Result<CfgText> Parse() {
@@ -140,7 +140,7 @@ class Parser {
   }
 
   Result<uint32_t> Alternatives(uint32_t depth) {
-    if (depth > kMaxDepth) return Error{ErrorCode::kLimit, StrCat("the grammar nests more than ", kMaxDepth, " groups")};
+    if (depth > kMaxNesting) return Error{ErrorCode::kLimit, StrCat("the grammar nests more than ", kMaxNesting, " groups")};
     CfgNode all{.kind = CfgNode::Kind::kAlternatives};
     do {
       CfgNode sequence;
@@ -378,7 +378,7 @@ class Parser {
 
 Result<CfgText> ParseCfg(RegexPool& pool, std::string_view text, const std::vector<std::pair<std::string, int32_t>>& special_tokens) {
   if (text.size() > kMaxText) return Error{ErrorCode::kLimit, "the grammar is longer than 4 MiB"};
-  return Parser(pool, text, special_tokens).Parse();
+  return CfgParser(pool, text, special_tokens).Parse();
 }
 
 }  // namespace lfm::grammar

@@ -7,7 +7,7 @@
 namespace lfm::grammar {
 namespace {
 
-constexpr int kMaxDepth = 100;
+constexpr int kMaxCompletionDepth = 100;
 
 void KeepShorter(std::string& best, bool& found, const std::string& candidate) {
   if (!found || candidate.size() < best.size()) best = candidate;
@@ -19,7 +19,7 @@ void KeepShorter(std::string& best, bool& found, const std::string& candidate) {
 // The shortest value of a type: scalars exactly, objects and arrays with as little as they need.
 bool JsonCore::ShortestValue(Expr expr, int depth, std::string& out) {
   if (const auto it = shortest_cache_.find(expr); it != shortest_cache_.end()) return out = it->second, true;
-  if (depth > kMaxDepth || schemas_.error()) return false;
+  if (depth > kMaxCompletionDepth || schemas_.error()) return false;
   const Type& type = schemas_.TypeOf(expr);
   bool found = false;
   std::string text;

@@ -53,29 +53,29 @@ const std::vector<Shape>& Shapes() {
 
 // A published mix of types. `more` is what the tensors get that suffer most: values and every third down
 // projection.
-struct Mix {
+struct SynthMix {
   std::string_view name;
   uint32_t file_type;  // general.file_type
   TensorType base, embedding, more, experts;
   enum class More { kNone, kMedium, kSmall } more_rule;
 };
 
-constexpr std::array<Mix, 9> kMixes = {{
-    {"q4_0", 2, TensorType::kQ4_0, TensorType::kQ6_K, TensorType::kQ4_0, TensorType::kQ4_0, Mix::More::kNone},
+constexpr std::array<SynthMix, 9> kSynthMixes = {{
+    {"q4_0", 2, TensorType::kQ4_0, TensorType::kQ6_K, TensorType::kQ4_0, TensorType::kQ4_0, SynthMix::More::kNone},
     {"q4_k_m", 15, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ4_K,
-     Mix::More::kMedium},
-    {"q8_0", 7, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, Mix::More::kNone},
+     SynthMix::More::kMedium},
+    {"q8_0", 7, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, SynthMix::More::kNone},
     {"bf16", 32, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16,
-     Mix::More::kNone},
+     SynthMix::More::kNone},
     {"q4_k_s", 14, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ5_K, TensorType::kQ4_K,
-     Mix::More::kSmall},
+     SynthMix::More::kSmall},
     {"q5_k_m", 17, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ5_K,
-     Mix::More::kMedium},
+     SynthMix::More::kMedium},
     {"q6_k", 18, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K,
-     Mix::More::kNone},
-    {"f16", 1, TensorType::kF16, TensorType::kF16, TensorType::kF16, TensorType::kF16, Mix::More::kNone},
+     SynthMix::More::kNone},
+    {"f16", 1, TensorType::kF16, TensorType::kF16, TensorType::kF16, TensorType::kF16, SynthMix::More::kNone},
     {"mxfp4", 38, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kMXFP4,
-     Mix::More::kNone},
+     SynthMix::More::kNone},
 }};
 
 // The layers, or the i-th of n like tensors, to which llama.cpp's _M mixes give more bits.
@@ -89,7 +89,7 @@ struct Planned {
 
 class Planner {
  public:
-  Planner(const Shape& shape, const Mix& mix) : shape_(shape), mix_(mix) {}
+  Planner(const Shape& shape, const SynthMix& mix) : shape_(shape), mix_(mix) {}
 
   std::vector<Planned> Plan() {
     const int64_t d = shape_.hidden;
@@ -114,15 +114,15 @@ class Planner {
   }
 
   TensorType DownType(int64_t i_layer, TensorType base) const {
-    const bool more = mix_.more_rule == Mix::More::kMedium  ? MediumGetsMore(i_layer, shape_.n_layers)
-                      : mix_.more_rule == Mix::More::kSmall ? i_layer < shape_.n_layers / 8
+    const bool more = mix_.more_rule == SynthMix::More::kMedium  ? MediumGetsMore(i_layer, shape_.n_layers)
+                      : mix_.more_rule == SynthMix::More::kSmall ? i_layer < shape_.n_layers / 8
                                                             : false;
     return more ? mix_.more : base;
   }
   TensorType ValueType(int64_t i_attention) const {
     const auto n = static_cast<int64_t>(shape_.attention.size());
-    const bool more = mix_.more_rule == Mix::More::kMedium  ? MediumGetsMore(i_attention, n)
-                      : mix_.more_rule == Mix::More::kSmall ? i_attention < 4
+    const bool more = mix_.more_rule == SynthMix::More::kMedium  ? MediumGetsMore(i_attention, n)
+                      : mix_.more_rule == SynthMix::More::kSmall ? i_attention < 4
                                                             : false;
     return more ? mix_.more : mix_.base;
   }
@@ -167,11 +167,11 @@ class Planner {
   }
 
   const Shape& shape_;
-  const Mix& mix_;
+  const SynthMix& mix_;
   std::vector<Planned> planned_;
 };
 
-void SetModelKeys(const Shape& shape, const Mix& mix, formats::GgufWriter& writer) {
+void SetModelKeys(const Shape& shape, const SynthMix& mix, formats::GgufWriter& writer) {
   const bool moe = shape.n_experts > 0;
   const std::string arch = moe ? "lfm2moe" : "lfm2";
   const auto u32 = [&](const char* key, int64_t value) {
@@ -246,7 +246,7 @@ Result<const typename Table::value_type*> Choose(const Table& table, const std::
 // Everything of the file but its weights.
 Result<std::vector<Planned>> Declare(const SynthOptions& options, formats::GgufWriter& writer) {
   LFM_TRY(const Shape* shape, Choose(Shapes(), options.like, "model"));
-  LFM_TRY(const Mix* mix, Choose(kMixes, options.type, "type"));
+  LFM_TRY(const SynthMix* mix, Choose(kSynthMixes, options.type, "type"));
   SetModelKeys(*shape, *mix, writer);
   SetTokenizerKeys(*shape, writer);
   std::vector<Planned> planned = Planner(*shape, *mix).Plan();
@@ -268,8 +268,8 @@ std::span<const std::string_view> SynthModels() {
 std::span<const std::string_view> SynthTypes() {
   static const auto kNames = [] {
     std::vector<std::string_view> names;
-    names.reserve(std::size(kMixes));
-    for (const Mix& mix : kMixes) names.push_back(mix.name);
+    names.reserve(std::size(kSynthMixes));
+    for (const SynthMix& mix : kSynthMixes) names.push_back(mix.name);
     return names;
   }();
   return kNames;

@@ -132,7 +132,7 @@ ApiStatus CheckSubschema(const Json& root, const Json& schema, const std::string
     }
   }
   for (const auto& [name, value] : schema.members()) {
-    const auto among = [&](const auto& list) { return std::find(std::begin(list), std::end(list), name) != std::end(list); };
+    const auto among = [&key = name](const auto& list) { return std::find(std::begin(list), std::end(list), key) != std::end(list); };
     const std::string inner = StrCat(path, ".", name);
     if (among(kOneSchema) || (name == "items" && !value.is_array())) {
       LFM_RETURN_IF_ERROR(CheckSubschema(root, value, inner));
