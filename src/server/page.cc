@@ -61,7 +61,6 @@ void SendPageFile(const PageFile& file, const HttpRequest& request, Reply& reply
                      {"Cache-Control", "no-cache"},
                      {"Vary", "Accept-Encoding"},
                      {"Content-Security-Policy", std::string(kPolicy)},
-                     {"X-Content-Type-Options", "nosniff"},
                      {"Referrer-Policy", "no-referrer"},
                      {"Cross-Origin-Resource-Policy", "same-origin"}};
   if (HasTag(request.header("if-none-match"), file.etag)) {

@@ -23,7 +23,7 @@ std::span<const PageFile> PageFiles();
 const PageFile* FindPageFile(std::string_view path);
 
 // Answers a GET of one of the files: 304 where If-None-Match has its tag, compressed where the client takes gzip, with
-// the headers that confine what a browser does with it.
+// the headers that confine what a browser does with it (the transport adds nosniff to every answer).
 void SendPageFile(const PageFile& file, const HttpRequest& request, Reply& reply);
 
 // Adds a route for each file. They need no key: the page asks for one itself.

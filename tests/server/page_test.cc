@@ -117,7 +117,6 @@ TEST(Page, ConfinesTheBrowser) {
     EXPECT_NE(policy.find("default-src 'self'"), std::string::npos);
     EXPECT_NE(policy.find("frame-ancestors 'none'"), std::string::npos);
     EXPECT_EQ(policy.find("unsafe"), std::string::npos);
-    EXPECT_EQ(reply.Header("X-Content-Type-Options"), "nosniff");
     EXPECT_EQ(reply.Header("Referrer-Policy"), "no-referrer");
   }
 }

@@ -89,7 +89,7 @@ export const texts = {
     stopped: 'Stopped by you',
     length: 'Ended at the limit of tokens',
     broken: 'The answer broke off',
-    edited: 'Edited by hand',
+    edited: 'Changed by you',
     branch: (i: number, n: number) => `Version ${i} of ${n}`,
     previous: 'Previous version',
     next: 'Next version',

@@ -99,7 +99,7 @@ test('regenerating and editing give branches, none is lost', async () => {
   await answers.first().getByRole('button', { name: 'Edit' }).click();
   await page.getByRole('textbox', { name: 'Edited text' }).fill('My own words');
   await page.getByRole('button', { name: 'Save as a new version' }).click();
-  assert.match(await answers.first().innerText(), /My own words[\s\S]*Edited by hand[\s\S]*3 \/ 3/);
+  assert.match(await answers.first().innerText(), /My own words[\s\S]*Changed by you[\s\S]*3 \/ 3/);
   await close();
 });
 

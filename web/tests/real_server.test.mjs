@@ -23,7 +23,7 @@ async function freePort() {
 before(async () => {
   if (options.skip) return;
   url = `http://127.0.0.1:${await freePort()}`;
-  server = spawn(lfm, ['serve', '-m', `${root}models/lfm-demo.gguf`, '--port', new URL(url).port, '--ledger', '/dev/null'], { stdio: ['ignore', 'inherit', 'inherit'] });
+  server = spawn(lfm, ['serve', '-m', `${root}models/lfm-demo.gguf`, '--port', new URL(url).port, '--ledger', 'none', '--log', 'none'], { stdio: ['ignore', 'inherit', 'inherit'] });
   const ready = async () => (await fetch(`${url}/health`).catch(() => null))?.ok;
   for (let tries = 0; tries < 200 && server.exitCode === null && !(await ready()); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
   assert.ok(await ready(), 'lfm serve is ready');
@@ -41,6 +41,7 @@ test('the files come as the browser wants them', options, async () => {
   const first = await fetch(`${url}/app.js`);
   assert.equal(first.headers.get('content-encoding'), 'gzip');
   assert.equal(first.headers.get('content-security-policy'), csp);
+  assert.equal(first.headers.get('x-content-type-options'), 'nosniff');
   assert.equal((await fetch(`${url}/app.js`, { headers: { 'If-None-Match': first.headers.get('etag') } })).status, 304);
   assert.equal((await fetch(`${url}/`, { method: 'HEAD' })).status, 200);
 });

@@ -7,8 +7,9 @@ import { texts } from '../texts';
 import { Icon } from './icons';
 import { draftText } from './composer';
 
+/** These jobs have one right answer: the likeliest token each time. */
 function take(example: Example): void {
-  void changeConversation(current.value.id, { system: example.system, tools: example.tools ?? '', schema: example.schema ?? '' });
+  void changeConversation(current.value.id, { system: example.system, tools: example.tools ?? '', schema: example.schema ?? '', settings: { temperature: 0, repetition_penalty: 1 } });
   draftText.value = example.message;
   setTimeout(() => document.getElementById('message')?.focus());
 }
