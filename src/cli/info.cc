@@ -58,6 +58,14 @@ void PrintModel(const engine::Description& d) {
   }
   if (config.d_ff > 0) Row("dense layers", StrCat(config.d_ff, " wide"));
   Row("chat template", d.chat_template.empty() ? "none" : StrCat("yes, ", d.chat_template.size(), " bytes"));
+  for (size_t i = 0; i < config.unused_tensors.size(); ++i) {
+    Row(i == 0 ? "unused tensors" : "", Quote(config.unused_tensors[i]));
+  }
+  if (d.templates.size() > 1 || (d.chat_template.empty() && !d.templates.empty())) {
+    std::string names;
+    for (const std::string& name : d.templates) names += (names.empty() ? "" : ", ") + Quote(name);
+    Row("", StrCat("named ", names, " (--template-name)"));
+  }
 }
 
 void PrintCosts(const engine::Description& d) {

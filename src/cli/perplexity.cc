@@ -104,7 +104,8 @@ class PerplexityCommand : public Command {
  private:
   // One passage for each answer of the assistant: the prompt before it, and the answer, which counts.
   Result<std::vector<quant::Passage>> ChatPassages(const engine::LoadedModel& loaded, const std::string& text) const {
-    LFM_TRY(const auto chat, engine::MakeChatTemplate(loaded.text().tokenizer, loaded.text().chat_template));
+    if (!loaded.text().chat.ok()) return loaded.text().chat.error();
+    const text::ChatTemplate& chat = *loaded.text().chat;
     const int64_t n_most = std::min(n_ctx_.value_or(loaded.config().context_length), loaded.config().context_length);
     std::vector<quant::Passage> passages;
     int64_t n_line = 0, n_long = 0;

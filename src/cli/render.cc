@@ -21,6 +21,8 @@ class RenderCommand : public Command {
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
     args.Flag("--no-generation-prompt", no_generation_prompt_, "end after the last message");
     args.Text("--template", template_, "FILE", "use this template instead of the model's");
+    args.Text("--template-name", template_name_, "NAME",
+              "one of the model's templates (lfm info lists them); default: tool_use with tools, else default");
     args.Flag("--ids", ids_, "print the prompt's token ids, as the model reads them; --jsonl: also {\"ids\"}");
     args.Flag("--parse-special", parse_special_,
               "with --ids: special tokens that messages spell out become those tokens");
@@ -34,9 +36,9 @@ class RenderCommand : public Command {
     LFM_TRY(const std::string path, model_.Path());
     LFM_TRY(const Json variables, ParseSettings(settings_));
     LFM_TRY(const engine::TextModel model, engine::OpenTextModel(path));
-    LFM_TRY(const text::ChatTemplate chat, Template(model));
+    LFM_TRY(const std::optional<text::ChatTemplate> chat, Template(model));
     if (jsonl_) {
-      return ForEachJsonLine([&](const Json& row) { return Line(model.tokenizer, chat, variables, row); });
+      return ForEachJsonLine([&](const Json& row) { return Line(model, chat, variables, row); });
     }
     if (!messages_) return Error{ErrorCode::kInvalidArgument, "no messages are given; use --messages FILE"};
     engine::ChatRequest request;
@@ -46,8 +48,7 @@ class RenderCommand : public Command {
     }
     request.variables = variables;
     request.add_generation_prompt = !no_generation_prompt_;
-    request.parse_special = parse_special_;
-    LFM_TRY(const engine::ChatPrompt prompt, engine::PromptIds(model.tokenizer, chat, request));
+    LFM_TRY(const engine::ChatPrompt prompt, Prompt(model, chat, request));
     if (json_) {
       WriteJson(PromptJson(prompt));
     } else if (ids_) {
@@ -60,18 +61,26 @@ class RenderCommand : public Command {
   }
 
  private:
-  Result<text::ChatTemplate> Template(const engine::TextModel& model) const {
+  // With --template, or by the model's own templates.
+  Result<engine::ChatPrompt> Prompt(const engine::TextModel& model, const std::optional<text::ChatTemplate>& chat,
+                                    engine::ChatRequest& request) const {
+    if (parse_special_) request.parse_special = true;
+    if (template_name_) request.template_name = *template_name_;
+    return chat ? engine::PromptIds(model.tokenizer, *chat, request) : engine::PromptIds(model, request);
+  }
+
+  Result<std::optional<text::ChatTemplate>> Template(const engine::TextModel& model) const {
+    std::optional<text::ChatTemplate> given;
     if (template_) {
       LFM_TRY(const std::string source, ReadFileOrInput(*template_, "--template"));
       auto chat = engine::MakeChatTemplate(model.tokenizer, source);
       if (!chat.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", chat.error().message)};
-      return chat;
-    }
-    if (model.chat_template.empty()) {
+      given = std::move(chat).value();
+    } else if (model.chat_template.empty() && model.named_chats.empty()) {
       return Error{ErrorCode::kInvalidArgument,
                    "the model has no chat template; give one with --template FILE"};
     }
-    return model.chat;
+    return given;
   }
 
   Json PromptJson(const engine::ChatPrompt& prompt) const {
@@ -81,18 +90,17 @@ class RenderCommand : public Command {
     return out;
   }
 
-  Result<Json> Line(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat, const Json& variables,
-                    const Json& row) const {
+  Result<Json> Line(const engine::TextModel& model, const std::optional<text::ChatTemplate>& chat,
+                    const Json& variables, const Json& row) const {
     LFM_TRY(engine::ChatRequest request, engine::ChatRequestFromJson(row));
     if (row["add_generation_prompt"].is_null()) request.add_generation_prompt = !no_generation_prompt_;
     for (const auto& [key, value] : variables.members()) request.variables.Set(key, value);
-    if (parse_special_) request.parse_special = true;
-    LFM_TRY(const engine::ChatPrompt prompt, engine::PromptIds(tokenizer, chat, request));
+    LFM_TRY(const engine::ChatPrompt prompt, Prompt(model, chat, request));
     return PromptJson(prompt);
   }
 
   ModelArgs model_;
-  std::optional<std::string> messages_, tools_, template_;
+  std::optional<std::string> messages_, tools_, template_, template_name_;
   std::vector<std::string> settings_;
   bool no_generation_prompt_ = false, ids_ = false, parse_special_ = false, json_ = false, jsonl_ = false;
 };

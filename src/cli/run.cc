@@ -49,6 +49,8 @@ class RunCommand : public Command {
     model_.DeclareCompute(args);
     model_.DeclareContext(args);
     args.Choice("--think", think_, {"show", "hide"}, "thinking of LFM2.5 (default: shown on a terminal)");
+    args.Text("--template-name", template_name_, "NAME",
+              "one of the model's chat templates (lfm info lists them); default: tool_use with tools, else default");
     args.Flag("--parse-special", parse_special_,
               "special tokens that the prompt or messages spell out become those tokens; without it they stay text, "
               "so that no message can forge a turn");
@@ -116,6 +118,8 @@ class RunCommand : public Command {
     engine::ChatRequest request;
     request.messages = Json::MakeArray();
     request.parse_special = parse_special_;
+    request.cancel = &Interrupted();
+    request.template_name = template_name_.value_or("");
     if (messages_) LFM_RETURN_IF_ERROR(ReadMessages(*messages_, request));
     if (tools_) {
       LFM_TRY(request.tools, ReadTools(*tools_));
@@ -205,7 +209,7 @@ class RunCommand : public Command {
   SamplingArgs sampling_;
   GrammarArgs grammar_;
   Json tool_list_;
-  std::optional<std::string> prompt_, system_, tools_, tool_choice_, messages_, ids_, think_;
+  std::optional<std::string> prompt_, system_, tools_, tool_choice_, messages_, ids_, think_, template_name_;
   std::vector<std::string> settings_;
   bool raw_ = false, parse_special_ = false, json_ = false, stats_ = false;
 };

@@ -119,9 +119,7 @@ lfm_status lfm_render(const lfm_model* model, const char* request, size_t length
     auto json = lfm::ParseJson(std::string_view(request, length));
     if (!json.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("request: ", json.error().message)};
     LFM_TRY(const auto chat, engine::ChatRequestFromJson(*json));
-    const engine::TextModel& text = model->loaded->text();
-    if (!text.chat.ok()) return text.chat.error();
-    LFM_TRY(const std::string rendered, engine::RenderPrompt(*text.chat, chat));
+    LFM_TRY(const std::string rendered, engine::RenderPrompt(model->loaded->text(), chat));
     return CopyOut(rendered.data(), rendered.size(), prompt, prompt_length);
   });
 }

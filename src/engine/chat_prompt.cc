@@ -18,6 +18,7 @@ text::ChatOptions OptionsOf(const ChatRequest& request) {
   text::ChatOptions options;
   options.tools = &request.tools;
   options.documents = &request.documents;
+  options.render.cancel = request.cancel;
   options.add_generation_prompt = request.add_generation_prompt;
   options.continue_final_message = request.continue_final_message;
   options.extra = request.variables.is_null() ? Json::MakeObject() : request.variables;
@@ -41,8 +42,15 @@ Result<ChatPrompt> PromptIds(const text::Tokenizer& tokenizer, const text::ChatT
 }
 
 Result<ChatPrompt> PromptIds(const TextModel& model, const ChatRequest& request) {
-  if (!model.chat.ok()) return model.chat.error();
-  return PromptIds(model.tokenizer, *model.chat, request);
+  const auto& chat = model.ChatFor(request.template_name, !request.tools.is_null());
+  if (!chat.ok()) return chat.error();
+  return PromptIds(model.tokenizer, *chat, request);
+}
+
+Result<std::string> RenderPrompt(const TextModel& model, const ChatRequest& request) {
+  const auto& chat = model.ChatFor(request.template_name, !request.tools.is_null());
+  if (!chat.ok()) return chat.error();
+  return RenderPrompt(*chat, request);
 }
 
 Result<ChatRequest> ChatRequestFromJson(const Json& object) {
@@ -55,6 +63,8 @@ Result<ChatRequest> ChatRequestFromJson(const Json& object) {
       request.tools = value;
     } else if (name == "documents") {
       request.documents = value;
+    } else if (name == "template_name" && value.is_string()) {
+      request.template_name = value.AsString();
     } else if (name == "parse_special") {
       request.parse_special = value.AsBool();
     } else if (name == "add_generation_prompt") {

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/strings.h"
 #include "base/tensor_type.h"
 #include "model/tensors.h"
 
@@ -52,9 +53,10 @@ Result<Description> Describe(const formats::Checkpoint& checkpoint, kernels::KvT
   LFM_TRY(out.config, model::ReadConfig(checkpoint));
   const Config& config = out.config;
   out.name = config.name.empty() ? LastPathPart(checkpoint.path) : config.name;
-  out.chat_template = checkpoint.chat_template;
-  if (checkpoint.naming == formats::Naming::kGguf) {
-    LFM_TRY(out.chat_template, checkpoint.metadata.String("tokenizer.chat_template", ""));
+  LFM_TRY(auto templates, formats::ChatTemplatesOf(checkpoint));
+  for (formats::NamedTemplate& entry : templates) {
+    if (entry.name == "default") out.chat_template = std::move(entry.source);
+    out.templates.push_back(std::move(entry.name));
   }
   out.file_bytes = checkpoint.n_bytes;
 
@@ -124,6 +126,12 @@ Result<Json> DescriptionJson(const Description& description, const std::string& 
   json.Set("state_bytes_per_token", description.state_bytes_per_token);
   json.Set("state_bytes_per_sequence", description.state_bytes_per_sequence);
   json.Set("chat_template", description.chat_template.empty() ? Json() : Json(description.chat_template));
+  Json unused = Json::MakeArray();
+  for (const std::string& name : config.unused_tensors) unused.Append(ToValidUtf8(name));
+  json.Set("unused_tensors", std::move(unused));
+  Json templates = Json::MakeArray();
+  for (const std::string& name : description.templates) templates.Append(name);
+  json.Set("chat_templates", std::move(templates));
   json.Set("random_weights", config.random_weights);
   LFM_TRY(Json isas, IsaJson(isa));
   json.Set("isa", std::move(isas));

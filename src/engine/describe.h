@@ -15,7 +15,8 @@ namespace lfm::engine {
 struct Description {
   model::Config config;
   std::string name;
-  std::string chat_template;            // empty: none
+  std::string chat_template;            // the default one; empty: none
+  std::vector<std::string> templates;   // names of all chat templates, "default" first
   uint64_t file_bytes = 0;
   int64_t parameters = 0;
   int64_t active_parameters = 0;        // that take part in one token: chosen experts, everything else once

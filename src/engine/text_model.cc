@@ -132,6 +132,7 @@ Result<text::Tokenizer> TokenizerFromGguf(const Metadata& metadata) {
   vocabulary.tokens = tokens;
   vocabulary.types = types;
   vocabulary.merges = merges;
+  LFM_TRY(vocabulary.architecture, metadata.String("general.architecture", ""));
   LFM_TRY(vocabulary.model, metadata.String("tokenizer.ggml.model", ""));
   LFM_TRY(vocabulary.pre, metadata.String("tokenizer.ggml.pre", ""));
   LFM_TRY(vocabulary.bos, OptionalId(metadata, "tokenizer.ggml.bos_token_id"));
@@ -142,6 +143,11 @@ Result<text::Tokenizer> TokenizerFromGguf(const Metadata& metadata) {
   LFM_TRY(vocabulary.add_bos, OptionalBool(metadata, "tokenizer.ggml.add_bos_token"));
   LFM_TRY(vocabulary.add_eos, OptionalBool(metadata, "tokenizer.ggml.add_eos_token"));
   LFM_TRY(text::TokenizerSpec spec, text::SpecFromGguf(vocabulary));
+  constexpr std::string_view kVariable = "lfm.template_variable.";  // written by `lfm convert`
+  for (const auto& [key, value] : metadata.entries()) {
+    const auto* text = std::get_if<std::string_view>(&value);
+    if (text && key.starts_with(kVariable)) spec.special_names.emplace_back(key.substr(kVariable.size()), *text);
+  }
   return text::Tokenizer::Create(std::move(spec));
 }
 
@@ -169,6 +175,13 @@ Result<text::Tokenizer> TokenizerFromHuggingFace(const Checkpoint& checkpoint) {
   return tokenizer;
 }
 
+Result<text::ChatTemplate> NoDefault(const std::vector<NamedChat>& named) {
+  std::string names;
+  for (const NamedChat& entry : named) names += (names.empty() ? "" : ", ") + Quote(entry.name);
+  return Error{ErrorCode::kInvalidArgument,
+               StrCat("the model has several chat templates and none is the default one; name one of ", names)};
+}
+
 }  // namespace
 
 Result<SamplingParams> DefaultSampling(const Checkpoint& checkpoint) {
@@ -193,15 +206,35 @@ Result<TextModel> ReadTextModel(const Checkpoint& checkpoint) {
   const bool is_folder = checkpoint.naming == Naming::kHuggingFace;
   auto tokenizer = is_folder ? TokenizerFromHuggingFace(checkpoint) : TokenizerFromGguf(checkpoint.metadata);
   if (!tokenizer.ok()) return tokenizer.error().Within(checkpoint.path);
-  std::string chat_template = checkpoint.chat_template;
-  if (!is_folder) {
-    LFM_TRY(chat_template, checkpoint.metadata.String("tokenizer.chat_template", ""));
-  }
+  LFM_TRY(auto templates, formats::ChatTemplatesOf(checkpoint));
   auto sampling = DefaultSampling(checkpoint);
   if (!sampling.ok()) return sampling.error().Within(checkpoint.path);
-  auto chat = MakeChatTemplate(*tokenizer, chat_template);
-  return TextModel{std::move(tokenizer).value(), std::move(chat_template), std::move(chat),
-                   std::move(sampling).value()};
+  std::string source;
+  std::vector<NamedChat> named;
+  for (formats::NamedTemplate& entry : templates) {
+    if (entry.name == "default") {
+      source = std::move(entry.source);
+    } else {
+      auto chat = MakeChatTemplate(*tokenizer, entry.source);
+      named.push_back({std::move(entry.name), std::move(entry.source), std::move(chat)});
+    }
+  }
+  auto chat = source.empty() && !named.empty() ? NoDefault(named) : MakeChatTemplate(*tokenizer, source);
+  return TextModel{std::move(tokenizer).value(), std::move(source), std::move(chat), std::move(sampling).value(),
+                   std::move(named)};
+}
+
+const Result<text::ChatTemplate>& TextModel::ChatFor(std::string_view name, bool with_tools) const {
+  if (name.empty() && !with_tools) return chat;
+  if (name == "default") return chat;
+  const std::string_view wanted = name.empty() ? "tool_use" : name;
+  for (const NamedChat& entry : named_chats) {
+    if (entry.name == wanted) return entry.chat;
+  }
+  if (name.empty()) return chat;
+  static const Result<text::ChatTemplate> kUnknown = Error{
+      ErrorCode::kInvalidArgument, "the model has no chat template of this name; `lfm info` lists those that it has"};
+  return kUnknown;
 }
 
 Result<TextModel> OpenTextModel(const std::string& path) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "engine/sampler.h"
@@ -11,12 +13,23 @@
 
 namespace lfm::engine {
 
+// A chat template beside the default one.
+struct NamedChat {
+  std::string name, source;
+  Result<text::ChatTemplate> chat;  // or why it cannot be used
+};
+
 // Immutable after reading; thread-safe.
 struct TextModel {
   text::Tokenizer tokenizer;
-  std::string chat_template;  // its source; empty: the model has none
+  std::string chat_template;  // the source of the default one; empty: the model has none
   Result<text::ChatTemplate> chat;  // or why there is none to be used
   SamplingParams sampling;    // what is used where the caller asks for nothing else
+  std::vector<NamedChat> named_chats;
+
+  // The template of this name; without a name "tool_use" where there are tools (also an empty list), else the default one, as
+  // transformers chooses.
+  const Result<text::ChatTemplate>& ChatFor(std::string_view name, bool with_tools) const;
 };
 
 // From an opened checkpoint of either kind, which may be closed afterwards.

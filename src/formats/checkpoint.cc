@@ -114,6 +114,25 @@ size_t Tensor::n_bytes() const {
                 : static_cast<size_t>(n / shape.back()) * RowBytes(type, static_cast<size_t>(shape.back()));
 }
 
+Result<std::vector<NamedTemplate>> ChatTemplatesOf(const Checkpoint& checkpoint) {
+  std::vector<NamedTemplate> templates;
+  if (checkpoint.naming == Naming::kHuggingFace) {
+    if (!checkpoint.chat_template.empty()) templates.push_back({"default", checkpoint.chat_template});
+    templates.insert(templates.end(), checkpoint.named_templates.begin(), checkpoint.named_templates.end());
+    return templates;
+  }
+  constexpr std::string_view kKey = "tokenizer.chat_template";
+  LFM_TRY(const std::string_view source, checkpoint.metadata.String(kKey, ""));
+  if (!source.empty()) templates.push_back({"default", std::string(source)});
+  for (const auto& [key, value] : checkpoint.metadata.entries()) {
+    if (!key.starts_with(kKey) || key.size() < kKey.size() + 2 || key[kKey.size()] != '.') continue;
+    if (const auto* named = std::get_if<std::string_view>(&value)) {
+      templates.push_back({key.substr(kKey.size() + 1), std::string(*named)});
+    }
+  }
+  return templates;
+}
+
 Result<Checkpoint> OpenCheckpoint(const std::string& path) {
   if (path.empty())
     return Error{ErrorCode::kInvalidArgument, "the model's path is empty; name a file or a folder"};

@@ -38,6 +38,12 @@ struct Tensor {
   size_t n_bytes() const;
 };
 
+// A stored tensor of a type that lfm does not compute with: integers, 8-bit floats. Harmless unless the model needs it.
+struct ForeignTensor {
+  std::string name, type;  // the type as the file names it
+  std::vector<int64_t> shape;
+};
+
 // The hot part of a packed file: all matrices in the layout of the kernels.
 struct PackedWeights {
   std::span<const std::byte> bytes;   // empty: this checkpoint is not packed
@@ -75,17 +81,25 @@ class Metadata {
   std::unordered_map<std::string, size_t> index_;
 };
 
+// A chat template beside the default one: "tool_use" serves requests with tools, others are chosen by name.
+struct NamedTemplate {
+  std::string name, source;
+};
+
 // An opened model. Movable, not copyable; the mappings live as long as it does. Thread-safe to read.
 struct Checkpoint {
   Naming naming = Naming::kGguf;
   std::string path;               // what the user named
   std::vector<MappedFile> files;  // shards in order
   std::vector<Tensor> tensors;    // in file order
+  std::vector<ForeignTensor> foreign_tensors;
   Metadata metadata;              // GGUF only
 
   // Hugging Face folders only; null when the file is absent.
   Json config, generation_config, tokenizer, tokenizer_config;
-  std::string chat_template;  // chat_template.jinja, else the tokenizer configuration's, else empty
+  // These two are brought together from all files that tell of them (hf_tokenizer.h).
+  std::string chat_template;  // the default one; empty: none
+  std::vector<NamedTemplate> named_templates;
 
   uint64_t n_bytes = 0;  // of all weight files together
   PackedWeights packed;  // of a packed file
@@ -96,6 +110,9 @@ struct Checkpoint {
  private:
   std::unordered_map<std::string_view, size_t> index_;
 };
+
+// All chat templates of either kind of file: the default one first, under the name "default".
+Result<std::vector<NamedTemplate>> ChatTemplatesOf(const Checkpoint& checkpoint);
 
 // Opens a GGUF file (or the first part of a split one: NAME-00001-of-0000N.gguf), a Hugging Face folder or a
 // packed file. Validates every offset, size, shape and type against the file's length; reads no weights.

@@ -259,6 +259,12 @@ class HeaderParser {
     const uint64_t type_offset = reader_.offset();
     LFM_TRY(const uint32_t type_id, reader_.Read<uint32_t>("a tensor's type"));
     const auto type = TensorTypeFromId(type_id);
+    if (!type && type_id >= kFirstNumber && type_id <= kLastNumber) {  // integers and doubles: tables, no weights
+      header_.foreign_tensors.push_back({tensor.name, std::string(TensorTypeIdName(type_id)), std::move(tensor.shape)});
+      LFM_TRY(const uint64_t offset, reader_.Read<uint64_t>("a tensor's offset"));
+      static_cast<void>(offset);
+      return Ok();
+    }
     if (!type) return UnknownType(name, type_id, type_offset);
     tensor.type = *type;
     const auto n_bytes = CheckedTensorBytes(tensor.type, tensor.shape);
@@ -274,6 +280,8 @@ class HeaderParser {
     header_.tensors.push_back(std::move(tensor));
     return Ok();
   }
+
+  static constexpr uint32_t kFirstNumber = 24, kLastNumber = 28;  // ggml_type: I8, I16, I32, I64, F64
 
   static Error UnknownType(std::string_view name, uint32_t id, uint64_t offset) {
     const std::string_view known = TensorTypeIdName(id);

@@ -18,6 +18,7 @@ struct GgufHeader {
   uint32_t version = 0;
   Metadata metadata;
   std::vector<Tensor> tensors;  // in the header's order; i_file is 0
+  std::vector<ForeignTensor> foreign_tensors;
   uint64_t alignment = 32;
   uint64_t data_offset = 0;  // of the tensor data
 };

@@ -53,6 +53,7 @@ Status CheckPart(const GgufHeader& part, const std::string& path, int64_t i_part
 
 void AddPart(GgufHeader&& part, MappedFile&& file, Checkpoint& model) {
   const auto i_file = static_cast<uint32_t>(model.files.size());
+  for (ForeignTensor& tensor : part.foreign_tensors) model.foreign_tensors.push_back(std::move(tensor));
   for (Tensor& tensor : part.tensors) {
     tensor.i_file = i_file;
     model.tensors.push_back(std::move(tensor));
@@ -117,7 +118,7 @@ Status OpenParts(Part named, int64_t n_parts, Checkpoint& model) {
     if (i == 0) model.metadata = std::move(part->header.metadata);
     AddPart(std::move(part->header), std::move(part->file), model);
   }
-  if (n_tensors >= 0 && static_cast<uint64_t>(n_tensors) != model.tensors.size()) {
+  if (n_tensors >= 0 && static_cast<uint64_t>(n_tensors) != model.tensors.size() + model.foreign_tensors.size()) {
     return Error{ErrorCode::kCorrupt,
                  StrCat(path, ": the parts hold ", model.tensors.size(), " tensors, not the ", n_tensors,
                         " of 'split.tensors.count'; download the parts again")};

@@ -9,13 +9,13 @@
 #include "base/file.h"
 #include "base/strings.h"
 #include "formats/file_kind.h"
+#include "formats/hf_tokenizer.h"
 #include "formats/safetensors_reader.h"
 
 namespace lfm::formats {
 namespace {
 
 constexpr size_t kMaxShards = 1000;
-constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
 
 Result<Json> ReadJson(const std::string& path) {
   LFM_TRY(const std::string text, ReadWholeFile(path));
@@ -87,7 +87,7 @@ Result<std::vector<Tensor>> MapShard(const std::string& path, Checkpoint& model)
   if (kind != FileKind::kSafetensors && kind != FileKind::kUnknown) {
     return Error{ErrorCode::kCorrupt, StrCat(path, " ", DescribeForeignFile(file.bytes(), path))};
   }
-  auto tensors = ParseSafetensors(file.bytes());
+  auto tensors = ParseSafetensors(file.bytes(), &model.foreign_tensors);
   if (!tensors.ok()) {
     const Error& error = tensors.error();
     const bool has_advice =
@@ -136,8 +136,9 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
     if (!FileExists(folder + "/" + file)) {
       return Error{ErrorCode::kNotFound, StrCat(index_path, " names ", Quote(file), ", which is not in the folder; download it")};
     }
+    const size_t n_foreign = model.foreign_tensors.size();
     LFM_TRY(auto tensors, MapShard(folder + "/" + file, model));
-    size_t n_found = 0;
+    size_t n_found = model.foreign_tensors.size() - n_foreign;
     for (Tensor& tensor : tensors) {
       const auto assigned = shard_of.find(tensor.name);
       if (assigned == shard_of.end() || assigned->second != file) continue;
@@ -153,22 +154,6 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
   return Ok();
 }
 
-// chat_template.jinja, else the tokenizer configuration's "chat_template": a string, or a list of named ones
-// of which "default" counts.
-Status ReadChatTemplate(const std::string& folder, Checkpoint& model) {
-  const std::string path = folder + "/chat_template.jinja";
-  if (FileExists(path)) {
-    LFM_TRY(model.chat_template, ReadWholeFile(path, kMaxTemplateBytes));
-    return Ok();
-  }
-  const Json& entry = model.tokenizer_config["chat_template"];
-  if (entry.is_string()) model.chat_template = entry.AsString();
-  for (const Json& named : entry.items()) {
-    if (named["name"].AsString() == "default") model.chat_template = named["template"].AsString();
-  }
-  return Ok();
-}
-
 }  // namespace
 
 Result<Checkpoint> OpenHfTexts(const std::string& folder) {
@@ -179,7 +164,10 @@ Result<Checkpoint> OpenHfTexts(const std::string& folder) {
   LFM_TRY(model.generation_config, ReadOptionalJson(folder + "/generation_config.json"));
   LFM_TRY(model.tokenizer, ReadOptionalJson(folder + "/tokenizer.json"));
   LFM_TRY(model.tokenizer_config, ReadOptionalJson(folder + "/tokenizer_config.json"));
-  LFM_RETURN_IF_ERROR(ReadChatTemplate(folder, model));
+  LFM_RETURN_IF_ERROR(ReadChatTemplates(folder, model));
+  LFM_TRY(const Json special_tokens_map, ReadOptionalJson(folder + "/special_tokens_map.json"));
+  LFM_TRY(const Json added_tokens, ReadOptionalJson(folder + "/added_tokens.json"));
+  CompleteTokenizer(special_tokens_map, added_tokens, model.tokenizer, model.tokenizer_config);
   if (model.config.is_null() && model.tokenizer.is_null()) return NoConfig(folder);
   return model;
 }

@@ -86,6 +86,8 @@ Json TensorRow(const Tensor& tensor) {
   return Json::MakeArray({Json(tensor.name), Json(InfoOf(tensor.type).name), std::move(shape)});
 }
 
+constexpr std::string_view kNamedTemplate = "chat_template.";  // and its name
+
 Json Header(const Checkpoint& source, uint64_t plan, size_t weight_bytes,
             const std::function<bool(const Tensor&)>& is_matrix, Blobs& blobs) {
   Json header = Json::MakeObject();
@@ -105,6 +107,9 @@ Json Header(const Checkpoint& source, uint64_t plan, size_t weight_bytes,
     if (!json->is_null()) parts.Set(name, blobs.Add(Bytes(json->Dump())));
   }
   if (!source.chat_template.empty()) parts.Set("chat_template", blobs.Add(Bytes(source.chat_template)));
+  for (const NamedTemplate& named : source.named_templates) {
+    parts.Set(StrCat(kNamedTemplate, named.name), blobs.Add(Bytes(named.source)));
+  }
   header.Set("parts", std::move(parts));
   Json tensors = Json::MakeArray();
   for (const Tensor& tensor : source.tensors) {
@@ -203,6 +208,8 @@ class Opener {
         out_.metadata = std::move(metadata.metadata);
       } else if (name == "chat_template") {
         out_.chat_template = text;
+      } else if (name.starts_with(kNamedTemplate)) {
+        out_.named_templates.push_back({name.substr(kNamedTemplate.size()), std::string(text)});
       }
       for (const auto& [known, json] : texts) {
         if (name == known) {

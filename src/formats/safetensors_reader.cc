@@ -63,7 +63,8 @@ Result<Tensor> ParseEntry(const std::string& name, const Json& entry, uint64_t& 
 
 }  // namespace
 
-Result<std::vector<Tensor>> ParseSafetensors(std::span<const std::byte> bytes) {
+Result<std::vector<Tensor>> ParseSafetensors(std::span<const std::byte> bytes,
+                                             std::vector<ForeignTensor>* foreign) {
   ByteReader reader(bytes);
   LFM_TRY(const uint64_t length, reader.Read<uint64_t>("the header's length"));
   if (length > kMaxHeaderBytes) {
@@ -84,6 +85,13 @@ Result<std::vector<Tensor>> ParseSafetensors(std::span<const std::byte> bytes) {
   for (const auto& [name, entry] : header->members()) {
     if (name == "__metadata__") continue;
     if (!names.insert(name).second) return Bad(name, "appears twice");
+    const Json& dtype = entry["dtype"];
+    if (foreign && dtype.is_string() && !TypeOfDtype(dtype.AsString())) {
+      ForeignTensor other{name, dtype.AsString(), {}};
+      for (const Json& dim : entry["shape"].items()) other.shape.push_back(dim.AsInt(-1));
+      foreign->push_back(std::move(other));
+      continue;
+    }
     uint64_t n_bytes = 0;
     LFM_TRY(Tensor tensor, ParseEntry(name, entry, n_bytes));
     tensors.push_back(std::move(tensor));

@@ -51,7 +51,7 @@ Interpreter::Interpreter(const Program& program, const RenderOptions& options)
         heap.max_string = std::min(limits.max_output * 2, limits.max_memory);
         heap.max_range = limits.max_range;
         return heap;
-      }()) {
+      }(), options.cancel) {
   for (size_t i = 0; i < program.names.size(); ++i) {
     const std::string& name = program.names[i];
     const int id = static_cast<int>(i);

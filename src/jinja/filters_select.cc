@@ -18,7 +18,7 @@ Value Generate(Interpreter& in, const Value& value, Each each) {
       each(item, out);
     }
   } catch (const PythonError& error) {
-    if (error.code == ErrorCode::kLimit) throw;
+    if (error.code == ErrorCode::kLimit || error.code == ErrorCode::kCancelled) throw;
     return in.heap().Iterator(std::move(out), "generator", error.message);
   }
   return in.heap().Iterator(std::move(out));

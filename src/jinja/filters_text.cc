@@ -88,7 +88,7 @@ Value Replace(Interpreter& in, const Value& value, Arguments a) {
     AppendPart(out, soft, at, text.size());
     return in.heap().String(std::move(out));
   }
-  for (size_t found; limit != 0 && (found = text.find(from, at)) != std::string::npos; --limit) {
+  for (size_t found; limit != 0 && (found = FindFirst(text, from, at)) != std::string::npos; --limit) {
     AppendPart(out, soft, at, found);
     Append(out, to);
     at = found + from.size();

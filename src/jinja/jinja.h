@@ -2,6 +2,7 @@
 // transformers (trim_blocks, lstrip_blocks, loop controls, generation blocks, immutable values).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -23,7 +24,8 @@ struct TemplateLimits {
   int max_depth = 180;  // of nested expressions and statements
 };
 
-// Limits of one rendering; reaching one is an error with ErrorCode::kLimit.
+// Limits of one rendering; reaching one is an error with ErrorCode::kLimit. So is a nesting that the calling thread's stack
+// does not hold, however large it is: 512 KiB are enough for every template of the family.
 struct RenderLimits {
   int64_t max_steps = 50'000'000;        // evaluated nodes, loop rounds, and 64 bytes of copied text each
   int max_depth = 1200;                  // of evaluation: macros in loops in expressions…
@@ -56,6 +58,7 @@ struct RenderOptions {
   // Nodes of `variables` whose strings, and all strings below them, are marked with a level (0: not marked, also
   // below a marked node). Marks never change what a template computes.
   std::unordered_map<const Json*, uint8_t> marks;
+  const std::atomic<bool>* cancel = nullptr;  // looked at all the time: true ends the rendering with kCancelled
 };
 
 // A parsed template. Immutable: parse once, render from any number of threads.

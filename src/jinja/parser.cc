@@ -57,10 +57,12 @@ std::string Parser::ExpectAnyName() {
 
 Parser::Nesting::Nesting(Parser& parser, int weight) : parser_(parser), weight_(weight) {
   parser_.depth_ += weight;
-  if (parser_.depth_ > parser_.limits_.max_depth * kCallsPerLevel) {
+  const bool too_deep = parser_.depth_ > parser_.limits_.max_depth * kCallsPerLevel;
+  if (too_deep || IsBelow(parser_.stack_floor_)) {
     parser_.depth_ -= weight;
     parser_.FailAt(parser_.current().line,
-                   StrCat("nested deeper than the limit of ", parser_.limits_.max_depth, " levels"),
+                   too_deep ? StrCat("nested deeper than the limit of ", parser_.limits_.max_depth, " levels")
+                            : std::string("nested deeper than the stack of this thread allows"),
                    ErrorCode::kLimit);
   }
 }

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/stack.h"
 #include "jinja/ast.h"
 #include "jinja/lexer.h"
 
@@ -121,7 +122,11 @@ class Parser {
     const int weight_;
   };
 
+  // What is called between two counted levels, and the tree's own letting go.
+  static constexpr size_t kStackReserve = size_t{96} << 10;
+
   const ParserLimits limits_;
+  const uintptr_t stack_floor_ = StackFloor(kStackReserve);
   std::vector<Token> tokens_;
   size_t at_ = 0;
   int depth_ = 0;

@@ -168,6 +168,7 @@ std::string ToJson(const Heap& heap, const Value& value, const JsonStyle& style)
 }
 
 Value FromJson(Heap& heap, const Json& json, const std::unordered_map<const Json*, uint8_t>& marks, uint8_t level) {
+  heap.Step();
   if (!marks.empty()) {
     if (const auto found = marks.find(&json); found != marks.end()) level = found->second;
   }

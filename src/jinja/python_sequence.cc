@@ -197,7 +197,7 @@ bool Contains(Heap& heap, const Value& container, const Value& item) {
         Fail(StrCat("'in <string>' requires string as left operand, not ", TypeName(item)));
       }
       heap.StepBytes(container.AsString().size());
-      return container.AsString().find(item.AsString()) != std::string::npos;
+      return FindFirst(container.AsString(), item.AsString()) != std::string::npos;
     case ValueKind::kList:
     case ValueKind::kTuple:
       return std::any_of(container.Items().begin(), container.Items().end(), same);

@@ -98,7 +98,7 @@ Value SplitText(const Call& c) {
   std::vector<std::string_view> parts;
   std::string_view rest = c.text;
   for (; limit != 0; --limit) {
-    const size_t at = right ? rest.rfind(separator) : rest.find(separator);
+    const size_t at = right ? FindLast(rest, separator) : FindFirst(rest, separator);
     if (at == std::string_view::npos) break;
     parts.push_back(right ? rest.substr(at + separator.size()) : rest.substr(0, at));
     rest = right ? rest.substr(0, at) : rest.substr(at + separator.size());
@@ -113,7 +113,7 @@ Value PartitionText(const Call& c) {
   const std::string separator = p.Text(0, "");
   if (separator.empty()) Fail("empty separator");
   const bool right = c.name == "rpartition";
-  const size_t at = right ? c.text.rfind(separator) : c.text.find(separator);
+  const size_t at = right ? FindLast(c.text, separator) : FindFirst(c.text, separator);
   const std::string_view text = c.text;
   if (at == std::string::npos) {
     return right ? c.heap.Tuple({c.String(""), c.String(""), c.object})
@@ -167,11 +167,11 @@ Value FindText(const Call& c) {
     if (offset == std::string::npos) return Value::Int(0);
     if (what.empty()) return Value::Int(static_cast<int64_t>(CountCodePoints(text)) + 1);
     int64_t n = 0;
-    for (size_t at = 0; (at = text.find(what, at)) != std::string_view::npos; at += what.size()) ++n;
+    for (size_t at = 0; (at = FindFirst(text, what, at)) != std::string_view::npos; at += what.size()) ++n;
     return Value::Int(n);
   }
   const bool right = c.name == "rfind" || c.name == "rindex";
-  const size_t at = offset == std::string::npos ? offset : right ? text.rfind(what) : text.find(what);
+  const size_t at = offset == std::string::npos ? offset : right ? FindLast(text, what) : FindFirst(text, what);
   if (at != std::string_view::npos) {
     return Value::Int(static_cast<int64_t>(CountCodePoints(std::string_view(c.text).substr(0, offset + at))));
   }

@@ -1,6 +1,8 @@
 // Unicode behaviour of Python's str, by utf8proc's tables.
 #include "jinja/python_text.h"
 
+#include <cstring>
+
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -334,6 +336,33 @@ std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends) 
   }
   if (begin < text.size()) lines.push_back(text.substr(begin));
   return lines;
+}
+
+size_t FindFirst(std::string_view text, std::string_view what, size_t from) {
+  if (from > text.size()) return std::string_view::npos;
+  if (what.empty()) return from;
+  const void* found = memmem(text.data() + from, text.size() - from, what.data(), what.size());
+  return found ? static_cast<size_t>(static_cast<const char*>(found) - text.data()) : std::string_view::npos;
+}
+
+size_t FindLast(std::string_view text, std::string_view what) {
+  constexpr size_t kShort = 16;  // up to here trying everywhere is as good
+  if (what.size() <= kShort || what.size() > text.size()) return text.rfind(what);
+  // Knuth, Morris and Pratt's automaton, run from the end.
+  const size_t n = what.size();
+  const auto at = [n, what](size_t i) { return what[n - 1 - i]; };
+  std::vector<size_t> borders(n, 0);
+  for (size_t i = 1, k = 0; i < n; ++i) {
+    while (k > 0 && at(i) != at(k)) k = borders[k - 1];
+    if (at(i) == at(k)) ++k;
+    borders[i] = k;
+  }
+  for (size_t i = text.size(), k = 0; i-- > 0;) {
+    while (k > 0 && text[i] != at(k)) k = borders[k - 1];
+    if (text[i] == at(k)) ++k;
+    if (k == n) return i;
+  }
+  return std::string_view::npos;
 }
 
 }  // namespace lfm::jinja

@@ -42,6 +42,11 @@ std::string CaseFold(std::string_view text);
 // str.strip and its kin with any of the code points of `chars`; Strip (jinja.h) takes white space.
 std::string_view StripChars(std::string_view text, std::string_view chars, Side side);
 
+// Where a text stands in another one, from `from` on or last of all; npos where it does not. Time is linear in the two, where
+// std::string's may be their product.
+size_t FindFirst(std::string_view text, std::string_view what, size_t from = 0);
+size_t FindLast(std::string_view text, std::string_view what);
+
 // str.splitlines: at all of Python's line ends.
 std::vector<std::string_view> SplitLines(std::string_view text, bool keep_ends = false);
 

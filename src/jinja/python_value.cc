@@ -96,7 +96,9 @@ Heap::~Heap() {
   namespaces_.clear();
 }
 
-void Heap::FailSteps() const {
+void Heap::FailStep() const {
+  if (cancel_ && *cancel_) Fail("the rendering was cancelled", ErrorCode::kCancelled);
+  if (steps_left_ >= 0) Fail("the template nests deeper than the stack of this thread allows", ErrorCode::kLimit);
   Fail(StrCat("the template did more than the limit of ", limits_.max_steps, " steps"), ErrorCode::kLimit);
 }
 

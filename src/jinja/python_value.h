@@ -2,6 +2,8 @@
 // Values are immutable but for namespaces and consumed iterators, so copies share their content.
 #pragma once
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -12,6 +14,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/stack.h"
 #include "jinja/jinja.h"
 
 namespace lfm::jinja {
@@ -195,16 +198,24 @@ struct JoinerObject : Object {
 // Makes objects and keeps the limits. One per rendering; not thread-safe. Outlives its values.
 class Heap {
  public:
-  explicit Heap(const HeapLimits& limits) : limits_(limits), steps_left_(limits.max_steps) {}
+  // Used by the thread that makes it alone. `cancel` may be null.
+  explicit Heap(const HeapLimits& limits, const std::atomic<bool>* cancel = nullptr)
+      : limits_(limits), steps_left_(limits.max_steps), cancel_(cancel), stack_floor_(StackFloor(kStackReserve)) {
+    limits_.max_depth = static_cast<int>(std::min<size_t>(static_cast<size_t>(limits.max_depth), StackSize() / kStackOfAValue));
+  }
   Heap(const Heap&) = delete;
   Heap& operator=(const Heap&) = delete;
   ~Heap();
 
   const HeapLimits& limits() const { return limits_; }
-  // Counts work; fails with kLimit when the budget is spent.
+  // What recursions that do not count here may take: over values (printing, letting go of them), of JSON, of one filter.
+  static constexpr size_t kStackReserve = size_t{160} << 10;
+  static constexpr size_t kStackOfAValue = 2048;  // letting go of one level of values: 650 bytes without optimisation
+
+  // Counts work; fails with kLimit when the budget or the thread's stack is spent, with kCancelled when it is asked to.
   void Step(int64_t n = 1) {
     steps_left_ -= n;
-    if (steps_left_ < 0) FailSteps();
+    if (steps_left_ < 0 || IsBelow(stack_floor_) || (cancel_ && cancel_->load(std::memory_order_relaxed))) FailStep();
   }
   void StepBytes(size_t n) { Step(static_cast<int64_t>(n / 64) + 1); }
 
@@ -239,10 +250,12 @@ class Heap {
 
  private:
   Value Sequence(ValueKind kind, std::vector<Value> items);
-  [[noreturn]] void FailSteps() const;
+  [[noreturn]] void FailStep() const;
 
   HeapLimits limits_;
   int64_t steps_left_;
+  const std::atomic<bool>* const cancel_;
+  const uintptr_t stack_floor_;
   size_t bytes_ = 0;
   uint8_t highest_mark_ = 0;
   // Namespaces can form circles: they are held to the end, and emptied there.

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "base/strings.h"
+#include "model/settings.h"
 #include "model/tensors.h"
 
 namespace lfm::model {
@@ -25,7 +26,7 @@ Error Missing(const Checkpoint& checkpoint, const std::string& what) {
 
 Result<const Tensor*> Need(const Checkpoint& checkpoint, TensorField field, int i_layer = -1) {
   if (const Tensor* tensor = FindTensor(checkpoint, field, i_layer)) return tensor;
-  return Missing(checkpoint, "tensor " + TensorName(field, checkpoint.naming, i_layer));
+  return MissingTensor(checkpoint, field, i_layer);
 }
 
 // Sizes that both conventions state; the rest comes from the tensors.
@@ -43,8 +44,9 @@ Status ReadGguf(const Checkpoint& checkpoint, Config& config) {
   config.name = ToValidUtf8(name);
   LFM_TRY(config.random_weights, metadata.Bool("lfm.random_weights", false));
 
-  const auto integer = [&](const std::string& key, int64_t otherwise, auto& out) -> Status {
-    LFM_TRY(const int64_t value, metadata.Int(prefix + key, otherwise));
+  const auto integer = [&](const std::string& key, bool required, auto& out) -> Status {
+    if (required && !metadata.Find(prefix + key)) return Missing(checkpoint, "metadata key " + prefix + key);
+    LFM_TRY(const int64_t value, metadata.Int(prefix + key, 0));
     if (value < 0 || value > (int64_t{1} << 31) - 1) {
       return Error{ErrorCode::kCorrupt, StrCat(checkpoint.path, ": ", prefix, key, " is ", value,
                                                ", out of the range 0 to 2147483647")};
@@ -52,10 +54,10 @@ Status ReadGguf(const Checkpoint& checkpoint, Config& config) {
     out = static_cast<std::remove_reference_t<decltype(out)>>(value);
     return Ok();
   };
-  LFM_RETURN_IF_ERROR(integer("block_count", 0, config.n_layers));
-  LFM_RETURN_IF_ERROR(integer("attention.head_count", 0, config.n_heads));
-  LFM_RETURN_IF_ERROR(integer("expert_used_count", 0, config.n_experts_used));
-  LFM_RETURN_IF_ERROR(integer("context_length", 0, config.context_length));
+  LFM_RETURN_IF_ERROR(integer("block_count", true, config.n_layers));
+  LFM_RETURN_IF_ERROR(integer("attention.head_count", true, config.n_heads));
+  LFM_RETURN_IF_ERROR(integer("expert_used_count", config.architecture == "lfm2moe", config.n_experts_used));
+  LFM_RETURN_IF_ERROR(integer("context_length", true, config.context_length));
   LFM_TRY(const double eps, metadata.Float(prefix + "attention.layer_norm_rms_epsilon", 1e-5));
   LFM_TRY(config.rope_theta, metadata.Float(prefix + "rope.freq_base", 1e6));
   LFM_TRY(config.norm_topk_prob, metadata.Bool(prefix + "expert_weights_norm", true));
@@ -91,29 +93,59 @@ Status ReadHuggingFace(const Checkpoint& checkpoint, Config& config) {
     static const Json kNull;
     return kNull;
   };
-  const auto integer = [&](std::initializer_list<const char*> names, int64_t otherwise) {
-    return first(names).AsInt(otherwise);
+  const auto wrong = [&](const char* name, const Json& value, const char* expected) {
+    return Error{ErrorCode::kCorrupt, StrCat(checkpoint.path, "/config.json: ", name, " is ", value.Dump().substr(0, 60),
+                                             " where ", expected, " is expected")};
   };
-  const auto in_range = [](int64_t value) { return static_cast<int>(std::clamp<int64_t>(value, -1, 1 << 30)); };
-  config.n_layers = in_range(integer({"num_hidden_layers"}, 0));
-  config.n_heads = in_range(integer({"num_attention_heads", "num_heads"}, 0));
-  config.n_experts_used = in_range(integer({"num_experts_per_tok"}, 0));
-  config.context_length = integer({"max_position_embeddings"}, 0);
-  config.norm_eps = static_cast<float>(first({"norm_eps", "block_norm_eps"}).AsDouble(1e-5));
+  // The sizes that must be there.
+  const auto integer = [&](std::initializer_list<const char*> names, auto& out) -> Status {
+    const Json& value = first(names);
+    if (value.is_null()) return Missing(checkpoint, StrCat("\"", *names.begin(), "\" of config.json"));
+    if (!value.is_integer()) return wrong(*names.begin(), value, "an integer");
+    out = static_cast<std::remove_reference_t<decltype(out)>>(std::clamp<int64_t>(value.AsInt(-1), -1, int64_t{1} << 30));
+    return Ok();
+  };
+  // Settings with a default; what is no number or no bool is not taken for it.
+  const auto real = [&](std::initializer_list<const char*> names, double otherwise) -> Result<double> {
+    const Json& value = first(names);
+    if (value.is_null()) return otherwise;
+    if (!value.is_number()) return wrong(*names.begin(), value, "a number");
+    return value.AsDouble();
+  };
+  const auto flag = [&](const char* name, bool otherwise) -> Result<bool> {
+    const Json& value = json[name];
+    if (value.is_null()) return otherwise;
+    if (!value.is_bool()) return wrong(name, value, "true or false");
+    return value.AsBool();
+  };
+  LFM_RETURN_IF_ERROR(integer({"num_hidden_layers"}, config.n_layers));
+  LFM_RETURN_IF_ERROR(integer({"num_attention_heads", "num_heads"}, config.n_heads));
+  if (type == "lfm2_moe") LFM_RETURN_IF_ERROR(integer({"num_experts_per_tok"}, config.n_experts_used));
+  LFM_RETURN_IF_ERROR(integer({"max_position_embeddings"}, config.context_length));
+  LFM_TRY(const double eps, real({"norm_eps", "block_norm_eps"}, 1e-5));
+  config.norm_eps = static_cast<float>(eps);
   const Json& rope = first({"rope_parameters", "rope_scaling"});
   const std::string& rope_type = rope["rope_type"].is_string() ? rope["rope_type"].AsString() : rope["type"].AsString();
   if (!rope_type.empty() && rope_type != "default") {
     return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: rope type ", Quote(rope_type),
                                                  " is not used by the LFM2 family; only \"default\" is run")};
   }
-  config.rope_theta = rope["rope_theta"].is_number() ? rope["rope_theta"].AsDouble() : json["rope_theta"].AsDouble(1e6);
-  config.norm_topk_prob = json["norm_topk_prob"].is_bool() ? json["norm_topk_prob"].AsBool() : true;
-  config.use_expert_bias = json["use_expert_bias"].is_bool() ? json["use_expert_bias"].AsBool() : true;
-  config.routed_scaling_factor = static_cast<float>(json["routed_scaling_factor"].AsDouble(1.0));
-  if (json["conv_bias"].AsBool()) {
-    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: conv_bias is true; ",
-                                                 "no released LFM2 has biases and they are not run")};
+  const Json& factor = rope["factor"];
+  if (factor.is_number() && factor.AsDouble() != 1) {
+    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: the rotations are scaled (factor ", factor.AsDouble(),
+                                                 "), which the LFM2 family does not use and lfm does not run")};
   }
+  const Json& partial = rope["partial_rotary_factor"];
+  if (partial.is_number() && partial.AsDouble() != 1) {
+    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: partial_rotary_factor is ", partial.AsDouble(),
+                                                 "; only rotations of whole heads are run")};
+  }
+  LFM_TRY(config.rope_theta, real({"rope_theta", "theta"}, 1e6));
+  if (rope["rope_theta"].is_number()) config.rope_theta = rope["rope_theta"].AsDouble();
+  LFM_TRY(config.norm_topk_prob, flag("norm_topk_prob", true));
+  LFM_TRY(config.use_expert_bias, flag("use_expert_bias", true));
+  LFM_TRY(const double scale, real({"routed_scaling_factor"}, 1.0));
+  config.routed_scaling_factor = static_cast<float>(scale);
   return Ok();
 }
 
@@ -285,6 +317,10 @@ Result<Config> ReadConfig(const Checkpoint& checkpoint) {
                          config.vocab_size == 65536;
   if (is_8b_a1b) config.context_length = std::min<int64_t>(config.context_length, 32768);
   LFM_RETURN_IF_ERROR(Validate(checkpoint, config));
+  LFM_RETURN_IF_ERROR(CheckSettings(checkpoint, config));
+  LFM_TRY(const auto unused, UnusedTensors(checkpoint, config));
+  for (const Tensor* tensor : unused) config.unused_tensors.push_back(tensor->name);
+  for (const formats::ForeignTensor& tensor : checkpoint.foreign_tensors) config.unused_tensors.push_back(tensor.name);
   return config;
 }
 

@@ -43,12 +43,14 @@ struct Config {
   float routed_scaling_factor = 1;
   int64_t context_length = 0;  // positions the model was made for
   std::vector<LayerConfig> layers;
+  std::vector<std::string> unused_tensors;  // that the file holds and the model does not read
 
   int n_attention_layers() const;
   int n_conv_layers() const { return n_layers - n_attention_layers(); }
 };
 
-// Reads and validates the configuration of a checkpoint. A foreign architecture is named in the error.
+// Reads and validates the configuration of a checkpoint. A foreign architecture is named in the error, and so is every
+// setting and every tensor that would change the computation and is not run (settings.h).
 // Layer kinds and feed-forward widths are taken from the tensors, which cannot be wrong about themselves.
 Result<Config> ReadConfig(const formats::Checkpoint& checkpoint);
 

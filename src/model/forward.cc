@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "model/forward.h"
+#include "model/rotation.h"
 #include "model/steps.h"
 
 namespace lfm::model {
@@ -52,19 +53,20 @@ void Embed(const StepContext& step) {
   });
 }
 
-// Angles as the reference takes them: frequency and angle in f32, then sine and cosine.
+// Angles as the reference takes them: frequency and angle in f32, then sine and cosine (rotation.h).
 void PrepareRope(const StepContext& step) {
   const Config& config = step.model.config;
   if (config.n_attention_layers() == 0) return;
   const int half = config.head_dim / 2;
   for (int i = 0; i < half; ++i) {
     const auto exponent = static_cast<double>(static_cast<float>(2 * i) / static_cast<float>(config.head_dim));
-    const float frequency = 1.0f / static_cast<float>(std::pow(config.rope_theta, exponent));
+    const float frequency = 1.0f / static_cast<float>(PowerOf(config.rope_theta, exponent));
     for (int64_t j = 0; j < step.n; ++j) {
       const float angle = static_cast<float>(step.b.rows[static_cast<size_t>(j)].position) * frequency;
       const auto at = static_cast<size_t>(j * half + i);
-      step.b.cos[at] = static_cast<float>(std::cos(static_cast<double>(angle)));
-      step.b.sin[at] = static_cast<float>(std::sin(static_cast<double>(angle)));
+      const SineCosine turn = SineCosineOf(static_cast<double>(angle));
+      step.b.cos[at] = static_cast<float>(turn.cosine);
+      step.b.sin[at] = static_cast<float>(turn.sine);
     }
   }
 }

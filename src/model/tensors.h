@@ -1,9 +1,13 @@
-// Names of the family's tensors in both conventions, from the one table tensors.inc.
+// The family's tensors: names in both conventions, shapes, and the one walk over them, from the table tensors.inc.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "formats/checkpoint.h"
+#include "model/config.h"
 
 namespace lfm::model {
 
@@ -16,8 +20,25 @@ enum class TensorField {
 // The tensor's name in this convention, or "" where it has none. i_layer and i_expert fill {} and {e}.
 std::string TensorName(TensorField field, formats::Naming naming, int i_layer = -1, int i_expert = -1);
 
-// The tensor, or null when the checkpoint has none of that name.
+// The tensor, or null when the checkpoint has none of that name. Other spellings that the field uses are found too:
+// ollama's output_norm.weight, folders without "model." or with a prefix of a wrapper. A head beside a configuration that
+// ties it to the embedding is not found: the model does not read it.
 const formats::Tensor* FindTensor(const formats::Checkpoint& checkpoint, TensorField field, int i_layer = -1,
                                   int i_expert = -1);
+
+// That the tensor is missing, with what helps: the type of a tensor of that name that lfm cannot read, or to download.
+Error MissingTensor(const formats::Checkpoint& checkpoint, TensorField field, int i_layer = -1, int i_expert = -1);
+
+// The shape that a configuration gives a tensor, slowest first.
+std::vector<int64_t> ShapeOf(TensorField field, const Config& config);
+
+// Visits every tensor of the checkpoint that the model reads; where a file has several forms of the same thing (fused or
+// single projections, stacked or single experts), only those of the form that counts. Absent ones are left out.
+struct TensorPlace {
+  TensorField field;
+  int i_layer = -1, i_expert = -1;
+};
+void ForEachTensor(const formats::Checkpoint& checkpoint, const Config& config,
+                   const std::function<void(const TensorPlace&, const formats::Tensor&)>& visit);
 
 }  // namespace lfm::model

@@ -123,14 +123,13 @@ class Loader {
   }
 
   Status Plan() {
-    const int64_t d = config_.d_model;
-    LFM_TRY(const Source embedding, Rows(TensorField::kEmbedding, -1, config_.vocab_size, d));
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kFinalNorm, -1, d, weights_.final_norm));
+    LFM_TRY(const Source embedding, Rows(TensorField::kEmbedding, -1));
+    LFM_RETURN_IF_ERROR(Vector(TensorField::kFinalNorm, -1, weights_.final_norm));
     weights_.layers.resize(config_.layers.size());
     for (int i = 0; i < config_.n_layers; ++i) LFM_RETURN_IF_ERROR(PlanLayer(i));
     Place(embedding, weights_.embedding);
     if (FindTensor(checkpoint_, TensorField::kHead)) {
-      LFM_TRY(const Source head, Rows(TensorField::kHead, -1, config_.vocab_size, d));
+      LFM_TRY(const Source head, Rows(TensorField::kHead, -1));
       Place(head, weights_.head);
     }
     return Ok();
@@ -139,22 +138,20 @@ class Loader {
   Status PlanLayer(int i) {
     Layer& layer = weights_.layers[static_cast<size_t>(i)];
     const LayerConfig& kind = config_.layers[static_cast<size_t>(i)];
-    const int64_t d = config_.d_model;
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kOperatorNorm, i, d, layer.operator_norm));
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kFfnNorm, i, d, layer.ffn_norm));
+    LFM_RETURN_IF_ERROR(Vector(TensorField::kOperatorNorm, i, layer.operator_norm));
+    LFM_RETURN_IF_ERROR(Vector(TensorField::kFfnNorm, i, layer.ffn_norm));
     LFM_RETURN_IF_ERROR(kind.mixer == Mixer::kConv ? PlanConv(i, layer.conv) : PlanAttention(i, layer.attention));
     return kind.ffn == Ffn::kMoe ? PlanMoe(i, layer.moe) : PlanDense(i, layer.dense);
   }
 
   Status PlanConv(int i, ShortConv& conv) {
-    const int64_t d = config_.d_model;
-    LFM_TRY(const Source in, Rows(TensorField::kConvIn, i, 3 * d, d));
-    LFM_TRY(const Source out, Rows(TensorField::kConvOut, i, d, d));
+    LFM_TRY(const Source in, Rows(TensorField::kConvIn, i));
+    LFM_TRY(const Source out, Rows(TensorField::kConvOut, i));
     Place(in, conv.in_proj);
     Place(out, conv.out_proj);
     std::vector<float> by_channel;  // [d][taps] on disk
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kConvTaps, i, d * config_.n_taps, by_channel));
-    const auto n_taps = static_cast<size_t>(config_.n_taps), n = static_cast<size_t>(d);
+    LFM_RETURN_IF_ERROR(Vector(TensorField::kConvTaps, i, by_channel));
+    const auto n_taps = static_cast<size_t>(config_.n_taps), n = static_cast<size_t>(config_.d_model);
     conv.taps.resize(by_channel.size());
     for (size_t c = 0; c < n; ++c) {
       for (size_t j = 0; j < n_taps; ++j) conv.taps[j * n + c] = by_channel[c * n_taps + j];
@@ -166,37 +163,37 @@ class Loader {
     const int64_t d = config_.d_model, q_rows = int64_t{config_.n_heads} * config_.head_dim;
     const int64_t kv_rows = int64_t{config_.n_kv_heads} * config_.head_dim;
     if (FindTensor(checkpoint_, TensorField::kAttentionQkv, i)) {
-      LFM_TRY(Source fused, Rows(TensorField::kAttentionQkv, i, q_rows + 2 * kv_rows, d));
+      LFM_TRY(Source fused, Rows(TensorField::kAttentionQkv, i));
       Place({fused.tensor, 0, q_rows, d}, attention.q);
       Place({fused.tensor, q_rows, kv_rows, d}, attention.k);
       Place({fused.tensor, q_rows + kv_rows, kv_rows, d}, attention.v);
     } else {
-      LFM_TRY(const Source q, Rows(TensorField::kAttentionQ, i, q_rows, d));
-      LFM_TRY(const Source k, Rows(TensorField::kAttentionK, i, kv_rows, d));
-      LFM_TRY(const Source v, Rows(TensorField::kAttentionV, i, kv_rows, d));
+      LFM_TRY(const Source q, Rows(TensorField::kAttentionQ, i));
+      LFM_TRY(const Source k, Rows(TensorField::kAttentionK, i));
+      LFM_TRY(const Source v, Rows(TensorField::kAttentionV, i));
       Place(q, attention.q);
       Place(k, attention.k);
       Place(v, attention.v);
     }
-    LFM_TRY(const Source out, Rows(TensorField::kAttentionOut, i, d, q_rows));
+    LFM_TRY(const Source out, Rows(TensorField::kAttentionOut, i));
     Place(out, attention.out);
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kAttentionQNorm, i, config_.head_dim, attention.q_norm));
-    return Vector(TensorField::kAttentionKNorm, i, config_.head_dim, attention.k_norm);
+    LFM_RETURN_IF_ERROR(Vector(TensorField::kAttentionQNorm, i, attention.q_norm));
+    return Vector(TensorField::kAttentionKNorm, i, attention.k_norm);
   }
 
   Status PlanDense(int i, SwiGlu& ffn) {
-    LFM_TRY(const Source gate, Rows(TensorField::kFfnGate, i, config_.d_ff, config_.d_model));
-    LFM_TRY(const Source up, Rows(TensorField::kFfnUp, i, config_.d_ff, config_.d_model));
-    LFM_TRY(const Source down, Rows(TensorField::kFfnDown, i, config_.d_model, config_.d_ff));
+    LFM_TRY(const Source gate, Rows(TensorField::kFfnGate, i));
+    LFM_TRY(const Source up, Rows(TensorField::kFfnUp, i));
+    LFM_TRY(const Source down, Rows(TensorField::kFfnDown, i));
     PlaceSwiGlu(gate, up, down, ffn);
     return Ok();
   }
 
   Status PlanMoe(int i, Moe& moe) {
-    LFM_TRY(const Source router, Rows(TensorField::kRouter, i, config_.n_experts, config_.d_model));
+    LFM_TRY(const Source router, Rows(TensorField::kRouter, i));
     Place(router, moe.router);
     if (config_.use_expert_bias) {
-      LFM_RETURN_IF_ERROR(Vector(TensorField::kExpertBias, i, config_.n_experts, moe.expert_bias));
+      LFM_RETURN_IF_ERROR(Vector(TensorField::kExpertBias, i, moe.expert_bias));
     }
     moe.experts.resize(static_cast<size_t>(config_.n_experts));
     for (int e = 0; e < config_.n_experts; ++e) {
@@ -209,11 +206,13 @@ class Loader {
     return Ok();
   }
 
-  // A matrix [rows, k] that must be there with exactly this shape.
-  Result<Source> Rows(TensorField field, int i_layer, int64_t rows, int64_t k, int i_expert = -1) {
+  // A matrix that must be there with exactly the shape of the table.
+  Result<Source> Rows(TensorField field, int i_layer, int i_expert = -1) {
+    const std::vector<int64_t> shape = ShapeOf(field, config_);
+    const int64_t rows = shape[0], k = shape[1];
     const Tensor* tensor = FindTensor(checkpoint_, field, i_layer, i_expert);
-    if (!tensor) return MissingTensor(field, i_layer, i_expert);
-    if (tensor->shape != std::vector<int64_t>{rows, k}) return WrongShape(*tensor, StrCat(rows, " x ", k));
+    if (!tensor) return MissingTensor(checkpoint_, field, i_layer, i_expert);
+    if (tensor->shape != shape) return WrongShape(*tensor, StrCat(rows, " x ", k));
     return Source{tensor, 0, rows, k};
   }
 
@@ -237,17 +236,19 @@ class Loader {
       }
     }
     const bool stacked_only = checkpoint_.naming == formats::Naming::kGguf;
-    return stacked_only ? Result<Source>(MissingTensor(stacked, i, -1)) : Rows(single, i, rows, k, e);
+    return stacked_only ? Result<Source>(MissingTensor(checkpoint_, stacked, i)) : Rows(single, i, e);
   }
 
-  // n values of any type as f32.
-  Status Vector(TensorField field, int i_layer, int64_t n, std::vector<float>& out) {
+  // All values of a small tensor, of any type, as f32.
+  Status Vector(TensorField field, int i_layer, std::vector<float>& out) {
+    int64_t n = 1;
+    for (const int64_t dimension : ShapeOf(field, config_)) n *= dimension;
     const Tensor* tensor = FindTensor(checkpoint_, field, i_layer);
-    if (!tensor) return MissingTensor(field, i_layer, -1);
+    if (!tensor) return MissingTensor(checkpoint_, field, i_layer);
     if (tensor->n_elements() != n || n % InfoOf(tensor->type).block_size != 0) {
       return WrongShape(*tensor, StrCat(n, " values"));
     }
-    if (tensor->bytes.size() != tensor->n_bytes()) return MissingTensor(field, i_layer, -1);
+    if (tensor->bytes.size() != tensor->n_bytes()) return MissingTensor(checkpoint_, field, i_layer);
     out.resize(static_cast<size_t>(n));
     kernels::Dequantize(tensor->type, tensor->bytes.data(), n, out.data());
     for (const float value : out) {
@@ -317,11 +318,6 @@ class Loader {
     return total_;
   }
 
-  Error MissingTensor(TensorField field, int i_layer, int i_expert) const {
-    return {ErrorCode::kCorrupt, StrCat(checkpoint_.path, ": tensor ",
-                                        TensorName(field, checkpoint_.naming, i_layer, i_expert),
-                                        " is missing; the file is incomplete: download it again")};
-  }
   Error WrongShape(const Tensor& tensor, const std::string& expected) const {
     std::string shape;
     for (const int64_t n : tensor.shape) shape += StrCat(shape.empty() ? "" : " x ", n);

@@ -37,6 +37,11 @@ class TokenizerWriter {
     }
     for (const Json& added : file_["added_tokens"].items()) {
       const auto type = added["special"].AsBool() ? formats::GgufTokenType::kControl : formats::GgufTokenType::kUserDefined;
+      if (added["id"].AsInt(-1) >= static_cast<int64_t>(tokens_.size())) {  // the model cannot read it either
+        Log(LogLevel::kWarning, StrCat("added token ", Quote(added["content"].AsString()), " has id ", added["id"].AsInt(-1),
+                                       ", but the model has only ", tokens_.size(), " rows of embeddings; it is left out"));
+        continue;
+      }
       LFM_RETURN_IF_ERROR(Place(added["content"].AsString(), added["id"], type));
     }
     FillHoles();
@@ -51,11 +56,26 @@ class TokenizerWriter {
     LFM_RETURN_IF_ERROR(WriteId("pad_token", "tokenizer.ggml.padding_token_id"));
     writer_.SetBool("tokenizer.ggml.add_bos_token", Adds(true));
     writer_.SetBool("tokenizer.ggml.add_eos_token", Adds(false));
-    if (!folder_.chat_template.empty()) writer_.SetString("tokenizer.chat_template", folder_.chat_template);
+    LFM_RETURN_IF_ERROR(WriteTemplates());
+    for (const auto& [name, text] : settings_["extra_special_tokens"].members()) {
+      writer_.SetString("lfm.template_variable." + name, text.AsString());
+    }
     return Ok();
   }
 
  private:
+  Status WriteTemplates() {
+    LFM_TRY(const auto templates, formats::ChatTemplatesOf(folder_));
+    std::vector<std::string> names;
+    for (const formats::NamedTemplate& entry : templates) {
+      const bool is_default = entry.name == "default";
+      writer_.SetString(is_default ? "tokenizer.chat_template" : "tokenizer.chat_template." + entry.name, entry.source);
+      if (!is_default) names.push_back(entry.name);
+    }
+    if (!names.empty()) writer_.SetStrings("tokenizer.chat_templates", std::span<const std::string>(names));
+    return Ok();
+  }
+
   Error Corrupt(const std::string& message) const {
     return {ErrorCode::kCorrupt, StrCat(folder_.path, "/tokenizer.json: ", message)};
   }
@@ -144,7 +164,7 @@ class TokenizerWriter {
   // Whether text gets a special token before (or after) it: by the post-processor, else by the configuration.
   bool Adds(bool before) const {
     const Json& processor = file_["post_processor"];
-    if (processor.is_null()) return settings_[before ? "add_bos_token" : "add_eos_token"].AsBool();
+    if (processor.is_null()) return false;  // as transformers: the flags of the configuration do not count
     const Json::Array parts = processor["type"].AsString() == "Sequence" ? processor["processors"].items()
                                                                          : Json::Array{processor};
     for (const Json& part : parts) {

@@ -136,6 +136,13 @@ Result<Json> MakeTokenizerConfig(const Metadata& metadata) {
     LFM_TRY(const std::string text, NamedToken(metadata, vocabulary, key));
     if (!text.empty()) config.Set(name, text);
   }
+  constexpr std::string_view kVariable = "lfm.template_variable.";
+  Json extra = Object({});
+  for (const auto& [key, value] : metadata.entries()) {
+    const auto* text = std::get_if<std::string_view>(&value);
+    if (text && key.starts_with(kVariable)) extra.Set(key.substr(kVariable.size()), *text);
+  }
+  if (!extra.members().empty()) config.Set("extra_special_tokens", std::move(extra));
   config.Set("clean_up_tokenization_spaces", false);
   config.Set("spaces_between_special_tokens", false);
   config.Set("tokenizer_class", "PreTrainedTokenizerFast");
@@ -251,8 +258,9 @@ Result<Json> MakeGenerationConfig(const Metadata& metadata) {
 Result<Json> MakeTokenizerJson(const Metadata& metadata) {
   LFM_TRY(const std::string_view model, metadata.String("tokenizer.ggml.model", ""));
   LFM_TRY(const std::string_view pre, metadata.String("tokenizer.ggml.pre", ""));
+  const bool unnamed = pre.empty() || pre == "default";  // the family's own (text/tokenizer_gguf.cc)
   constexpr std::string_view kKnown[] = {"lfm2", "llama-bpe", "llama3", "llama-v3", "falcon3", "pixtral", "smaug-bpe"};
-  if (model != "gpt2" || std::find(std::begin(kKnown), std::end(kKnown), pre) == std::end(kKnown)) {
+  if (model != "gpt2" || (!unnamed && std::find(std::begin(kKnown), std::end(kKnown), pre) == std::end(kKnown))) {
     return Error{ErrorCode::kUnsupported, StrCat("the tokenizer is ", Quote(model), " with pre-tokenizer ", Quote(pre),
                                                  "; only that of the LFM2 family can be written as tokenizer.json")};
   }
@@ -307,15 +315,24 @@ Result<std::vector<File>> MakeHfFiles(const Checkpoint& gguf, const Config& conf
   std::vector<File> files;
   const auto add = [&](const char* name, const Json& json) { files.emplace_back(name, json.Dump(2) + "\n"); };
   LFM_TRY(const Json tokenizer, MakeTokenizerJson(gguf.metadata));
-  LFM_TRY(const Json tokenizer_config, MakeTokenizerConfig(gguf.metadata));
+  LFM_TRY(Json tokenizer_config, MakeTokenizerConfig(gguf.metadata));
+  LFM_TRY(const auto templates, formats::ChatTemplatesOf(gguf));
   LFM_TRY(const Json generation, MakeGenerationConfig(gguf.metadata));
   LFM_TRY(const Json model_config, MakeConfig(gguf, config, type));
-  LFM_TRY(const std::string_view chat_template, gguf.metadata.String("tokenizer.chat_template", ""));
+  if (templates.size() > 1 || (!templates.empty() && templates[0].name != "default")) {
+    Json list = Json::MakeArray();  // named ones: their names, which may be anything, never become file names
+    for (const formats::NamedTemplate& entry : templates) {
+      list.Append(Object({{"name", entry.name}, {"template", entry.source}}));
+    }
+    tokenizer_config.Set("chat_template", std::move(list));
+  }
   add("tokenizer.json", tokenizer);
   add("tokenizer_config.json", tokenizer_config);
   add("special_tokens_map.json", SpecialTokensMap(tokenizer_config));
   add("generation_config.json", generation);
-  if (!chat_template.empty()) files.emplace_back("chat_template.jinja", chat_template);
+  if (templates.size() == 1 && templates[0].name == "default") {
+    files.emplace_back("chat_template.jinja", templates[0].source);
+  }
   add("config.json", model_config);  // last: without it the folder is no model
   return files;
 }

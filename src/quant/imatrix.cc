@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/byte_reader.h"
+#include "base/file.h"
 #include "base/strings.h"
 #include "formats/gguf_writer.h"
 
@@ -24,6 +26,14 @@ Result<std::vector<float>> ReadFloats(const formats::Checkpoint& file, const for
                                              ", which no sum of squares can be; make the file again")};
   }
   return values;
+}
+
+// A plausible number of entries and length of the first name, where a GGUF file has its magic number.
+bool LooksOld(std::span<const std::byte> bytes) {
+  int32_t head[2] = {};
+  if (bytes.size() < sizeof head + 1) return false;
+  std::memcpy(head, bytes.data(), sizeof head);
+  return std::memcmp(bytes.data(), "GGUF", 4) != 0 && head[0] > 0 && head[0] < (1 << 20) && head[1] > 0 && head[1] < (1 << 10);
 }
 
 }  // namespace
@@ -61,7 +71,45 @@ Result<Imatrix> ImatrixFromGguf(const formats::Checkpoint& file) {
   return imatrix;
 }
 
+Result<Imatrix> ParseOldImatrix(std::span<const std::byte> bytes) {
+  const auto corrupt = [](const std::string& what) {
+    return Error{ErrorCode::kCorrupt, StrCat("is neither a GGUF file nor an old importance matrix: ", what)};
+  };
+  constexpr int32_t kMaxEntries = 1 << 20, kMaxName = 1 << 10;
+  ByteReader reader(bytes);
+  LFM_TRY(const int32_t n_entries, reader.Read<int32_t>("the number of entries"));
+  if (n_entries < 1 || n_entries > kMaxEntries) return corrupt(StrCat("it claims ", n_entries, " entries"));
+  Imatrix imatrix;
+  for (int32_t i = 0; i < n_entries; ++i) {
+    LFM_TRY(const int32_t length, reader.Read<int32_t>("a name's length"));
+    if (length < 1 || length > kMaxName) return corrupt(StrCat("entry ", i, " claims a name of ", length, " bytes"));
+    LFM_TRY(const auto name_bytes, reader.ReadBytes(static_cast<uint64_t>(length), "a name"));
+    const std::string name(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());
+    LFM_TRY(const int32_t n_calls, reader.Read<int32_t>("a number of calls"));
+    LFM_TRY(const int32_t n_values, reader.Read<int32_t>("a number of values"));
+    if (n_calls < 0 || n_values < 1) return corrupt(StrCat("entry ", Quote(name), " has ", n_values, " values of ", n_calls, " calls"));
+    LFM_TRY(const auto values, reader.ReadBytes(static_cast<uint64_t>(n_values) * sizeof(float), "values"));
+    ImatrixEntry entry;
+    entry.sums.resize(static_cast<size_t>(n_values));
+    std::memcpy(entry.sums.data(), values.data(), values.size());
+    for (const float value : entry.sums) {
+      if (!std::isfinite(value) || value < 0) return corrupt(StrCat("entry ", Quote(name), " holds ", value));
+    }
+    entry.counts = {static_cast<float>(n_calls)};
+    if (!imatrix.entries.emplace(name, std::move(entry)).second) return corrupt(StrCat("entry ", Quote(name), " is there twice"));
+  }
+  if (auto n_chunks = reader.Read<int32_t>("the number of chunks"); n_chunks.ok() && *n_chunks > 0) {
+    imatrix.n_chunks = static_cast<uint32_t>(*n_chunks);
+  }
+  return imatrix;
+}
+
 Result<Imatrix> ReadImatrix(const std::string& path) {
+  if (const auto bytes = MappedFile::Open(path); bytes.ok() && LooksOld(bytes->bytes())) {
+    auto old = ParseOldImatrix(bytes->bytes());
+    if (!old.ok()) return Error{old.error().code, StrCat("importance matrix: ", path, " ", old.error().message)};
+    return old;
+  }
   auto file = formats::OpenCheckpoint(path);
   if (!file.ok()) return file.error().Within("importance matrix");
   if (file->naming != formats::Naming::kGguf) {
@@ -92,7 +140,10 @@ Status WriteImatrix(const Imatrix& imatrix, const std::string& path) {
 Result<std::vector<float>> Imatrix::Importance(const std::string& tensor, int64_t n_experts, int64_t k) const {
   const auto found = entries.find(tensor);
   if (found == entries.end()) return std::vector<float>();
-  const ImatrixEntry& entry = found->second;
+  ImatrixEntry entry = found->second;
+  if (n_experts > 1 && entry.counts.size() == 1 && static_cast<int64_t>(entry.sums.size()) == n_experts * k) {
+    entry.counts.assign(static_cast<size_t>(n_experts), entry.counts[0]);  // the old form counts no experts
+  }
   if (static_cast<int64_t>(entry.counts.size()) != n_experts || entry.k() != k) {
     return Error{ErrorCode::kInvalidArgument,
                  StrCat("the importance matrix has ", entry.counts.size(), " x ", entry.k(), " sums for ", tensor,

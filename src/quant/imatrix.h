@@ -33,8 +33,12 @@ struct Imatrix {
 // How many tokens of the mean of all experts each expert is given beside its own.
 constexpr float kPriorTokens = 32;
 
-// Reads a file of general.type "imatrix". Sums and counts that are negative or not finite are errors.
+// Reads a file of general.type "imatrix", or one of the older form without a magic number (.dat). Sums and counts that are
+// negative or not finite are errors.
 Result<Imatrix> ReadImatrix(const std::string& path);
+// The older form: i32 n; n times { i32 length, name, i32 calls, i32 values, f32 each: mean square times calls }; then perhaps
+// i32 chunks, and i32 length and the name of the text. Counts of experts are not in it: all count alike. Untrusted bytes.
+Result<Imatrix> ParseOldImatrix(std::span<const std::byte> bytes);
 // The same from an opened GGUF.
 Result<Imatrix> ImatrixFromGguf(const formats::Checkpoint& file);
 Status WriteImatrix(const Imatrix& imatrix, const std::string& path);

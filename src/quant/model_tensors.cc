@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <initializer_list>
 
 #include "base/strings.h"
 #include "kernels/float16.h"
@@ -21,74 +22,69 @@ class Lister {
   Lister(const Checkpoint& checkpoint, const Config& config) : checkpoint_(checkpoint), config_(config) {}
 
   Result<std::vector<ModelTensor>> List() {
-    const int64_t d = config_.d_model;
-    LFM_RETURN_IF_ERROR(Add(TensorField::kEmbedding, -1, {config_.vocab_size, d}));
+    LFM_RETURN_IF_ERROR(Add(TensorField::kEmbedding, -1));
     for (int i = 0; i < config_.n_layers; ++i) LFM_RETURN_IF_ERROR(AddLayer(i));
-    LFM_RETURN_IF_ERROR(Add(TensorField::kFinalNorm, -1, {d}));
-    if (Find(TensorField::kHead, -1)) LFM_RETURN_IF_ERROR(Add(TensorField::kHead, -1, {config_.vocab_size, d}));
+    LFM_RETURN_IF_ERROR(Add(TensorField::kFinalNorm, -1));
+    if (Find(TensorField::kHead, -1)) LFM_RETURN_IF_ERROR(Add(TensorField::kHead, -1));
     return std::move(tensors_);
   }
 
  private:
+  Status AddAll(std::initializer_list<TensorField> fields, int i) {
+    for (const TensorField field : fields) LFM_RETURN_IF_ERROR(Add(field, i));
+    return Ok();
+  }
+
   Status AddLayer(int i) {
-    const int64_t d = config_.d_model;
+    using enum TensorField;
     const model::LayerConfig& kind = config_.layers[static_cast<size_t>(i)];
-    LFM_RETURN_IF_ERROR(Add(TensorField::kOperatorNorm, i, {d}));
-    if (kind.mixer == model::Mixer::kConv) {
-      LFM_RETURN_IF_ERROR(Add(TensorField::kConvIn, i, {3 * d, d}));
-      LFM_RETURN_IF_ERROR(Add(TensorField::kConvTaps, i, {d, config_.n_taps}));
-      LFM_RETURN_IF_ERROR(Add(TensorField::kConvOut, i, {d, d}));
-    } else {
-      LFM_RETURN_IF_ERROR(AddAttention(i));
-    }
-    LFM_RETURN_IF_ERROR(Add(TensorField::kFfnNorm, i, {d}));
-    if (kind.ffn == model::Ffn::kMoe) return AddExperts(i);
-    LFM_RETURN_IF_ERROR(Add(TensorField::kFfnGate, i, {config_.d_ff, d}));
-    LFM_RETURN_IF_ERROR(Add(TensorField::kFfnUp, i, {config_.d_ff, d}));
-    return Add(TensorField::kFfnDown, i, {d, config_.d_ff});
+    LFM_RETURN_IF_ERROR(Add(kOperatorNorm, i));
+    LFM_RETURN_IF_ERROR(kind.mixer == model::Mixer::kConv ? AddAll({kConvIn, kConvTaps, kConvOut}, i) : AddAttention(i));
+    LFM_RETURN_IF_ERROR(Add(kFfnNorm, i));
+    return kind.ffn == model::Ffn::kMoe ? AddExperts(i) : AddAll({kFfnGate, kFfnUp, kFfnDown}, i);
   }
 
   Status AddAttention(int i) {
-    const int64_t d = config_.d_model, q = int64_t{config_.n_heads} * config_.head_dim;
-    const int64_t kv = int64_t{config_.n_kv_heads} * config_.head_dim;
-    if (const Tensor* fused = Find(TensorField::kAttentionQkv, i)) {
-      LFM_RETURN_IF_ERROR(CheckShape(*fused, {q + 2 * kv, d}));
-      AddParts(TensorField::kAttentionQ, i, {q, d}, {{fused, 0, q}});
-      AddParts(TensorField::kAttentionK, i, {kv, d}, {{fused, q, kv}});
-      AddParts(TensorField::kAttentionV, i, {kv, d}, {{fused, q + kv, kv}});
+    using enum TensorField;
+    if (const Tensor* fused = Find(kAttentionQkv, i)) {
+      LFM_RETURN_IF_ERROR(CheckShape(*fused, Shape(kAttentionQkv)));
+      int64_t row = 0;
+      for (const TensorField field : {kAttentionQ, kAttentionK, kAttentionV}) {
+        const int64_t rows = Shape(field)[0];
+        AddParts(field, i, Shape(field), {{fused, row, rows}});
+        row += rows;
+      }
     } else {
-      LFM_RETURN_IF_ERROR(Add(TensorField::kAttentionQ, i, {q, d}));
-      LFM_RETURN_IF_ERROR(Add(TensorField::kAttentionK, i, {kv, d}));
-      LFM_RETURN_IF_ERROR(Add(TensorField::kAttentionV, i, {kv, d}));
+      LFM_RETURN_IF_ERROR(AddAll({kAttentionQ, kAttentionK, kAttentionV}, i));
     }
-    LFM_RETURN_IF_ERROR(Add(TensorField::kAttentionQNorm, i, {config_.head_dim}));
-    LFM_RETURN_IF_ERROR(Add(TensorField::kAttentionKNorm, i, {config_.head_dim}));
-    return Add(TensorField::kAttentionOut, i, {d, q});
+    return AddAll({kAttentionQNorm, kAttentionKNorm, kAttentionOut}, i);
   }
 
   Status AddExperts(int i) {
-    const int64_t d = config_.d_model, f = config_.d_ff_expert, e = config_.n_experts;
-    LFM_RETURN_IF_ERROR(Add(TensorField::kRouter, i, {e, d}));
-    if (config_.use_expert_bias) LFM_RETURN_IF_ERROR(Add(TensorField::kExpertBias, i, {e}));
-    if (const Tensor* fused = Find(TensorField::kExpertsGateUp, i)) {
-      LFM_RETURN_IF_ERROR(CheckShape(*fused, {e, 2 * f, d}));
+    using enum TensorField;
+    LFM_RETURN_IF_ERROR(Add(kRouter, i));
+    if (config_.use_expert_bias) LFM_RETURN_IF_ERROR(Add(kExpertBias, i));
+    if (const Tensor* fused = Find(kExpertsGateUp, i)) {
+      const int64_t f = config_.d_ff_expert;
+      LFM_RETURN_IF_ERROR(CheckShape(*fused, Shape(kExpertsGateUp)));
       std::vector<RowRange> gate, up;
-      for (int64_t x = 0; x < e; ++x) {
+      for (int64_t x = 0; x < config_.n_experts; ++x) {
         gate.push_back({fused, x * 2 * f, f});
         up.push_back({fused, x * 2 * f + f, f});
       }
-      AddParts(TensorField::kExpertsGate, i, {e, f, d}, std::move(gate));
-      AddParts(TensorField::kExpertsUp, i, {e, f, d}, std::move(up));
+      AddParts(kExpertsGate, i, Shape(kExpertsGate), std::move(gate));
+      AddParts(kExpertsUp, i, Shape(kExpertsUp), std::move(up));
     } else {
-      LFM_RETURN_IF_ERROR(AddStacked(TensorField::kExpertsGate, TensorField::kExpertGate, i, {e, f, d}));
-      LFM_RETURN_IF_ERROR(AddStacked(TensorField::kExpertsUp, TensorField::kExpertUp, i, {e, f, d}));
+      LFM_RETURN_IF_ERROR(AddStacked(kExpertsGate, kExpertGate, i));
+      LFM_RETURN_IF_ERROR(AddStacked(kExpertsUp, kExpertUp, i));
     }
-    return AddStacked(TensorField::kExpertsDown, TensorField::kExpertDown, i, {e, d, f});
+    return AddStacked(kExpertsDown, kExpertDown, i);
   }
 
   // A stacked tensor, or one tensor an expert.
-  Status AddStacked(TensorField stacked, TensorField single, int i, std::vector<int64_t> shape) {
-    if (Find(stacked, i) || checkpoint_.naming == Naming::kGguf) return Add(stacked, i, std::move(shape));
+  Status AddStacked(TensorField stacked, TensorField single, int i) {
+    if (Find(stacked, i) || checkpoint_.naming == Naming::kGguf) return Add(stacked, i);
+    std::vector<int64_t> shape = Shape(stacked);
     std::vector<RowRange> parts;
     for (int e = 0; e < static_cast<int>(shape[0]); ++e) {
       const Tensor* tensor = model::FindTensor(checkpoint_, single, i, e);
@@ -100,7 +96,8 @@ class Lister {
     return Ok();
   }
 
-  Status Add(TensorField field, int i, std::vector<int64_t> shape) {
+  Status Add(TensorField field, int i) {
+    std::vector<int64_t> shape = Shape(field);
     const Tensor* tensor = Find(field, i);
     if (!tensor) return Missing(field, i, -1);
     LFM_RETURN_IF_ERROR(CheckShape(*tensor, shape));
@@ -121,6 +118,7 @@ class Lister {
     tensors_.push_back(std::move(tensor));
   }
 
+  std::vector<int64_t> Shape(TensorField field) const { return model::ShapeOf(field, config_); }
   const Tensor* Find(TensorField field, int i) const { return model::FindTensor(checkpoint_, field, i); }
 
   // Dimensions of 1 in the middle do not count: the convolution is [d, 1, taps] in Hugging Face folders.
@@ -137,11 +135,7 @@ class Lister {
                                              text(tensor.shape), ", expected ", text(expected))};
   }
 
-  Error Missing(TensorField field, int i, int e) const {
-    return {ErrorCode::kCorrupt, StrCat(checkpoint_.path, ": tensor ",
-                                        model::TensorName(field, checkpoint_.naming, i, e),
-                                        " is missing; the files are incomplete: download them again")};
-  }
+  Error Missing(TensorField field, int i, int e) const { return model::MissingTensor(checkpoint_, field, i, e); }
 
   const Checkpoint& checkpoint_;
   const Config& config_;

@@ -10,10 +10,10 @@ namespace {
 
 using model::TensorField;
 
-// Adds up the matrices of a checkpoint by field.
+// Adds up what a step does with each tensor.
 class Counter {
  public:
-  Counter(const formats::Checkpoint& checkpoint, const StepShape& shape) : checkpoint_(checkpoint), shape_(shape) {}
+  explicit Counter(const StepShape& shape) : shape_(shape) {}
 
   // A matrix that n_tokens meet, of which `share` of the bytes is read. Absent ones count nothing.
   void Add(const formats::Tensor* tensor, double n_tokens, double share = 1) {
@@ -22,41 +22,32 @@ class Counter {
     AddOperations(2 * n_tokens * static_cast<double>(tensor->n_elements()),
                   shape_.compute == model::Compute::kAuto && InfoOf(tensor->type).quantized);
   }
-  void Add(TensorField field, int i_layer, double n_tokens, double share = 1) {
-    Add(model::FindTensor(checkpoint_, field, i_layer), n_tokens, share);
+  // One tensor of the walk: how many tokens meet it, and which share of it is read.
+  void AddTensor(const model::Config& config, const model::TensorPlace& place, const formats::Tensor& tensor) {
+    using enum TensorField;
+    // Behind the last mixer only the token that gets logits is left.
+    const auto n_mixer = static_cast<double>(shape_.n_tokens);
+    const double n = place.i_layer == config.n_layers - 1 ? 1 : n_mixer;
+    const double used = config.n_experts == 0 ? 0 : static_cast<double>(config.n_experts_used) / config.n_experts;
+    switch (place.field) {
+      case kConvIn: case kConvOut: case kAttentionQ: case kAttentionK: case kAttentionV: case kAttentionQkv: case kAttentionOut:
+        return Add(&tensor, n_mixer);
+      case kFfnGate: case kFfnUp: case kFfnDown: case kRouter:
+        return Add(&tensor, n);
+      case kExpertGate: case kExpertUp: case kExpertDown:
+      case kExpertsGate: case kExpertsUp: case kExpertsDown: case kExpertsGateUp:
+        return Add(&tensor, used * n, 1 - std::pow(1 - used, n));
+      default:
+        return;  // vectors, and the embedding and the head, which CountWork knows
+    }
   }
 
-  void AddMixer(const model::Config& config, int i_layer) {
+  void AddAttention(const model::Config& config, int i_layer) {
     const auto n = static_cast<double>(shape_.n_tokens), past = static_cast<double>(shape_.n_past);
-    for (const TensorField field : {TensorField::kConvIn, TensorField::kConvOut, TensorField::kAttentionQ,
-                                    TensorField::kAttentionK, TensorField::kAttentionV, TensorField::kAttentionQkv,
-                                    TensorField::kAttentionOut}) {
-      Add(field, i_layer, n);
-    }
     if (config.layers[static_cast<size_t>(i_layer)].mixer != model::Mixer::kAttention) return;
     const double page = static_cast<double>(kernels::KvPageBytes(shape_.kv_type, config.head_dim));
     work_.read_bytes += config.n_kv_heads * page / kernels::kPagePositions * (past + n);
     AddOperations(4 * (n * past + n * (n + 1) / 2) * config.n_heads * config.head_dim, false);
-  }
-
-  void AddFfn(const model::Config& config, int i_layer) {
-    // Behind the last mixer only the token that gets logits is left.
-    const double n = i_layer == config.n_layers - 1 ? 1 : static_cast<double>(shape_.n_tokens);
-    for (const TensorField field : {TensorField::kFfnGate, TensorField::kFfnUp, TensorField::kFfnDown, TensorField::kRouter}) {
-      Add(field, i_layer, n);
-    }
-    if (config.n_experts == 0) return;
-    const double used = static_cast<double>(config.n_experts_used) / config.n_experts;
-    const double met = 1 - std::pow(1 - used, n);
-    for (const TensorField field : {TensorField::kExpertsGate, TensorField::kExpertsUp, TensorField::kExpertsDown,
-                                    TensorField::kExpertsGateUp}) {
-      Add(field, i_layer, used * n, met);
-    }
-    for (int e = 0; e < config.n_experts; ++e) {
-      for (const TensorField field : {TensorField::kExpertGate, TensorField::kExpertUp, TensorField::kExpertDown}) {
-        Add(model::FindTensor(checkpoint_, field, i_layer, e), used * n, met);
-      }
-    }
   }
 
   const Work& work() const { return work_; }
@@ -64,7 +55,6 @@ class Counter {
  private:
   void AddOperations(double n, bool int8) { (int8 ? work_.int8_operations : work_.f32_operations) += n; }
 
-  const formats::Checkpoint& checkpoint_;
   const StepShape& shape_;
   Work work_;
 };
@@ -78,11 +68,11 @@ Work WorkOf(const model::Profile& profile) {
 }
 
 Work CountWork(const formats::Checkpoint& checkpoint, const model::Config& config, const StepShape& shape) {
-  Counter counter(checkpoint, shape);
-  for (int i = 0; i < config.n_layers; ++i) {
-    counter.AddMixer(config, i);
-    counter.AddFfn(config, i);
-  }
+  Counter counter(shape);
+  model::ForEachTensor(checkpoint, config, [&](const model::TensorPlace& place, const formats::Tensor& tensor) {
+    counter.AddTensor(config, place, tensor);
+  });
+  for (int i = 0; i < config.n_layers; ++i) counter.AddAttention(config, i);
   const formats::Tensor* head = model::FindTensor(checkpoint, TensorField::kHead);
   counter.Add(head != nullptr ? head : model::FindTensor(checkpoint, TensorField::kEmbedding), 1);
   return counter.work();

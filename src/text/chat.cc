@@ -140,34 +140,17 @@ const Json* TokenText(const Json& token) {
 
 }  // namespace
 
-Result<ChatTemplate> ChatTemplate::Make(std::string_view source, const Json& tokenizer_config,
+Result<ChatTemplate> ChatTemplate::Make(std::string_view source, const Json& special_tokens,
                                         const jinja::TemplateLimits& limits) {
   LFM_TRY(jinja::Template program, jinja::Template::Parse(source, limits));
   ChatTemplate chat;
   chat.program = std::move(program);
   chat.source = source;
   chat.special_tokens = Json::MakeObject();
-  for (const char* name :
-       {"bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"}) {
-    const Json* token = tokenizer_config.Find(name);
-    if (!token) continue;
-    if (const Json* text = TokenText(*token)) chat.special_tokens.Set(name, *text);
+  for (const auto& [name, token] : special_tokens.members()) {
+    if (const Json* text = TokenText(token)) chat.special_tokens.Set(name, *text);
   }
   return chat;
-}
-
-Result<std::string> SelectChatTemplate(const Json& configured, bool with_tools) {
-  if (configured.is_string()) return configured.AsString();
-  if (!configured.is_array()) return Invalid("chat_template must be a text or a list of named templates");
-  const std::string* found = nullptr;
-  for (const Json& entry : configured.items()) {
-    const std::string& name = entry["name"].AsString();
-    if (!entry["template"].is_string()) continue;
-    if (name == "default" && !found) found = &entry["template"].AsString();
-    if (name == "tool_use" && with_tools) found = &entry["template"].AsString();
-  }
-  if (!found) return Invalid("chat_template names no template \"default\"; give one with its text");
-  return *found;
 }
 
 Result<std::string> RenderChat(const ChatTemplate& chat, const Json& messages, const ChatOptions& options) {

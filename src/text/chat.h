@@ -18,15 +18,11 @@ struct ChatTemplate {
   std::string source;
   Json special_tokens;  // {"bos_token": "<|startoftext|>", …}: texts
 
-  // `tokenizer_config` gives the special tokens: bos_token, eos_token, unk_token, sep_token, pad_token,
-  // cls_token and mask_token, each a text or an object with "content"; all else in it is ignored.
-  static Result<ChatTemplate> Make(std::string_view source, const Json& tokenizer_config,
+  // `special_tokens`: variables by name (bos_token, image_token, …), each a text or an object with "content"; members
+  // of other kinds are ignored.
+  static Result<ChatTemplate> Make(std::string_view source, const Json& special_tokens,
                                    const jinja::TemplateLimits& limits = {});
 };
-
-// The template's text out of tokenizer_config's "chat_template": a text, or a list of {"name", "template"},
-// of which "tool_use" serves when there are tools and "default" otherwise.
-Result<std::string> SelectChatTemplate(const Json& configured, bool with_tools);
 
 struct ChatOptions {
   const Json* tools = nullptr;      // a list of objects; null or JSON null: none

@@ -37,7 +37,7 @@ struct Tokenizer::Tables {
   AddedTokenMatcher matcher;
   Bpe bpe;
   SplitRule split = SplitRule::kLlama3;
-  bool ignore_merges = false;
+  bool ignore_merges = false, split_special = false;
   std::vector<int32_t> prefix, suffix, end_of_generation;
   std::optional<int32_t> bos, eos, pad;
   std::vector<std::pair<std::string, std::string>> special_names;
@@ -150,6 +150,7 @@ Result<Tokenizer> Tokenizer::Create(TokenizerSpec spec) {
   tables->bpe = Bpe(spec.merges, byte_ids, spec.unknown, spec.fuse_unknown);
   tables->split = spec.split;
   tables->ignore_merges = spec.ignore_merges;
+  tables->split_special = spec.split_special;
   tables->prefix = std::move(spec.prefix);
   tables->suffix = std::move(spec.suffix);
   tables->bos = spec.bos, tables->eos = spec.eos, tables->pad = spec.pad;
@@ -201,6 +202,7 @@ void Tokenizer::Append(std::string_view text, ParseSpecial otherwise, std::span<
                        std::vector<int32_t>& out) const {
   const Tables& t = *tables_;
   std::vector<TextPart> parts;
+  if (t.split_special) otherwise = ParseSpecial::kNone, spans = {};
   t.matcher.Split(text, otherwise, spans, parts);
   std::unique_ptr<PieceCache> cache;
   if (text.size() >= kCacheFrom) cache = std::make_unique<PieceCache>();

@@ -120,12 +120,17 @@ Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary) {
     return Error{ErrorCode::kUnsupported, StrCat("tokenizer.ggml.model is ", Quote(vocabulary.model),
                                                  "; only byte-level BPE ('gpt2') is supported")};
   }
+  // Converters that do not know a vocabulary write "default": then the family's own rule is right.
+  const bool of_family = vocabulary.architecture == "lfm2" || vocabulary.architecture == "lfm2moe";
+  const bool unnamed = vocabulary.pre.empty() || vocabulary.pre == "default";
+  const std::string_view name = of_family && unnamed ? "lfm2" : vocabulary.pre;
   const auto* pre = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
-                                 [&](const PreTokenizer& p) { return p.name == vocabulary.pre; });
+                                 [&](const PreTokenizer& p) { return p.name == name; });
   if (pre == std::end(kPreTokenizers)) {
     return Error{ErrorCode::kUnsupported,
-                 StrCat("tokenizer.ggml.pre is ", Quote(vocabulary.pre),
-                        "; supported are lfm2, llama-bpe, smaug-bpe, qwen2, gpt-2 and their kin")};
+                 StrCat("tokenizer.ggml.pre is ", vocabulary.pre.empty() ? "missing" : Quote(vocabulary.pre),
+                        "; supported are lfm2, llama-bpe, smaug-bpe, qwen2, gpt-2 and their kin: convert the model "
+                        "again, or get another file of it")};
   }
   const size_t n = vocabulary.tokens.size();
   if (n == 0) return Error{ErrorCode::kCorrupt, "tokenizer.ggml.tokens is missing or empty"};

@@ -270,18 +270,16 @@ std::optional<int32_t> Reader::Find(std::string_view text) const {
 // bos_token and its like: the variables of chat templates, and the ids they stand for.
 Status Reader::ReadNames() {
   const auto add = [this](const std::string& name, const Json& value) {
-    if (name.ends_with("_token") && !TextOf(value).empty())
-      spec_.special_names.emplace_back(name, TextOf(value));
+    if (!TextOf(value).empty()) spec_.special_names.emplace_back(name, TextOf(value));
   };
-  for (const auto& [name, value] : config_.members()) add(name, value);
+  for (const auto& [name, value] : config_.members()) {
+    if (name.ends_with("_token")) add(name, value);
+  }
   for (const auto& [name, value] : config_["extra_special_tokens"].members()) add(name, value);
   spec_.bos = Find(TextOf(config_["bos_token"]));
   spec_.eos = Find(TextOf(config_["eos_token"]));
   spec_.pad = Find(TextOf(config_["pad_token"]));
-  if (file_["post_processor"].is_null() && config_["add_bos_token"].AsBool() && spec_.bos)
-    spec_.prefix.push_back(*spec_.bos);
-  if (file_["post_processor"].is_null() && config_["add_eos_token"].AsBool() && spec_.eos)
-    spec_.suffix.push_back(*spec_.eos);
+  spec_.split_special = config_["split_special_tokens"].AsBool();
   return Ok();
 }
 

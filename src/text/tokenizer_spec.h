@@ -74,6 +74,7 @@ struct TokenizerSpec {
   std::optional<int32_t> unknown;  // for bytes without a token; absent: such bytes are dropped
   bool fuse_unknown = false;
 
+  bool split_special = false;           // special tokens in a text always stay text (split_special_tokens)
   std::vector<int32_t> prefix, suffix;  // what add_special puts around the text
   std::optional<int32_t> bos, eos, pad;
   std::vector<int32_t> end_of_generation;  // sorted; eos, <|im_end|> and <|endoftext|> where they are special
@@ -94,6 +95,7 @@ struct GgufVocabulary {
   std::span<const std::string_view> merges;            // "left right"
   std::optional<int64_t> bos, eos, eot, pad, unknown;  // *_token_id
   std::optional<bool> add_bos, add_eos;
+  std::string_view architecture = {};  // tells the rule where `pre` is "default" or missing
 };
 Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary);
 

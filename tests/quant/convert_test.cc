@@ -159,7 +159,10 @@ TEST(Convert, NamesWhatIsWrong) {
   CopyFolder(folder, temp / "tokens");
   auto tokenizer = ParseJson(ReadBinary(temp / "tokens/tokenizer.json"));
   for (auto& [name, value] : tokenizer->members()) {
-    if (name == "added_tokens") value.items()[0].Set("id", 5000);
+    if (name != "model") continue;
+    for (auto& [part, vocabulary] : value.members()) {
+      if (part == "vocab") vocabulary.members()[300].second = 5000;
+    }
   }
   temp.Write("tokens/tokenizer.json", tokenizer->Dump());
   has(FailureOf(temp, temp / "tokens", "x.gguf"), "id 5000");

@@ -31,6 +31,33 @@ TEST(Imatrix, FilesComeBack) {
   EXPECT_EQ(read->entries.at("blk.1.ffn_up_exps.weight").counts, imatrix.entries["blk.1.ffn_up_exps.weight"].counts);
 }
 
+TEST(Imatrix, OldFilesAreRead) {
+  std::string bytes;
+  const auto add = [&](auto value) { bytes.append(reinterpret_cast<const char*>(&value), sizeof value); };
+  const auto entry = [&](std::string_view name, int32_t calls, std::vector<float> values) {
+    add(static_cast<int32_t>(name.size()));
+    bytes += name;
+    add(calls), add(static_cast<int32_t>(values.size()));
+    for (const float value : values) add(value);
+  };
+  add(int32_t{2});
+  entry("blk.0.ffn_up.weight", 4, {4, 8});
+  entry("blk.1.ffn_up_exps.weight", 2, {2, 4, 6, 8});
+  add(int32_t{7});
+  const auto parse = [](std::string_view text) { return quant::ParseOldImatrix(std::as_bytes(std::span(text.data(), text.size()))); };
+  const auto read = parse(bytes);
+  ASSERT_TRUE(read.ok()) << read.error().message;
+  EXPECT_EQ(read->n_chunks, 7U);
+  const auto dense = read->Importance("blk.0.ffn_up.weight", 1, 2), experts = read->Importance("blk.1.ffn_up_exps.weight", 2, 2);
+  ASSERT_TRUE(dense.ok() && experts.ok());
+  EXPECT_FLOAT_EQ((*dense)[1] / (*dense)[0], 2);
+  EXPECT_GT((*experts)[3], (*experts)[1]);
+  const TempFolder temp;
+  temp.Write("old.dat", bytes);
+  EXPECT_TRUE(quant::ReadImatrix(temp / "old.dat").ok());
+  for (size_t n = 0; n + 4 < bytes.size(); ++n) EXPECT_FALSE(parse(std::string_view(bytes).substr(0, n)).ok()) << n;
+}
+
 TEST(Imatrix, RareExpertsLeanOnTheOthers) {
   Imatrix imatrix;
   imatrix.entries["e"] = {{1000, 3000, 0, 0}, {1000, 0}};

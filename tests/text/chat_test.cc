@@ -168,13 +168,7 @@ TEST(Chat, SpecialTokensAndVariables) {
   ChatOptions options;
   options.extra = Json::MakeObject({{"x", 1.5}, {"eos_token", "other"}});
   EXPECT_EQ(RenderChat(chat.value(), ParseJson(R"([{"role": "u"}])").value(), options).value(),
-            "<b>otherFalseFalseTrueTrueFalse1.5");
-  const Json named =
-      ParseJson(R"([{"name": "default", "template": "d"}, {"name": "tool_use", "template": "t"}])").value();
-  EXPECT_EQ(SelectChatTemplate(named, false).value(), "d");
-  EXPECT_EQ(SelectChatTemplate(named, true).value(), "t");
-  EXPECT_EQ(SelectChatTemplate(Json("x"), true).value(), "x");
-  EXPECT_FALSE(SelectChatTemplate(Json(), true).ok());
+            "<b>otherFalseTrueTrueTrueFalse1.5");
 }
 
 TEST(Chat, KnowsWhatTheTemplateWrote) {
