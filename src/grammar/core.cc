@@ -6,6 +6,7 @@
 namespace lfm::grammar {
 namespace {
 
+constexpr uint32_t kMaxShape = 64;  // nodes of subtrees that are compared
 constexpr size_t kMaxLexMaskBytes = size_t{64} << 20;
 
 void SetTokens(const Vocabulary::Trie& trie, const TrieNode& node, std::span<uint32_t> bits) {
@@ -23,7 +24,10 @@ struct Core::LexMask {
   struct Crossing {
     uint32_t node, lex;  // the trie's node whose byte the lexer does not take, and its state before
     uint32_t depth;      // of the node: bytes with its own
+    uint32_t group;      // equal where state and subtree are: the same endings of tokens from the same place
+    bool holds_comma;    // a token may go on to a second key
   };
+  uint32_t n_groups = 0;
   bool rest_only = false;  // crossings are in the trie of what is no plain content
   std::vector<uint32_t> bits;
   std::vector<Crossing> crossings;
@@ -68,12 +72,26 @@ const Core::LexMask& Core::LexMaskOf(uint32_t lex, const Vocabulary& vocabulary)
     uint32_t end, lex;
   };
   std::vector<Open> open{{static_cast<uint32_t>(trie.nodes.size()), lex}};
+  std::unordered_map<uint64_t, uint32_t> groups;  // by state and shape of the subtree
   for (uint32_t i = 1; i < trie.nodes.size();) {
     while (i >= open.back().end) open.pop_back();
     const TrieNode& node = trie.nodes[i];
     const uint32_t next = lexer.Next(open.back().lex, node.byte);
     if (next <= Lexer::kCross) {
-      if (next == Lexer::kCross) mask->crossings.push_back({i, open.back().lex, static_cast<uint32_t>(open.size())});
+      if (next == Lexer::kCross) {
+        LexMask::Crossing crossing{i, open.back().lex, static_cast<uint32_t>(open.size()), 0, true};
+        uint64_t shape = i;  // a large subtree has no like
+        if (node.end - i <= kMaxShape) {
+          shape = crossing.lex, crossing.holds_comma = false;
+          for (uint32_t k = i; k < node.end; ++k) {
+            const TrieNode& below = trie.nodes[k];
+            shape = Mix(shape, uint64_t{below.end - k} << 16 | uint64_t{below.n_tokens > 0} << 8 | below.byte);
+            crossing.holds_comma |= below.byte == ',';
+          }
+        }
+        crossing.group = groups.try_emplace(shape, static_cast<uint32_t>(groups.size())).first->second;
+        mask->crossings.push_back(crossing);
+      }
       i = node.end;
       continue;
     }
@@ -81,6 +99,7 @@ const Core::LexMask& Core::LexMaskOf(uint32_t lex, const Vocabulary& vocabulary)
     if (node.end > i + 1) open.push_back({node.end, next});
     ++i;
   }
+  mask->n_groups = static_cast<uint32_t>(groups.size());
   lex_mask_bytes_ += mask->bits.size() * 4 + mask->crossings.size() * sizeof(LexMask::Crossing);
   slot = std::move(mask);
   return *slot;
@@ -141,13 +160,57 @@ struct Core::Walker {
     return {to->node.get(), to->lex, to->keeps_byte ? depth - 1 : depth};
   }
 
+  // Where a crossing's like was walked before from the same place: which nodes of the subtree were allowed, counted from
+  // its top. By group, and by kind of the lexeme's text where that is wanted.
+  std::unordered_map<uint64_t, std::vector<uint32_t>> walked{};
+  std::vector<const std::vector<uint32_t>*> by_group{};
+  std::unordered_map<uint32_t, uint64_t> kinds{};  // by lexer state: of texts that only the kind's own rule describes
+
+  // A state in which any text may go on is reached by no text that the grammar knows: all of them are of one kind.
+  uint64_t KindOf(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start) {
+    if (crossing.holds_comma) return kOwnKind;
+    const auto& parts = core.lexer.Parts(crossing.lex);
+    const bool open = std::all_of(parts.begin(), parts.end(), [&](Re re) { return re == core.pool.Text(); });
+    if (open) {
+      if (const auto it = kinds.find(crossing.lex); it != kinds.end()) return it->second;
+    }
+    const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
+    scratch = text;
+    scratch.append(example, 0, crossing.depth - 1);
+    const uint64_t kind = core.TextKind(*start, crossing.lex, scratch);
+    if (open) kinds.emplace(crossing.lex, kind);
+    return kind;
+  }
+
   void Walk(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start) {
+    uint64_t key = crossing.group;
+    if (core.lexer.NeedsText(crossing.lex)) {
+      const uint64_t kind = KindOf(trie, crossing, start);
+      if (kind == kOwnKind) {
+        std::vector<uint32_t> unused;
+        return WalkAnew(trie, crossing, start, unused);
+      }
+      key |= (kind + 1) << 32;
+    }
+    const std::vector<uint32_t>*& known_by_group = by_group[crossing.group];
+    const std::vector<uint32_t>* allowed = key >> 32 == 0 ? known_by_group : nullptr;
+    if (allowed == nullptr) {
+      const auto [it, added] = walked.try_emplace(key);
+      if (added) return WalkAnew(trie, crossing, start, it->second);
+      allowed = &it->second;
+      if (key >> 32 == 0) known_by_group = allowed;
+    }
+    for (const uint32_t offset : *allowed) SetTokens(trie, trie.nodes[crossing.node + offset], bits);
+  }
+
+  void WalkAnew(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start, std::vector<uint32_t>& allowed) {
     const TrieNode& top = trie.nodes[crossing.node];
     const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
     path.assign(example, 0, crossing.depth);
     const Place first = Cross({start, crossing.lex, kBefore}, top.byte, crossing.depth);
     if (first.node == nullptr) return;
     SetTokens(trie, top, bits);
+    allowed.push_back(0);
     struct Open {
       uint32_t end;
       Place place;
@@ -171,6 +234,7 @@ struct Core::Walker {
         continue;
       }
       SetTokens(trie, node, bits);
+      if (node.n_tokens > 0) allowed.push_back(i - crossing.node);
       if (node.end > i + 1) open.push_back({node.end, place});
       ++i;
     }
@@ -203,6 +267,7 @@ Status Core::Mask(const Config& at, const std::string& text, const Vocabulary& v
   const LexMask& mask = LexMaskOf(lex, vocabulary);
   std::copy(mask.bits.begin(), mask.bits.end(), bits.begin());
   Walker walker{*this, vocabulary, text, bits};
+  walker.by_group.resize(mask.n_groups);
   const Vocabulary::Trie& trie = mask.rest_only ? vocabulary.rest() : vocabulary.all();
   for (const LexMask::Crossing& crossing : mask.crossings) walker.Walk(trie, crossing, at.node.get());
   if (Accepting(*at.node, at.lex, text)) {

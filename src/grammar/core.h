@@ -41,6 +41,10 @@ class Core {
   // state needs it. False: nothing may go on so.
   virtual bool Cross(const Node& node, uint32_t lex, uint8_t byte, std::string_view text, Config& to) = 0;
   virtual bool Accepting(const Node& node, uint32_t lex, std::string_view text) = 0;
+  // For a lexeme whose text is wanted and that ends here: texts of one kind lead to the same places as long as no second
+  // text is compared with them. kOwnKind: a text for itself.
+  static constexpr uint64_t kOwnKind = UINT64_MAX;
+  virtual uint64_t TextKind(const Node&, uint32_t /*lex*/, std::string_view /*text*/) { return kOwnKind; }
   // The shortest end of the answer from here, at most `max` bytes; false if there is none that short.
   virtual bool Complete(const Config& at, const std::string& text, size_t max, std::string& out);
   virtual std::string Describe() = 0;

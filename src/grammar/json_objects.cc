@@ -262,6 +262,18 @@ bool JsonCore::StartKey(const JsonNode& node, uint8_t quote, Config& to) {
   return true;
 }
 
+// Keys that the schema does not name differ only in what they keep later keys from, where one rule holds for all of them.
+uint64_t JsonCore::TextKind(const Node& base, uint32_t lex, std::string_view text) {
+  const auto& node = static_cast<const JsonNode&>(base);
+  if (node.phase != Phase::kKey) return kOwnKind;
+  const std::string key = Lexer::Decode(lexer.KindOf(lex), text);
+  if (const auto name = schemas_.FindName(key)) return static_cast<uint64_t>(*name) + 1;
+  for (const Thread& thread : node.threads) {
+    if (objects_[thread.shape]->classes.size() > 1) return kOwnKind;
+  }
+  return 0;
+}
+
 // The value after a key: with or without fulfilling each rule that asks for such a value somewhere.
 void JsonCore::OfferValues(const Level& before, const Thread& thread, const ObjectInfo& info, Thread next, Expr base,
                            const std::vector<size_t>& rules, int64_t chosen, std::vector<Pending>& out) {
