@@ -8,6 +8,8 @@
 #include "cli/version.h"
 #include "engine/chat_prompt.h"
 #include "formats/checkpoint.h"
+#include "report/limits.h"
+#include "report/machine.h"
 #include "server/model_facts.h"
 
 namespace lfm::cli {
@@ -15,6 +17,17 @@ namespace {
 
 constexpr const char* kDemo = "lfm-demo.gguf";
 constexpr size_t kMaxTemplate = 1 << 20;
+
+// Tokens a second that this machine allows one answer at most, at the beginning of its context; 0: not known.
+Result<double> TokensPerSecondLimit(const RunningApi& running, const engine::LoadOptions& load) {
+  LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(running.model->path()));
+  report::StepShape shape;
+  shape.compute = load.compute;
+  const report::Work work = report::CountWork(checkpoint, running.model->config(), shape);
+  const report::Roofline roofline = report::MeasureRoofline(*running.model->model().kernels, *running.threads);
+  const double least = report::LeastSeconds(work, roofline);
+  return least > 0 ? 1 / least : 0.0;
+}
 
 Error BadFlag(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
@@ -51,6 +64,7 @@ void ApiArgs::Declare(Args& args) {
   args.Text("--prefix-cache", prefix_cache, "FILE", "keep the prompts that were read over a restart");
   args.Flag("--no-prefix-cache", no_prefix_cache, "read every prompt whole");
   args.Integer("--step-ms", step_ms, "N", "of a step in which running answers wait for somebody's prompt (default 100)");
+  args.Flag("--stats", stats, "measure first what this machine allows (about a second): /props and the page then say how near answers come");
   args.Real("--temp,--temperature", sampling.temperature, "X", "temperature where a request has none");
   args.Integer("--top-k", sampling.top_k, "N", "the same for top_k");
   args.Real("--top-p", sampling.top_p, "X", "the same for top_p");
@@ -116,11 +130,17 @@ Result<RunningApi> ApiArgs::Start() const {
     text.chat = std::move(chat);
     running.text = std::make_unique<engine::TextModel>(std::move(text));
   }
+  double limit = 0;
+  if (stats) {  // before the engine has the threads
+    LFM_TRY(const engine::LoadOptions load, named.Options());
+    LFM_TRY(limit, TokensPerSecondLimit(running, load));
+  }
   LFM_TRY(running.engine, engine::Engine::Create(running.model, *running.threads, options));
   running.api = std::make_shared<server::Api>();
   LFM_TRY(running.api->model, Served(running));
   running.api->backend = std::make_shared<server::EngineBackend>(*running.engine);
   running.api->version = std::string(Version());
+  running.api->limit_tokens_per_second = limit;
   running.api->n_parallel = running.engine->options().max_running;
   return running;
 }

@@ -28,7 +28,7 @@ struct ApiArgs {
   ModelArgs model;
   SamplingArgs sampling;
   std::vector<std::string> aliases;
-  bool any_model = false, no_prefix_cache = false;
+  bool any_model = false, no_prefix_cache = false, stats = false;
   std::string prices, chat_template, prefix_cache;
   std::optional<int64_t> n_parallel, n_queue, cache_bytes, step_ms;
 

@@ -20,6 +20,7 @@ struct Api {
   ResponseStore responses;
   std::string version;   // of the program
   int n_parallel = 0;    // sequences at a time, for /props
+  double limit_tokens_per_second = 0;  // what the machine allows one answer, for /props; 0: not measured
 };
 
 void AddApiRoutes(Router& router, const std::shared_ptr<Api>& api);

@@ -115,7 +115,7 @@ Json PropsJson(const Api& api) {
                                         {"presence_penalty", static_cast<double>(sampling.presence_penalty)},
                                         {"frequency_penalty", static_cast<double>(sampling.frequency_penalty)},
                                         {"max_tokens", model.max_tokens}});
-  return Json::MakeObject(
+  Json out = Json::MakeObject(
       {{"default_generation_settings", Json::MakeObject({{"n_ctx", model.n_ctx}, {"params", params}})},
        {"total_slots", api.n_parallel},
        {"model_alias", model.names.front()},
@@ -125,6 +125,8 @@ Json PropsJson(const Api& api) {
        {"eos_token", SpecialText(model, "eos_token")},
        {"build_info", api.version},
        {"system_fingerprint", model.fingerprint}});
+  if (api.limit_tokens_per_second > 0) out.Set("limit_tokens_per_second", api.limit_tokens_per_second);
+  return out;
 }
 
 Json TokenizerInfoJson(const ServedModel& model) {

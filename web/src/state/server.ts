@@ -23,7 +23,7 @@ export function defaultOf(name: string): number | null {
   const settings = props.value.default_generation_settings;
   const other = name === 'repetition_penalty' ? 'repeat_penalty' : name;
   const value = settings?.params?.[name] ?? settings?.params?.[other] ?? settings?.[name] ?? settings?.[other];
-  return typeof value === 'number' ? value : null;
+  return typeof value === 'number' && !(name === 'max_tokens' && value < 0) ? value : null; // -1: no limit
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;
