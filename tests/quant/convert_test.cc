@@ -194,6 +194,30 @@ TEST(Convert, HolesInTheVocabularyBecomeUnusedTokens) {
   }
 }
 
+TEST(Convert, KeepsNamedTemplatesAndVariables) {
+  const TempFolder temp;
+  CopyFolder(GoldenPaths("models/tiny-lfm2").at(0), temp / "in");
+  std::filesystem::remove(temp / "in/chat_template.jinja");
+  auto config = ParseJson(ReadBinary(temp / "in/tokenizer_config.json"));
+  config->Set("chat_template", ParseJson(R"([{"name": "default", "template": "D{{ image_token }}"},
+                                             {"name": "tool_use", "template": "T"}, {"name": "../x", "template": "X"}])").value());
+  config->Set("image_token", "<|reserved_6|>");
+  temp.Write("in/tokenizer_config.json", config->Dump());
+  ASSERT_TRUE(Convert(temp / "in", temp / "out.gguf").ok());
+  ASSERT_TRUE(Convert(temp / "out.gguf", temp / "back").ok());
+  for (const char* name : {"in", "out.gguf", "back"}) {
+    const auto text = engine::ReadTextModel(Open(temp / name));
+    ASSERT_TRUE(text.ok()) << text.error().message;
+    EXPECT_EQ(text->chat_template, "D{{ image_token }}") << name;
+    ASSERT_EQ(text->named_chats.size(), 2U) << name;
+    EXPECT_EQ(text->named_chats[1].name, "../x");
+    EXPECT_TRUE(text->ChatFor("", true).ok());
+    EXPECT_EQ(text->ChatFor("", true)->source, "T");
+    EXPECT_FALSE(text->ChatFor("rag", false).ok());
+    EXPECT_EQ(text->chat->special_tokens["image_token"].AsString(), "<|reserved_6|>") << name;
+  }
+}
+
 TEST(Convert, AFullDiskLeavesNothing) {
   const TempFolder temp;
   const std::string folder = GoldenPaths("models/tiny-lfm2").at(0);
