@@ -12,7 +12,9 @@
  *    that later versions append then keep their defaults for programs that were compiled before.
  * 5. Texts are UTF-8 with their length in bytes; they may hold NUL. Returned texts and arrays are malloc'ed and also end
  *    with a NUL or zero element that the length does not count; give them to lfm_free().
- * 6. The library does not print, does not end the process, and reads no environment variables.
+ * 6. The library does not print, does not end the process, and reads no environment variables. A defect of its own that it
+ *    finds is LFM_INTERNAL; threads that the system refuses are done without. What no library can keep from a process: the
+ *    end by SIGBUS where a model's file is cut short while it is mapped.
  * 7. Callbacks run on the calling thread, must not throw, and must not call functions on the same session.
  */
 #ifndef LFM_LFM_H_
@@ -165,7 +167,8 @@ LFM_API lfm_status lfm_sampler_create(const lfm_model* model, const lfm_sampling
 LFM_API void lfm_sampler_free(lfm_sampler* sampler);
 /* Tokens of the prompt, for the repetition penalty. */
 LFM_API void lfm_sampler_accept_prompt(lfm_sampler* sampler, const int32_t* ids, size_t n_ids);
-/* Chooses the next token from the session's logits and takes it as generated. It is not read by the session yet. */
+/* Chooses the next token from the session's logits and takes it as generated. It is not read by the session yet. The
+ * session must be of a model with as large a vocabulary as the sampler's. */
 LFM_API lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, int32_t* id,
                                       lfm_error* error);
 

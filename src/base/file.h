@@ -35,8 +35,13 @@ class MappedFile {
 // The whole content of a file of at most max_bytes.
 Result<std::string> ReadWholeFile(const std::string& path, size_t max_bytes = size_t{256} << 20);
 
+struct WriteTarget;
+class UnfinishedFile;
+
 // Writes `path` through a temporary file in the same folder that gets its name by Commit(). Without Commit() nothing
 // remains; where the file system knows files without a name (O_TMPFILE), not even after SIGKILL.
+// A link is followed and stays a link; only regular files are replaced. A device, a pipe or an inherited descriptor
+// (/dev/null, /dev/stdout, a FIFO) gets all bytes by Commit(), and so does a file that is a mount point.
 class AtomicFile {
  public:
   // `mode`: the file's permissions, before the umask.
@@ -44,6 +49,9 @@ class AtomicFile {
   AtomicFile(AtomicFile&& other) noexcept;
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
+
+  // An error where the disk has less left than the file is going to need.
+  Status Expect(uint64_t n_bytes) const;
 
   Status Append(std::span<const std::byte> bytes);
   Status Append(std::string_view text) { return Append(std::as_bytes(std::span(text.data(), text.size()))); }
@@ -59,7 +67,7 @@ class AtomicFile {
   Status Commit();
 
  private:
-  AtomicFile() = default;
+  AtomicFile();
   void Unmap();
   Status GiveTemporaryName();
 
@@ -67,8 +75,33 @@ class AtomicFile {
   uint64_t size_ = 0;
   bool nameless_ = false;
   std::span<std::byte> mapped_;
-  std::string path_, temporary_;
+  std::unique_ptr<WriteTarget> target_;
+  std::string beside_;  // the file whose folder holds the temporary one
+  std::unique_ptr<UnfinishedFile> temporary_;  // where it has a name
 };
+
+// A file of ours that is needed while something else is made, and gone at the end of this object.
+class UnfinishedFile {
+ public:
+  explicit UnfinishedFile(std::string path);
+  UnfinishedFile(UnfinishedFile&& other) noexcept;
+  UnfinishedFile& operator=(UnfinishedFile&&) = delete;
+  ~UnfinishedFile();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  int slot_ = -1;
+};
+// Removes every unfinished file that has a name, of AtomicFile too: for the way out of a process that is told to end now.
+// May be called from a signal handler.
+void RemoveUnfinishedFiles() noexcept;
+
+// Gives a file of ours the name `to`, by the rules of AtomicFile; it is gone from `from` then.
+Status MoveFile(const std::string& from, const std::string& to);
+// A name that nothing has, for a file that is needed while `path` is made: in its folder, or where temporary files lie
+// when `path` is a device or a pipe.
+Result<std::string> NameBeside(const std::string& path, std::string_view suffix);
 
 bool FileExists(const std::string& path);
 bool IsDirectory(const std::string& path);

@@ -1,5 +1,6 @@
 #include "base/host.h"
 
+#include <sys/resource.h>
 #include <sys/utsname.h>
 
 #include <algorithm>
@@ -8,6 +9,7 @@
 #include <fstream>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "base/topology.h"
 
@@ -25,17 +27,67 @@ uint64_t NumberAfter(const std::string& path, std::string_view key) {
   return 0;
 }
 
-// What the cgroup leaves: its limit less what it holds, of which the page cache can be taken back.
-void ApplyCgroupLimit(const std::string& folder, const char* limit_name, const char* used_name, const char* cache_key,
-                      MemoryState& memory) {
-  const std::string text = ReadFirstLine(folder + limit_name);
-  const uint64_t limit = text == "max" ? 0 : ToNumber(text);
+// The files of the two versions of cgroups.
+struct MemoryFiles {
+  const char *limit, *soft_limit, *used, *cache_prefix;
+};
+constexpr MemoryFiles kVersion1{"memory.limit_in_bytes", "", "memory.usage_in_bytes", "total_"};
+constexpr MemoryFiles kVersion2{"memory.max", "memory.high", "memory.current", ""};
+
+// What one group leaves: its limit less what it holds, of which the page cache can be taken back. Above a soft limit
+// (memory.high) programs are slowed down until they stand.
+void ApplyLimit(const std::string& folder, const MemoryFiles& files, MemoryState& memory) {
+  uint64_t limit = 0;
+  for (const char* name : {files.limit, files.soft_limit}) {
+    const std::string text = *name ? ReadFirstLine(folder + "/" + name) : "";
+    const uint64_t value = text == "max" ? 0 : ToNumber(text);
+    if (value > 0 && (limit == 0 || value < limit)) limit = value;
+  }
   if (limit == 0 || limit >= memory.total_bytes) return;  // version 1 writes "none" as a huge number
-  const uint64_t used = ToNumber(ReadFirstLine(folder + used_name));
-  const uint64_t cache = NumberAfter(folder + "memory.stat", cache_key);
+  const uint64_t used = ToNumber(ReadFirstLine(folder + "/" + files.used));
+  uint64_t cache = 0;
+  for (const char* key : {"inactive_file ", "active_file "}) {
+    cache += NumberAfter(folder + "/memory.stat", std::string(files.cache_prefix) + key);
+  }
   const uint64_t held = used - std::min(used, cache);
-  memory.limit_bytes = limit;
+  if (memory.limit_bytes == 0 || limit < memory.limit_bytes) memory.limit_bytes = limit;
   memory.available_bytes = std::min(memory.available_bytes, limit - std::min(limit, held));
+}
+
+// Every group from this process's own up to the root counts. Inside of a container the own one is often mounted as the
+// root, under a path that does not exist there.
+void ApplyCgroups(const std::string& root, MemoryState& memory) {
+  std::ifstream file(root + "/proc/self/cgroup");  // "0::/a/b", or "7:memory:/a/b" of version 1
+  std::string own_1, own_2;
+  for (std::string line; std::getline(file, line);) {
+    const size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    const std::string controllers = "," + line.substr(first + 1, second - first - 1) + ",";
+    if (line.starts_with("0::")) own_2 = line.substr(second + 1);
+    if (controllers.find(",memory,") != std::string::npos) own_1 = line.substr(second + 1);
+  }
+  const auto walk = [&](const std::string& top, std::string path, const MemoryFiles& files) {
+    if (path.find("..") != std::string::npos) path.clear();
+    while (!path.empty() && path != "/") {
+      ApplyLimit(top + path, files, memory);
+      path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+    }
+    ApplyLimit(top, files, memory);
+  };
+  walk(root + "/sys/fs/cgroup", own_2, kVersion2);
+  walk(root + "/sys/fs/cgroup/unified", own_2, kVersion2);
+  walk(root + "/sys/fs/cgroup/memory", own_1, kVersion1);
+}
+
+// What limits on address space and data (ulimit -v, -d) leave to this process.
+void ApplyProcessLimits(const std::string& root, MemoryState& memory) {
+  const std::string status = root + "/proc/self/status";
+  for (const auto& [resource, key] : {std::pair(RLIMIT_AS, "VmSize:"), std::pair(RLIMIT_DATA, "VmData:")}) {
+    rlimit limit{};
+    if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) continue;
+    const uint64_t most = limit.rlim_cur, used = NumberAfter(status, key) << 10;
+    memory.available_bytes = std::min(memory.available_bytes, most - std::min(most, used));
+  }
 }
 
 }  // namespace
@@ -48,9 +100,12 @@ MemoryState ReadMemory(const std::string& root) {
   memory.swap_bytes = NumberAfter(info, "SwapTotal:") << 10;
   const uint64_t swap_free = NumberAfter(info, "SwapFree:") << 10;
   memory.swap_used_bytes = memory.swap_bytes - std::min(memory.swap_bytes, swap_free);
-  ApplyCgroupLimit(root + "/sys/fs/cgroup/", "memory.max", "memory.current", "inactive_file ", memory);
-  ApplyCgroupLimit(root + "/sys/fs/cgroup/memory/", "memory.limit_in_bytes", "memory.usage_in_bytes",
-                   "total_inactive_file ", memory);
+  if (memory.available_bytes == 0) memory.available_bytes = NumberAfter(info, "MemFree:") << 10;  // before Linux 3.14
+  if (memory.total_bytes > 0) {
+    ApplyCgroups(root, memory);
+    ApplyProcessLimits(root, memory);
+    memory.available_bytes = std::max<uint64_t>(memory.available_bytes, 1);  // 0 would mean: not known
+  }
   const std::string pressure = ReadFirstLine(root + "/proc/pressure/memory");  // some avg10=0.00 ...
   if (const size_t at = pressure.find("avg10="); at != std::string::npos) {
     memory.pressure_percent = std::atof(pressure.c_str() + at + 6);

@@ -96,8 +96,10 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
       out += value.AsBool() ? "true" : "false";
       break;
     case Json::Kind::kInteger:
-    case Json::Kind::kFloat:
       out += value.NumberText();
+      break;
+    case Json::Kind::kFloat:  // JSON has no number that is none, and readers stop at one
+      out += std::isfinite(value.AsDouble()) ? value.NumberText() : "null";
       break;
     case Json::Kind::kString:
       out += JsonQuote(value.AsString());

@@ -25,7 +25,7 @@ class Json {
   Json(int value) : Json(int64_t{value}) {}                // NOLINT
   Json(int64_t value) : kind_(Kind::kInteger), text_(std::to_string(value)) {}   // NOLINT
   Json(uint64_t value) : kind_(Kind::kInteger), text_(std::to_string(value)) {}  // NOLINT
-  Json(double value);                                      // NOLINT: prints as Python's json does
+  Json(double value);                                      // NOLINT: prints as Python's json does where it is finite
   Json(std::string value) : kind_(Kind::kString), text_(std::move(value)) {}     // NOLINT
   Json(std::string_view value) : Json(std::string(value)) {}                     // NOLINT
   Json(const char* value) : Json(std::string(value)) {}                          // NOLINT
@@ -63,7 +63,8 @@ class Json {
   Json& Append(Json value);
 
   // Text. indent < 0: one line with ", " and ": " (Python's default); else pretty with that many spaces.
-  // Non-ASCII stays as it is; invalid UTF-8 becomes U+FFFD, so the text is always valid.
+  // Non-ASCII stays as it is; invalid UTF-8 becomes U+FFFD, and a float that is not finite becomes null, so the text is
+  // always valid JSON.
   std::string Dump(int indent = -1) const;
 
   friend bool operator==(const Json& a, const Json& b);

@@ -1,5 +1,6 @@
 #include "base/strings.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 
@@ -28,6 +29,42 @@ size_t SequenceLength(std::string_view text, size_t i, size_t& valid_prefix) {
     valid_prefix = j + 1;
   }
   return length;
+}
+
+// The code point of a well-formed sequence.
+uint32_t Decode(std::string_view sequence) {
+  const auto lead = static_cast<unsigned char>(sequence[0]);
+  if (sequence.size() == 1) return lead;
+  uint32_t code = lead & (0x7Fu >> sequence.size());
+  for (size_t i = 1; i < sequence.size(); ++i) code = code << 6 | (static_cast<unsigned char>(sequence[i]) & 0x3F);
+  return code;
+}
+
+// C0 and C1 controls, which terminals obey, and what changes the order or the lines of the text around it: the marks,
+// embeddings, overrides and isolates of bidirectional text, the two separators, interlinear annotation.
+bool IsControl(uint32_t code) {
+  return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x61C || code == 0x200E || code == 0x200F ||
+         (code >= 0x2028 && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069) || (code >= 0xFFF9 && code <= 0xFFFB);
+}
+
+void AppendPlain(std::string_view text, size_t max_bytes, bool keep_lines, std::string& out) {
+  out.reserve(out.size() + std::min(text.size(), max_bytes));
+  size_t i = 0;
+  while (i < text.size() && i < max_bytes) {
+    size_t prefix = 0;
+    const size_t length = SequenceLength(text, i, prefix);
+    const std::string_view sequence = text.substr(i, std::max<size_t>(1, length));
+    const uint32_t code = length == 0 ? static_cast<unsigned char>(text[i]) : Decode(sequence);
+    i += sequence.size();
+    if (length > 0 && (!IsControl(code) || (keep_lines && (code == '\n' || code == '\t')))) {
+      out += sequence;
+      continue;
+    }
+    char escape[12];
+    std::snprintf(escape, sizeof escape, length > 1 ? "\\u%04x" : "\\x%02x", static_cast<unsigned>(code));
+    out += escape;
+  }
+  if (i < text.size()) out += "...";
 }
 
 }  // namespace
@@ -60,24 +97,22 @@ std::string HumanBytes(uint64_t bytes) {
   return text;
 }
 
+std::string Plain(std::string_view text, size_t max_bytes) {
+  std::string out;
+  AppendPlain(text, max_bytes, false, out);
+  return out;
+}
+
+std::string PlainLines(std::string_view text) {
+  std::string out;
+  AppendPlain(text, text.size(), true, out);
+  return out;
+}
+
 std::string Quote(std::string_view text, size_t max_bytes) {
   std::string out = "'";
-  size_t i = 0;
-  while (i < text.size() && i < max_bytes) {
-    size_t prefix = 0;
-    const size_t length = SequenceLength(text, i, prefix);
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    if (length == 0 || c < 0x20 || c == 0x7F) {
-      char escape[8];
-      std::snprintf(escape, sizeof escape, "\\x%02x", c);
-      out += escape;
-      ++i;
-    } else {
-      out += text.substr(i, length);
-      i += length;
-    }
-  }
-  return out + (i < text.size() ? "...'" : "'");
+  AppendPlain(text, max_bytes, false, out);
+  return out + "'";
 }
 
 std::string ToValidUtf8(std::string_view bytes) {

@@ -49,8 +49,13 @@ std::string StrCat(const Args&... args) {
 // 4731500288 -> "4.41 GiB".
 std::string HumanBytes(uint64_t bytes);
 
-// Text from a file, a prompt or a request, made safe for a one-line message: control characters and invalid UTF-8
-// become escapes, and what is longer than max_bytes is cut with "...".
+// What stands between foreign text (of a file, a prompt, a request, a name) and a terminal or a line of a log: control
+// characters of C0 and C1, bidirectional controls and bytes that are no UTF-8 become escapes (\x1b, \u202e); what is
+// longer than max_bytes is cut with "...". Applied twice it changes nothing.
+std::string Plain(std::string_view text, size_t max_bytes = std::string_view::npos);
+// The same, but line ends and tabs stay.
+std::string PlainLines(std::string_view text);
+// Plain text between quotes, for a message.
 std::string Quote(std::string_view text, size_t max_bytes = 60);
 
 // The same bytes as valid UTF-8: each maximal invalid part becomes U+FFFD, as Python's errors="replace" does.

@@ -1,12 +1,18 @@
 #include "base/threads.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <chrono>
+#include <exception>
+#include <utility>
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
 
+#include "base/log.h"
+#include "base/strings.h"
 #include "base/topology.h"
 
 namespace lfm {
@@ -32,14 +38,47 @@ void SpinUntil(Condition done) {
   }
 }
 
+// Whether another stack or two would fit into the address space.
+bool HasRoom() {
+  constexpr size_t kBytes = size_t{16} << 20;
+  void* const room = mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (room == MAP_FAILED) return false;
+  munmap(room, kBytes);
+  return true;
+}
+
 }  // namespace
 
 Threads::Threads(int n) : n_(std::max(1, n)), shares_(static_cast<size_t>(n_)) {
   workers_.reserve(static_cast<size_t>(n_ - 1));
-  for (int i = 1; i < n_; ++i) workers_.emplace_back([this, i] { Work(i); });
+  StartWorkers();
+  // Where stacks have taken all the address space, the rest of the program needs some of it.
+  while (static_cast<int>(workers_.size()) < n_ - 1 && !workers_.empty() && !HasRoom()) {
+    n_ = static_cast<int>(workers_.size()) / 2 + 1;
+    StopWorkers();
+    StartWorkers();
+  }
+  n_ = static_cast<int>(workers_.size()) + 1;
+  if (n_ < n) {
+    Log(LogLevel::kWarning, StrCat("only ", n_, " of ", n, " threads can be had here (a limit on processes or address ",
+                                   "space, see ulimit -a); going on with ", n_));
+  }
 }
 
-Threads::~Threads() {
+Threads::~Threads() { StopWorkers(); }
+
+// Workers that wait on members keep this object from being unwound, so nothing may be thrown from here.
+void Threads::StartWorkers() noexcept {
+  for (int i = static_cast<int>(workers_.size()) + 1; i < n_; ++i) {
+    try {
+      workers_.emplace_back([this, i] { Work(i); });
+    } catch (const std::exception&) {  // std::system_error, or std::bad_alloc where not even its name fits
+      return;
+    }
+  }
+}
+
+void Threads::StopWorkers() {
   {
     std::lock_guard lock(mutex_);
     stop_ = true;
@@ -48,6 +87,9 @@ Threads::~Threads() {
   wake_.notify_all();
   epoch_.fetch_add(1, std::memory_order_release);
   for (std::thread& worker : workers_) worker.join();
+  workers_.clear();
+  stop_ = false;
+  awake_.store(false, std::memory_order_release);
 }
 
 void Threads::Wake() {
@@ -71,6 +113,7 @@ void Threads::For(int64_t n, int64_t grain, LoopBody body) {
     return;
   }
   Step step(*this);
+  failure_ = nullptr;
   body_ = &body;
   total_ = n;
   grain_ = std::max<int64_t>(1, grain);
@@ -82,11 +125,15 @@ void Threads::For(int64_t n, int64_t grain, LoopBody body) {
   }
   gate_.fetch_and(~kClosed, std::memory_order_release);
   epoch_.fetch_add(1, std::memory_order_release);
-  RunChunks(0);
-  if (waiting_ == nullptr) return CloseLoop();
-  const auto begin = std::chrono::steady_clock::now();
-  CloseLoop();
-  *waiting_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  RunChunksSafely(0);
+  if (waiting_ == nullptr) {
+    CloseLoop();
+  } else {
+    const auto begin = std::chrono::steady_clock::now();
+    CloseLoop();
+    *waiting_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  }
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 // All chunks are taken: lets no more workers in and waits for those who still compute.
@@ -107,6 +154,16 @@ void Threads::RunChunks(int i_thread) {
   }
 }
 
+// The loop's state is the caller's and must not go while others are inside; a worker has nobody to throw to.
+void Threads::RunChunksSafely(int i_thread) noexcept {
+  try {
+    RunChunks(i_thread);
+  } catch (...) {
+    std::lock_guard lock(mutex_);
+    if (!failure_) failure_ = std::current_exception();
+  }
+}
+
 void Threads::Work(int i_thread) {
   uint64_t seen = 0;
   for (;;) {
@@ -122,7 +179,7 @@ void Threads::Work(int i_thread) {
     if (epoch == seen) continue;  // the step ended: sleep
     seen = epoch;
     // Where the loop that was announced is over by now, the gate is closed, or open for the next one.
-    if ((gate_.fetch_add(1, std::memory_order_acquire) & kClosed) == 0) RunChunks(i_thread);
+    if ((gate_.fetch_add(1, std::memory_order_acquire) & kClosed) == 0) RunChunksSafely(i_thread);
     gate_.fetch_sub(1, std::memory_order_release);
   }
 }

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <type_traits>
@@ -35,6 +36,8 @@ class LoopBody {
 // nobody waits for one that has not.
 class Threads {
  public:
+  // A machine that refuses some of them (limits on processes or address space) leaves a smaller team, down to the
+  // calling thread alone, and a warning in the log; size() tells.
   explicit Threads(int n);
   ~Threads();
   Threads(const Threads&) = delete;
@@ -43,7 +46,8 @@ class Threads {
   int size() const { return n_; }
 
   // Calls body(begin, end, i_thread) over [0, n) in chunks of `grain`, on all threads; returns when all is done.
-  // Outside a Step the workers are woken for this one loop.
+  // Outside a Step the workers are woken for this one loop. What a body throws on any thread, out of memory above all, is
+  // thrown again here when all threads have left the loop; chunks may then have been left out.
   void For(int64_t n, int64_t grain, LoopBody body);
 
   // From now on the time in which the caller of For() has no work left and waits for the others is added here, in
@@ -63,13 +67,16 @@ class Threads {
   };
 
  private:
+  void StartWorkers() noexcept;
+  void StopWorkers();
   void Wake();
   void Sleep();
   void Work(int i_thread);
   void RunChunks(int i_thread);
+  void RunChunksSafely(int i_thread) noexcept;
   void CloseLoop();
 
-  const int n_;
+  int n_;  // written before the first loop only
   std::vector<std::thread> workers_;
 
   // The chunks of one thread that nobody has taken yet: [next, end). On a cache line of its own.
@@ -91,6 +98,7 @@ class Threads {
   std::atomic<bool> stop_{false};
   int depth_ = 0;  // nested Steps
   double* waiting_ = nullptr;
+  std::exception_ptr failure_;  // the first of the loop in flight; guarded by mutex_
   std::mutex mutex_;
   std::condition_variable wake_;
 };

@@ -1,6 +1,7 @@
 #include "cli/answer.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -12,23 +13,6 @@
 namespace lfm::cli {
 namespace {
 
-constexpr const char* kDim = "\033[2m";
-constexpr const char* kPlain = "\033[22m";
-
-// A model must not be able to send escape sequences to the terminal.
-std::string WithoutControls(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool control = (static_cast<unsigned char>(c) < 32 && c != '\n' && c != '\t') || c == 127;
-    if (control) {
-      out += "\xEF\xBF\xBD";
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 Json TokenJson(const engine::TokenLogprob& token, const text::Tokenizer& tokenizer) {
   Json row = Json::MakeObject();
   row.Set("id", static_cast<int64_t>(token.id));
@@ -37,7 +21,7 @@ Json TokenJson(const engine::TokenLogprob& token, const text::Tokenizer& tokeniz
   return row;
 }
 
-double Rounded(double value) { return static_cast<double>(static_cast<int64_t>(value * 1000 + 0.5)) / 1000; }
+double Rounded(double value) { return std::floor(value * 1000 + 0.5) / 1000; }
 
 }  // namespace
 
@@ -87,7 +71,7 @@ void AnswerPrinter::Take(const engine::ThinkingSplitter::Parts& parts) {
   text_ += parts.text;
   if (!style_.stream) return;
   if (!parts.thinking.empty() && style_.show_thinking) {
-    if (!in_thinking_) WriteOut(dim_ ? kDim : "<think>\n");
+    if (!in_thinking_) dim_ ? SetDim(true) : WriteOut("<think>\n");
     in_thinking_ = true;
     Show(parts.thinking);
   }
@@ -122,7 +106,7 @@ void AnswerPrinter::ShowCall() {
 text::ParsedAnswer AnswerPrinter::Parsed() const { return text::ParseAnswer(text_, ParserOptions()); }
 
 void AnswerPrinter::LeaveThinking() {
-  WriteOut(dim_ ? kPlain : "\n</think>");
+  dim_ ? SetDim(false) : WriteOut("\n</think>");
   WriteOut("\n\n");
   in_thinking_ = false;
   last_ = '\n';
@@ -130,7 +114,7 @@ void AnswerPrinter::LeaveThinking() {
 
 void AnswerPrinter::Show(std::string_view text) {
   if (text.empty()) return;
-  WriteOut(terminal_ ? WithoutControls(text) : std::string(text));
+  WriteData(text);
   last_ = text.back();
 }
 

@@ -61,12 +61,12 @@ class BenchCommand : public Command {
     if (check_bits_) return CheckBits(*loaded, *threads);
     std::vector<report::BenchRow> rows;
     for (const report::BenchCase& test : cases) {
-      if (ErrorsGoToTerminal()) Note(StrCat("\r\x1b[Kmeasuring ", test.name(), " ..."));
+      if (ErrorsGoToTerminal()) NoteInPlace(StrCat("measuring ", test.name(), " ..."));
       LFM_TRY(report::BenchRow row, report::RunBench(*loaded, *threads, test, repetitions_, chunk_, true,
                                                      [] { return Interrupted().load(); }));
       rows.push_back(std::move(row));
     }
-    if (ErrorsGoToTerminal()) Note("\r\x1b[K");
+    if (ErrorsGoToTerminal()) NoteInPlace("");
     Print(*loaded, *threads, rows);
     return kExitOk;
   }
@@ -162,7 +162,7 @@ class BenchCommand : public Command {
   }
 
   static std::string CsvField(const Json& value) {
-    const std::string text = value.is_string() ? value.AsString() : value.Dump();
+    const std::string text = value.is_string() ? Plain(value.AsString()) : value.Dump();
     if (text.find_first_of(",\"\n") == std::string::npos) return text;
     std::string quoted = "\"";
     for (const char c : text) quoted += c == '"' ? std::string("\"\"") : std::string(1, c);
@@ -173,7 +173,7 @@ class BenchCommand : public Command {
     Json all = Json::MakeArray();
     for (const report::BenchRow& row : rows) all.Append(RowJson(loaded, threads, row));
     if (json_) {
-      WriteOut(all.Dump(2) + "\n");
+      WriteJson(all, 2);
       return;
     }
     if (csv_) {
@@ -192,7 +192,7 @@ class BenchCommand : public Command {
     WriteOut(StrCat("| model | type | threads | isa | test | seqs | tokens/s | GB/s | % of roofline |\n",
                     "| --- | --- | ---: | --- | --- | ---: | ---: | ---: | ---: |\n"));
     for (const report::BenchRow& row : rows) {
-      WriteOut(StrCat("| ", config.name, " | ", config.file_type, " | ", threads.size(), " | ",
+      WriteOut(StrCat("| ", Plain(config.name), " | ", Plain(config.file_type), " | ", threads.size(), " | ",
                       loaded.model().kernels->isa, " | ", row.test.name(), " | ", row.test.n_seq, " | ",
                       Fixed(row.avg_ts, 2), " ± ", Fixed(row.stddev_ts, 2), " | ", Fixed(row.gb_per_s, 1), " | ",
                       Fixed(row.roofline_percent, 1), " |\n"));

@@ -10,6 +10,7 @@
 #include "cli/environment.h"
 #include "cli/interrupt.h"
 #include "cli/line_editor.h"
+#include "cli/messages.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/stats.h"
@@ -20,7 +21,8 @@ namespace {
 constexpr std::string_view kHelp =
     "  /system [TEXT]  show or set the system message      /undo       take the last exchange back\n"
     "  /reset          forget the conversation             /save FILE  write its messages as JSON\n"
-    "  /stats          speed and limits of the last answer /exit       leave, as Ctrl-D does\n"
+    "  /load FILE      go on with a saved conversation     /stats      speed and limits of the last answer\n"
+    "  /exit           leave, as Ctrl-D does\n"
     "  Ctrl-C stops an answer, a second one leaves. A line that ends in \\ goes on in the next.\n";
 
 std::string Trimmed(const std::string& text) {
@@ -38,14 +40,15 @@ class Chat {
   }
 
   Result<int> Run() {
-    WriteOut(StrCat(session_.model().config().name, ", context ", session_.n_ctx(),
+    ArmInterruptInConversation();
+    WriteOut(StrCat(Plain(session_.model().config().name), ", context ", session_.n_ctx(),
                     " tokens. /help lists commands.\n"));
     const std::string prompt = "> ";
     while (true) {
       std::fflush(stdout);
       const auto line = editor_.Read(prompt);
       if (!line) break;
-      ArmInterrupt();
+      ArmInterruptInConversation();
       const std::string text = Trimmed(*line);
       if (text.empty()) continue;
       if (text == "/exit" || text == "/quit") break;
@@ -74,7 +77,9 @@ class Chat {
       WriteOut(conversation_.Undo() ? "the last exchange is taken back\n"
                                     : "there is nothing to take back\n");
     } else if (name == "/save") {
-      Save(rest);
+      Save(WithHome(rest));
+    } else if (name == "/load") {
+      Load(WithHome(rest));
     } else if (name == "/stats") {
       WriteOut(stats_.empty() ? "there is no answer yet\n" : stats_.Text(Limits()));
     } else if (name.find('/', 1) != std::string::npos) {
@@ -93,8 +98,24 @@ class Chat {
     auto file = AtomicFile::Create(path);
     Status status = file.ok() ? file->Append(conversation_.messages().Dump(1) + "\n") : Status(file.error());
     if (status.ok()) status = file->Commit();
-    WriteOut(status.ok() ? StrCat("saved to ", path, "; lfm run --messages reads it\n")
-                         : StrCat("not saved: ", status.error().message, "\n"));
+    WriteOut(status.ok() ? StrCat("saved to ", Plain(path), "; lfm run --messages reads it\n")
+                         : StrCat("not saved: ", Plain(status.error().message), "\n"));
+  }
+
+  void Load(const std::string& path) {
+    if (path.empty()) {
+      WriteOut("name a file: /load FILE\n");
+      return;
+    }
+    engine::ChatRequest read;
+    const Status status = ReadMessages(path, read, "/load");
+    if (!status.ok()) {
+      WriteOut(StrCat("not loaded: ", Plain(status.error().message), "\n"));
+      return;
+    }
+    const size_t n = read.messages.items().size();
+    conversation_.SetMessages(std::move(read.messages));
+    WriteOut(StrCat("loaded ", n, n == 1 ? " message" : " messages", " from ", Plain(path), "\n"));
   }
 
   void Answer(const std::string& text) {
@@ -102,8 +123,8 @@ class Chat {
     if (const Status status = Generate(); !status.ok()) {
       conversation_.Undo();
       if (status.error().code == ErrorCode::kCancelled) return;
-      Note(StrCat("lfm: error: ", status.error().message,
-                  status.error().code == ErrorCode::kLimit ? "; /reset begins anew\n" : "\n"));
+      PrintErrorLine(StrCat(status.error().message,
+                            status.error().code == ErrorCode::kLimit ? "; /reset begins anew" : ""));
     }
   }
 

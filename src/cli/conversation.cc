@@ -24,6 +24,16 @@ Conversation::Conversation(const engine::TextModel& model, engine::ChatRequest r
   if (!request_.messages.is_array()) request_.messages = Json::MakeArray();
 }
 
+void Conversation::ContinueLastMessage() {
+  request_.add_generation_prompt = false;
+  request_.continue_final_message = true;
+}
+
+bool Conversation::EndsInAnswer() const {
+  const Json::Array& items = request_.messages.items();
+  return !items.empty() && IsRole(items.back(), "assistant") && !items.back()["content"].is_null();
+}
+
 void Conversation::SetSystem(const std::string& text) {
   Json::Array& items = request_.messages.items();
   if (!items.empty() && IsRole(items.front(), "system")) items.erase(items.begin());
@@ -39,7 +49,7 @@ void Conversation::AddUser(const std::string& text) { request_.messages.Append(M
 
 void Conversation::AddAnswer(const std::string& thinking, bool has_thinking, const std::string& text) {
   Json message = Message("assistant", text);
-  if (has_thinking && TemplateReadsThinking(model_.chat_template)) {
+  if (has_thinking && TemplateReadsThinking(own_template_ ? own_template_->source : model_.chat_template)) {
     message.Set("thinking", thinking);
   } else if (has_thinking) {
     message.Set("content", "<think>\n" + thinking + "\n</think>\n\n" + text);
@@ -65,8 +75,9 @@ void Conversation::Reset() {
 
 Result<engine::ChatPrompt> Conversation::Prompt() const {
   engine::ChatRequest request = request_;
-  LFM_TRY(request.messages, text::PrepareToolMessages(request_.messages, model_.chat_template));
-  auto prompt = engine::PromptIds(model_, request);
+  const std::string& chat_template = own_template_ ? own_template_->source : model_.chat_template;
+  LFM_TRY(request.messages, text::PrepareToolMessages(request_.messages, chat_template));
+  auto prompt = own_template_ ? engine::PromptIds(model_.tokenizer, *own_template_, request) : engine::PromptIds(model_, request);
   if (prompt.ok() || prompt.error().code != ErrorCode::kNotFound) return prompt;
   return Error{ErrorCode::kNotFound, prompt.error().message + " (--raw)"};
 }

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/json.h"
@@ -17,6 +19,13 @@ class Conversation {
   // `request` may already hold messages, tools and variables.
   Conversation(const engine::TextModel& model, engine::ChatRequest request);
 
+  // Another chat template than the model's own.
+  void UseTemplate(text::ChatTemplate chat) { own_template_ = std::move(chat); }
+  // Messages as --messages reads them, in place of those that are here.
+  void SetMessages(Json messages) { request_.messages = std::move(messages); }
+  // The prompt ends in the last message, which the model goes on with; that of an assistant, when nothing else is asked.
+  void ContinueLastMessage();
+  bool EndsInAnswer() const;
   // Sets, replaces or (empty) removes the leading system message.
   void SetSystem(const std::string& text);
   std::string System() const;
@@ -34,6 +43,7 @@ class Conversation {
  private:
   const engine::TextModel& model_;
   engine::ChatRequest request_;
+  std::optional<text::ChatTemplate> own_template_;
 };
 
 }  // namespace lfm::cli

@@ -51,9 +51,7 @@ class ConvertCommand : public Command {
     if (result.rounded) {
       Warn(StrCat("the quantised weights became ", result.type_name, " and were rounded; --type f32 keeps them exactly"));
     }
-    if (ErrorsGoToTerminal()) {
-      Note(StrCat("\r\033[Kwrote ", *out_, ": ", result.type_name, ", ", HumanBytes(result.n_bytes), "\n"));
-    }
+    NoteWritten(*out_, StrCat(result.type_name, ", ", HumanBytes(result.n_bytes)));
     return kExitOk;
   }
 

@@ -39,7 +39,7 @@ class DetokenizeCommand : public Command {
       out.Set("bytes", Base64(bytes));
       WriteJson(out);
     } else {
-      WriteOut(bytes);
+      WriteData(bytes);
     }
     return kExitOk;
   }

@@ -23,11 +23,11 @@ class StepLine {
   StepLine& operator=(const StepLine&) = delete;
 
   bool operator()(std::string_view step) const {
-    if (shown_ && !step.empty()) Note(StrCat("\r\x1b[K", step, " ..."));
+    if (shown_ && !step.empty()) NoteInPlace(StrCat(step, " ..."));
     return !Interrupted();
   }
   void Wipe() const {
-    if (shown_) Note("\r\x1b[K");
+    if (shown_) NoteInPlace("");
   }
 
  private:

@@ -3,6 +3,9 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <string_view>
+
+#include "base/expand_path.h"
 
 namespace lfm::cli {
 
@@ -10,6 +13,11 @@ std::optional<std::string> Variable(const char* name) {
   const char* value = std::getenv(name);
   if (!value || !*value) return std::nullopt;
   return std::string(value);
+}
+
+std::string WithHome(const std::string& path) {
+  return path.starts_with('~') ? ExpandPath(path, [](const char* name) { return std::string_view(name) == "HOME" ? Variable(name) : std::nullopt; })
+                               : path;
 }
 
 std::string DefaultIsa() { return Variable("LFM_ISA").value_or(""); }
@@ -23,7 +31,7 @@ std::string StateFolder() {
 }
 
 std::string PackFolder() {
-  if (const auto cache = Variable("LFM_CACHE")) return *cache + "/packed";
+  if (const auto cache = Variable("LFM_CACHE")) return ExpandPath(*cache, Variable) + "/packed";
   if (const auto cache = Variable("XDG_CACHE_HOME"); cache && cache->starts_with('/')) return *cache + "/lfm/packed";
   if (const auto home = Variable("HOME")) return *home + "/.cache/lfm/packed";
   return "";

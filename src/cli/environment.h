@@ -10,6 +10,8 @@ namespace lfm::cli {
 // A variable of the process; nothing when it is unset or empty.
 std::optional<std::string> Variable(const char* name);
 
+// A path with a leading ~ as a shell reads it; anything else as it is.
+std::string WithHome(const std::string& path);
 // LFM_ISA: the ISA where --isa is not given.
 std::string DefaultIsa();
 // NO_COLOR: no colours and no dimming on a terminal. TERM=dumb means the same.

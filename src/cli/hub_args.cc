@@ -8,7 +8,9 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "formats/hf_folder.h"
 #include "hub/choose.h"
+#include "model/config.h"
 
 namespace lfm::cli {
 namespace {
@@ -32,14 +34,27 @@ hub::PullOptions MakePullOptions() {
   options.download.http.ca_file = options.environment.ca_file;
   options.download.cancel = &Interrupted();
   options.download.on_message = [](std::string_view text) {
-    Note(StrCat(ErrorsGoToTerminal() ? "\r\033[K" : "", "lfm: ", text, "\n"));
+    if (ErrorsGoToTerminal()) NoteInPlace("");
+    Note(StrCat("lfm: ", Plain(text), "\n"));
   };
   return options;
 }
 
+namespace {
+
+// What the loader says to a configuration without weights: that it does not run such a model, or that tensors are missing.
+Status CheckFolder(const std::string& folder) {
+  LFM_TRY(const formats::Checkpoint texts, formats::OpenHfTexts(folder));
+  const auto config = model::ReadConfig(texts);
+  return !config.ok() && config.error().code == ErrorCode::kUnsupported ? Status(config.error()) : Ok();
+}
+
+}  // namespace
+
 Result<hub::Pulled> PullWithProgress(const hub::PullPlan& plan, hub::PullOptions options) {
   std::optional<ProgressLine> line;
   std::string label;
+  options.check_folder = CheckFolder;
   options.on_progress = [&](const hub::PullProgress& progress) {
     const std::string now = Label(progress);
     if (now != label) {
@@ -58,7 +73,7 @@ Result<std::string> ModelPath(const std::string& text) {
   const auto here = hub::ResolveModel(text, environment, hub::FreeMemory());
   if (here.ok()) {
     if (!here.value().reason.empty() && ErrorsGoToTerminal())
-      Note(StrCat("lfm: ", here.value().reason, "\n"));
+      Note(StrCat("lfm: ", Plain(here.value().reason), "\n"));
     return here.value().path;
   }
   const auto name = hub::ParseModelName(text, environment.endpoint);
@@ -68,7 +83,7 @@ Result<std::string> ModelPath(const std::string& text) {
   const hub::PullOptions options = MakePullOptions();
   LFM_TRY(const hub::PullPlan plan, hub::PlanPull(text, options));
   if (!plan.is_here) {
-    if (!plan.reason.empty()) Note(StrCat("lfm: ", plan.reason, "\n"));
+    if (!plan.reason.empty()) Note(StrCat("lfm: ", Plain(plan.reason), "\n"));
     const std::string question = StrCat("lfm: ", plan.full_name, " is not on this machine. Fetch ",
                                         HumanBytes(plan.missing_bytes), "?");
     if (!AskUser(question)) return here.error();

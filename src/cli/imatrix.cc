@@ -54,10 +54,8 @@ class ImatrixCommand : public Command {
     LFM_TRY(const quant::Imatrix imatrix,
             quant::CollectImatrix(loaded->model(), loaded->pages(), tokens, *threads, options));
     LFM_RETURN_IF_ERROR(quant::WriteImatrix(imatrix, output_));
-    if (ErrorsGoToTerminal()) {
-      Note(StrCat("\r\033[Kwrote ", output_, ": ", imatrix.entries.size(), " matrices, ", imatrix.n_chunks, " windows of ",
-                  imatrix.chunk_size, " tokens\n"));
-    }
+    NoteWritten(output_, StrCat(imatrix.entries.size(), " matrices, ", imatrix.n_chunks, " windows of ",
+                                imatrix.chunk_size, " tokens"));
     return kExitOk;
   }
 

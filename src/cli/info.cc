@@ -33,12 +33,12 @@ std::string LayerMap(const model::Config& config) {
 }
 
 void Row(const char* label, const std::string& value) {
-  WriteOut(StrCat("  ", Padded(label, 18), value, "\n"));
+  WriteOut(StrCat("  ", Padded(label, 18), Plain(value), "\n"));
 }
 
 void PrintModel(const engine::Description& d) {
   const model::Config& config = d.config;
-  WriteOut(StrCat(d.name, "\n"));
+  WriteOut(StrCat(Plain(d.name), "\n"));
   if (config.random_weights)
     WriteOut("  RANDOM WEIGHTS: made to measure a machine, its answers are random\n");
   Row("architecture", config.architecture);
@@ -96,10 +96,10 @@ void PrintIsa(const Json& isa) {
 
 void PrintTensors(const formats::Checkpoint& checkpoint) {
   size_t width = 4;
-  for (const formats::Tensor& tensor : checkpoint.tensors) width = std::max(width, tensor.name.size());
+  for (const formats::Tensor& tensor : checkpoint.tensors) width = std::max(width, Plain(tensor.name).size());
   WriteOut("\n");
   for (const formats::Tensor& tensor : checkpoint.tensors) {
-    WriteOut(StrCat(Padded(tensor.name, width + 2), Padded(std::string(InfoOf(tensor.type).name), 8),
+    WriteOut(StrCat(Padded(Plain(tensor.name), width + 2), Padded(std::string(InfoOf(tensor.type).name), 8),
                     Padded(Shape(tensor), 22), tensor.n_bytes(), "\n"));
   }
 }

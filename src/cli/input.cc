@@ -27,7 +27,7 @@ Result<std::string> ReadInput() {
 }
 
 bool AskUser(const std::string& question) {
-  Note(question + " [y/N] ");
+  Note(Plain(question) + " [y/N] ");
   char line[64];
   if (!std::fgets(line, sizeof line, stdin)) return false;
   return line[0] == 'y' || line[0] == 'Y';

@@ -1,7 +1,5 @@
 #include "cli/kl_meter.h"
 
-#include <cstdio>
-
 #include "base/strings.h"
 #include "cli/input.h"
 #include "cli/interrupt.h"
@@ -35,26 +33,20 @@ Result<KlMeter> KlMeter::Create(const formats::Checkpoint& original, const std::
   options.compute = model::Compute::kF32;
   LFM_TRY(const auto loaded, engine::LoadedModel::Load(original, threads, options));
   if (!loaded->text_status().ok()) return loaded->text_status().error();
-  KlMeter meter;
+  LFM_TRY(const std::string base, NameBeside(beside, ".base"));
+  KlMeter meter(base);
   LFM_TRY(meter.passages_, TextWindows(*loaded, text, std::min(kWindow, loaded->config().context_length)));
   if (meter.passages_.size() > kWindows) meter.passages_.resize(kWindows);
-  meter.base_ = beside + ".base";
   quant::PerplexityOptions keep;
-  keep.save_base = meter.base_;
+  keep.save_base = base;
   LFM_RETURN_IF_ERROR(Read(*loaded, meter.passages_, threads, keep, "reading with the original"));
   return meter;
-}
-
-KlMeter::~KlMeter() {
-  if (base_.empty()) return;
-  std::remove(base_.c_str());
-  std::remove((base_ + ".partial").c_str());
 }
 
 Result<double> KlMeter::Measure(const std::string& path, Threads& threads) const {
   LFM_TRY(const auto loaded, engine::LoadedModel::Load(path, threads));
   quant::PerplexityOptions compare;
-  compare.base = base_;
+  compare.base = base_.path();
   LFM_TRY(const auto report, Read(*loaded, passages_, threads, compare, "reading with the result"));
   return report.kl.value;
 }

@@ -1,19 +1,102 @@
 #include "cli/line_editor.h"
 
 #include <editline/readline.h>
+#include <langinfo.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <clocale>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <filesystem>
 
+#include "base/strings.h"
 #include "cli/environment.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 
 namespace lfm::cli {
 namespace {
 
 constexpr int kMaxHistory = 1000;
+
+// The editor keeps its line as characters, reads them by the process's locale, and drops what that cannot decode: under
+// no locale everything beyond ASCII. So this file decodes instead, always as UTF-8, and the editor only ever sees
+// characters: a byte that is no UTF-8, or a control character of C1, becomes one of the last code points, which nobody
+// has, and turns back into itself afterwards.
+constexpr int kFirstStandIn = 0x10FF00;
+
+// The bytes that were typed, from what the editor returned.
+std::string TypedBytes(std::string_view line) {
+  std::string out;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const auto byte = [&](size_t at) { return static_cast<unsigned char>(line[at]); };
+    if (i + 3 < line.size() && byte(i) == 0xF4 && byte(i + 1) == 0x8F && byte(i + 2) >= 0xBC) {  // from U+10FF00 on
+      out += static_cast<char>((byte(i + 2) & 3) << 6 | (byte(i + 3) & 0x3F));
+      i += 3;
+    } else {
+      out += line[i];
+    }
+  }
+  return out;
+}
+
+class Decoder {
+ public:
+  // The next character, or EOF.
+  int Next() {
+    if (n_ == 0 && !ReadByte()) return EOF;
+    const auto lead = static_cast<unsigned char>(bytes_[0]);
+    if (lead < 0x80) return Take(1, lead);
+    if (lead < 0xC2 || lead > 0xF4) return Take(1, kFirstStandIn + lead);
+    const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    while (n_ < length && (n_ == 1 || IsContinuation(bytes_[n_ - 1])) && ReadByte()) {
+    }
+    const std::string_view text(bytes_, std::min(n_, length));
+    if (n_ < length || ToValidUtf8(text) != text) return Take(1, kFirstStandIn + lead);
+    int code = lead & (0x7F >> length);
+    for (size_t i = 1; i < length; ++i) code = code << 6 | (bytes_[i] & 0x3F);
+    if (code < 0xA0) return Take(1, kFirstStandIn + lead);  // C1: the byte behind it follows by itself
+    return Take(length, code);
+  }
+
+ private:
+  static bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+  int Take(size_t n, int code) {
+    n_ -= n;
+    std::memmove(bytes_, bytes_ + n, n_);
+    return code;
+  }
+  bool ReadByte() {
+    ssize_t n = 0;
+    do {
+      n = read(STDIN_FILENO, bytes_ + n_, 1);
+    } while (n < 0 && errno == EINTR);
+    if (n != 1) return false;
+    ++n_;
+    return true;
+  }
+
+  char bytes_[4] = {};
+  size_t n_ = 0;
+};
+
+int NextCharacter(FILE*) {
+  static Decoder decoder;
+  return decoder.Next();
+}
+
+// Whether lines come out of the editor as UTF-8 too.
+bool SetUtf8() {
+  for (const char* name : {"", "C.UTF-8", "C.utf8", "en_US.UTF-8"}) {
+    if (std::setlocale(LC_CTYPE, name) && std::strcmp(nl_langinfo(CODESET), "UTF-8") == 0) return true;
+  }
+  return false;
+}
 
 // Creates every folder of the path, readable by its owner alone; false when that fails.
 bool MakeFolders(const std::string& path) {
@@ -24,17 +107,50 @@ bool MakeFolders(const std::string& path) {
   return true;
 }
 
+// A file, or the null device, by which people turn a history off; a pipe would wait for ever.
+bool CanHoldHistory(const std::string& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  return status.type() == std::filesystem::file_type::not_found || std::filesystem::is_regular_file(status) ||
+         std::filesystem::is_character_file(status);
+}
+
 }  // namespace
 
-LineEditor::LineEditor() {
-  std::setlocale(LC_CTYPE, "");  // so that a character of several bytes is one to the editor
+LineEditor::LineEditor() : edits_(SetUtf8()) {
+  if (!edits_) return;
   rl_readline_name = const_cast<char*>("lfm");
+  rl_getc_function = NextCharacter;
   using_history();
   stifle_history(kMaxHistory);
   const std::string folder = StateFolder();
-  if (folder.empty() || !MakeFolders(folder)) return;
+  if (folder.empty() || !MakeFolders(folder) || !CanHoldHistory(folder + "/chat_history")) return;
   history_path_ = folder + "/chat_history";
   read_history(history_path_.c_str());
+}
+
+std::optional<std::string> LineEditor::ReadLine(const char* prompt) const {
+  if (edits_) {
+    char* const line = readline(prompt);
+    if (!line) return std::nullopt;
+    std::string text = line;
+    std::free(line);
+    return text;
+  }
+  // With the terminal's own editing, on a system without any locale of UTF-8.
+  WriteOut(prompt);
+  static_cast<void>(FlushOut());
+  std::string text;
+  for (int c = 0; (c = std::getc(stdin)) != '\n';) {
+    if (c == EOF && std::ferror(stdin) && errno == EINTR) {
+      std::clearerr(stdin);
+    } else if (c == EOF) {
+      return text.empty() ? std::nullopt : std::optional(text);
+    } else {
+      text += static_cast<char>(c);
+    }
+  }
+  return text;
 }
 
 std::optional<std::string> LineEditor::Read(const std::string& prompt) {
@@ -42,17 +158,16 @@ std::optional<std::string> LineEditor::Read(const std::string& prompt) {
   const char* shown = prompt.c_str();
   while (true) {
     SetAtPrompt(true);
-    char* line = readline(shown);
+    const auto line = ReadLine(shown);
     SetAtPrompt(false);
     if (!line) return std::nullopt;
-    whole += line;
-    std::free(line);
+    whole += *line;
     if (!whole.ends_with('\\')) break;
     whole.back() = '\n';
     shown = "... ";
   }
-  if (!whole.empty()) Remember(whole);
-  return whole;
+  if (edits_ && !whole.empty()) Remember(whole);
+  return edits_ ? TypedBytes(whole) : whole;
 }
 
 void LineEditor::Remember(const std::string& line) {

@@ -1,4 +1,5 @@
-// Lines typed on a terminal, with editing and a history that outlives the program (libedit).
+// Lines typed on a terminal, with editing and a history that outlives the program (libedit). Bytes typed are bytes read,
+// whatever the locale is.
 #pragma once
 
 #include <optional>
@@ -13,7 +14,9 @@ class LineEditor {
   std::optional<std::string> Read(const std::string& prompt);
 
  private:
+  std::optional<std::string> ReadLine(const char* prompt) const;
   void Remember(const std::string& line);
+  const bool edits_;  // else the terminal does
   std::string history_path_;  // empty: the history is not kept
 };
 

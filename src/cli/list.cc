@@ -60,7 +60,7 @@ class ListCommand : public Command {
     std::vector<hub::CachedModel> models = hub::ListModels(HubEnvironment());
     if (!all_) std::erase_if(models, IsForeign);
     size_t width = 4;
-    for (const hub::CachedModel& model : models) width = std::max(width, model.name.size());
+    for (const hub::CachedModel& model : models) width = std::max(width, Plain(model.name).size());
     Json list = Json::MakeArray();
     if (!json_ && models.empty()) Note("lfm: no models are here; lfm pull fetches one\n");
     for (const hub::CachedModel& model : models) {
@@ -108,11 +108,11 @@ class ListCommand : public Command {
       if (check.verdict == hub::FileCheck::Verdict::kUnknown && state == "good")
         state = "not all hashes are known";
     }
-    WriteOut(StrCat(Padded(model.name, width + 2), Padded(HumanBytes(model.bytes), state.empty() ? 0 : 12),
-                    state, "\n"));
+    WriteOut(StrCat(Padded(Plain(model.name), width + 2), Padded(HumanBytes(model.bytes), state.empty() ? 0 : 12),
+                    Plain(state), "\n"));
     for (const hub::FileCheck& check : checks) {
       if (check.verdict == hub::FileCheck::Verdict::kDamaged)
-        WriteOut(StrCat("  ", check.file, ": ", check.message, "\n"));
+        WriteOut(StrCat("  ", Plain(check.file), ": ", Plain(check.message), "\n"));
     }
   }
 

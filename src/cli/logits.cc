@@ -115,6 +115,8 @@ class LogitsCommand : public Command {
     }
     if (logits) LFM_RETURN_IF_ERROR(logits->Commit());
     if (layers) LFM_RETURN_IF_ERROR(layers->Commit());
+    if (logits) NoteWritten(*output_, StrCat("logits of ", n, " tokens"));
+    if (layers) NoteWritten(*layers_, StrCat("hidden states of ", n, " tokens"));
     return Ok();
   }
 

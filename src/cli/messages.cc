@@ -9,28 +9,28 @@
 namespace lfm::cli {
 namespace {
 
-Status CheckMessages(const Json& messages, const std::string& path) {
+Status CheckMessages(const Json& messages, const std::string& path, const std::string& flag) {
   if (!messages.is_array()) {
     return Error{ErrorCode::kInvalidArgument,
-                 StrCat("--messages ", path, ": neither a list of messages nor an object with \"messages\"")};
+                 StrCat(flag, " ", path, ": neither a list of messages nor an object with \"messages\"")};
   }
   for (size_t i = 0; i < messages.items().size(); ++i) {
     if (messages.items()[i].is_object()) continue;
-    return Error{ErrorCode::kInvalidArgument, StrCat("--messages ", path, ": message ", i, " is no object")};
+    return Error{ErrorCode::kInvalidArgument, StrCat(flag, " ", path, ": message ", i, " is no object")};
   }
   return Ok();
 }
 
 }  // namespace
 
-Status ReadMessages(const std::string& path, engine::ChatRequest& request) {
-  LFM_TRY(Json json, ReadJsonFile(path, "--messages"));
+Status ReadMessages(const std::string& path, engine::ChatRequest& request, const std::string& flag) {
+  LFM_TRY(Json json, ReadJsonFile(path, flag));
   if (json.is_object()) {
     if (json["tools"].is_array()) request.tools = json["tools"];
     Json messages = json["messages"];
     json = std::move(messages);
   }
-  LFM_RETURN_IF_ERROR(CheckMessages(json, path));
+  LFM_RETURN_IF_ERROR(CheckMessages(json, path, flag));
   request.messages = std::move(json);
   return Ok();
 }
@@ -67,6 +67,13 @@ Result<Json> ParseSettings(const std::vector<std::string>& settings) {
     variables.Set(std::move(pair.first), std::move(pair.second));
   }
   return variables;
+}
+
+Result<text::ChatTemplate> TemplateOf(const text::Tokenizer& tokenizer, const std::string& path) {
+  LFM_TRY(const std::string source, ReadFileOrInput(path, "--template"));
+  auto chat = engine::MakeChatTemplate(tokenizer, source);
+  if (!chat.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", chat.error().message)};
+  return chat;
 }
 
 Json Message(const std::string& role, const std::string& content) {

@@ -12,7 +12,7 @@ namespace lfm::cli {
 
 // --messages FILE: a list of messages, or an object with "messages" and perhaps "tools". "-" is standard
 // input.
-Status ReadMessages(const std::string& path, engine::ChatRequest& request);
+Status ReadMessages(const std::string& path, engine::ChatRequest& request, const std::string& flag = "--messages");
 
 // --tools FILE: a list, or an object with "tools".
 // Names of tools: texts, or objects as in a request.
@@ -23,5 +23,8 @@ Result<Json> ReadTools(const std::string& path);
 Result<Json> ParseSettings(const std::vector<std::string>& settings);
 
 Json Message(const std::string& role, const std::string& content);
+
+// The chat template in a file, with the special tokens of a tokenizer.
+Result<text::ChatTemplate> TemplateOf(const text::Tokenizer& tokenizer, const std::string& path);
 
 }  // namespace lfm::cli

@@ -1,5 +1,6 @@
 #include "cli/model_args.h"
 
+#include "base/host.h"
 #include "base/strings.h"
 #include "cli/environment.h"
 #include "cli/hub_args.h"
@@ -8,6 +9,7 @@
 #include "cli/pack_offer.h"
 #include "cli/progress.h"
 #include "engine/packed_models.h"
+#include "model/memory_check.h"
 
 namespace lfm::cli {
 
@@ -41,7 +43,7 @@ Result<std::unique_ptr<Threads>> ModelArgs::MakeThreads() const {
   const int64_t n = n_threads.value_or(DefaultThreadCount());
   if (n < 1 || n > kMaxThreads) {
     return Error{ErrorCode::kInvalidArgument,
-                 StrCat("--threads: ", n, " is not between 1 and ", kMaxThreads)};
+                 StrCat("--threads: ", n, " is not between 1 and ", kMaxThreads, "; leave -t away for what is best here")};
   }
   return std::make_unique<Threads>(static_cast<int>(n));
 }
@@ -73,6 +75,18 @@ Result<engine::LoadOptions> ModelArgs::Options() const {
   return options;
 }
 
+namespace {
+
+// A packed file is read where it lies, and again and again where memory does not hold it.
+void WarnOfDisk(const formats::Checkpoint& checkpoint) {
+  const uint64_t n_bytes = checkpoint.packed.bytes.size(), free = ReadMemory().available_bytes;
+  if (free == 0 || n_bytes <= free) return;
+  Warn(StrCat("the weights are ", HumanBytes(n_bytes), " and ", HumanBytes(free), " of memory are free: what does not fit is read ",
+              "from the disk for every token; a smaller type of this model is faster here"));
+}
+
+}  // namespace
+
 Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) const {
   LFM_TRY(const std::string path, Path());
   LFM_TRY(engine::LoadOptions options, Options());
@@ -85,6 +99,7 @@ Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) c
   };
   LFM_TRY(auto loaded, engine::LoadedModel::Load(checkpoint, threads, options));
   progress.reset();  // its line is wiped before anything else is said
+  WarnOfDisk(checkpoint);
   if (loaded->config().random_weights) {
     Warn("this model has random weights: speed and memory are real, its answers are random");
   }
@@ -94,9 +109,27 @@ Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) c
 Result<int64_t> ModelArgs::Context() const {
   if (n_ctx && *n_ctx < 1) {
     return Error{ErrorCode::kInvalidArgument,
-                 StrCat("--ctx: ", *n_ctx, " is not a positive number of positions")};
+                 StrCat("--ctx: ", *n_ctx, " is not a positive number of positions; leave -c away for the context that the ",
+                        "model was made for")};
   }
   return n_ctx.value_or(0);
+}
+
+Result<int64_t> ModelArgs::ContextFor(engine::LoadedModel& loaded) const {
+  LFM_TRY(const int64_t asked, Context());
+  const int64_t n_max = loaded.config().context_length, wanted = asked > 0 ? asked : n_max;
+  const model::StateLayout& layout = loaded.pages().layout();
+  const int64_t n = model::PositionsThatFit(layout, wanted);
+  if (n >= wanted || asked > n_max) return asked;
+  const auto bytes = [&](int64_t positions) { return HumanBytes(static_cast<uint64_t>(layout.kv_bytes_per_token() * static_cast<double>(positions))); };
+  if (asked > 0 || n < kernels::kPagePositions) {
+    return Error{ErrorCode::kOutOfMemory, StrCat("a context of ", wanted, " positions needs ", bytes(wanted), " of memory, ",
+                                                 bytes(wanted - n), " more than is free; ",
+                                                 n >= kernels::kPagePositions ? StrCat("-c ", n, " fits") : std::string("close other programs"),
+                                                 layout.kv_type == kernels::KvType::kQ8_0 ? "" : ", --kv-type q8_0 needs less")};
+  }
+  Warn(StrCat("memory holds ", n, " positions of context, not the ", n_max, " that the model was made for"));
+  return n;
 }
 
 }  // namespace lfm::cli

@@ -34,7 +34,10 @@ struct ModelArgs {
   Result<engine::LoadOptions> Options() const;
   // Opens and loads, with progress on a terminal, and warns when the weights are random.
   Result<std::shared_ptr<engine::LoadedModel>> Load(Threads& threads) const;
-  Result<int64_t> Context() const;  // 0: the model's own
+  Result<int64_t> Context() const;
+  // The positions that a session of this model gets: those asked for, or an error that says how many fit into memory; where
+  // none were asked for, all that the model was made for, or with a warning those that fit.
+  Result<int64_t> ContextFor(engine::LoadedModel& loaded) const;  // 0: the model's own
 };
 
 // The kinds of --kv-type.

@@ -10,7 +10,33 @@
 
 namespace lfm::cli {
 
-void WriteOut(std::string_view bytes) { std::fwrite(bytes.data(), 1, bytes.size(), stdout); }
+namespace {
+
+void Write(std::string_view bytes, std::FILE* file) { std::fwrite(bytes.data(), 1, bytes.size(), file); }
+
+// The same document without bytes that a terminal would obey: outside of strings JSON has none, inside \\uXXXX says the same.
+std::string JsonForTerminals(const std::string& json) {
+  std::string out;
+  size_t begin = 0;
+  for (size_t i = 0; i < json.size(); ++i) {
+    const auto c = static_cast<unsigned char>(json[i]);
+    if (c < 0x7F || (c > 0x7F && c != 0xC2 && c != 0xD8 && c != 0xE2 && c != 0xEF)) continue;  // lead bytes of controls
+    const size_t length = c < 0x80 ? 1 : c < 0xE0 ? 2 : 3;
+    const std::string plain = Plain(std::string_view(json).substr(i, length));
+    if (plain[0] != '\\') continue;
+    out.append(json, begin, i - begin);
+    out += length == 1 ? "\\u007f" : plain;
+    begin = i + length;
+    i = begin - 1;
+  }
+  return begin == 0 ? json : out.append(json, begin);
+}
+
+}  // namespace
+
+void WriteOut(std::string_view text) { Write(PlainLines(text), stdout); }
+
+void WriteData(std::string_view bytes) { OutputIsTerminal() ? WriteOut(bytes) : Write(bytes, stdout); }
 
 Status FlushOut() {
   errno = 0;
@@ -20,13 +46,19 @@ Status FlushOut() {
   return Ok();
 }
 
-void WriteJson(const Json& json) { WriteOut(json.Dump() + "\n"); }
+void WriteJson(const Json& json, int indent) { Write(JsonForTerminals(json.Dump(indent)) + "\n", stdout); }
 
-void Warn(std::string_view message) {
-  std::fprintf(stderr, "lfm: warning: %.*s\n", static_cast<int>(message.size()), message.data());
+void SetDim(bool dim) { Write(dim ? "\033[2m" : "\033[22m", stdout); }
+
+void Warn(std::string_view message) { Write(StrCat("lfm: warning: ", Plain(message), "\n"), stderr); }
+void PrintErrorLine(std::string_view message) { Write(StrCat("lfm: error: ", Plain(message), "\n"), stderr); }
+void Note(std::string_view text) { Write(PlainLines(text), stderr); }
+void NoteInPlace(std::string_view line) { Write(StrCat("\r", Plain(line), "\033[K"), stderr); }
+
+void NoteWritten(const std::string& path, std::string_view what) {
+  if (ErrorsGoToTerminal()) NoteInPlace("");
+  Note(StrCat("lfm: wrote ", Plain(path), what.empty() ? "" : ": ", what, "\n"));
 }
-
-void Note(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
 
 bool InputIsTerminal() { return isatty(STDIN_FILENO) != 0; }
 bool OutputIsTerminal() { return isatty(STDOUT_FILENO) != 0; }

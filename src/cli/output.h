@@ -10,16 +10,26 @@
 
 namespace lfm::cli {
 
-// Buffered; FlushOut() tells whether everything arrived.
-void WriteOut(std::string_view bytes);
+// Text for people, on standard output: lines in which nothing foreign can steer a terminal (PlainLines of base/strings.h).
+// Names from files stand on one line each by Plain(). Buffered; FlushOut() tells whether everything arrived.
+void WriteOut(std::string_view text);
+// What was asked for as it is: exact bytes into a file or a pipe, and like WriteOut() on a terminal.
+void WriteData(std::string_view bytes);
 Status FlushOut();
-// One document and a line end.
-void WriteJson(const Json& json);
+// One document and a line end; indent as in Json::Dump(). What a terminal would obey is escaped within the strings.
+void WriteJson(const Json& json, int indent = -1);
+// Dims what follows on standard output, or ends that.
+void SetDim(bool dim);
 
-// A line on standard error: "lfm: warning: ...".
+// One line each on standard error: "lfm: warning: ...", "lfm: error: ...".
 void Warn(std::string_view message);
-// As it is, on standard error.
+void PrintErrorLine(std::string_view message);
+// Text on standard error, like WriteOut().
 void Note(std::string_view text);
+// A line on standard error in place of the one that was drawn there before; for terminals. Empty wipes it.
+void NoteInPlace(std::string_view line);
+// What a command wrote and where it lies: "lfm: wrote FILE: ..." on standard error.
+void NoteWritten(const std::string& path, std::string_view what);
 
 bool InputIsTerminal();
 bool OutputIsTerminal();

@@ -34,7 +34,7 @@ class PackCommand : public Command {
     if (json_) {
       WriteJson(Json::MakeObject({{"path", Json(target)}, {"bytes", Json(size)}}));
     } else {
-      WriteOut(StrCat(target, "  ", HumanBytes(size), "\n"));
+      WriteOut(StrCat(Plain(target), "  ", HumanBytes(size), "\n"));
     }
     return kExitOk;
   }

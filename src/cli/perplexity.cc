@@ -20,7 +20,8 @@ namespace {
 constexpr int64_t kDefaultContext = 512;
 
 std::string WithInterval(const quant::Estimate& estimate, int digits, double scale = 1) {
-  return StrCat(Fixed(scale * estimate.value, digits), " +/- ", Fixed(scale * estimate.interval, digits));
+  const std::string value = Fixed(scale * estimate.value, digits);
+  return estimate.has_interval() ? StrCat(value, " +/- ", Fixed(scale * estimate.interval, digits)) : value;
 }
 
 Json EstimateJson(const quant::Estimate& estimate) {
@@ -49,8 +50,10 @@ Json ReportJson(const quant::PerplexityReport& report) {
 }
 
 void PrintReport(const quant::PerplexityReport& report) {
+  const bool has_interval = report.perplexity.has_interval();
   WriteOut(StrCat("perplexity   ", WithInterval(report.perplexity, 4),
-                  " (95 %; standard error over tokens ", Fixed(report.standard_error, 4), ")\n"));
+                  has_interval ? StrCat(" (95 %; standard error over tokens ", Fixed(report.standard_error, 4), ")\n")
+                               : std::string(" (of one token: there is no interval)\n")));
   WriteOut(StrCat("tokens       ", report.n_tokens, " in ", report.n_passages, " passages\n"));
   if (!report.has_base) return;
   WriteOut(StrCat("base         ", WithInterval(report.base_perplexity, 4), "\n"));
@@ -93,6 +96,7 @@ class PerplexityCommand : public Command {
       return !Interrupted();
     };
     LFM_TRY(const auto report, quant::MeasurePerplexity(loaded->model(), loaded->pages(), passages, *threads, options_));
+    if (!options_.save_base.empty()) NoteWritten(options_.save_base, StrCat("predictions of ", report.n_tokens, " tokens"));
     if (json_) {
       WriteJson(ReportJson(report));
     } else {

@@ -6,6 +6,7 @@
 #include <exception>
 #include <map>
 #include <new>
+#include <system_error>
 
 #include "base/log.h"
 #include "base/strings.h"
@@ -42,16 +43,14 @@ bool IsCommand(std::string_view name) {
 }
 
 int PrintError(const Error& error) {
-  std::fprintf(stderr, "lfm: error: %s\n", error.message.c_str());
+  PrintErrorLine(error.message);
   return ExitCodeOf(error.code);
 }
 
-// The message of CLI11's exceptions, as one line.
+// The message of CLI11's exceptions.
 Error UsageError(const CLI::Error& error, const std::string& command) {
   std::string message = error.what();
-  for (char& c : message) {
-    if (c == '\n') c = ' ';
-  }
+  std::replace(message.begin(), message.end(), '\n', ' ');
   return {ErrorCode::kInvalidArgument, StrCat(message, message.ends_with('.') ? " See lfm " : "; see lfm ",
                                               command.empty() ? "help" : command + " --help")};
 }
@@ -115,8 +114,10 @@ int RunProgram(int argc, char** argv) {
   } catch (const std::bad_alloc&) {
     code = PrintError({ErrorCode::kOutOfMemory,
                        "out of memory; close other programs, or choose a smaller model or context"});
+  } catch (const std::system_error& error) {  // what the standard library throws for a thread that cannot be started
+    code = PrintError({ErrorCode::kLimit, StrCat("the system refuses: ", error.what(), "; see ulimit -a")});
   } catch (const std::exception& error) {
-    code = PrintError({ErrorCode::kInternal, StrCat("internal error: ", error.what())});
+    code = PrintError({ErrorCode::kInternal, error.what()});
   }
   if (const Status written = FlushOut(); !written.ok() && code == kExitOk) return PrintError(written.error());
   return code;

@@ -29,7 +29,7 @@ ProgressLine::ProgressLine(std::string label, Unit unit)
       last_(begin_) {}
 
 ProgressLine::~ProgressLine() {
-  if (drawn_) Note("\r\033[K");
+  if (drawn_) NoteInPlace("");
 }
 
 void ProgressLine::Update(uint64_t done, uint64_t total) {
@@ -46,8 +46,8 @@ void ProgressLine::Update(uint64_t done, uint64_t total) {
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
   const std::string speed = unit_ == Unit::kBytes ? HumanBytes(static_cast<uint64_t>(rate)) + "/s"
                                                   : StrCat(std::round(rate), " tokens/s");
-  Note(StrCat("\r", label_, " ", 100 * done / total, " %, ", speed,
-              rate > 0 ? StrCat(", ", HumanTime(left), " left") : "", "\033[K"));
+  NoteInPlace(StrCat(label_, " ", 100 * done / total, " %, ", speed,
+              rate > 0 ? StrCat(", ", HumanTime(left), " left") : ""));
 }
 
 }  // namespace lfm::cli

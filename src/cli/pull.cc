@@ -59,17 +59,17 @@ class PullCommand : public Command {
     if (json_)
       WriteJson(json);
     else
-      WriteOut(plan.path + "\n");
+      WriteData(plan.path + "\n");
     return kExitOk;
   }
 
  private:
   void Tell(const hub::PullPlan& plan) const {
-    if (!plan.reason.empty()) Note(StrCat("lfm: ", plan.reason, "\n"));
+    if (!plan.reason.empty()) Note(StrCat("lfm: ", Plain(plan.reason), "\n"));
     if (plan.is_here) {
-      Note(StrCat("lfm: ", plan.full_name, " is here already\n"));
+      Note(StrCat("lfm: ", Plain(plan.full_name), " is here already\n"));
     } else {
-      Note(StrCat("lfm: ", plan.full_name, ": ", plan.files.size(),
+      Note(StrCat("lfm: ", Plain(plan.full_name), ": ", plan.files.size(),
                   plan.files.size() == 1 ? " file, " : " files, ", HumanBytes(plan.missing_bytes),
                   " to fetch\n"));
     }

@@ -1,10 +1,10 @@
 // lfm quantize: smaller weights, by a named mix of types or by a plan for a wanted size.
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <map>
 #include <memory>
 
+#include "base/file.h"
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/figures.h"
@@ -23,7 +23,7 @@ namespace lfm::cli {
 namespace {
 
 constexpr int kMostRounds = 5;  // of --target-kl --file
-constexpr double kNear = 0.8;   // of the wish: a loss that makes good use of it
+constexpr double kNearTheWish = 0.8;   // of the wish: a loss that makes good use of it
 
 // "4.2GB", "900MiB", "123456789": bytes.
 Result<uint64_t> ParseSize(const std::string& text) {
@@ -45,7 +45,7 @@ Result<uint64_t> ParseSize(const std::string& text) {
 void PrintPlan(const quant::Plan& plan, const std::vector<quant::ModelTensor>& tensors) {
   WriteOut("tensor                                    type         bytes  relative error\n");
   for (const quant::PlanRow& row : plan.rows) {
-    std::string name = tensors[row.i_tensor].name;
+    std::string name = Plain(tensors[row.i_tensor].name);
     name.resize(std::max<size_t>(name.size(), 41), ' ');
     char rest[96];
     std::snprintf(rest, sizeof rest, " %-7s %10llu  %.3e\n", std::string(InfoOf(row.type).name).c_str(),
@@ -92,10 +92,7 @@ class QuantizeCommand : public Command {
       Warn(StrCat("the importance matrix says nothing about ", result.without_importance.size(),
                   " tensors (the first is ", result.without_importance[0], "); their columns count alike"));
     }
-    if (ErrorsGoToTerminal()) {
-      Note(StrCat("\r\033[Kwrote ", *out_, ": ", HumanBytes(result.n_bytes), " (", HumanBytes(result.n_source_bytes),
-                  " before)\n"));
-    }
+    NoteWritten(*out_, StrCat(HumanBytes(result.n_bytes), " (", HumanBytes(result.n_source_bytes), " before)"));
     return kExitOk;
   }
 
@@ -139,11 +136,8 @@ class QuantizeCommand : public Command {
   // Writes plans until the measured loss is at most the wish and near it; nothing remains where that cannot be.
   Result<quant::QuantizeResult> WorkToKl(const formats::Checkpoint& source, Threads& threads,
                                          quant::QuantizeOptions& options) const {
-    struct Attempt {
-      std::string path;
-      ~Attempt() { std::remove(path.c_str()); }
-    };
-    const Attempt attempt{*out_ + ".attempt"};
+    LFM_TRY(const std::string name, NameBeside(*out_, ".attempt"));
+    const UnfinishedFile attempt(name);
     LFM_TRY(const KlMeter meter, KlMeter::Create(source, *text_, *out_, threads));
     const double wish = *options.goal.kl;
     options.goal.or_nearest = true;
@@ -151,15 +145,13 @@ class QuantizeCommand : public Command {
     options.measured = &measured;
     double good = 0, bad = INFINITY, last = 0;  // sums of errors whose loss was low enough, and was not
     for (int round = 1;; ++round) {
-      LFM_TRY(const auto result, Work(source, attempt.path, threads, options));
-      LFM_TRY(const double kl, meter.Measure(attempt.path, threads));
+      LFM_TRY(const auto result, Work(source, attempt.path(), threads, options));
+      LFM_TRY(const double kl, meter.Measure(attempt.path(), threads));
       WriteOut(StrCat("measured KL ", Significant(kl, 3), " nats, wanted at most ", Significant(wish, 3), "\n"));
       const double error = result.plan_error;
       (kl <= wish ? good : bad) = kl <= wish ? std::max(good, error) : std::min(bad, error);
-      if (kl <= wish && (kl >= kNear * wish || round > kMostRounds || error == last)) {
-        std::error_code failed;
-        std::filesystem::rename(attempt.path, *out_, failed);
-        if (failed) return Error{ErrorCode::kIo, StrCat("cannot write ", *out_, ": ", failed.message())};
+      if (kl <= wish && (kl >= kNearTheWish * wish || round > kMostRounds || error == last)) {
+        LFM_RETURN_IF_ERROR(MoveFile(attempt.path(), *out_));
         return result;
       }
       if ((round > kMostRounds || error == last) && good == 0) {

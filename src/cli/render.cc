@@ -20,6 +20,7 @@ class RenderCommand : public Command {
               "the conversation: a JSON list of messages; - for standard input");
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
     args.Flag("--no-generation-prompt", no_generation_prompt_, "end after the last message");
+    args.Flag("--continue", continue_, "end within the last message, for the model to go on with it");
     args.Text("--template", template_, "FILE", "use this template instead of the model's");
     args.Text("--template-name", template_name_, "NAME",
               "one of the model's templates (lfm info lists them); default: tool_use with tools, else default");
@@ -47,7 +48,8 @@ class RenderCommand : public Command {
       LFM_TRY(request.tools, ReadTools(*tools_));
     }
     request.variables = variables;
-    request.add_generation_prompt = !no_generation_prompt_;
+    request.add_generation_prompt = !no_generation_prompt_ && !continue_;
+    request.continue_final_message = continue_;
     LFM_TRY(const engine::ChatPrompt prompt, Prompt(model, chat, request));
     if (json_) {
       WriteJson(PromptJson(prompt));
@@ -55,7 +57,7 @@ class RenderCommand : public Command {
       for (size_t i = 0; i < prompt.ids.size(); ++i) WriteOut(StrCat(i == 0 ? "" : " ", prompt.ids[i]));
       WriteOut("\n");
     } else {
-      WriteOut(prompt.text);
+      WriteData(prompt.text);
     }
     return kExitOk;
   }
@@ -72,10 +74,7 @@ class RenderCommand : public Command {
   Result<std::optional<text::ChatTemplate>> Template(const engine::TextModel& model) const {
     std::optional<text::ChatTemplate> given;
     if (template_) {
-      LFM_TRY(const std::string source, ReadFileOrInput(*template_, "--template"));
-      auto chat = engine::MakeChatTemplate(model.tokenizer, source);
-      if (!chat.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", chat.error().message)};
-      given = std::move(chat).value();
+      LFM_TRY(given, TemplateOf(model.tokenizer, *template_));
     } else if (model.chat_template.empty() && model.named_chats.empty()) {
       return Error{ErrorCode::kInvalidArgument,
                    "the model has no chat template; give one with --template FILE"};
@@ -93,7 +92,10 @@ class RenderCommand : public Command {
   Result<Json> Line(const engine::TextModel& model, const std::optional<text::ChatTemplate>& chat,
                     const Json& variables, const Json& row) const {
     LFM_TRY(engine::ChatRequest request, engine::ChatRequestFromJson(row));
-    if (row["add_generation_prompt"].is_null()) request.add_generation_prompt = !no_generation_prompt_;
+    if (row["continue_final_message"].is_null()) request.continue_final_message = continue_;
+    if (row["add_generation_prompt"].is_null()) {
+      request.add_generation_prompt = !no_generation_prompt_ && !request.continue_final_message;
+    }
     for (const auto& [key, value] : variables.members()) request.variables.Set(key, value);
     LFM_TRY(const engine::ChatPrompt prompt, Prompt(model, chat, request));
     return PromptJson(prompt);
@@ -102,7 +104,7 @@ class RenderCommand : public Command {
   ModelArgs model_;
   std::optional<std::string> messages_, tools_, template_, template_name_;
   std::vector<std::string> settings_;
-  bool no_generation_prompt_ = false, ids_ = false, parse_special_ = false, json_ = false, jsonl_ = false;
+  bool no_generation_prompt_ = false, continue_ = false, ids_ = false, parse_special_ = false, json_ = false, jsonl_ = false;
 };
 
 }  // namespace

@@ -26,7 +26,7 @@ class RmCommand : public Command {
       LFM_TRY(const hub::Removal removal, hub::RemoveModel(name, environment, dry_run_));
       Json models = Json::MakeArray();
       for (const std::string& model : removal.names) {
-        if (!json_) WriteOut(StrCat(dry_run_ ? "would remove " : "removed ", model, "\n"));
+        if (!json_) WriteOut(StrCat(dry_run_ ? "would remove " : "removed ", Plain(model), "\n"));
         models.Append(model);
       }
       if (!json_) WriteOut(StrCat(HumanBytes(removal.bytes), dry_run_ ? " would be freed\n" : " freed\n"));

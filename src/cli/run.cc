@@ -42,6 +42,9 @@ class RunCommand : public Command {
               "auto (default), none: no call, required: the answer begins with a call, or the name of the tool to call");
     args.Text("--messages", messages_, "FILE",
               "a conversation to answer: a JSON list of messages; - for standard input");
+    args.Text("--template", template_, "FILE", "use this chat template instead of the model's");
+    args.Flag("--continue", continue_,
+              "go on with the last message (of its own accord where that is the assistant's)");
     args.Flag("--raw", raw_, "continue plain text, without the chat template");
     args.Text("--ids", ids_, "IDS", "the whole prompt as token ids: no template, nothing added");
     sampling_.Declare(args);
@@ -65,7 +68,7 @@ class RunCommand : public Command {
   Result<int> Run() override {
     LFM_RETURN_IF_ERROR(CheckFlags());
     LFM_TRY(const Json variables, ParseSettings(settings_));
-    LFM_TRY(const int64_t n_ctx, model_.Context());
+    LFM_RETURN_IF_ERROR(model_.Context());
     LFM_TRY(engine::ChatRequest request, ReadRequest());
     request.variables = variables;
     const bool chat = IsChat();
@@ -79,10 +82,15 @@ class RunCommand : public Command {
     LFM_TRY(auto params, sampling_.Params(loaded->text().sampling, loaded->config().vocab_size));
     LFM_TRY(const ToolChoice choice, ReadToolChoice(tool_choice_.value_or("auto"), request.tools, loaded->text().tokenizer));
     for (const int32_t id : choice.forbidden) params.sampling.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
+    LFM_TRY(const int64_t n_ctx, model_.ContextFor(*loaded));
     LFM_TRY(const auto session, engine::Session::Create(loaded, *threads, {n_ctx}));
     tool_list_ = request.tools;
     Conversation conversation(loaded->text(), std::move(request));
     if (system_) conversation.SetSystem(*system_);
+    if (template_) {
+      LFM_TRY(auto own, TemplateOf(loaded->text().tokenizer, *template_));
+      conversation.UseTemplate(std::move(own));
+    }
     if (chat) {
       if (grammar_.given()) return Usage("a grammar is for one answer; give its prompt with -p");
       if (!choice.written.empty()) return Usage("the chat takes --tool-choice auto and none only");
@@ -99,10 +107,12 @@ class RunCommand : public Command {
       return Usage(
           "--ids is the whole prompt; it goes with none of -p, --raw, --messages, --system and --tools");
     }
-    if (raw_ && (messages_ || system_ || tools_ || !settings_.empty())) {
-      return Usage(
-          "--raw uses no chat template; it goes with none of --messages, --system, --tools and --set");
+    if ((raw_ || ids_) && (messages_ || system_ || tools_ || template_ || continue_ || !settings_.empty())) {
+      return Usage(StrCat(raw_ ? "--raw" : "--ids", " uses no chat template; it goes with none of --messages, --system, ",
+                          "--tools, --template, --continue and --set"));
     }
+    if (continue_ && !messages_) return Usage("--continue goes on with the last of --messages FILE; name them");
+    if (continue_ && prompt_) return Usage("-p is a message behind the last one; --continue goes on with that one: choose one");
     if (messages_ && tools_ && *messages_ == "-" && *tools_ == "-") {
       return Usage("only one of --messages and --tools can be standard input");
     }
@@ -127,11 +137,13 @@ class RunCommand : public Command {
     return request;
   }
 
-  // Standard input without its last line end, which echo and editors add.
+  // Standard input without its last line end, of either kind, which echo and editors add.
   Status ReadPromptFromInput() {
     if (InputIsTerminal()) return Usage("no prompt is given; use -p TEXT, or pipe it in");
     LFM_TRY(std::string text, ReadInput());
     if (text.ends_with('\n')) text.pop_back();
+    if (text.ends_with('\r')) text.pop_back();
+    if (text.empty()) return Usage("there is no prompt: standard input is empty; use -p TEXT, or pipe a text in");
     prompt_ = std::move(text);
     return Ok();
   }
@@ -150,6 +162,7 @@ class RunCommand : public Command {
       return prompt;
     }
     if (prompt_) conversation.AddUser(*prompt_);
+    if (continue_ || conversation.EndsInAnswer()) conversation.ContinueLastMessage();
     LFM_TRY(engine::ChatPrompt made, conversation.Prompt());
     prompt.ids = std::move(made.ids);
     prompt.style.split_thinking = !sampling_.special;
@@ -209,9 +222,9 @@ class RunCommand : public Command {
   SamplingArgs sampling_;
   GrammarArgs grammar_;
   Json tool_list_;
-  std::optional<std::string> prompt_, system_, tools_, tool_choice_, messages_, ids_, think_, template_name_;
+  std::optional<std::string> prompt_, system_, tools_, tool_choice_, messages_, ids_, think_, template_, template_name_;
   std::vector<std::string> settings_;
-  bool raw_ = false, parse_special_ = false, json_ = false, stats_ = false;
+  bool raw_ = false, continue_ = false, parse_special_ = false, json_ = false, stats_ = false;
 };
 
 }  // namespace

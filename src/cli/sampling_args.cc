@@ -69,8 +69,8 @@ Result<engine::GenerationParams> SamplingArgs::Params(const engine::SamplingPara
   LFM_RETURN_IF_ERROR(engine::Validate(sampling, n_vocab));
   if (max_tokens && *max_tokens < -1) {
     return Error{ErrorCode::kInvalidArgument, StrCat("-n: ", *max_tokens,
-                                                     " is no number of tokens; -1 means to the end "
-                                                     "of the context")};
+                                                     " is no number of tokens; -1, or no -n at all, means "
+                                                     "to the end of the context")};
   }
   if (n_logprobs && (*n_logprobs < 0 || *n_logprobs > engine::kMaxLogprobs)) {
     return Error{ErrorCode::kInvalidArgument,

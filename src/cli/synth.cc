@@ -40,7 +40,7 @@ class SynthCommand : public Command {
       progress.Update(done, total);
       return !Interrupted();
     }));
-    if (ErrorsGoToTerminal()) Note(StrCat("\r\033[Kwrote ", *output_, " with random weights\n"));
+    NoteWritten(*output_, "random weights");
     return kExitOk;
   }
 

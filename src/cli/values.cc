@@ -28,7 +28,8 @@ Result<T> ParseNumber(std::string_view text, const char* wanted) {
 Result<int64_t> ParseInteger(const std::string& text) { return ParseNumber<int64_t>(text, "an integer"); }
 
 Result<uint64_t> ParseUnsigned(const std::string& text) {
-  return ParseNumber<uint64_t>(text, "an integer of 0 or more");
+  return ParseNumber<uint64_t>(text, text.starts_with('-') ? "an integer of 0 or more; without the flag its default counts"
+                                                           : "an integer of 0 or more");
 }
 
 Result<float> ParseReal(const std::string& text) {

@@ -19,6 +19,13 @@ namespace engine = lfm::engine;
 
 Result<engine::LoadOptions> LoadOptionsOf(const lfm_model_options& given) {
   engine::LoadOptions options;
+  const auto compute = static_cast<int>(given.compute), kv_type = static_cast<int>(given.kv_type);
+  if (compute < LFM_COMPUTE_AUTO || compute > LFM_COMPUTE_F32) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("options.compute is ", compute, ", no lfm_compute")};
+  }
+  if (kv_type < LFM_KV_DEFAULT || kv_type > LFM_KV_Q8_0) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("options.kv_type is ", kv_type, ", no lfm_kv_type")};
+  }
   if (given.compute == LFM_COMPUTE_F32) options.compute = lfm::model::Compute::kF32;
   if (given.kv_type == LFM_KV_F16) options.kv_type = lfm::kernels::KvType::kF16;
   if (given.kv_type == LFM_KV_F32) options.kv_type = lfm::kernels::KvType::kF32;
@@ -41,6 +48,7 @@ const char* lfm_version(void) { return LFM_VERSION; }
 void lfm_free(void* memory) { std::free(memory); }
 
 void lfm_model_options_init(lfm_model_options* options) {
+  if (!options) return;
   *options = lfm_model_options{
       sizeof(lfm_model_options), 0, LFM_COMPUTE_AUTO, LFM_KV_DEFAULT, nullptr, nullptr, nullptr};
 }
@@ -67,8 +75,8 @@ lfm_status lfm_model_load(const char* path, const lfm_model_options* options, lf
 
 void lfm_model_free(lfm_model* model) { delete model; }
 
-int32_t lfm_model_vocab_size(const lfm_model* model) { return model->loaded->config().vocab_size; }
-int64_t lfm_model_context_length(const lfm_model* model) { return model->loaded->config().context_length; }
+int32_t lfm_model_vocab_size(const lfm_model* model) { return model ? model->loaded->config().vocab_size : 0; }
+int64_t lfm_model_context_length(const lfm_model* model) { return model ? model->loaded->config().context_length : 0; }
 
 lfm_status lfm_model_info(const lfm_model* model, char** json, size_t* length, lfm_error* error) {
   if (json) *json = nullptr;
@@ -106,7 +114,7 @@ lfm_status lfm_detokenize(const lfm_model* model, const int32_t* ids, size_t n_i
 }
 
 int lfm_is_end_of_generation(const lfm_model* model, int32_t id) {
-  return model->loaded->text_status().ok() && model->loaded->text().tokenizer.IsEndOfGeneration(id) ? 1 : 0;
+  return model && model->loaded->text_status().ok() && model->loaded->text().tokenizer.IsEndOfGeneration(id) ? 1 : 0;
 }
 
 lfm_status lfm_render(const lfm_model* model, const char* request, size_t length, char** prompt,

@@ -33,6 +33,7 @@ struct lfm_session {
 
 struct lfm_sampler {
   lfm::engine::Sampler sampler;
+  size_t n_vocab;
   std::vector<float> scratch;
 };
 // NOLINTEND(readability-identifier-naming)
@@ -71,8 +72,9 @@ inline lfm_status StatusOf(ErrorCode code) {
 inline lfm_status Fill(lfm_error* error, lfm_status status, std::string_view message) {
   if (error) {
     error->status = status;
-    const size_t n = std::min(message.size(), sizeof error->message - 1);
-    std::memcpy(error->message, message.data(), n);
+    const std::string plain = Plain(message);  // hosts print it
+    const size_t n = std::min(plain.size(), sizeof error->message - 1);
+    std::memcpy(error->message, plain.data(), n);
     error->message[n] = 0;
   }
   return status;

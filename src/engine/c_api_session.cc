@@ -39,11 +39,20 @@ Result<engine::SamplingParams> SamplingOf(const lfm_sampling* given, const engin
   return params;
 }
 
+// A stop reason's number is the same on both sides.
+constexpr bool SameNumber(engine::StopReason reason, lfm_stop_reason number) {
+  return static_cast<int>(reason) == static_cast<int>(number);
+}
+static_assert(SameNumber(engine::StopReason::kEos, LFM_STOP_EOS) && SameNumber(engine::StopReason::kLength, LFM_STOP_LENGTH) &&
+              SameNumber(engine::StopReason::kStop, LFM_STOP_STRING) &&
+              SameNumber(engine::StopReason::kCancelled, LFM_STOP_CANCELLED));
+
 }  // namespace
 
 extern "C" {
 
 void lfm_session_options_init(lfm_session_options* options) {
+  if (!options) return;
   const engine::SessionOptions defaults;
   *options = lfm_session_options{sizeof(lfm_session_options), defaults.n_ctx, defaults.n_chunk, 0};
 }
@@ -76,7 +85,7 @@ lfm_status lfm_session_copy(const lfm_session* session, lfm_session** out, lfm_e
   });
 }
 
-int64_t lfm_session_n_tokens(const lfm_session* session) { return session->session->n_tokens(); }
+int64_t lfm_session_n_tokens(const lfm_session* session) { return session ? session->session->n_tokens() : 0; }
 
 lfm_status lfm_session_prefill(lfm_session* session, const int32_t* ids, size_t n_ids, lfm_error* error) {
   return Guard(error, [&]() -> Status {
@@ -103,6 +112,7 @@ lfm_status lfm_session_set_prompt(lfm_session* session, const int32_t* ids, size
 }
 
 const float* lfm_session_logits(const lfm_session* session) {
+  if (!session) return nullptr;
   const auto logits = session->session->logits();
   return logits.empty() ? nullptr : logits.data();
 }
@@ -136,6 +146,7 @@ lfm_status lfm_session_restore(lfm_session* session, const void* bytes, size_t l
 }
 
 void lfm_sampling_init(lfm_sampling* sampling, const lfm_model* model) {
+  if (!sampling) return;
   *sampling = DefaultsOf(model ? model->loaded.get() : nullptr);
 }
 
@@ -145,7 +156,8 @@ lfm_status lfm_sampler_create(const lfm_model* model, const lfm_sampling* sampli
   return Guard(error, [&]() -> Status {
     if (!model || !out) return NullPointer(model ? "out" : "model");
     LFM_TRY(auto params, SamplingOf(sampling, *model->loaded));
-    *out = new lfm_sampler{engine::Sampler(std::move(params), model->loaded->config().vocab_size), {}};
+    const int n_vocab = model->loaded->config().vocab_size;
+    *out = new lfm_sampler{engine::Sampler(std::move(params), n_vocab), static_cast<size_t>(n_vocab), {}};
     return lfm::Ok();
   });
 }
@@ -153,7 +165,10 @@ lfm_status lfm_sampler_create(const lfm_model* model, const lfm_sampling* sampli
 void lfm_sampler_free(lfm_sampler* sampler) { delete sampler; }
 
 void lfm_sampler_accept_prompt(lfm_sampler* sampler, const int32_t* ids, size_t n_ids) {
-  if (sampler && ids) sampler->sampler.AcceptPrompt(std::span(ids, n_ids));
+  static_cast<void>(Guard(nullptr, [&]() -> Status {
+    if (sampler && ids) sampler->sampler.AcceptPrompt(std::span(ids, n_ids));
+    return lfm::Ok();
+  }));
 }
 
 lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, int32_t* id,
@@ -165,6 +180,10 @@ lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, 
     if (logits.empty()) {
       return Error{ErrorCode::kInvalidArgument, "the session has no logits; let it read a token first"};
     }
+    if (logits.size() != sampler->n_vocab) {
+      return Error{ErrorCode::kInvalidArgument, lfm::StrCat("the sampler is for a vocabulary of ", sampler->n_vocab,
+                                                            " tokens, the session's model has ", logits.size())};
+    }
     sampler->scratch.assign(logits.begin(), logits.end());
     const std::optional<int32_t> sampled = sampler->sampler.Sample(sampler->scratch);
     if (!sampled) return Error{ErrorCode::kInvalidArgument, "no token is left to choose from: every logit is -inf"};
@@ -175,10 +194,12 @@ lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, 
 }
 
 void lfm_generate_options_init(lfm_generate_options* options) {
+  if (!options) return;
   *options = lfm_generate_options{sizeof(lfm_generate_options), -1, nullptr, 0, 0, 0, 0, nullptr, nullptr};
 }
 
 void lfm_generation_init(lfm_generation* generation) {
+  if (!generation) return;
   *generation = lfm_generation{sizeof(lfm_generation), LFM_STOP_LENGTH, nullptr, 0, nullptr, 0, 0, 0, 0, 0};
 }
 
@@ -201,7 +222,10 @@ lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_pr
     if (given.show_special) params.special = lfm::text::StreamDecoder::Special::kAll;
     if (given.want_logprobs) params.n_logprobs = 0;
     if (given.n_stops > 0 && !given.stops) return NullPointer("options.stops");
-    for (size_t i = 0; i < given.n_stops; ++i) params.stops.emplace_back(given.stops[i]);
+    for (size_t i = 0; i < given.n_stops; ++i) {
+      if (!given.stops[i]) return NullPointer("an entry of options.stops");
+      params.stops.emplace_back(given.stops[i]);
+    }
     engine::TokenCallback callback;
     if (given.on_token) {
       callback = [&given](const engine::TokenInfo& info, std::string_view text) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <future>
+#include <system_error>
 #include <utility>
 
 #include "base/hash.h"
@@ -79,7 +80,11 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::Create(std::shared_ptr<Loade
   LFM_TRY(auto stepper, model::Stepper::Create(model->model(), threads, sizes));
   std::unique_ptr<Impl> impl(new Impl(std::move(model), threads, filled, n_pages, std::move(stepper)));
   impl->Publish();
-  impl->thread_ = std::thread([engine = impl.get()] { engine->Run(); });
+  try {
+    impl->thread_ = std::thread([engine = impl.get()] { engine->Run(); });
+  } catch (const std::system_error& error) {
+    return Error{ErrorCode::kLimit, StrCat("the engine's thread cannot be started: ", error.what(), "; see ulimit -a")};
+  }
   return impl;
 }
 
@@ -100,7 +105,7 @@ Engine::Impl::~Impl() {
     stops_ = true;
   }
   doorbell_->Ring();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 Status Engine::Impl::Check(const Request& request) const {

@@ -1,5 +1,6 @@
 // A model of one or several GGUF files: NAME-00001-of-0000N.gguf and so on, as llama.cpp's gguf-split writes
 // them.
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <unordered_set>
@@ -21,8 +22,23 @@ Error InFile(const Error& error, const std::string& path) {
 
 Result<GgufHeader> ParseFile(const MappedFile& file) {
   auto header = ParseGguf(file.bytes());
-  if (!header.ok()) return InFile(header.error(), file.path());
-  return header;
+  if (header.ok()) return header;
+  Error error = InFile(header.error(), file.path());
+  const std::string name = file.path().substr(file.path().rfind('/') + 1);
+  const bool is_piece = name.find(".part") != std::string::npos || name.find("-split-") != std::string::npos;
+  if (is_piece && error.message.find("cut short") != std::string::npos) {
+    error.message += "; or, where this is one piece of a file that was cut up, put the pieces together by cat first";
+  }
+  return error;
+}
+
+// Whether another GGUF file begins right behind this one's data: parts that were put together by cat.
+bool IsJoined(const GgufHeader& header, const MappedFile& file) {
+  uint64_t end = 0;
+  for (const Tensor& tensor : header.tensors) end = std::max(end, tensor.offset + tensor.n_bytes());
+  const uint64_t aligned = (end + header.alignment - 1) / header.alignment * header.alignment;
+  return (end < file.bytes().size() && IsGguf(file.bytes().subspan(static_cast<size_t>(end)))) ||
+         (aligned < file.bytes().size() && IsGguf(file.bytes().subspan(static_cast<size_t>(aligned))));
 }
 
 // NAME of NAME-00002-of-00005.gguf when the digits are these, else nothing.
@@ -135,6 +151,11 @@ Result<Checkpoint> OpenGguf(MappedFile file) {
   model.path = file.path();
   const auto n_parts = header.metadata.Int("split.count", 1);
   if (!n_parts.ok()) return InFile(n_parts.error(), model.path);
+  if (*n_parts > 1 && IsJoined(header, file)) {
+    return Error{ErrorCode::kCorrupt, StrCat(model.path, " holds several parts of a model, put one behind the other by cat; a split ",
+                                             "GGUF model stays split: take the parts as they were downloaded, side by side, and ",
+                                             "name the first")};
+  }
   if (*n_parts > 1) {
     LFM_RETURN_IF_ERROR(OpenParts(Part{std::move(header), std::move(file)}, *n_parts, model));
   } else {

@@ -1,7 +1,6 @@
 #include "formats/tensor_stream.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/strings.h"
 
@@ -10,15 +9,6 @@ namespace {
 
 constexpr size_t kPiece = size_t{8} << 20;  // between two reports of progress
 
-Status CheckFreeSpace(const std::string& path, uint64_t n_bytes) {
-  std::error_code failed;
-  const auto folder = std::filesystem::path(path).parent_path();
-  const auto space = std::filesystem::space(folder.empty() ? "." : folder, failed);
-  if (failed || space.available >= n_bytes) return Ok();  // what cannot be asked shows when writing
-  return Error{ErrorCode::kIo, StrCat("cannot write ", path, ": it needs ", HumanBytes(n_bytes),
-                                      ", but only ", HumanBytes(space.available), " are free there")};
-}
-
 }  // namespace
 
 Result<TensorStream> TensorStream::Create(const std::string& path, std::span<const std::byte> header,
@@ -26,8 +16,8 @@ Result<TensorStream> TensorStream::Create(const std::string& path, std::span<con
                                           Progress progress) {
   uint64_t n_total = header.size();
   for (const uint64_t size : sizes) n_total += (size + alignment - 1) / alignment * alignment;
-  LFM_RETURN_IF_ERROR(CheckFreeSpace(path, n_total));
   LFM_TRY(AtomicFile file, AtomicFile::Create(path));
+  LFM_RETURN_IF_ERROR(file.Expect(n_total));
   TensorStream stream(std::move(file), path, std::move(sizes), alignment, std::move(progress));
   stream.n_total_ = n_total;
   LFM_RETURN_IF_ERROR(stream.file_.Append(header));

@@ -36,6 +36,10 @@ uint64_t BytesBelow(const std::string& folder) {
 
 // Deletes a folder with all below it, without following links.
 Status RemoveFolder(const std::string& folder) {
+  if (const std::string mount = MountPointBelow(folder); !mount.empty()) {
+    return Error{ErrorCode::kIo, StrCat("cannot remove ", folder, ": ", mount, " is a mount point, whose content would go with "
+                                        "it; unmount it first")};
+  }
   std::error_code error;
   fs::remove_all(folder, error);
   if (error) return SystemError("remove", folder, error.value());
@@ -57,6 +61,7 @@ Status CheckIdle(const RepoFolders& folders, const std::string& text) {
 }
 
 Status RemoveRepo(const RepoFolders& folders) {
+  if (const std::string mount = MountPointBelow(folders.root); !mount.empty()) return RemoveFolder(folders.root);
   for (const std::string& folder : {folders.refs, folders.snapshots, folders.blobs, folders.root}) {
     LFM_RETURN_IF_ERROR(RemoveFolder(folder));
   }

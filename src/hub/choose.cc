@@ -1,16 +1,13 @@
 // The default type.
 #include "hub/choose.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <limits>
 #include <string_view>
 
-#include "base/file.h"
+#include "base/host.h"
 #include "base/strings.h"
+#include "base/tensor_type.h"
 
 namespace lfm::hub {
 namespace {
@@ -30,11 +27,6 @@ size_t Rank(const TypeOption& option) {
   const auto found = std::find(kPreference.begin(), kPreference.end(), option.type);
   return found == kPreference.end() ? kPreference.size() + 2
                                     : static_cast<size_t>(found - kPreference.begin()) + 1;
-}
-
-uint64_t NumberAfter(const std::string& text, std::string_view key) {
-  const size_t at = text.find(key);
-  return at == std::string::npos ? 0 : std::strtoull(text.c_str() + at + key.size(), nullptr, 10);
 }
 
 }  // namespace
@@ -74,19 +66,19 @@ Result<TypeChoice> ChooseType(std::span<const TypeOption> options, uint64_t free
   return choice;
 }
 
-uint64_t FreeMemory() {
-  uint64_t free = std::numeric_limits<uint64_t>::max();
-  if (const auto text = ReadWholeFile("/proc/meminfo", 1 << 16); text.ok()) {
-    if (const uint64_t kib = NumberAfter(text.value(), "MemAvailable:")) free = kib * 1024;
+bool CanRunByName(std::string_view type) {
+  if (type.starts_with("UD-")) type.remove_prefix(3);  // mixes of another maker, named by their most common type
+  if (TensorTypeFromName(type)) return true;
+  for (const std::string_view family : {"IQ1_", "IQ2_", "IQ3_", "TQ1_", "TQ2_"}) {
+    if (type.starts_with(family)) return false;
   }
-  const auto limit = ReadWholeFile("/sys/fs/cgroup/memory.max", 4096);
-  const auto used = ReadWholeFile("/sys/fs/cgroup/memory.current", 4096);
-  if (limit.ok() && used.ok() && limit.value().rfind("max", 0) != 0) {
-    const uint64_t most = std::strtoull(limit.value().c_str(), nullptr, 10);
-    const uint64_t now = std::strtoull(used.value().c_str(), nullptr, 10);
-    free = std::min(free, most > now ? most - now : 0);
+  constexpr uint32_t kMostIds = 256;
+  for (uint32_t id = 0; id < kMostIds; ++id) {
+    if (!TensorTypeFromId(id) && !type.empty() && TensorTypeIdName(id) == type) return false;
   }
-  return free == std::numeric_limits<uint64_t>::max() ? 0 : free;
+  return true;
 }
+
+uint64_t FreeMemory() { return ReadMemory().available_bytes; }
 
 }  // namespace lfm::hub

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -28,8 +29,11 @@ Result<TypeChoice> ChooseType(std::span<const TypeOption> options, uint64_t free
 
 inline constexpr uint64_t kReservedBytes = uint64_t{1} << 30;
 
-// Memory that a new program may use without pushing others out: MemAvailable, within the cgroup's limit. 0:
-// unknown.
+// Whether lfm runs files whose name says this type, as far as a name can say: not those of IQ2_XXS, TQ1_0 and the like.
+// An unknown or empty name may run.
+bool CanRunByName(std::string_view type);
+
+// Memory that a new program may use without pushing others out (base/host.h). 0: unknown.
 uint64_t FreeMemory();
 
 }  // namespace lfm::hub

@@ -65,8 +65,7 @@ class Job {
     resumed_ = stored.has_value() && stored->TotalDone() > 0;
     if (!stored) RemovePartial(target_.partial_path, target_.state_path());
     state_ = stored ? *stored : PartialState::Fresh(source_.identity, options_.part_bytes);
-    fd_ = Fd(open(target_.partial_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666));
-    if (fd_.get() < 0) return SystemError("create", target_.partial_path);
+    LFM_TRY(fd_, OpenOwnFile(target_.partial_path, 0666));
     const Status reserved = Reserve();
     if (!reserved.ok() && !resumed_) RemovePartial(target_.partial_path, target_.state_path());
     return reserved;
@@ -127,6 +126,11 @@ class Job {
 
   Result<Downloaded> Finish() {
     if (fsync(fd_.get()) != 0) return SystemError("flush", target_.partial_path);
+    struct stat there {};
+    if (lstat(target_.final_path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
+      return Error{ErrorCode::kIo, StrCat("cannot write ", target_.final_path, ": a link, device or pipe that lfm did not make ",
+                                          "is there; move it away, then run the same command again")};
+    }
     if (rename(target_.partial_path.c_str(), target_.final_path.c_str()) != 0) {
       return SystemError("rename to its final name", target_.partial_path);
     }

@@ -36,19 +36,18 @@ class Reader {
   // The variable, or "" when unset or empty.
   std::string Text(const char* name) const { return get_(name).value_or(""); }
 
-  // The first variable that is set, as a path with a leading ~ replaced; else `otherwise`.
+  // The first variable that is set, else `otherwise`, as a path with ~ and variables replaced.
   std::string Path(std::initializer_list<const char*> names, const std::string& otherwise) const {
+    std::string path = otherwise;
     for (const char* name : names) {
-      if (const std::string text = Text(name); !text.empty()) return Expand(text);
+      if (const std::string text = Text(name); !text.empty()) {
+        path = text;
+        break;
+      }
     }
-    return otherwise;
-  }
-
-  std::string Expand(const std::string& path) const {
-    const std::string home = Text("HOME");
-    std::string full = path == "~" || path.rfind("~/", 0) == 0 ? home + path.substr(1) : path;
-    while (full.size() > 1 && full.back() == '/') full.pop_back();
-    return full;
+    path = ExpandPath(path, get_);
+    while (path.size() > 1 && path.back() == '/') path.pop_back();
+    return path;
   }
 
  private:
@@ -78,7 +77,7 @@ Environment ReadEnvironment(const GetVariable& get) {
   std::string endpoint = Trim(read.Text("HF_ENDPOINT"));
   while (!endpoint.empty() && endpoint.back() == '/') endpoint.pop_back();
   if (!endpoint.empty()) environment.endpoint = endpoint;
-  const std::string caches = read.Path({"XDG_CACHE_HOME"}, read.Text("HOME") + "/.cache");
+  const std::string caches = read.Path({"XDG_CACHE_HOME"}, "~/.cache");
   environment.home = read.Path({"HF_HOME"}, caches + "/huggingface");
   environment.cache = read.Path({"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}, environment.home + "/hub");
   environment.files = read.Path({"LFM_CACHE"}, caches + "/lfm") + "/files";

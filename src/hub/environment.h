@@ -1,10 +1,10 @@
 // What the environment says about the hub, read in this one place: the same variables as huggingface_hub's.
-// Only proxies (http_proxy, https_proxy, all_proxy, no_proxy) are read elsewhere, by libcurl.
+// Every folder and file among them may hold ~ and $VARIABLES. Only proxies (http_proxy, https_proxy, all_proxy, no_proxy) are read elsewhere, by libcurl.
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <string>
+
+#include "base/expand_path.h"
 
 namespace lfm::hub {
 
@@ -18,9 +18,6 @@ struct Environment {
   std::string ca_file;   // SSL_CERT_FILE, else CURL_CA_BUNDLE, else REQUESTS_CA_BUNDLE: certificates to trust
   bool offline = false;  // HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE) is 1, on, yes or true
 };
-
-// Looks a variable up; nothing when it is not set.
-using GetVariable = std::function<std::optional<std::string>(const char*)>;
 
 // Fills an Environment from the variables and the token file. The program passes its own reader of variables.
 Environment ReadEnvironment(const GetVariable& get);

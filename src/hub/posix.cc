@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
 #include <thread>
 
 #include "base/strings.h"
@@ -57,11 +58,54 @@ void SyncFolder(const std::string& path) {
   if (fd.get() >= 0) fsync(fd.get());
 }
 
+namespace {
+
+bool IsMountPoint(const std::string& path) {
+#ifdef STATX_ATTR_MOUNT_ROOT
+  struct statx info {};
+  return statx(AT_FDCWD, path.c_str(), AT_SYMLINK_NOFOLLOW, 0, &info) == 0 && (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+#else
+  struct stat here {
+  }, parent{};
+  return lstat(path.c_str(), &here) == 0 && stat(ParentOf(path).c_str(), &parent) == 0 && here.st_dev != parent.st_dev;
+#endif
+}
+
+// What renaming onto this name would destroy.
+bool IsForeign(const std::string& path, bool links_are_ours) {
+  struct stat info {};
+  if (lstat(path.c_str(), &info) != 0) return false;
+  return !S_ISREG(info.st_mode) && !(links_are_ours && S_ISLNK(info.st_mode));
+}
+
+Error ForeignError(const std::string& path) {
+  return {ErrorCode::kIo, StrCat("cannot write ", path, ": something that is no file of lfm is there; move it away")};
+}
+
+}  // namespace
+
+std::string MountPointBelow(const std::string& folder) {
+  if (IsMountPoint(folder)) return folder;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    if (IsMountPoint(it->path().string())) return it->path().string();
+  }
+  return "";
+}
+
+Result<Fd> OpenOwnFile(const std::string& path, mode_t mode) {
+  Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, mode));
+  struct stat info {};
+  if (fd.get() < 0 && errno != ELOOP && errno != ENXIO) return SystemError("create", path);
+  if (fd.get() >= 0 && fstat(fd.get(), &info) == 0 && S_ISREG(info.st_mode)) return fd;
+  return ForeignError(path);
+}
+
 Status WriteSmallFile(const std::string& path, std::string_view text) {
   const std::string temporary = path + ".new";  // one fixed name: what a killed process left is overwritten
   {
-    const Fd fd(open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
-    if (fd.get() < 0) return SystemError("create", temporary);
+    LFM_TRY(const Fd fd, OpenOwnFile(temporary, 0666));
+    if (ftruncate(fd.get(), 0) != 0) return SystemError("empty", temporary);
     while (!text.empty()) {
       const ssize_t n = write(fd.get(), text.data(), text.size());
       if (n < 0 && errno == EINTR) continue;
@@ -74,6 +118,10 @@ Status WriteSmallFile(const std::string& path, std::string_view text) {
     }
     fsync(fd.get());
   }
+  if (IsForeign(path, false)) {
+    unlink(temporary.c_str());
+    return ForeignError(path);
+  }
   if (rename(temporary.c_str(), path.c_str()) == 0) return Ok();
   const Error error = SystemError("rename", temporary);
   unlink(temporary.c_str());
@@ -84,6 +132,10 @@ Status ReplaceLink(const std::string& target, const std::string& link) {
   char now[4096];
   const ssize_t n = readlink(link.c_str(), now, sizeof now);
   if (n >= 0 && std::string_view(now, static_cast<size_t>(n)) == target) return Ok();
+  if (IsForeign(link, true)) {
+    errno = 0;
+    return ForeignError(link);
+  }
   const std::string temporary = StrCat(link, ".", getpid(), ".link");
   unlink(temporary.c_str());
   int reason = 0;
@@ -117,8 +169,7 @@ Result<uint64_t> FreeDiskBytes(const std::string& path) {
 }
 
 Result<std::optional<FileLock>> FileLock::TryAcquire(const std::string& path) {
-  Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0664));
-  if (fd.get() < 0) return SystemError("open the lock", path);
+  LFM_TRY(Fd fd, OpenOwnFile(path, 0664));
   if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno == EWOULDBLOCK || errno == EINTR) return std::optional<FileLock>();
     // Some network file systems have no locks. The hash still keeps two writers from a wrong result.

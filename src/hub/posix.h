@@ -2,6 +2,8 @@
 // folders, small atomic files, relative links, and the lock that huggingface_hub takes for the same blob.
 #pragma once
 
+#include <sys/types.h>
+
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -35,6 +37,10 @@ Error SystemError(std::string_view action, const std::string& path, int reason =
 // Whether this errno means that the disk, the quota or the file system's largest file is exhausted.
 bool IsFull(int reason);
 
+// Opens or creates a file of ours for reading and writing. A link, device or pipe at that name is somebody else's: an error.
+Result<Fd> OpenOwnFile(const std::string& path, mode_t mode);
+// The first mount point at or below a folder, which a removal would empty; "" when there is none. Links are not followed.
+std::string MountPointBelow(const std::string& folder);
 Status MakeFolders(const std::string& path);
 // Flushes a folder, so that names made in it survive a power cut.
 void SyncFolder(const std::string& path);

@@ -105,6 +105,7 @@ Result<PullPlan> PlanRepo(PullPlan plan, const PullOptions& options) {
       plan.missing_bytes += file.size;
   }
   const std::string snapshot = folders.snapshots + "/" + plan.commit;
+  plan.is_folder = selection.folder;
   plan.path = selection.folder ? snapshot : snapshot + "/" + plan.files[0].path;
   return plan;
 }
@@ -168,8 +169,17 @@ class Puller {
     const RepoFolders folders = FoldersOf(options_.environment, plan_.name.repo);
     LFM_RETURN_IF_ERROR(CheckSpace(folders.blobs));
     WriteCacheTag(options_.environment.cache);
+    bool checked = plan_.is_here;
     for (i_file_ = 0; i_file_ < plan_.files.size(); ++i_file_) {
       const RepoFile& file = plan_.files[i_file_];
+      const bool is_weights = file.path.ends_with(".safetensors");
+      if (plan_.is_folder && is_weights && !checked && options_.check_folder) {
+        checked = true;
+        if (const Status can_run = options_.check_folder(plan_.path); !can_run.ok()) {
+          return Error{can_run.error().code, StrCat(plan_.full_name, ": ", can_run.error().message,
+                                                    "; its weights were not fetched")};
+        }
+      }
       LFM_RETURN_IF_ERROR(RunRepoFile(folders, file));
       done_before_ += file.size;
     }
@@ -315,11 +325,6 @@ Result<PullPlan> PlanPull(std::string_view text, const PullOptions& options) {
 
 Result<Pulled> RunPull(const PullPlan& plan, const PullOptions& options) {
   return Puller(plan, options).Run();
-}
-
-Result<Pulled> Pull(std::string_view text, const PullOptions& options) {
-  LFM_TRY(const PullPlan plan, PlanPull(text, options));
-  return RunPull(plan, options);
 }
 
 }  // namespace lfm::hub

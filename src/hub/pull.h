@@ -30,6 +30,9 @@ struct PullOptions {
   bool verify = false;       // hash files that are there already, and fetch damaged ones again
   uint64_t free_memory = 0;  // for the choice of a type; 0: FreeMemory()
   std::function<void(const PullProgress&)> on_progress;  // on the calling thread
+  // Asked with a folder's path when all but its weights is there, and before they are fetched: an error ends the pull. So
+  // whoever runs models says first whether this one can run.
+  std::function<Status(const std::string& folder)> check_folder;
 };
 
 // What a pull is going to do.
@@ -42,6 +45,7 @@ struct PullPlan {
   uint64_t total_bytes = 0;
   uint64_t missing_bytes = 0;  // of files that are not there; a partial one counts in full
   std::string path;            // what -m will open: the (first) GGUF file, or the folder
+  bool is_folder = false;      // config.json and safetensors
   bool is_here = false;        // nothing has to be fetched
   // Of an address:
   RemoteIdentity identity;
@@ -57,9 +61,6 @@ struct Pulled {
 Result<PullPlan> PlanPull(std::string_view text, const PullOptions& options);
 // Carries a plan out. After an error the same call goes on where it ended.
 Result<Pulled> RunPull(const PullPlan& plan, const PullOptions& options);
-// Both.
-Result<Pulled> Pull(std::string_view text, const PullOptions& options);
-
 // The files of a listing that make the model which `name` asks for. Public for tests.
 struct Selection {
   std::vector<RepoFile> files;  // weights last

@@ -44,12 +44,31 @@ Result<RepoFile> ParseEntry(const Json& entry, size_t index) {
 
 }  // namespace
 
+namespace {
+
+// Of {"BF16": 1170340608, "U8": ...}: the most common type, where it is none of those that the safetensors reader takes.
+std::string ForeignType(const Json& parameters) {
+  std::string most;
+  int64_t n_most = 0;
+  for (const auto& [name, count] : parameters.members()) {
+    if (count.AsInt() <= n_most) continue;
+    n_most = count.AsInt();
+    most = name;
+  }
+  return most == "F32" || most == "F16" || most == "BF16" ? "" : most;
+}
+
+}  // namespace
+
 bool IsCommit(std::string_view text) { return HashKindOf(text) == HashKind::kGitBlob; }
 
-Result<std::string> ParseRevisionAnswer(std::string_view text) {
+Result<RepoAbout> ParseRevisionAnswer(std::string_view text) {
   LFM_TRY(const Json json, ParseAnswer(text, "answer about the revision"));
   const std::string& sha = json["sha"].AsString();
-  if (IsCommit(sha)) return sha;
+  if (IsCommit(sha)) {
+    return RepoAbout{sha, json["config"]["model_type"].AsString(), json["gguf"]["architecture"].AsString(),
+                     ForeignType(json["safetensors"]["parameters"])};
+  }
   return Error{ErrorCode::kCorrupt, StrCat("the hub's answer about the revision: 'sha' is ", Quote(sha),
                                            ", not 40 hexadecimal digits; check HF_ENDPOINT")};
 }
@@ -119,7 +138,8 @@ Result<RepoListing> ListRepo(HttpClient& client, const Environment& environment,
   const std::string what =
       StrCat(repo, revision == "main" ? "" : "@" + revision, " from ", environment.endpoint);
   LFM_TRY(const HttpResponse about, PerformWithRetries(client, request, what, policy));
-  LFM_TRY(listing.commit, ParseRevisionAnswer(about.body));
+  LFM_TRY(listing.about, ParseRevisionAnswer(about.body));
+  listing.commit = listing.about.commit;
 
   request.url = StrCat(api, "/tree/", listing.commit, "?recursive=true&expand=false");
   for (int i_page = 0; !request.url.empty(); ++i_page) {

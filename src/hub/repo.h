@@ -20,8 +20,17 @@ struct RepoFile {
       etag;  // SHA-256 of LFS and Xet files, else git's blob id: the blob's name in the cache; may be ""
 };
 
+// What the hub knows of a repository's weights without a file being fetched; empty where it does not say.
+struct RepoAbout {
+  std::string commit;        // 40 hexadecimal digits
+  std::string model_type;    // of config.json: "lfm2"
+  std::string architecture;  // of GGUF files
+  std::string dtype;         // the type that most weights in safetensors have, where it is none that lfm reads: "U8"
+};
+
 struct RepoListing {
   std::string repo, commit;  // 40 hexadecimal digits
+  RepoAbout about;
   std::vector<RepoFile> files;
 };
 
@@ -35,8 +44,8 @@ std::string ResolveUrl(const Environment& environment, const std::string& repo, 
                        const std::string& file);
 
 // Parts of the above, on untrusted text. Linear time.
-// The commit ("sha") in an answer of /api/models/REPO/revision/REV.
-Result<std::string> ParseRevisionAnswer(std::string_view json);
+// An answer of /api/models/REPO/revision/REV; an error without a commit ("sha").
+Result<RepoAbout> ParseRevisionAnswer(std::string_view json);
 // The files (not folders) in an answer of /api/models/REPO/tree/REV.
 Result<std::vector<RepoFile>> ParseTree(std::string_view json);
 // The address with rel="next" in a Link header, or "".

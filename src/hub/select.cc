@@ -1,5 +1,6 @@
 // Which files of a repository make the model that was asked for.
 #include <algorithm>
+#include <iterator>
 #include <map>
 
 #include "base/strings.h"
@@ -49,12 +50,32 @@ std::vector<GgufSet> GgufSets(const RepoListing& listing) {
   return out;
 }
 
+// Those that lfm runs.
 std::string TypesOf(const std::vector<GgufSet>& sets) {
   std::string types;
   for (const GgufSet& set : sets) {
+    if (!CanRunByName(set.type)) continue;
     types += StrCat(types.empty() ? "" : ", ", set.type.empty() ? set.files[0].path : set.type);
   }
   return types;
+}
+
+// What the names and the hub's answer say against running a model, before anything of it is fetched.
+Status CheckFamily(const RepoListing& listing, const std::string& family) {
+  if (family.empty() || family.starts_with("lfm2")) return Ok();
+  return Error{ErrorCode::kUnsupported, StrCat(listing.repo, " is a model of the family ", Quote(family),
+                                               ", which lfm does not run; nothing was fetched. Name one of LFM2, such as "
+                                               "LiquidAI/LFM2-8B-A1B-GGUF")};
+}
+
+Status CheckType(const RepoListing& listing, const GgufSet& set, const std::vector<GgufSet>& all) {
+  LFM_RETURN_IF_ERROR(CheckFamily(listing, listing.about.architecture));
+  if (CanRunByName(set.type)) return Ok();
+  const std::string others = TypesOf(all);
+  return Error{ErrorCode::kUnsupported,
+               StrCat(listing.repo, " in ", set.type, " cannot run: lfm has no kernels for that type; nothing was fetched. ",
+                      others.empty() ? std::string("Take another repository, with Q4_K_M or Q8_0")
+                                     : StrCat("Take one of ", others))};
 }
 
 Result<Selection> FromSet(const GgufSet& set, const std::string& reason) {
@@ -70,6 +91,12 @@ Result<Selection> FromSet(const GgufSet& set, const std::string& reason) {
 }
 
 Result<Selection> SelectFolder(const RepoListing& listing) {
+  LFM_RETURN_IF_ERROR(CheckFamily(listing, listing.about.model_type));
+  if (!listing.about.dtype.empty()) {
+    return Error{ErrorCode::kUnsupported, StrCat(listing.repo, " holds its weights as ", Quote(listing.about.dtype),
+                                                 ", which lfm does not read; nothing was fetched. Take the original in BF16, "
+                                                 "or a repository of GGUF files")};
+  }
   Selection selection;
   selection.folder = true;
   for (const RepoFile& file : listing.files) {
@@ -97,7 +124,9 @@ Result<Selection> SelectFiles(const RepoListing& listing, const ModelName& name,
   if (!name.file.empty()) {
     for (const GgufSet& set : sets) {
       for (const RepoFile& file : set.files) {
-        if (file.path == name.file) return FromSet(set, "");
+        if (file.path != name.file) continue;
+        LFM_RETURN_IF_ERROR(CheckType(listing, set, sets));
+        return FromSet(set, "");
       }
     }
     for (const RepoFile& file : listing.files) {
@@ -108,7 +137,9 @@ Result<Selection> SelectFiles(const RepoListing& listing, const ModelName& name,
   }
   if (!name.type.empty()) {
     for (const GgufSet& set : sets) {
-      if (set.type == name.type) return FromSet(set, "");
+      if (set.type != name.type) continue;
+      LFM_RETURN_IF_ERROR(CheckType(listing, set, sets));
+      return FromSet(set, "");
     }
     return Error{ErrorCode::kNotFound,
                  StrCat(listing.repo, " has no ", name.type,
@@ -121,10 +152,13 @@ Result<Selection> SelectFiles(const RepoListing& listing, const ModelName& name,
                         " holds neither GGUF files nor config.json with safetensors; "
                         "name a repository of a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
   }
+  std::vector<GgufSet> able;
+  std::copy_if(sets.begin(), sets.end(), std::back_inserter(able), [](const GgufSet& set) { return CanRunByName(set.type); });
+  LFM_RETURN_IF_ERROR(CheckType(listing, able.empty() ? sets[0] : able[0], sets));
   std::vector<TypeOption> options;
-  for (const GgufSet& set : sets) options.push_back({set.type, set.bytes});
+  for (const GgufSet& set : able) options.push_back({set.type, set.bytes});
   LFM_TRY(const TypeChoice choice, ChooseType(options, free_memory));
-  return FromSet(sets[choice.index], choice.reason);
+  return FromSet(able[choice.index], choice.reason);
 }
 
 }  // namespace lfm::hub

@@ -1,10 +1,13 @@
 // Parsing of addresses.
 #include "hub/url.h"
 
-#include <algorithm>
 #include <charconv>
 
 #include "base/strings.h"
+
+#ifdef LFM_PULL
+#include <curl/curl.h>
+#endif
 
 namespace lfm::hub {
 namespace {
@@ -33,32 +36,60 @@ Error BadUrl(std::string_view text, std::string_view why) {
   return {ErrorCode::kInvalidArgument, StrCat("the address ", Quote(text, 120), " ", why)};
 }
 
-// Splits "host[:port]" or "[v6]:port".
-Status ParseAuthority(std::string_view authority, std::string_view text, Url& url) {
-  if (authority.find('@') != std::string_view::npos) {
+#ifdef LFM_PULL
+
+// libcurl's own parser, so that what is compared here is what is connected to.
+class Parts {
+ public:
+  explicit Parts(const std::string& text) : handle_(curl_url()) {
+    code_ = handle_ ? curl_url_set(handle_, CURLUPART_URL, text.c_str(), CURLU_PATH_AS_IS) : CURLUE_OUT_OF_MEMORY;
+  }
+  ~Parts() { curl_url_cleanup(handle_); }
+  Parts(const Parts&) = delete;
+  Parts& operator=(const Parts&) = delete;
+
+  bool ok() const { return code_ == CURLUE_OK; }
+  const char* reason() const { return curl_url_strerror(code_); }
+  // "" where the address has no such part.
+  std::string Get(CURLUPart part, unsigned flags = 0) const {
+    char* value = nullptr;
+    if (curl_url_get(handle_, part, &value, flags) != CURLUE_OK) return "";
+    std::string text = value;
+    curl_free(value);
+    return text;
+  }
+
+ private:
+  CURLU* const handle_;
+  CURLUcode code_;
+};
+
+Result<Url> TakeApart(std::string_view text) {
+  const Parts parts{std::string(text)};
+  if (!parts.ok()) return BadUrl(text, StrCat("cannot be used: ", parts.reason()));
+  if (!parts.Get(CURLUPART_USER).empty() || !parts.Get(CURLUPART_PASSWORD).empty()) {
     return BadUrl("...@...", "holds a user name or password; use HF_TOKEN instead");
   }
-  std::string_view host = authority, port;
-  const size_t colon = authority.rfind(':');
-  const size_t bracket = authority.rfind(']');
-  if (colon != std::string_view::npos && (bracket == std::string_view::npos || colon > bracket)) {
-    host = authority.substr(0, colon);
-    port = authority.substr(colon + 1);
-  }
-  url.host = Lower(host);
-  const bool host_ok = !url.host.empty() && std::all_of(url.host.begin(), url.host.end(), [](char c) {
-    return IsUnreserved(c) || c == '[' || c == ']' || c == ':';
-  });
-  if (!host_ok) return BadUrl(text, "has no usable host name");
-  url.port = url.scheme == "https" ? 443 : 80;
-  if (!port.empty()) {
-    const auto end = std::from_chars(port.data(), port.data() + port.size(), url.port);
-    if (end.ec != std::errc() || end.ptr != port.data() + port.size() || url.port < 1 || url.port > 65535) {
-      return BadUrl(text, "has a port that is no number from 1 to 65535");
-    }
-  }
-  return Ok();
+  Url url;
+  url.scheme = Lower(parts.Get(CURLUPART_SCHEME));
+  url.host = Lower(parts.Get(CURLUPART_HOST));
+  const std::string port = parts.Get(CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  const auto read = std::from_chars(port.data(), port.data() + port.size(), url.port);
+  if (url.host.empty() || read.ec != std::errc() || url.port < 1) return BadUrl(text, "has no usable host name or port");
+  url.path = parts.Get(CURLUPART_PATH);
+  url.query = parts.Get(CURLUPART_QUERY);
+  url.fragment = parts.Get(CURLUPART_FRAGMENT);
+  return url;
 }
+
+#else
+
+Result<Url> TakeApart(std::string_view text) {
+  return Error{ErrorCode::kUnsupported, StrCat("this lfm was built without downloads (LFM_PULL=OFF), so without addresses: ",
+                                               Quote(text, 120))};
+}
+
+#endif
 
 }  // namespace
 
@@ -71,24 +102,9 @@ Result<Url> ParseUrl(std::string_view text) {
       return BadUrl(text, "holds a space, a backslash or a control character; encode it with %XX");
     }
   }
-  Url url;
-  const size_t colon = text.find("://");
-  url.scheme = colon == std::string_view::npos ? "" : Lower(text.substr(0, colon));
-  if (url.scheme != "http" && url.scheme != "https")
-    return BadUrl(text, "does not begin with https:// or http://");
-  std::string_view rest = text.substr(colon + 3);
-  if (const size_t at = rest.find('#'); at != std::string_view::npos) {
-    url.fragment = rest.substr(at + 1);
-    rest = rest.substr(0, at);
-  }
-  if (const size_t at = rest.find('?'); at != std::string_view::npos) {
-    url.query = rest.substr(at + 1);
-    rest = rest.substr(0, at);
-  }
-  const size_t slash = rest.find('/');
-  url.path = slash == std::string_view::npos ? "/" : std::string(rest.substr(slash));
-  LFM_RETURN_IF_ERROR(ParseAuthority(rest.substr(0, slash), text, url));
-  return url;
+  const std::string lower = Lower(text.substr(0, 8));
+  if (!lower.starts_with("http://") && !lower.starts_with("https://")) return BadUrl(text, "does not begin with https:// or http://");
+  return TakeApart(text);
 }
 
 bool SameOrigin(std::string_view a, std::string_view b) {

@@ -1,5 +1,5 @@
-// Addresses: just enough of RFC 3986 to compare origins, encode names into paths and refuse what a model's
-// address never holds.
+// Addresses, taken apart by libcurl: to compare origins, encode names into paths and refuse what a model's address never
+// holds. Without libcurl (LFM_PULL=OFF) no address parses.
 #pragma once
 
 #include <string>

@@ -102,7 +102,7 @@ size_t KvPageBytes(KvType type, int head_dim) {
 
 Result<const Table*> Select(std::string_view isa) {
   static std::mutex mutex;
-  static std::array<std::unique_ptr<Table>, 8> tables;  // by Isa; the cached CPU mask of design.md
+  static std::array<std::unique_ptr<Table>, 8> tables;  // by Isa, made once each
   std::string names;
   for (const Isa candidate : Available()) {
     if (!isa.empty() && isa != IsaName(candidate)) {

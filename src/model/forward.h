@@ -65,7 +65,7 @@ class Workspace {
 };
 
 // One step for a batch of sequences: advances the states and computes the wanted logits. Cannot fail: ids, sizes and
-// reservations are the caller's duty (LFM_CHECKed). The results depend on each sequence's tokens only: not on the
+// reservations are the caller's duty. The results depend on each sequence's tokens only: not on the
 // batch, the chunking, the number of threads or the ISA.
 void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& workspace, Threads& threads);
 

@@ -11,6 +11,7 @@
 
 #include "base/strings.h"
 #include "formats/packed_file.h"
+#include "model/memory_check.h"
 #include "model/tensors.h"
 
 namespace lfm::model {
@@ -69,6 +70,7 @@ class Loader {
   Result<Weights> Load() {
     LFM_RETURN_IF_ERROR(Plan());
     if (checkpoint_.packed.bytes.empty()) {
+      LFM_RETURN_IF_ERROR(CheckWeightMemory(size_, NumberOfElements(), checkpoint_.path));
       LFM_TRY(std::shared_ptr<Arena> arena, Arena::Create(size_));
       LFM_RETURN_IF_ERROR(PackAll(arena->data()));
       weights_.memory = std::move(arena);
@@ -91,6 +93,11 @@ class Loader {
   }
 
  private:
+  uint64_t NumberOfElements() const {
+    uint64_t n = 0;
+    for (const PackJob& job : jobs_) n += static_cast<uint64_t>(job.source.rows * job.source.k);
+    return n;
+  }
   Status PackAll(std::byte* base) {
     for (const PackJob& job : jobs_) LFM_RETURN_IF_ERROR(Pack(job, base));
     return Ok();

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "base/file.h"
 #include "base/strings.h"
 
 namespace lfm::quant {
@@ -52,6 +53,13 @@ Status WriteAll(int fd, const char* data, size_t n, const std::string& path) {
   return Ok();
 }
 
+// Beside the file, so that what was interrupted is found again; for a device or a pipe there is no such place.
+Result<std::string> PartialPath(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return path + ".partial";
+  return NameBeside(path, "");
+}
+
 }  // namespace
 
 void BaseRow::Decode(std::span<float> out) const {
@@ -63,7 +71,7 @@ void BaseRow::Decode(std::span<float> out) const {
 }
 
 BaseWriter::BaseWriter(BaseWriter&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), n_vocab_(other.n_vocab_),
+    : path_(std::move(other.path_)), partial_(std::move(other.partial_)), fd_(std::exchange(other.fd_, -1)), n_vocab_(other.n_vocab_),
       n_done_(other.n_done_), n_passages_(other.n_passages_), rows_before_(std::move(other.rows_before_)),
       buffer_(std::move(other.buffer_)) {}
 
@@ -80,13 +88,21 @@ Result<BaseWriter> BaseWriter::Open(const std::string& path, std::span<const Pas
   for (const Passage& passage : passages) {
     writer.rows_before_.push_back(writer.rows_before_.back() + static_cast<uint64_t>(passage.n_counted()));
   }
-  const std::string partial = path + ".partial";
-  writer.fd_ = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  LFM_TRY(writer.partial_, PartialPath(path));
+  const std::string& partial = writer.partial_;
+  writer.fd_ = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
   if (writer.fd_ < 0) return SystemError(partial, "create");
   const Header header = MakeHeader(passages, n_vocab);
   Header present{};
   struct stat info {};
   uint64_t n_rows = 0;
+  const bool is_file = fstat(writer.fd_, &info) == 0 && S_ISREG(info.st_mode);
+  const bool is_ours = is_file && (info.st_size == 0 || (pread(writer.fd_, &present, kHeaderBytes, 0) > 0 &&
+                                                         std::memcmp(present.magic, kMagic, 8) == 0));
+  if (!is_ours) {
+    return Error{ErrorCode::kInvalidArgument, StrCat(Plain(partial), " is there and holds no predictions that could be gone on "
+                                                     "with; move it away, or name another file")};
+  }
   if (pread(writer.fd_, &present, kHeaderBytes, 0) == static_cast<ssize_t>(kHeaderBytes) &&
       std::memcmp(&present, &header, kHeaderBytes) == 0 && fstat(writer.fd_, &info) == 0) {
     n_rows = (static_cast<uint64_t>(info.st_size) - kHeaderBytes) / RowSize(n_vocab);
@@ -109,7 +125,7 @@ Result<std::vector<float>> BaseWriter::Logprobs(int64_t i_passage) const {
   for (uint64_t row = rows_before_[i]; row < rows_before_[i + 1]; ++row) {
     float value = 0;
     const auto at = static_cast<off_t>(kHeaderBytes + row * RowSize(n_vocab_));
-    if (pread(fd_, &value, sizeof value, at) != static_cast<ssize_t>(sizeof value)) return SystemError(path_ + ".partial", "read");
+    if (pread(fd_, &value, sizeof value, at) != static_cast<ssize_t>(sizeof value)) return SystemError(partial_, "read");
     values.push_back(value);
   }
   return values;
@@ -131,17 +147,15 @@ void BaseWriter::Add(std::span<const float> logprobs, int32_t token) {
 }
 
 Status BaseWriter::EndPassage() {
-  LFM_RETURN_IF_ERROR(WriteAll(fd_, buffer_.data(), buffer_.size(), path_ + ".partial"));
+  LFM_RETURN_IF_ERROR(WriteAll(fd_, buffer_.data(), buffer_.size(), partial_));
   buffer_.clear();
   ++n_done_;
   return Ok();
 }
 
 Status BaseWriter::Finish() {
-  const std::string partial = path_ + ".partial";
-  if (fsync(fd_) != 0) return SystemError(partial, "flush");
-  if (rename(partial.c_str(), path_.c_str()) != 0) return SystemError(path_, "name");
-  return Ok();
+  if (fsync(fd_) != 0) return SystemError(path_, "flush");
+  return MoveFile(partial_, path_);
 }
 
 Result<BaseReader> BaseReader::Open(const std::string& path, std::span<const Passage> passages, int64_t n_vocab) {

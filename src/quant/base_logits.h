@@ -46,7 +46,7 @@ class BaseWriter {
 
  private:
   BaseWriter() = default;
-  std::string path_;
+  std::string path_, partial_;  // its final name, and that of now
   int fd_ = -1;
   int64_t n_vocab_ = 0, n_done_ = 0, n_passages_ = 0;
   std::vector<uint64_t> rows_before_;  // of each passage, and of all

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "base/strings.h"
+#include "model/memory_check.h"
 #include "model/stepper.h"
 #include "quant/base_logits.h"
 
@@ -61,7 +62,7 @@ double Quantile(std::vector<float>& sorted, double share) {
 
 Estimate Exponential(const Estimate& nll) {
   const double value = std::exp(nll.value);
-  return {value, value * nll.interval};
+  return {value, nll.has_interval() ? value * nll.interval : nll.interval};
 }
 
 PerplexityReport Summarize(const std::vector<Scores>& scores, bool has_base) {
@@ -81,7 +82,7 @@ PerplexityReport Summarize(const std::vector<Scores>& scores, bool has_base) {
   report.nll = MeanOf(scores, [](const Scores& s, size_t i) { return -static_cast<double>(s.logprob[i]); });
   report.perplexity = Exponential(report.nll);
   const double variance = squares / n - (sum / n) * (sum / n);
-  if (n > 1 && variance > 0) report.standard_error = std::sqrt(variance / (n - 1)) * report.perplexity.value;
+  if (n > 1) report.standard_error = std::sqrt(std::max(0.0, variance) / (n - 1)) * report.perplexity.value;
   if (!has_base) return report;
   report.has_base = true;
   report.base_perplexity =
@@ -98,7 +99,7 @@ PerplexityReport Summarize(const std::vector<Scores>& scores, bool has_base) {
 class Measurement {
  public:
   Measurement(const model::Model& model, model::PagePool& pages, Threads& threads, const PerplexityOptions& options)
-      : model_(model), sequence_(pages), threads_(threads), options_(options) {}
+      : model_(model), pages_(pages), sequence_(pages), threads_(threads), options_(options) {}
 
   Result<PerplexityReport> Run(std::span<const Passage> passages) {
     LFM_RETURN_IF_ERROR(Prepare(passages));
@@ -137,6 +138,9 @@ class Measurement {
     }
     if (n_counted == 0) {
       return Error{ErrorCode::kInvalidArgument, "the text is too short: no token counts; give more text or a smaller --ctx"};
+    }
+    if (const int64_t n = model::PositionsThatFit(pages_.layout(), longest); n < longest) {
+      return Error{ErrorCode::kOutOfMemory, StrCat("there is no memory for passages of ", longest, " tokens; -c ", n, " fits")};
     }
     const int64_t n_vocab = model_.config.vocab_size;
     if (!options_.base.empty()) {
@@ -215,6 +219,7 @@ class Measurement {
   }
 
   const model::Model& model_;
+  const model::PagePool& pages_;
   model::Sequence sequence_;
   Threads& threads_;
   const PerplexityOptions& options_;

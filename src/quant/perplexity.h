@@ -1,8 +1,10 @@
 // How well a model predicts text, and how far its predictions are from another model's.
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -16,16 +18,17 @@
 namespace lfm::quant {
 
 // A figure with the half-width of its 95 % interval, from the spread between passages (of tokens, where there is only
-// one passage).
+// one passage). One token alone has no interval.
 struct Estimate {
-  double value = 0, interval = 0;
+  double value = 0, interval = std::numeric_limits<double>::quiet_NaN();
+  bool has_interval() const { return !std::isnan(interval); }
 };
 
 struct PerplexityReport {
   int64_t n_passages = 0, n_tokens = 0;  // n_tokens: those that count
   Estimate nll;                          // mean, nats
   Estimate perplexity;                   // exp(nll)
-  double standard_error = 0;             // of the perplexity, over tokens, as llama.cpp prints it
+  double standard_error = Estimate().interval;  // of the perplexity, over tokens, as llama.cpp prints it; NaN: none
 
   // Against a base.
   bool has_base = false;

@@ -1,7 +1,5 @@
 #include "quant/quantize.h"
 
-#include <regex>
-
 #include "base/strings.h"
 #include "formats/gguf_writer.h"
 #include "model/config.h"
@@ -9,6 +7,7 @@
 #include "quant/gguf_metadata.h"
 #include "quant/mixes.h"
 #include "quant/model_tensors.h"
+#include "quant/name_pattern.h"
 #include "quant/write_tensor.h"
 
 namespace lfm::quant {
@@ -23,17 +22,13 @@ Result<std::vector<std::optional<TensorType>>> Overrides(const std::vector<Model
   std::vector<std::optional<TensorType>> types(tensors.size());
   for (const auto& [pattern, type] : options.overrides) {
     bool any = false;
-    try {
-      const std::regex regex(pattern);
-      for (size_t i = 0; i < tensors.size(); ++i) {
-        if (!std::regex_search(tensors[i].name, regex)) continue;
-        any = true;
-        if (tensors[i].always_f32() || types[i]) continue;
-        types[i] = FittingType(type, tensors[i].k);
-      }
-    } catch (const std::regex_error& error) {
-      return Error{ErrorCode::kInvalidArgument, StrCat("--tensor-type: ", Quote(pattern), " is no regular expression: ",
-                                                       error.what())};
+    const auto names = NamePattern::Parse(pattern);
+    if (!names.ok()) return names.error().Within("--tensor-type");
+    for (size_t i = 0; i < tensors.size(); ++i) {
+      if (!names->Matches(tensors[i].name)) continue;
+      any = true;
+      if (tensors[i].always_f32() || types[i]) continue;
+      types[i] = FittingType(type, tensors[i].k);
     }
     if (!any) {
       return Error{ErrorCode::kInvalidArgument, StrCat("--tensor-type: no tensor's name matches ", Quote(pattern),

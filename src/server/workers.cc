@@ -1,11 +1,24 @@
 #include "server/workers.h"
 
+#include <exception>
 #include <utility>
+
+#include "base/log.h"
+#include "base/strings.h"
 
 namespace lfm::server {
 
+// Fewer where the system refuses some. Nothing may be thrown once one waits on members of this object.
 Workers::Workers(int n_threads) {
-  for (int i = 0; i < n_threads; ++i) threads_.emplace_back([this] { Loop(); });
+  threads_.reserve(static_cast<size_t>(n_threads));
+  for (int i = 0; i < n_threads; ++i) {
+    try {
+      threads_.emplace_back([this] { Loop(); });
+    } catch (const std::exception&) {
+      Log(LogLevel::kWarning, StrCat("only ", i, " of ", n_threads, " worker threads can be had here (see ulimit -a)"));
+      return;
+    }
+  }
 }
 
 Workers::~Workers() {
@@ -18,6 +31,7 @@ Workers::~Workers() {
 }
 
 void Workers::Post(std::function<void()> task) {
+  if (threads_.empty()) return task();  // there is no other thread that could
   {
     std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));

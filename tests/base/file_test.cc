@@ -3,12 +3,15 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <thread>
 
 #include "support/temp_folder.h"
 
@@ -46,6 +49,13 @@ TEST(MappedFile, EmptyMissingAndFolders) {
   EXPECT_HAS(missing.error().message, folder / "missing");
   EXPECT_HAS(MappedFile::Open(folder.path()).error().message, "not a regular file");
   EXPECT_FALSE(MappedFile::Open("/dev/null").ok());
+  const std::string pipe = folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_HAS(MappedFile::Open(pipe).error().message, "not a regular file");  // and does not wait for a writer
+  std::filesystem::create_symlink("gone\x1b[31m.gguf", folder / "link");
+  const auto broken = MappedFile::Open(folder / "link");
+  EXPECT_EQ(broken.error().code, ErrorCode::kNotFound);
+  EXPECT_HAS(broken.error().message, "it is a link to gone\\x1b[31m.gguf, which is not there");
 }
 
 TEST(ReadWholeFile, ReadsUpToALimit) {
@@ -106,9 +116,123 @@ TEST(AtomicFile, KilledWriterLeavesNothing) {
 }
 
 TEST(AtomicFile, SaysWhereItCannotWrite) {
+  TempFolder folder;
   const auto file = AtomicFile::Create("/nonexistent-folder/file");
   ASSERT_FALSE(file.ok());
+  EXPECT_EQ(file.error().code, ErrorCode::kIo);  // a model that is not there would be kNotFound
   EXPECT_HAS(file.error().message, "/nonexistent-folder/file");
+  EXPECT_HAS(AtomicFile::Create(folder.path()).error().message, "Is a directory");
+  EXPECT_FALSE(AtomicFile::Create("").ok());
+}
+
+Status WriteText(const std::string& path, const std::string& text) {
+  LFM_TRY(AtomicFile file, AtomicFile::Create(path));
+  LFM_RETURN_IF_ERROR(file.Append(std::string(text.size(), '?')));
+  LFM_RETURN_IF_ERROR(file.WriteAt(0, AsBytes(text)));
+  return file.Commit();
+}
+
+TEST(AtomicFile, FollowsLinksAndLeavesThem) {
+  TempFolder folder;
+  std::filesystem::create_directory(folder / "there");
+  const std::string file = folder.Write("there/file", "old");
+  chmod(file.c_str(), 0600);
+  std::filesystem::create_symlink("there/file", folder / "link");
+  std::filesystem::create_symlink("link", folder / "second");
+  ASSERT_TRUE(WriteText(folder / "second", "new").ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "second"));
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(test::ReadBinary(file), "new");
+  struct stat info {};
+  ASSERT_EQ(stat(file.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600U);
+  std::filesystem::create_symlink("nowhere", folder / "broken");
+  EXPECT_HAS(WriteText(folder / "broken", "x").error().message, "a link");
+  EXPECT_FALSE(FileExists(folder / "nowhere"));
+}
+
+TEST(AtomicFile, WritesIntoPipesAndDevices) {
+  TempFolder folder;
+  const std::string pipe = folder / "pipe";
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  std::string got;
+  std::thread reader([&] { got = ReadWholeFile(pipe).value(); });
+  const std::string text(200000, 'z');
+  ASSERT_TRUE(WriteText(pipe, text).ok());
+  reader.join();
+  EXPECT_EQ(got, text);
+  EXPECT_TRUE(std::filesystem::is_fifo(pipe));
+
+  std::filesystem::create_symlink("/dev/null", folder / "null");
+  auto null = AtomicFile::Create(folder / "null");
+  ASSERT_TRUE(null.ok());
+  ASSERT_TRUE(null->Append("x").ok());
+  auto mapped = null->AppendMapped(5000);
+  ASSERT_TRUE(mapped.ok());
+  (*mapped)[4999] = std::byte{1};
+  ASSERT_TRUE(null->Commit().ok());
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+  EXPECT_HAS(WriteText("/dev/full", "x").error().message, "No space left");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/full"));
+  const std::string device = folder / "device";  // of one's own, as root has them
+  if (mknod(device.c_str(), S_IFCHR | 0600, makedev(1, 3)) == 0) {
+    ASSERT_TRUE(WriteText(device, "x").ok());
+    EXPECT_TRUE(std::filesystem::is_character_file(device));
+  }
+}
+
+TEST(AtomicFile, GoesOnBehindWhatADescriptorHolds) {
+  TempFolder folder;
+  const std::string path = folder.Write("f", "before ");
+  const int fd = open(path.c_str(), O_WRONLY | O_APPEND);
+  ASSERT_GE(fd, 0);
+  ASSERT_TRUE(WriteText("/dev/fd/" + std::to_string(fd), "after").ok());
+  close(fd);
+  EXPECT_EQ(test::ReadBinary(path), "before after");
+}
+
+TEST(AtomicFile, NeverTakesAForeignName) {
+  TempFolder folder;
+  const std::string path = folder / "out", foreign = path + ".partial." + std::to_string(getpid());
+  folder.Write("victim", "untouched");
+  std::filesystem::create_symlink("victim", foreign);
+  ASSERT_TRUE(WriteText(path, "new").ok());
+  EXPECT_EQ(test::ReadBinary(path), "new");
+  EXPECT_EQ(test::ReadBinary(folder / "victim"), "untouched");
+  EXPECT_TRUE(std::filesystem::is_symlink(foreign));
+}
+
+TEST(AtomicFile, WhatCameToStandThereMeanwhileStays) {
+  TempFolder folder;
+  auto file = AtomicFile::Create(folder / "out");
+  ASSERT_TRUE(file.ok());
+  ASSERT_EQ(mkfifo((folder / "out").c_str(), 0600), 0);
+  EXPECT_FALSE(file->Commit().ok());
+  EXPECT_TRUE(std::filesystem::is_fifo(folder / "out"));
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
+TEST(MoveFile, ReplacesFilesOnly) {
+  TempFolder folder;
+  const std::string from = folder.Write("from", "new"), to = folder.Write("to", "old");
+  std::filesystem::create_symlink("to", folder / "link");
+  ASSERT_TRUE(MoveFile(from, folder / "link").ok());
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link"));
+  EXPECT_EQ(test::ReadBinary(to), "new");
+  EXPECT_FALSE(FileExists(from));
+  folder.Write("from", "x");
+  ASSERT_TRUE(MoveFile(from, "/dev/null").ok());
+  EXPECT_FALSE(FileExists(from));
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+}
+
+TEST(NameBeside, IsNobodys) {
+  TempFolder folder;
+  const std::string first = NameBeside(folder / "out", ".base").value();
+  EXPECT_TRUE(first.starts_with(folder / "out.base"));
+  std::filesystem::create_symlink("nowhere", first);
+  EXPECT_NE(NameBeside(folder / "out", ".base").value(), first);
+  EXPECT_FALSE(NameBeside("/dev/null", ".base").value().starts_with("/dev/"));
 }
 
 TEST(Files, Kinds) {

@@ -55,7 +55,8 @@ TEST(Json, KindsAndValues) {
   EXPECT_TRUE(std::isnan(json["nan"].AsDouble()));
   EXPECT_EQ(json["inf"].AsDouble(), HUGE_VAL);
   EXPECT_EQ(json["minf"].AsDouble(), -HUGE_VAL);
-  EXPECT_EQ(json["minf"].Dump(), "-Infinity");
+  EXPECT_EQ(json["minf"].AsDouble(), -HUGE_VAL);
+  EXPECT_EQ(json["minf"].Dump(), "null");  // JSON has no such number
   EXPECT_EQ(json["inf"].AsInt(-1), -1);
 }
 
@@ -81,9 +82,9 @@ TEST(Json, DoublesPrintAsPythons) {
                                                    {1e-300, "1e-300"},
                                                    {5e-324, "5e-324"},
                                                    {1.7976931348623157e308, "1.7976931348623157e+308"},
-                                                   {HUGE_VAL, "Infinity"},
-                                                   {-HUGE_VAL, "-Infinity"},
-                                                   {std::nan(""), "NaN"}};
+                                                   {HUGE_VAL, "null"},
+                                                   {-HUGE_VAL, "null"},
+                                                   {std::nan(""), "null"}};
   for (const auto& [value, text] : kCases) EXPECT_EQ(Json(value).Dump(), text);
 }
 

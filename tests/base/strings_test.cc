@@ -44,6 +44,22 @@ TEST(Strings, QuoteIsSafeForATerminal) {
   EXPECT_EQ(Quote("éé", 3), "'éé'");  // a character is never cut
 }
 
+TEST(Strings, PlainTextHoldsNothingThatATerminalObeys) {
+  EXPECT_EQ(Plain("漢字 🙂 é"), "漢字 🙂 é");
+  EXPECT_EQ(Plain("a\x1b]0;T\x07\r\n\t\x7f"), "a\\x1b]0;T\\x07\\x0d\\x0a\\x09\\x7f");
+  EXPECT_EQ(Plain("\u009b31m\u0085\xc2"), "\\u009b31m\\u0085\\xc2");  // C1 in UTF-8, and half a character
+  EXPECT_EQ(Plain("\x9b\xff"), "\\x9b\\xff");                        // and as bytes
+  EXPECT_EQ(Plain("\u202e\u2066\u2069\u200f\u061c\u2028"), "\\u202e\\u2066\\u2069\\u200f\\u061c\\u2028");
+  EXPECT_EQ(PlainLines("a\tb\n\x1b[2J"), "a\tb\n\\x1b[2J");
+  for (int code = 0; code < 256; ++code) {
+    const std::string plain = Plain(std::string(1, static_cast<char>(code)));
+    EXPECT_EQ(Plain(plain), plain);
+    for (const char c : plain) EXPECT_TRUE(c >= 0x20 && c < 0x7F);
+  }
+  EXPECT_EQ(Plain(std::string(5, 'x') + '\0', 6), "xxxxx\\x00");
+  EXPECT_EQ(Plain("abcdef", 3), "abc...");
+}
+
 TEST(Strings, ToValidUtf8FollowsPython) {
   const std::string r = "\xEF\xBF\xBD";
   const std::pair<std::string, std::string> kCases[] = {

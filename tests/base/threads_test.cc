@@ -2,10 +2,15 @@
 #include "base/threads.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <memory>
+#include <new>
+#include <stdexcept>
 #include <thread>
 #include <vector>
 
@@ -80,6 +85,67 @@ TEST(Threads, CountsHowLongTheCallerWaits) {
   threads.CountWaiting(nullptr);
   threads.For(2, 1, last_one_sleeps);
   EXPECT_EQ(waiting, until_now);
+}
+
+// Runs `body` in a child process with a limit; true where it returned true.
+template <typename Body>
+bool UnderLimit(int resource, rlim_t limit, Body body) {
+  const pid_t child = fork();
+  if (child == 0) {
+    const rlimit value{limit, limit};
+    if (setrlimit(resource, &value) != 0) _exit(3);
+    alarm(20);  // a hang is a failure
+    _exit(body() ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool SumsUp(Threads& threads) {
+  std::atomic<int64_t> sum{0};
+  threads.For(1000, 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) sum += i;
+  });
+  return sum == 499500;
+}
+
+#if !LFM_SANITIZED  // sanitizers need address space without end
+TEST(Threads, GoesOnWithThoseThatCanBeStarted) {
+  for (const rlim_t mib : {40, 64, 100, 400, 2000}) {
+    EXPECT_TRUE(UnderLimit(RLIMIT_AS, mib << 20, [] {
+      Threads threads(512);
+      return threads.size() < 512 && SumsUp(threads);
+    })) << mib;
+  }
+}
+
+TEST(Threads, LeavesAddressSpaceToTheRest) {
+  EXPECT_TRUE(UnderLimit(RLIMIT_AS, rlim_t{1} << 30, [] {
+    Threads threads(512);
+    const std::vector<char> rest(size_t{200} << 20);
+    return SumsUp(threads) && rest.back() == 0;
+  }));
+}
+#endif
+
+TEST(Threads, GoesOnAloneWhereNoProcessMayBeStarted) {
+  EXPECT_TRUE(UnderLimit(RLIMIT_NPROC, 1, [] {
+    if (geteuid() == 0 && setuid(65534) != 0) return true;  // root has no such limit
+    Threads threads(8);
+    return threads.size() == 1 && SumsUp(threads);
+  }));
+}
+
+TEST(Threads, ThrowsWhatALoopThrewAndGoesOn) {
+  Threads threads(3);
+  for (int round = 0; round < 50; ++round) {
+    const auto fails = [&](int64_t begin, int64_t, int) {
+      if (begin == round % 40) throw std::bad_alloc();
+    };
+    EXPECT_THROW(threads.For(40, 1, fails), std::bad_alloc);
+    EXPECT_TRUE(SumsUp(threads));
+  }
 }
 
 TEST(Threads, DefaultCountIsPositive) { EXPECT_GE(DefaultThreadCount(), 1); }

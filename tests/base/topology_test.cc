@@ -143,6 +143,39 @@ TEST(Host, MemoryWithinTheCgroupsLimit) {
   EXPECT_EQ(memory.available_bytes, 200000U);
 }
 
+TEST(Host, EveryGroupAroundThisProcessCounts) {
+  FakeRoot fake;
+  fake.Write("/proc/meminfo", "MemTotal: 1000 kB\nMemAvailable:    800 kB");
+  fake.Write("/proc/self/cgroup", "0::/user.slice/run.scope");
+  fake.Write("/sys/fs/cgroup/user.slice/memory.max", "600000");
+  fake.Write("/sys/fs/cgroup/user.slice/memory.current", "500000");
+  fake.Write("/sys/fs/cgroup/user.slice/memory.stat", "inactive_file 100000\nactive_file 50000");
+  fake.Write("/sys/fs/cgroup/user.slice/run.scope/memory.max", "max");
+  MemoryState memory = ReadMemory(fake.root());
+  EXPECT_EQ(memory.limit_bytes, 600000U);
+  EXPECT_EQ(memory.available_bytes, 250000U);
+  fake.Write("/sys/fs/cgroup/user.slice/run.scope/memory.high", "90000");
+  memory = ReadMemory(fake.root());
+  EXPECT_EQ(memory.limit_bytes, 90000U);
+  EXPECT_EQ(memory.available_bytes, 90000U);
+  fake.Write("/sys/fs/cgroup/user.slice/run.scope/memory.current", "95000");
+  EXPECT_EQ(ReadMemory(fake.root()).available_bytes, 1U);  // nothing is left; 0 would mean that nothing is known
+}
+
+TEST(Host, GroupsOfVersion1) {
+  FakeRoot fake;
+  fake.Write("/proc/meminfo", "MemTotal: 1000 kB\nMemAvailable:    800 kB");
+  fake.Write("/proc/self/cgroup", "9:cpu,cpuacct:/x\n7:memory:/docker/abc\n0::/");
+  fake.Write("/sys/fs/cgroup/memory/memory.limit_in_bytes", "700000");
+  fake.Write("/sys/fs/cgroup/memory/memory.usage_in_bytes", "300000");
+  fake.Write("/sys/fs/cgroup/memory/memory.stat", "inactive_file 5\ntotal_inactive_file 100000\ntotal_active_file 1000");
+  EXPECT_EQ(ReadMemory(fake.root()).available_bytes, 501000U);
+  fake.Write("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "9223372036854771712");
+  EXPECT_EQ(ReadMemory(fake.root()).limit_bytes, 700000U);
+  fake.Write("/sys/fs/cgroup/memory/docker/abc/memory.limit_in_bytes", "400000");
+  EXPECT_EQ(ReadMemory(fake.root()).available_bytes, 400000U);
+}
+
 TEST(Host, PowerAndHugePages) {
   FakeRoot fake;
   fake.Write("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never");

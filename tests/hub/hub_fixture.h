@@ -49,6 +49,11 @@ class TemporaryFolder {
   std::string path_;
 };
 
+inline Result<Pulled> Pull(std::string_view text, const PullOptions& options) {
+  LFM_TRY(const PullPlan plan, PlanPull(text, options));
+  return RunPull(plan, options);
+}
+
 inline PullOptions FastOptions(const std::string& endpoint, const std::string& folder) {
   PullOptions options;
   options.environment.endpoint = endpoint;

@@ -206,12 +206,59 @@ TEST(EnvironmentTest, Variables) {
   EXPECT_EQ(ReadEnvironment(get).cache, "/c");
 }
 
+// As huggingface_hub reads them: expandvars(expanduser(...)) on every folder and file.
+TEST(EnvironmentTest, PathsAreExpanded) {
+  std::map<std::string, std::string> variables{{"HOME", "/h"}, {"DISK", "/d"}};
+  const GetVariable get = [&](const char* name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  };
+  const auto cache = [&](const char* name, const char* value) {
+    variables[name] = value;
+    const std::string path = ReadEnvironment(get).cache;
+    variables.erase(name);
+    return path;
+  };
+  EXPECT_EQ(cache("HF_HOME", "$HOME/x"), "/h/x/hub");
+  EXPECT_EQ(cache("HF_HOME", "${DISK}/x/"), "/d/x/hub");
+  EXPECT_EQ(cache("HF_HOME", "~/$NOT_SET/${NOR_THIS}"), "/h/$NOT_SET/${NOR_THIS}/hub");
+  EXPECT_EQ(cache("HF_HOME", "/a$"), "/a$/hub");
+  EXPECT_EQ(cache("HF_HOME", "/a${"), "/a${/hub");
+  EXPECT_EQ(cache("XDG_CACHE_HOME", "$DISK"), "/d/huggingface/hub");
+  EXPECT_EQ(cache("HF_HUB_CACHE", "~/$DISK"), "/h//d");
+  EXPECT_EQ(cache("HUGGINGFACE_HUB_CACHE", "$DISK/c"), "/d/c");
+  EXPECT_EQ(cache("HF_HOME", "~nobody-of-this-name/x"), "~nobody-of-this-name/x/hub");
+  variables = {{"HF_HOME", "/x"}};
+  EXPECT_EQ(ReadEnvironment(get).cache, "/x/hub");  // and HOME is not needed
+  EXPECT_EQ(ExpandPath("~root", get), ExpandPath("~root/", get).substr(0, ExpandPath("~root", get).size()));
+}
+
+TEST(ChooseTypeTest, WhatCannotRunByItsName) {
+  for (const char* type : {"Q4_K_M", "Q8_0", "IQ4_NL", "IQ4_XS", "MXFP4_MOE", "UD-Q4_K_XL", "BF16", "Q6_K_L", ""}) {
+    EXPECT_TRUE(CanRunByName(type)) << type;
+  }
+  for (const char* type : {"IQ2_XXS", "IQ1_S", "IQ3_M", "TQ1_0", "UD-IQ2_M", "Q4_0_4_4", "NVFP4", "F64"}) {
+    EXPECT_FALSE(CanRunByName(type)) << type;
+  }
+}
+
 TEST(Urls, Origins) {
   EXPECT_TRUE(SameOrigin("https://A.example/x", "https://a.example:443/y"));
   EXPECT_FALSE(SameOrigin("https://a.example/", "http://a.example/"));
   EXPECT_FALSE(SameOrigin("https://a.example/", "https://a.example:444/"));
   EXPECT_FALSE(SameOrigin("https://a.example/", "https://a.example.evil/"));
   EXPECT_FALSE(SameOrigin("", ""));
+  EXPECT_FALSE(SameOrigin("https://a.example/", "https://a.example@evil.example/"));
+  EXPECT_FALSE(ParseUrl("https://user:secret@a.example/").ok());
+  EXPECT_FALSE(ParseUrl("https:/a.example/").ok());
+  EXPECT_FALSE(ParseUrl("https://a.example:0x50/").ok());
+  EXPECT_FALSE(ParseUrl("https://a.example:65536/").ok());
+  EXPECT_FALSE(ParseUrl("https://").ok());
+  EXPECT_EQ(ParseUrl("HTTPS://A.example:8/b/../c?d=1#sha256=e").value().Origin(), "https://a.example:8");
+  EXPECT_EQ(ParseUrl("https://a.example/b/../c?d=1#sha256=e").value().path, "/b/../c");
+  EXPECT_EQ(ParseUrl("https://a.example/b/../c?d=1#sha256=e").value().fragment, "sha256=e");
+  EXPECT_EQ(ParseUrl("https://[::1]:99").value().Origin(), "https://[::1]:99");
+  EXPECT_EQ(ParseUrl("https://[::1]:99").value().path, "/");
   EXPECT_TRUE(IsConfidential(ParseUrl("http://127.0.0.1:1/").value()));
   EXPECT_FALSE(IsConfidential(ParseUrl("http://example.org/").value()));
   EXPECT_EQ(PercentDecode(PercentEncode("a b/\xC3\xA9%?#", false)), "a b/\xC3\xA9%?#");

@@ -103,7 +103,7 @@ TEST(Headers, RetryAfter) {
 
 TEST(Api, Answers) {
   const std::string sha(40, '1'), hash(64, '2');
-  EXPECT_EQ(ParseRevisionAnswer("{\"sha\": \"" + sha + "\"}").value(), sha);
+  EXPECT_EQ(ParseRevisionAnswer("{\"sha\": \"" + sha + "\"}").value().commit, sha);
   EXPECT_FALSE(ParseRevisionAnswer("{\"sha\": \"../x\"}").ok());
   EXPECT_FALSE(ParseRevisionAnswer("<html>").ok());
   const auto files = ParseTree(

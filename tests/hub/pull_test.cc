@@ -48,6 +48,67 @@ TEST_F(HubTest, GgufFileInTheCacheLayout) {
   EXPECT_EQ(hub_.n_storage_requests, before);
 }
 
+TEST_F(HubTest, WhatCannotRunIsSaidBeforeAByteIsFetched) {
+  hub_.repos[kRepo] = {{"LFM2-Test-IQ2_XXS.gguf", {RandomBytes(70001, 1)}}, {"LFM2-Test-Q4_K_M.gguf", {RandomBytes(90001, 2)}}};
+  const auto refused = Pull(std::string(kRepo) + ":IQ2_XXS", options_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
+  EXPECT_NE(refused.error().message.find("Q4_K_M"), std::string::npos) << refused.error().message;
+  EXPECT_FALSE(Pull(std::string(kRepo) + "/LFM2-Test-IQ2_XXS.gguf", options_).ok());
+  options_.free_memory = 1;  // the smallest file would be chosen, if it ran
+  EXPECT_EQ(PlanPull(kRepo, options_).value().files[0].path, "LFM2-Test-Q4_K_M.gguf");
+  hub_.repos[kRepo].erase("LFM2-Test-Q4_K_M.gguf");
+  EXPECT_EQ(Pull(kRepo, options_).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(hub_.storage_bytes, 0u);
+}
+
+TEST_F(HubTest, ForeignFamiliesAndTypesByTheHubsAnswer) {
+  const auto answer = [&](const std::string& about) {
+    hub_.SetFault([about](FakeHub::Site site, const Query& query, Reply& reply) {
+      if (site != FakeHub::Site::kHub || query.target.find("/revision/") == std::string::npos) return;
+      reply.body = reply.body.substr(0, reply.body.size() - 1) + ", " + about + "}";
+    });
+  };
+  answer(R"("config": {"model_type": "llama"})");
+  EXPECT_EQ(Pull("LiquidAI/LFM2-Test", options_).error().code, ErrorCode::kUnsupported);
+  answer(R"("config": {"model_type": "lfm2"}, "safetensors": {"parameters": {"BF16": 10, "U8": 1000}})");
+  EXPECT_EQ(Pull("LiquidAI/LFM2-Test", options_).error().code, ErrorCode::kUnsupported);
+  answer(R"("gguf": {"architecture": "qwen3"})");
+  EXPECT_EQ(Pull(kQ4, options_).error().code, ErrorCode::kUnsupported);
+  EXPECT_EQ(hub_.storage_bytes, 0u);
+  answer(R"("config": {"model_type": "lfm2"}, "safetensors": {"parameters": {"BF16": 1000, "I64": 10}})");
+  EXPECT_TRUE(Pull("LiquidAI/LFM2-Test", options_).ok());
+}
+
+TEST_F(HubTest, AFolderIsCheckedBeforeItsWeights) {
+  options_.check_folder = [&](const std::string& folder) -> Status {
+    EXPECT_TRUE(fs::exists(folder + "/config.json"));
+    EXPECT_FALSE(fs::exists(folder + "/model-00001-of-00002.safetensors"));
+    return Error{ErrorCode::kUnsupported, "it is not wanted"};
+  };
+  const auto refused = Pull("LiquidAI/LFM2-Test", options_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("it is not wanted"), std::string::npos);
+  EXPECT_LT(hub_.storage_bytes, 10000u);  // the tokenizer
+}
+
+TEST_F(HubTest, NothingForeignIsWrittenThroughOrReplaced) {
+  const std::string victim = folder_.path() + "/victim", etag = EtagOf({Content()});
+  WriteText(victim, "untouched");
+  const std::string root = options_.environment.cache + "/models--LiquidAI--LFM2-Test-GGUF";
+  const std::string lock = options_.environment.cache + "/.locks/models--LiquidAI--LFM2-Test-GGUF/" + etag + ".lock";
+  for (const std::string& path : {lock, root + "/blobs/" + etag, root + "/refs/main.new",
+                                  root + "/blobs/" + etag + ".lfm.incomplete.json.new"}) {
+    fs::create_directories(fs::path(path).parent_path());
+    fs::create_symlink(victim, path);
+    static_cast<void>(Pull(kQ4, options_));
+    EXPECT_EQ(ReadText(victim), "untouched") << path;
+    EXPECT_TRUE(fs::is_symlink(path)) << path;
+    fs::remove(path);
+  }
+  EXPECT_TRUE(Pull(kQ4, options_).ok());
+}
+
 TEST_F(HubTest, FolderWithItsTokenizer) {
   const auto pulled = Pull("LiquidAI/LFM2-Test", options_);
   ASSERT_TRUE(pulled.ok()) << pulled.error().message;

@@ -1,0 +1,300 @@
+"""What real machines and files do to the program lfm: limits, odd outputs, foreign text, signals. Standard library only.
+
+usage: field_test.py LFM DATA_DIR [unittest arguments]
+"""
+import json
+import os
+import pathlib
+import re
+import resource
+import select
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+LFM = os.path.abspath(sys.argv[1])
+DATA = pathlib.Path(sys.argv[2]).resolve()
+DENSE = str(DATA / "models/tiny-lfm2")
+GGUF = str(DATA / "gguf/mini-lfm2-moe-Q4_0.gguf")
+RUN = ("run", "-m", DENSE, "-n", "2", "--temp", "0")
+
+
+def lfm(*args, stdin=b"", env=None, limits=(), **kwargs):
+    def limit():
+        for kind, value in limits:
+            resource.setrlimit(kind, (value, value))
+    return subprocess.run([LFM, *map(str, args)], input=stdin, capture_output=True, timeout=120,
+                          env={**os.environ, **(env or {})}, preexec_fn=limit if limits else None, **kwargs)
+
+
+def with_metadata(path, key, text, out):
+    """A copy of a GGUF file with a string in place of another in its metadata."""
+    data = pathlib.Path(path).read_bytes()
+    at = data.index(struct.pack("<Q", len(key)) + key) + 8 + len(key) + 4
+    (n,) = struct.unpack_from("<Q", data, at)
+    grown = data[:at] + struct.pack("<Q", len(text)) + text + data[at + 8 + n:]
+    # The data must begin at the same remainder: the text is chosen so by the caller.
+    assert (len(grown) - len(data)) % 32 == 0
+    pathlib.Path(out).write_bytes(grown)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        self.path = pathlib.Path(self.folder.name)
+
+    def ok(self, *args, **kwargs):
+        done = lfm(*args, **kwargs)
+        self.assertEqual(done.returncode, 0, done.stderr.decode(errors="replace"))
+        return done
+
+    def fails(self, code, *args, says="", **kwargs):
+        done = lfm(*args, **kwargs)
+        message = done.stderr.decode()
+        self.assertEqual(done.returncode, code, f"{args}: {message}")
+        self.assertTrue(message.startswith("lfm: error: ") and message.count("\n") == 1, message)
+        self.assertIn(says, message)
+        return message
+
+
+class Limits(Case):
+    def test_threads_that_cannot_be_started(self):
+        for mib in (36, 64, 128, 1024, 4096):
+            done = lfm(*RUN, "-p", "Hi", "-t", 1024, limits=[(resource.RLIMIT_AS, mib << 20)])
+            message = done.stderr.decode()
+            self.assertIn(done.returncode, (0, 4), f"{mib} MiB: {done.returncode} {message}")
+            self.assertIn("threads can be had" if done.returncode == 0 else "error", message)
+
+    def test_memory_that_is_not_there(self):
+        message = self.fails(4, "imatrix", "-m", GGUF, "-f", "-", "-c", 65536, "-o", self.path / "x", "-t", 1,
+                             stdin=b"word " * 70000, limits=[(resource.RLIMIT_AS, 3 << 30)])
+        self.assertIn("needs", message)
+        self.assertEqual(os.listdir(self.path), [])
+        self.fails(4, *RUN, "-p", "Hi", "-c", 100000, "-t", 1, says=" fits", limits=[(resource.RLIMIT_AS, 200 << 20)])
+
+
+class Outputs(Case):
+    def test_pipes_devices_and_links(self):
+        pipe = self.path / "pipe"
+        os.mkfifo(pipe)
+        got = []
+        reader = threading.Thread(target=lambda: got.append(pipe.read_bytes()))
+        reader.start()
+        self.ok("quantize", DENSE, pipe, "--type", "q4_0")
+        reader.join()
+        self.assertTrue(pipe.is_fifo())
+        file = self.path / "file.gguf"
+        self.ok("quantize", DENSE, file, "--type", "q4_0")
+        self.assertEqual(got[0], file.read_bytes())
+        self.assertEqual(self.ok("quantize", DENSE, "/dev/stdout", "--type", "q4_0").stdout, got[0])
+        link = self.path / "link"
+        for target in ("/dev/null", str(file)):
+            link.symlink_to(target)
+            self.ok("quantize", DENSE, link, "--type", "q8_0")
+            self.assertEqual(os.readlink(link), target)
+            link.unlink()
+        self.assertNotEqual(got[0], file.read_bytes())
+        self.assertEqual(sorted(os.listdir(self.path)), ["file.gguf", "pipe"])
+        for args in (("logits", "-m", DENSE, "--ids", "1,2", "-o", "/dev/null"), ("pack", GGUF, "-o", "/dev/null"),
+                     ("imatrix", "-m", DENSE, "-f", "-", "-c", "8", "-o", "/dev/null"),
+                     ("perplexity", "-m", DENSE, "-f", "-", "-c", "8", "--save-base", "/dev/null")):
+            self.ok(*args, stdin=b"The quick brown fox jumps over the lazy dog. " * 9)
+        self.assertTrue(pathlib.Path("/dev/null").is_char_device())
+        self.fails(1, "pack", GGUF, "-o", "/dev/full", says="No space left")
+
+    def test_what_is_refused(self):
+        link = self.path / "link"
+        link.symlink_to("nowhere")
+        self.fails(1, "quantize", DENSE, link, "--type", "q4_0", says="a link")
+        self.fails(1, "quantize", DENSE, self.path, "--type", "q4_0", says="Is a directory")
+        self.fails(1, "logits", "-m", DENSE, "--ids", "1", "-o", self.path / "none/x.npy", says="make the folder first")
+        self.assertEqual(os.listdir(self.path), ["link"])
+
+    def test_what_was_there_stays(self):
+        text, out = self.path / "text", self.path / "out.gguf"
+        text.write_text("Sphinx of black quartz, judge my vow. " * 40)
+        kept = {"out.gguf.attempt": "mine", "out.gguf.base": "mine", "out.gguf.base.partial": "mine"}
+        for name, content in kept.items():
+            (self.path / name).write_text(content)
+        self.ok("quantize", DENSE, out, "--target-kl", "5", "--file", text)
+        self.assertTrue(out.exists())
+        for name, content in kept.items():
+            self.assertEqual((self.path / name).read_text(), content)
+        (self.path / "saved.partial").write_text("mine")
+        self.fails(2, "perplexity", "-m", DENSE, "-f", text, "-c", 16, "--save-base", self.path / "saved", says="saved.partial")
+        self.assertEqual((self.path / "saved.partial").read_text(), "mine")
+
+    def test_says_what_it_wrote(self):
+        for args in (("convert", DENSE, self.path / "a.gguf"), ("quantize", DENSE, self.path / "b.gguf", "--type", "q4_0"),
+                     ("logits", "-m", DENSE, "--ids", "1", "-o", self.path / "c.npy")):
+            done = self.ok(*args)
+            self.assertIn("wrote", done.stderr.decode())
+
+
+class Terminal(Case):
+    FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+    def test_names_from_files(self):
+        model = self.path / "m.gguf"
+        data = pathlib.Path(GGUF).read_bytes()
+        at = data.index(b"general.name") + len("general.name") + 4
+        (n,) = struct.unpack_from("<Q", data, at)
+        name = "demo\x1b]0;T\x07\x1b[31m\x9b\u202e\u2066\u0085".encode()
+        name += b"x" * ((n - len(name)) % 32)
+        with_metadata(GGUF, b"general.name", name, model)
+        for args in (("info", model), ("info", model, "--tensors"), ("info", model, "--json"),
+                     ("bench", "-m", model, "-p", "8", "-n", "0", "-r", "1", "-t", "1"), ("verify", "-m", model),
+                     ("info", self.path / "no\x1b[31m\u202ething"), ("run", "-m", "a/b\x1b[31m", "-p", "x"),
+                     ("run", "--\x1b[31m"), ("\x1b[31m",), ("rm", "\x1b[31m\x9b")):
+            done = lfm(*args)
+            for text in (done.stdout, done.stderr):
+                self.assertIsNone(self.FORBIDDEN.search(text.decode()), f"{args}: {text!r}")
+
+    def test_json_stays_json(self):
+        def refuse(text):
+            raise ValueError(text)
+        done = self.ok("perplexity", "-m", DENSE, "-f", "-", "-c", 4, "--json", stdin=b"one two three")
+        report = json.loads(done.stdout, parse_constant=refuse)
+        self.assertGreater(report["tokens"], 0)
+        if report["tokens"] == 1:
+            self.assertIsNone(report["perplexity"]["interval95"])
+
+
+class Words(Case):
+    def test_prompts_from_pipes(self):
+        ids = [json.loads(self.ok(*RUN, "--json", stdin=text).stdout)["prompt_ids"] for text in (b"Hi\r\n", b"Hi\n", b"Hi")]
+        self.assertEqual(ids[0], ids[1])
+        self.assertEqual(ids[1], ids[2])
+        for text in (b"", b"\n", b"\r\n"):
+            self.fails(2, *RUN, stdin=text, says="there is no prompt")
+
+    def test_hints(self):
+        self.fails(2, *RUN, "-p", "x", "--seed", "-1", says="without the flag")
+        self.fails(2, *RUN, "-p", "x", "-c", "0", says="leave -c away")
+        self.fails(2, *RUN, "-p", "x", "-n", "-2", says="-1")
+        self.fails(2, *RUN, "-p", "x", "-t", "0", says="leave -t away")
+
+    def test_files_that_are_not_what_they_seem(self):
+        link = self.path / "m.gguf"
+        link.symlink_to("gone.gguf")
+        self.fails(3, "info", link, says="it is a link to gone.gguf")
+        os.mkfifo(self.path / "pipe.gguf")
+        self.fails(2, "info", self.path / "pipe.gguf", says="not a regular file")
+
+    def test_continues_the_last_message(self):
+        messages = self.path / "m.json"
+        messages.write_text(json.dumps([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "One two"}]))
+        text = self.ok("render", "-m", DENSE, "--messages", messages, "--continue").stdout.decode()
+        self.assertTrue(text.endswith("One two"), text)
+        ids = json.loads(self.ok("render", "-m", DENSE, "--messages", messages, "--continue", "--ids", "--json").stdout)["ids"]
+        for flags in ((), ("--continue",)):
+            self.assertEqual(json.loads(self.ok(*RUN, "--messages", messages, "--json", *flags).stdout)["prompt_ids"], ids)
+        self.fails(2, *RUN, "-p", "x", "--continue", says="--messages")
+
+    def test_another_template(self):
+        template = self.path / "t.jinja"
+        template.write_text("{{bos_token}}[{{messages[0].content}}]")
+        prompt = json.loads(self.ok(*RUN, "-p", "Hi", "--template", template, "--json").stdout)["prompt_ids"]
+        text = self.ok("detokenize", "-m", DENSE, *prompt).stdout.decode()
+        self.assertTrue(text.endswith("[Hi]"), text)
+
+
+class Signals(Case):
+    @staticmethod
+    def is_armed(pid):
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("SigCgt:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+        return False
+
+    def test_long_work_ends(self):
+        text = self.path / "text"
+        text.write_text("word " * 60000)
+        out = str(self.path / "out")
+        for number, args in ((signal.SIGINT, ("imatrix", "-m", GGUF, "-f", text, "-c", "20000", "-o", out)),
+                             (signal.SIGTERM, ("perplexity", "-m", GGUF, "-f", text, "-c", "20000")),
+                             (signal.SIGINT, ("synth", "--like", "LFM2-1.2B", "--type", "q4_0", "-o", out)),
+                             (signal.SIGTERM, ("bench", "-m", GGUF, "-p", "20000", "--chunk", "4096", "-n", "0", "-r", "9"))):
+            process = subprocess.Popen([LFM, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            end = time.time() + 60
+            while not self.is_armed(process.pid) and time.time() < end:
+                time.sleep(0.02)
+            time.sleep(0.5)
+            process.send_signal(number)
+            _, message = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 130, f"{args}: {message}")
+            self.assertEqual(sorted(os.listdir(self.path)), ["text"], args)
+
+
+class Typed(Case):
+    def chat(self, lines, environment):
+        import pty
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(LFM, [LFM, "run", "-m", DENSE, "-n", "2"], {"HOME": str(self.path), "TERM": "xterm", **environment})
+        shown = b""
+
+        def until(mark):
+            nonlocal shown
+            end, seen = time.time() + 60, b""
+            while mark not in seen and time.time() < end:
+                if select.select([fd], [], [], 0.2)[0]:
+                    try:
+                        seen += os.read(fd, 65536)
+                    except OSError:
+                        break
+            shown += seen
+        until(b"> ")
+        for line in lines:
+            os.write(fd, line + b"\r")
+            until(b"> ")
+        os.write(fd, b"/exit\r")
+        end = time.time() + 30
+        while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.time() < end:
+            try:
+                if select.select([fd], [], [], 0.2)[0]:
+                    os.read(fd, 65536)
+            except OSError:
+                pass
+        os.close(fd)
+        return shown
+
+    def test_bytes_typed_are_bytes_read(self):
+        line = "Grüße 漢字 🙂 ok".encode()
+        for environment in ({}, {"LC_ALL": "C"}, {"LANG": "de_DE.ISO-8859-1"}, {"LC_ALL": "C.UTF-8"}):
+            saved = self.path / "saved.json"
+            saved.unlink(missing_ok=True)
+            self.chat([line, b"/save ~/saved.json"], environment)
+            self.assertEqual(json.loads(saved.read_bytes())[0]["content"].encode(), line, environment)
+
+    def test_load(self):
+        (self.path / "talk.json").write_text(json.dumps([{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}]))
+        shown = self.chat([b"/load ~/talk.json", b"/load ~/none", b"C", b"/save ~/saved.json"], {"LC_ALL": "C.UTF-8"})
+        self.assertIn(b"loaded 2 messages", shown)
+        self.assertIn(b"not loaded", shown)
+        saved = json.loads((self.path / "saved.json").read_text())
+        self.assertEqual([m["content"] for m in saved[:3]], ["A", "B", "C"])
+
+
+class Hub(Case):
+    def test_home_with_variables(self):
+        commit = "0123456789abcdef0123456789abcdef01234567"
+        snapshot = self.path / "x/hub/models--a--b/snapshots" / commit
+        snapshot.mkdir(parents=True)
+        (self.path / "x/hub/models--a--b/refs").mkdir()
+        (self.path / "x/hub/models--a--b/refs/main").write_text(commit)
+        shutil.copyfile(GGUF, snapshot / "x-Q8_0.gguf")
+        for home in ("$HOME/x", "${HOME}/x", "~/x"):
+            out = self.ok("list", env={"HOME": str(self.path), "HF_HOME": home, "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": ""})
+            self.assertIn(b"a/b:Q8_0", out.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])
