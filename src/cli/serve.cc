@@ -1,6 +1,11 @@
 // lfm serve: the model behind OpenAI's and Anthropic's APIs.
+#include <unistd.h>
+
 #include <atomic>
+#include <chrono>
+#include <csignal>
 #include <memory>
+#include <thread>
 #include <utility>
 
 #include "base/file.h"
@@ -53,6 +58,13 @@ class ServeCommand : public Command {
       if (const Status read = keys->Reload(); !read.ok()) Warn(StrCat("the old keys stay: ", read.error().message));
     };
     hooks.draining = [] { Interrupt(); };  // a model that is being loaded is not waited for
+    hooks.stopping_now = [] {
+      std::thread([] {  // a step of the model cannot be broken off, and nobody waits for a thread that ends the process
+        std::this_thread::sleep_for(std::chrono::seconds(2));
+        _exit(kExitFailure);
+      }).detach();
+    };
+    std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more must not end the server
     LFM_TRY(const auto server, server::Server::Start(std::move(options), {keys, Routes(system, nullptr), &books, system.life},
                                                      std::move(hooks)));
     auto started = api_.Start();

@@ -151,7 +151,7 @@ Result<std::shared_ptr<KeyRing>> KeyRing::Load(std::vector<KeyEntry> fixed, cons
 Status KeyRing::Reload() {
   if (path_.empty()) return Install({});
   auto text = ReadWholeFile(path_, kMaxKeyFile);
-  if (!text.ok()) return text.error();
+  if (!text.ok()) return Error{ErrorCode::kIo, StrCat("the key file: ", text.error().message)};
   auto keys = ParseKeys(*text);
   // A file that was emptied by mistake must not open the server to everybody.
   if (keys.ok() && keys->empty()) keys = Error{ErrorCode::kInvalidArgument, "it holds no key"};

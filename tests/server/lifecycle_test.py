@@ -77,8 +77,11 @@ class Serve:
         finally:
             connection.close()
 
+    def model(self, headers=None):
+        return json.loads(self.ask("GET", "/v1/models", headers=headers)[2])["data"][0]["id"]
+
     def complete(self, n=4, **more):
-        return self.ask("POST", "/v1/completions", {"prompt": "Hello", "max_tokens": n, "ignore_eos": True, **more})
+        return self.ask("POST", "/v1/completions", {"model": self.model(), "prompt": "Hello", "max_tokens": n, "ignore_eos": True, **more})
 
     def end(self, number=signal.SIGTERM, limit=60):
         if self.process.poll() is None:
@@ -99,12 +102,13 @@ class Streaming(threading.Thread):
     def __init__(self, server, n):
         super().__init__(daemon=True)
         self.server, self.n, self.began, self.bytes, self.error = server, n, threading.Event(), b"", None
+        self.model = server.model()
         self.start()
 
     def run(self):
         connection = self.server.connection()
         try:
-            body = {"prompt": "Hello", "max_tokens": self.n, "ignore_eos": True, "stream": True}
+            body = {"model": self.model, "prompt": "Hello", "max_tokens": self.n, "ignore_eos": True, "stream": True}
             connection.request("POST", "/v1/completions", json.dumps(body), {"Content-Type": "application/json"})
             answer = connection.getresponse()
             while piece := answer.read1(65536):
@@ -142,6 +146,7 @@ class Life(Case):
                 kept.request("GET", "/health")
                 self.assertEqual(json.loads(kept.getresponse().read()), {"status": "ok"})
                 self.assertEqual(server.end(number, 20), 0, server.log())
+                kept.close()
 
     def test_drains(self):
         with Serve(self.folder) as server:
@@ -151,7 +156,7 @@ class Life(Case):
             server.process.send_signal(signal.SIGTERM)
             time.sleep(0.05)
             try:
-                self.assertEqual(server.complete()[0], 503)
+                self.assertEqual(server.ask("POST", "/v1/completions", {})[0], 503)
             except OSError:
                 pass
             self.assertEqual(server.process.wait(120), 0, server.log())
@@ -208,7 +213,7 @@ class Life(Case):
             server.complete(2)
             data = json.loads(server.ask("GET", "/v1/usage")[2])["data"]
             self.assertEqual([row["completion_tokens"] for row in data], [3, 5, 2])
-            self.assertEqual(json.loads(server.ask("GET", "/v1/usage?by=model&since=1d")[2])["data"][0]["requests"], 2)
+            self.assertEqual(json.loads(server.ask("GET", "/v1/usage?by=model&since=1d")[2])["data"][0]["requests"], 3)
             self.assertEqual(server.ask("GET", "/v1/usage?by=x")[0], 400)
 
 
@@ -224,7 +229,7 @@ class Access(Case):
                 self.assertEqual(json.loads(body)["error"]["code"], "invalid_api_key")
                 self.assertIn("x-request-id", headers)
             self.assertEqual(server.ask("GET", "/v1/models", headers=bearer("first"))[0], 200)
-            body = {"prompt": "x", "max_tokens": 1}
+            body = {"model": server.model(bearer("first")), "prompt": "x", "max_tokens": 1}
             self.assertEqual(server.ask("POST", "/v1/completions", body, {"x-api-key": "slow"})[0], 200)
             status, headers, _ = server.ask("POST", "/v1/completions", body, {"x-api-key": "slow"})
             self.assertEqual(status, 429)
@@ -259,13 +264,14 @@ class Sockets(Case):
                 until = time.monotonic() + READY_S
                 status = 0
                 while status != 200 and time.monotonic() < until:
+                    connection = Unix(path)
                     try:
-                        connection = Unix(path)
                         connection.request("GET", "/health")
                         status = connection.getresponse().status
-                        connection.close()
                     except OSError:
                         time.sleep(0.02)
+                    finally:
+                        connection.close()
                 self.assertEqual(status, 200, server.log())
                 self.assertEqual(os.stat(path).st_mode & 0o007, 0)
                 server.end(end)
