@@ -6,6 +6,8 @@
 namespace lfm::grammar {
 namespace {
 
+constexpr size_t kMaxCachedKeys = 50000;
+
 uint64_t HashRules(uint64_t hash, const std::vector<KeyRule>& rules) {
   for (const KeyRule& rule : rules) hash = Mix(hash, uint64_t{rule.keys} << 32 | rule.value);
   return Mix(hash, rules.size());
@@ -244,6 +246,7 @@ Re JsonCore::KeyLanguage(const Level& level, const Thread& thread) {
   }
   Re re = pool.Or(std::move(parts));
   if (!pool.Live(re)) re = RegexPool::kNone;
+  if (key_cache_.size() > kMaxCachedKeys) key_cache_.clear();
   key_cache_.emplace(key, re);
   return re;
 }
