@@ -11,6 +11,17 @@
 #include "base/strings.h"
 
 namespace lfm::server {
+
+// Not in the unnamed namespace: members of Ledger::Database have these types.
+struct CloseDatabase {
+  void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
+};
+struct FinalizeStatement {
+  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+};
+using DatabaseHandle = std::unique_ptr<sqlite3, CloseDatabase>;
+using Statement = std::unique_ptr<sqlite3_stmt, FinalizeStatement>;
+
 namespace {
 
 constexpr int kSchemaVersion = 1;
@@ -26,15 +37,6 @@ constexpr const char* kColumns =
     "time_us, request_id, key, label, route, model, status, finish_reason, prompt_tokens, cached_tokens, "
     "completion_tokens, reasoning_tokens, cost_pico_dollars, queue_s, prefill_s, decode_s, ttft_s, total_s";
 constexpr const char* kInsert = "INSERT INTO requests (%) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
-
-struct CloseDatabase {
-  void operator()(sqlite3* database) const { sqlite3_close_v2(database); }
-};
-using DatabaseHandle = std::unique_ptr<sqlite3, CloseDatabase>;
-struct Finalize {
-  void operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
-};
-using Statement = std::unique_ptr<sqlite3_stmt, Finalize>;
 
 Error Failed(const std::string& path, const std::string& why) {
   return {ErrorCode::kIo, StrCat("ledger ", path, ": ", why)};
