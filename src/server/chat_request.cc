@@ -60,11 +60,25 @@ const Schema& LenientChatSchema() {
   return schema;
 }
 
+// Tools as the model is to see them: in the order that it was trained with, without what concerns the server alone. Clients
+// give members in any order, and small models mind.
+Json ShownTools(const Json& tools) {
+  Json out = Json::MakeArray();
+  for (const Json& tool : tools.items()) {
+    Json function = Json::MakeObject();
+    for (const char* name : {"name", "description", "parameters"}) {
+      if (const Json& value = tool["function"][name]; !value.is_null()) function.Set(name, value);
+    }
+    out.Append(Json::MakeObject({{"type", "function"}, {"function", std::move(function)}}));
+  }
+  return out;
+}
+
 ApiResult<Conversation> ReadConversation(const Json& body, const ToolUse& tools) {
   Conversation conversation;
   LFM_TRY(conversation.messages, ReadMessages(body["messages"]));
   const bool callable = !tools.tools.empty() && tools.choice != ToolUse::Choice::kNone;
-  if (callable) conversation.tools = body["tools"];
+  if (callable) conversation.tools = ShownTools(body["tools"]);
   conversation.variables = Json::MakeObject();
   if (body["reasoning_effort"].is_string()) conversation.variables.Set("reasoning_effort", body["reasoning_effort"]);
   for (const auto& [name, value] : body["chat_template_kwargs"].members()) {

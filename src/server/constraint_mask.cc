@@ -66,6 +66,17 @@ ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format,
   return Compiled(model, spec, key, format.param, opens_reasoning);
 }
 
+// Where a tool names its arguments and does not ask for more, the model is not to invent any.
+Json ClosedArguments(Json parameters) {
+  if (!parameters["properties"].is_object()) return parameters;
+  for (const char* name : {"additionalProperties", "unevaluatedProperties", "patternProperties", "allOf", "anyOf", "oneOf",
+                           "$ref", "if"}) {
+    if (parameters.Find(name)) return parameters;
+  }
+  parameters.Set("additionalProperties", false);
+  return parameters;
+}
+
 // `required`: calls from the first token on; else text may come before and between.
 ApiResult<Mask> ToolsMask(const ServedModel& model, const ToolUse& use, bool required, bool opens_reasoning) {
   grammar::Spec spec;
@@ -79,7 +90,7 @@ ApiResult<Mask> ToolsMask(const ServedModel& model, const ToolUse& use, bool req
   for (const size_t i : use.allowed) {
     const Tool& tool = use.tools[i];
     strict |= tool.strict;
-    options.tools.push_back({tool.name, tool.parameters});
+    options.tools.push_back({tool.name, ClosedArguments(tool.parameters)});
     key += StrCat(" ", tool.name, " ", tool.parameters.Dump());
   }
   if (!strict && (options.start_id < 0 || options.end_id < 0)) return Mask();  // a model without marks may still call

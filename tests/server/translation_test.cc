@@ -338,6 +338,18 @@ TEST(Conversation, NeverReadsControlTokensInWhatPeopleWrote) {
   EXPECT_GT(n_special, 5);
 }
 
+TEST(Conversation, ShowsToolsInOneOrder) {
+  const ServedModel model = TinyModel();
+  const auto with = [&](const char* function) {
+    Json body = Chat();
+    Json tool = Json::MakeObject({{"function", Parsed(function)}, {"type", "function"}});
+    body.Set("tools", Json::MakeArray({std::move(tool)}));
+    return Ids(TranslateChat(body, Request(), model, false));
+  };
+  EXPECT_EQ(with(R"({"strict": true, "parameters": {"type": "object"}, "description": "d", "name": "f"})"),
+            with(R"({"name": "f", "description": "d", "parameters": {"type": "object"}})"));
+}
+
 TEST(Conversation, ForbidsTheStartOfCallsWhereNoneMayCome) {
   const ServedModel model = TinyModel();
   const auto chat = TranslateChat(
