@@ -152,7 +152,7 @@ class Results {
     const auto lines = SplitLines(std::string_view(text).substr(0, whole));
     for (size_t i = 0; i < lines.size(); ++i) {
       auto json = ParseJson(lines[i], {.max_depth = kMaxDepth + 8});
-      if (!json.ok() || !(*json)["custom_id"].is_string()) {
+      if (!json.ok() || !(*json)["custom_id"].is_string() || !(*json)["response"].is_object()) {
         return Error{ErrorCode::kInvalidArgument,
                      StrCat(path, ": line ", i + 1, " is no result of a batch; name another file or remove this one")};
       }
