@@ -50,6 +50,21 @@ std::string UriPattern(bool reference) {
   return "(?:" + uri + "|(?://" + authority + abempty + "|" + absolute + "|" + noscheme + ")?" + end + ")";
 }
 
+// ECMA-262's patterns, those of them that surely are: groups three deep, plain ranges in classes, counts in order.
+std::string RegexPattern() {
+  const std::string escape = "\\\\[dDwWsSnrtvf.*+?^$|(){}\\[\\]\\\\/]";
+  const std::string set = "\\[\\^?(?:a-z|A-Z|0-9|[^\\]\\[\\\\\\^-]|" + escape + ")+-?\\]";
+  const std::string count = "(?:[*+?]|\\{(?:\\d+,?|[01],[1-9]\\d*)\\})\\??";
+  const std::string base = "[^\\\\\\^$*+?()\\[\\]{}|]|" + escape + "|" + set;
+  std::string atom = base, all;
+  for (int depth = 0; depth < 4; ++depth) {
+    const std::string sequence = "(?:(?:" + atom + ")(?:" + count + ")?|\\^|\\$)*";
+    all = sequence + "(?:\\|" + sequence + ")*";
+    if (depth < 3) atom = base + "|\\((?:\\?:)?" + all + "\\)";
+  }
+  return all;
+}
+
 std::string PatternOf(std::string_view name) {
   if (name == "date") return std::string(kDate);
   if (name == "time") return std::string(kTime);
@@ -66,6 +81,7 @@ std::string PatternOf(std::string_view name) {
     return "(?:" + atom + "(?:\\." + atom + ")*|" + quoted + ")@(?:" + std::string(kLabel) + "(?:\\." + std::string(kLabel) +
            ")*|\\[(?:" + std::string(kIpv4) + "|IPv6:" + Ipv6Pattern() + ")\\])";
   }
+  if (name == "regex") return RegexPattern();
   if (name == "uri" || name == "url") return UriPattern(false);
   if (name == "uri-reference") return UriPattern(true);
   return "";
