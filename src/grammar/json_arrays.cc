@@ -70,7 +70,10 @@ bool JsonCore::ItemsCompletable(const ArrayShape& shape, uint64_t n_items, const
   const Type& type = schemas_.TypeOf(item);
   uint64_t left = pool.CountUpTo(type.string, shape.min + 1) + static_cast<uint64_t>(type.null) +
                   static_cast<uint64_t>(type.truth) + static_cast<uint64_t>(type.falsehood);
-  left += pool.CountUpTo(pool.And(type.number, without_point_), shape.min + 1);
+  const Re digits = pool.Star(pool.Range('0', '9'));
+  const Re fraction = pool.Concat({pool.Byte('.'), digits, pool.Range('1', '9')});
+  const Re numbers = pool.Concat({pool.Optional(pool.Byte('-')), digits, pool.Optional(fraction)});
+  left += pool.CountUpTo(pool.And(type.number, numbers), shape.min + 1);
   return left >= shape.min;
 }
 

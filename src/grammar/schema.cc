@@ -421,6 +421,16 @@ bool Schemas::Search(Expr expr, int depth, int& lowest) {
 
 bool Schemas::SearchArray(const ArrayShape& shape, int depth, int& lowest) {
   if (shape.min > shape.max) return false;
+  if (shape.unique && shape.min > 1) {
+    // Enough different values; numbers are counted without the zeros that change nothing.
+    const Type& item = TypeOf(ItemAt(shape, 0));
+    const Re digits = pool_.Star(pool_.Range('0', '9'));
+    const Re fraction = pool_.Concat({pool_.Byte('.'), digits, pool_.Range('1', '9')});
+    const Re numbers = pool_.Concat({pool_.Optional(pool_.Byte('-')), digits, pool_.Optional(fraction)});
+    const uint64_t n = pool_.CountUpTo(item.string, shape.min) + pool_.CountUpTo(pool_.And(item.number, numbers), shape.min) +
+                       uint64_t{item.null} + uint64_t{item.truth} + uint64_t{item.falsehood};
+    if (n < shape.min && item.arrays.empty() && item.objects.empty()) return false;
+  }
   uint64_t need = shape.min;
   for (const ContainsRule& rule : shape.contains) {
     if (rule.min == 0) continue;

@@ -98,6 +98,7 @@ TEST(JsonSchema, ARefusalNamesKeywordAndPlace) {
   EXPECT_EQ(Refused(R"({"type": "text"})").keyword, "type");
   EXPECT_EQ(Refused(R"({"$schema": "https://example.com/my-dialect"})").keyword, "$schema");
   EXPECT_FALSE(Refused(R"({"type": "string", "minLength": 3, "maxLength": 2})").message.empty());
+  EXPECT_FALSE(Refused(R"({"type": "array", "items": {"enum": ["a", 1, 1.5]}, "uniqueItems": true, "minItems": 4})").message.empty());
   EXPECT_FALSE(Refused(R"({"$defs": {"n": {"type": "object", "properties": {"n": {"$ref": "#/$defs/n"}}, "required": ["n"]}}, "$ref": "#/$defs/n"})").message.empty());
 }
 
