@@ -1,5 +1,6 @@
 // From a -m argument to a path.
 #include <algorithm>
+#include <filesystem>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -91,7 +92,8 @@ Result<ResolvedModel> ResolveModel(const std::string& text, const Environment& e
   LFM_TRY(const ModelName name, ParseModelName(text, environment.endpoint));
   if (name.kind == ModelName::Kind::kRepo) return ResolveRepo(name, environment, free_memory);
   if (name.kind == ModelName::Kind::kUrl) return ResolveAddress(name, environment);
-  if (FileExists(name.path)) return ResolvedModel{name.path, name.path, ""};
+  std::error_code ignored;  // a link that leads nowhere is best explained by who opens it
+  if (FileExists(name.path) || std::filesystem::is_symlink(name.path, ignored)) return ResolvedModel{name.path, name.path, ""};
   return Error{ErrorCode::kNotFound,
                StrCat("there is no file or folder ", Quote(name.path, 300),
                       "; check the path, or name a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
