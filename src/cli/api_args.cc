@@ -129,6 +129,7 @@ Result<RunningApi> ApiArgs::Start() const {
     if (!chat.ok()) return chat.error().Within(chat_template);
     text.chat_template = source;
     text.chat = std::move(chat);
+    text.named_chats.clear();
     running.text = std::make_unique<engine::TextModel>(std::move(text));
   }
   double limit = 0;
