@@ -11,7 +11,7 @@
 namespace lfm::engine {
 namespace {
 
-constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kInfinite = std::numeric_limits<float>::infinity();
 
 class AnswerTest : public testing::Test {
  protected:
@@ -87,7 +87,7 @@ TEST_F(AnswerTest, NothingAllowedIsAnError) {
     GenerationParams params = greedy_;
     params.sampling.temperature = temperature;
     auto answer = Make(params);
-    std::vector<float> row(static_cast<size_t>(n_vocab()), -kInf);
+    std::vector<float> row(static_cast<size_t>(n_vocab()), -kInfinite);
     EXPECT_EQ(answer->Take(row).error().code, ErrorCode::kInvalidArgument);
     EXPECT_TRUE(answer->added().empty());
   }

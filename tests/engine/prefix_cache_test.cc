@@ -22,7 +22,7 @@ model::Config SmallConfig() {
   return config;
 }
 
-std::vector<int32_t> Ids(int32_t first, size_t n) {
+std::vector<int32_t> PageIds(int32_t first, size_t n) {
   std::vector<int32_t> ids(n);
   for (size_t i = 0; i < n; ++i) ids[i] = first + static_cast<int32_t>(i);
   return ids;
@@ -37,7 +37,7 @@ class PrefixCacheTest : public testing::Test {
 };
 
 TEST_F(PrefixCacheTest, FindsTheLongestBeginning) {
-  const auto ids = Ids(0, 300);
+  const auto ids = PageIds(0, 300);
   auto pages = Take(4);
   cache_.Insert("", ids, pages);
   EXPECT_EQ(cache_.Find("", ids, 0, 300), pages);
@@ -52,7 +52,7 @@ TEST_F(PrefixCacheTest, FindsTheLongestBeginning) {
 }
 
 TEST_F(PrefixCacheTest, BranchesShareTheirStem) {
-  const auto ids = Ids(0, 192);
+  const auto ids = PageIds(0, 192);
   auto other = ids;
   other[150] = 7;
   const auto pages = Take(3), others = Take(3);
@@ -65,7 +65,7 @@ TEST_F(PrefixCacheTest, BranchesShareTheirStem) {
 }
 
 TEST_F(PrefixCacheTest, EvictsLeavesThatNobodyUses) {
-  const auto ids = Ids(0, 256), cold = Ids(1000, 128);
+  const auto ids = PageIds(0, 256), cold = PageIds(1000, 128);
   cache_.Insert("a", cold, Take(2));
   cache_.Insert("b", ids, Take(4));
   EXPECT_EQ(pool_.n_used(), 6);
@@ -82,14 +82,14 @@ TEST_F(PrefixCacheTest, EvictsLeavesThatNobodyUses) {
 }
 
 TEST_F(PrefixCacheTest, KeepsWhatCostsMoreAndWhatIsAskedFor) {
-  const auto deep = Ids(0, 64 * 20), shallow = Ids(5000, 64);
+  const auto deep = PageIds(0, 64 * 20), shallow = PageIds(5000, 64);
   cache_.Insert("", deep, Take(20));
   cache_.Insert("", shallow, Take(1));  // newer, but read again at once
   EXPECT_EQ(cache_.Evict(1), 1);
   EXPECT_TRUE(cache_.Find("", shallow, 0, 64).empty());
   EXPECT_EQ(cache_.Find("", deep, 0, 64 * 20).size(), 20U);
   // But nothing is kept for ever: what is asked for again and again outlives it.
-  const auto asked = Ids(9000, 64);
+  const auto asked = PageIds(9000, 64);
   cache_.Insert("", asked, Take(1));
   for (int i = 0; i < 30; ++i) {
     cache_.Find("", asked, 0, 64);
@@ -110,8 +110,8 @@ class PrefixFileTest : public PrefixCacheTest {
     key_.vocab_size = 100;
     auto pages = Take(3);
     std::fill_n(pages[2]->data(), key_.page_bytes, std::byte{5});
-    cache_.Insert("one", Ids(0, 192), pages);
-    cache_.Insert("two", Ids(0, 64), Take(1));
+    cache_.Insert("one", PageIds(0, 192), pages);
+    cache_.Insert("two", PageIds(0, 64), Take(1));
     ASSERT_TRUE(WritePrefixFile(path_, key_, cache_).ok());
     auto bytes = ReadWholeFile(path_);
     ASSERT_TRUE(bytes.ok());

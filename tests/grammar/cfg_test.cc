@@ -15,7 +15,7 @@ Spec Text(std::string_view text) {
   return spec;
 }
 
-bool Accepts(const Spec& spec, std::string_view text) {
+bool AcceptsText(const Spec& spec, std::string_view text) {
   const auto compiled = Compile(spec);
   EXPECT_TRUE(compiled.ok()) << (compiled.ok() ? "" : compiled.error().message);
   if (!compiled.ok()) return false;
@@ -26,8 +26,8 @@ bool Accepts(const Spec& spec, std::string_view text) {
 }
 
 void Check(const Spec& spec, std::initializer_list<std::string_view> valid, std::initializer_list<std::string_view> invalid) {
-  for (const std::string_view text : valid) EXPECT_TRUE(Accepts(spec, text)) << text;
-  for (const std::string_view text : invalid) EXPECT_FALSE(Accepts(spec, text)) << text;
+  for (const std::string_view text : valid) EXPECT_TRUE(AcceptsText(spec, text)) << text;
+  for (const std::string_view text : invalid) EXPECT_FALSE(AcceptsText(spec, text)) << text;
 }
 
 TEST(Gbnf, RegularRules) {
@@ -46,7 +46,7 @@ term ::= number | "(" expr ")"
 number ::= [0-9]+
 )G");
   Check(arithmetic, {"1", "1+2", "(1+2)-34", "((((7))))", "(1)+(2-(3))"}, {"", "+", "(1", "1)", "1+", "()"});
-  EXPECT_TRUE(Accepts(arithmetic, std::string(300, '(') + "1" + std::string(300, ')')));
+  EXPECT_TRUE(AcceptsText(arithmetic, std::string(300, '(') + "1" + std::string(300, ')')));
   const Spec json = Text(R"G(root ::= value
 value ::= object | array | string | "null"
 object ::= "{" (string ":" value ("," string ":" value)*)? "}"
@@ -75,8 +75,8 @@ NAME: /[A-Z][a-z]+/
 TEST(Lark, SpecialTokensAreNamed) {
   Spec spec = Text("start: \"a\" <|call|> <[17]>\n");
   spec.special_tokens = {{"<|call|>", 5}};
-  EXPECT_TRUE(Accepts(spec, "a" + Vocabulary::SpecialBytes(5) + Vocabulary::SpecialBytes(17)));
-  EXPECT_FALSE(Accepts(spec, "a<|call|>"));
+  EXPECT_TRUE(AcceptsText(spec, "a" + Vocabulary::SpecialBytes(5) + Vocabulary::SpecialBytes(17)));
+  EXPECT_FALSE(AcceptsText(spec, "a<|call|>"));
   spec.special_tokens.clear();
   EXPECT_FALSE(Compile(spec).ok());
 }

@@ -26,7 +26,7 @@ Spec Tools(ToolChoice choice = ToolChoice::kRequired) {
 }
 
 // ⟦ and ⟧ stand for the marks.
-bool Accepts(const Spec& spec, std::string_view text) {
+bool AcceptsCalls(const Spec& spec, std::string_view text) {
   const auto compiled = Compile(spec);
   EXPECT_TRUE(compiled.ok()) << (compiled.ok() ? "" : compiled.error().message);
   if (!compiled.ok()) return false;
@@ -50,44 +50,44 @@ TEST(Tools, ArgumentsAreHeldToTheirSchemas) {
            R"(⟦[get_weather(city="Paris")]⟧)", R"(⟦[get_weather(city='Paris', days=3, unit='c')]⟧)", R"(⟦[get_weather(days=7, city="Paris")]⟧)",
            R"(⟦[get_weather(city="a"), get_weather(city="b")]⟧)", R"(⟦[now()]⟧)", R"(⟦[note.add(text="x", tags=["a", 'b'], meta={"k": True, 'l': None, "m": false})]⟧)",
            R"(⟦[get_weather(city="")]⟧ and so on)", R"(⟦[now()]⟧⟦[now()]⟧)"}) {
-    EXPECT_TRUE(Accepts(spec, text)) << text;
+    EXPECT_TRUE(AcceptsCalls(spec, text)) << text;
   }
   for (const std::string_view text : {
            R"(get_weather(city="Paris"))", R"(⟦[get_weather()]⟧)", R"(⟦[get_weather(days=3)]⟧)", R"(⟦[get_weather(city="a", city="b")]⟧)",
            R"(⟦[get_weather(city="a", unit="k")]⟧)", R"(⟦[get_weather(city="a", days=8)]⟧)", R"(⟦[get_weather(city=3)]⟧)", R"(⟦[get_weather(city="a", x=1)]⟧)",
            R"(⟦[get_weather(city="a")])", R"(⟦[get_wether(city="a")]⟧)", R"(⟦[]⟧)", R"(⟦[note.add(text="x", meta={"k": 1})]⟧)", R"(⟦[now(),]⟧)"}) {
-    EXPECT_FALSE(Accepts(spec, text)) << text;
+    EXPECT_FALSE(AcceptsCalls(spec, text)) << text;
   }
 }
 
 TEST(Tools, AnApostropheInsideOfAStringIsContent) {
   const Spec spec = Tools();
-  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='It's late')]⟧)"));
-  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='rock 'n' roll')]⟧)"));
-  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='It\'s', tags=['O'Hara', 'b'])]⟧)"));
-  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='', tags=[''])]⟧)"));
-  EXPECT_TRUE(Accepts(spec, R"(⟦[note.add(text='say "hi"')]⟧)"));
-  EXPECT_FALSE(Accepts(spec, R"(⟦[note.add(text='a''b')]⟧)"));   // two strings joined, to Python
-  EXPECT_FALSE(Accepts(spec, R"(⟦[note.add(text='a' 'b')]⟧)"));
-  EXPECT_FALSE(Accepts(spec, R"(⟦[note.add(text='a', b')]⟧)"));
+  EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='It's late')]⟧)"));
+  EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='rock 'n' roll')]⟧)"));
+  EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='It\'s', tags=['O'Hara', 'b'])]⟧)"));
+  EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='', tags=[''])]⟧)"));
+  EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='say "hi"')]⟧)"));
+  EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[note.add(text='a''b')]⟧)"));   // two strings joined, to Python
+  EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[note.add(text='a' 'b')]⟧)"));
+  EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[note.add(text='a', b')]⟧)"));
   Spec strict = Tools();
   strict.tools.double_quotes = true;
-  EXPECT_TRUE(Accepts(strict, R"(⟦[note.add(text="It's late")]⟧)"));
-  EXPECT_FALSE(Accepts(strict, R"(⟦[note.add(text='x')]⟧)"));
+  EXPECT_TRUE(AcceptsCalls(strict, R"(⟦[note.add(text="It's late")]⟧)"));
+  EXPECT_FALSE(AcceptsCalls(strict, R"(⟦[note.add(text='x')]⟧)"));
 }
 
 TEST(Tools, TheChoiceDecidesWhereCallsMayStand) {
-  EXPECT_TRUE(Accepts(Tools(ToolChoice::kAuto), "plain text, [f(x=1)] too"));
-  EXPECT_TRUE(Accepts(Tools(ToolChoice::kAuto), "I look it up. ⟦[now()]⟧"));
-  EXPECT_FALSE(Accepts(Tools(ToolChoice::kAuto), "⟦[then()]⟧"));
-  EXPECT_FALSE(Accepts(Tools(ToolChoice::kRequired), "plain text"));
-  EXPECT_TRUE(Accepts(Tools(ToolChoice::kNone), "plain text"));
-  EXPECT_FALSE(Accepts(Tools(ToolChoice::kNone), "⟦[now()]⟧"));
+  EXPECT_TRUE(AcceptsCalls(Tools(ToolChoice::kAuto), "plain text, [f(x=1)] too"));
+  EXPECT_TRUE(AcceptsCalls(Tools(ToolChoice::kAuto), "I look it up. ⟦[now()]⟧"));
+  EXPECT_FALSE(AcceptsCalls(Tools(ToolChoice::kAuto), "⟦[then()]⟧"));
+  EXPECT_FALSE(AcceptsCalls(Tools(ToolChoice::kRequired), "plain text"));
+  EXPECT_TRUE(AcceptsCalls(Tools(ToolChoice::kNone), "plain text"));
+  EXPECT_FALSE(AcceptsCalls(Tools(ToolChoice::kNone), "⟦[now()]⟧"));
   Spec one = Tools();
   one.tools.parallel = false;
-  EXPECT_TRUE(Accepts(one, "⟦[now()]⟧ done"));
-  EXPECT_FALSE(Accepts(one, "⟦[now(), now()]⟧"));
-  EXPECT_FALSE(Accepts(one, "⟦[now()]⟧⟦[now()]⟧"));
+  EXPECT_TRUE(AcceptsCalls(one, "⟦[now()]⟧ done"));
+  EXPECT_FALSE(AcceptsCalls(one, "⟦[now(), now()]⟧"));
+  EXPECT_FALSE(AcceptsCalls(one, "⟦[now()]⟧⟦[now()]⟧"));
 }
 
 TEST(Tools, WhatCannotBeWrittenAsACallIsRefused) {
@@ -108,9 +108,9 @@ TEST(Tools, EachToolHasItsOwnDefinitions) {
   Spec spec = Tools();
   spec.tools.tools = {{"f", *ParseJson(R"({"$defs": {"v": {"type": "integer"}}, "properties": {"x": {"$ref": "#/$defs/v"}}})")},
                       {"g", *ParseJson(R"({"$defs": {"v": {"type": "string"}}, "properties": {"x": {"$ref": "#/$defs/v"}}})")}};
-  EXPECT_TRUE(Accepts(spec, R"(⟦[f(x=1), g(x="a")]⟧)"));
-  EXPECT_FALSE(Accepts(spec, R"(⟦[f(x="a")]⟧)"));
-  EXPECT_FALSE(Accepts(spec, R"(⟦[g(x=1)]⟧)"));
+  EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[f(x=1), g(x="a")]⟧)"));
+  EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[f(x="a")]⟧)"));
+  EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[g(x=1)]⟧)"));
 }
 
 }  // namespace

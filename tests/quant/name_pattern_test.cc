@@ -43,7 +43,9 @@ TEST(NamePattern, MatchesAsTheCommonSyntaxSays) {
   };
   for (const auto& test : kCases) {
     EXPECT_TRUE(Matches(test.pattern, test.yes)) << test.pattern;
-    if (test.no) EXPECT_FALSE(Matches(test.pattern, test.no)) << test.pattern;
+    if (test.no) {
+      EXPECT_FALSE(Matches(test.pattern, test.no)) << test.pattern;
+    }
   }
 }
 

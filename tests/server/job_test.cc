@@ -4,12 +4,12 @@
 namespace lfm::server {
 namespace {
 
-std::string Post(const Json& body) { return body.Dump(); }
+std::string BodyOf(const Json& body) { return body.Dump(); }
 
 TEST(Job, AnswersWholeAndStreamed) {
   const auto api = TinyApi();
   Json body = Parsed(R"({"model": "liquid/tiny", "messages": [{"role": "user", "content": "Q"}], "n": 2})");
-  const auto whole = Ask(api, Request("/v1/chat/completions", Post(body)));
+  const auto whole = Ask(api, Request("/v1/chat/completions", BodyOf(body)));
   EXPECT_EQ(whole->status, 200);
   const Json document = Parsed(whole->body);
   EXPECT_EQ(document["model"].AsString(), "liquid/tiny");
@@ -20,7 +20,7 @@ TEST(Job, AnswersWholeAndStreamed) {
   EXPECT_EQ(whole->usage->completion_tokens, 6);
   EXPECT_EQ(whole->usage->finish_reason, "stop");
   body.Set("stream", true);
-  const auto stream = Ask(api, Request("/v1/chat/completions", Post(body)));
+  const auto stream = Ask(api, Request("/v1/chat/completions", BodyOf(body)));
   EXPECT_TRUE(stream->ended);
   EXPECT_EQ(stream->n_tokens, 6);
   EXPECT_TRUE(stream->body.ends_with("data: [DONE]\n\n"));
@@ -32,7 +32,7 @@ TEST(Job, TakesManyPromptsInTurn) {
   Json prompts = Json::MakeArray();
   for (int i = 0; i < 40; ++i) prompts.Append(Json(StrCat("p", i)));
   const Json body = Json::MakeObject({{"model", "tiny"}, {"prompt", prompts}, {"echo", true}, {"logprobs", 1}});
-  const auto reply = Ask(api, Request("/v1/completions", Post(body)));
+  const auto reply = Ask(api, Request("/v1/completions", BodyOf(body)));
   EXPECT_EQ(reply->status, 200);
   const Json document = Parsed(reply->body);
   ASSERT_EQ(document["choices"].items().size(), 40u);

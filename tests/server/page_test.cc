@@ -42,7 +42,7 @@ class Kept : public Reply {
   Headers headers_;
 };
 
-Kept Get(std::string_view path, Headers headers = {}) {
+Kept FetchPage(std::string_view path, Headers headers = {}) {
   HttpRequest request;
   request.method = "GET";
   request.path = path;
@@ -59,13 +59,13 @@ Kept Get(std::string_view path, Headers headers = {}) {
 }
 
 TEST(Page, GivesEveryFileWithItsType) {
-  EXPECT_EQ(Get("/").type_, "text/html; charset=utf-8");
-  EXPECT_EQ(Get("/app.js").type_, "text/javascript; charset=utf-8");
-  EXPECT_EQ(Get("/app.css").type_, "text/css; charset=utf-8");
-  EXPECT_EQ(Get("/icon.svg").type_, "image/svg+xml");
-  EXPECT_EQ(Get("/licenses.txt").type_, "text/plain; charset=utf-8");
-  EXPECT_NE(Get("/").body_.find("<script type=\"module\" src=\"app.js\">"), std::string::npos);
-  EXPECT_EQ(Get("/index.html").status_, 0);
+  EXPECT_EQ(FetchPage("/").type_, "text/html; charset=utf-8");
+  EXPECT_EQ(FetchPage("/app.js").type_, "text/javascript; charset=utf-8");
+  EXPECT_EQ(FetchPage("/app.css").type_, "text/css; charset=utf-8");
+  EXPECT_EQ(FetchPage("/icon.svg").type_, "image/svg+xml");
+  EXPECT_EQ(FetchPage("/licenses.txt").type_, "text/plain; charset=utf-8");
+  EXPECT_NE(FetchPage("/").body_.find("<script type=\"module\" src=\"app.js\">"), std::string::npos);
+  EXPECT_EQ(FetchPage("/index.html").status_, 0);
   EXPECT_EQ(FindPageFile("/../app.js"), nullptr);
   EXPECT_EQ(FindPageFile(""), nullptr);
 }
@@ -85,12 +85,12 @@ TEST(Page, StaysUnder150KilobytesForTheFirstLoad) {
 TEST(Page, CompressesWhereTheClientTakesIt) {
   const PageFile& file = *FindPageFile("/app.js");
   for (const char* accepted : {"gzip", "deflate, gzip;q=0.5, br", " gzip ; q=1.0"}) {
-    const Kept reply = Get("/app.js", {{"accept-encoding", accepted}});
+    const Kept reply = FetchPage("/app.js", {{"accept-encoding", accepted}});
     EXPECT_EQ(reply.Header("Content-Encoding"), "gzip") << accepted;
     EXPECT_EQ(reply.body_, file.gzip) << accepted;
   }
   for (const char* accepted : {"", "br", "gzip;q=0", "gzip; q=0.000", "xgzip"}) {
-    const Kept reply = Get("/app.js", {{"accept-encoding", accepted}});
+    const Kept reply = FetchPage("/app.js", {{"accept-encoding", accepted}});
     EXPECT_EQ(reply.Header("Content-Encoding"), "") << accepted;
     EXPECT_EQ(reply.body_, file.bytes) << accepted;
     EXPECT_EQ(reply.Header("Vary"), "Accept-Encoding");
@@ -98,21 +98,21 @@ TEST(Page, CompressesWhereTheClientTakesIt) {
 }
 
 TEST(Page, SaysNotModifiedForItsTag) {
-  const std::string tag = Get("/app.css").Header("ETag");
+  const std::string tag = FetchPage("/app.css").Header("ETag");
   ASSERT_GT(tag.size(), 10u);
   for (const std::string& sent : {tag, tag.substr(2), "\"other\", " + tag, std::string("*")}) {
-    const Kept reply = Get("/app.css", {{"if-none-match", sent}});
+    const Kept reply = FetchPage("/app.css", {{"if-none-match", sent}});
     EXPECT_EQ(reply.status_, 304) << sent;
     EXPECT_EQ(reply.body_, "");
     EXPECT_EQ(reply.Header("ETag"), tag);
   }
-  EXPECT_EQ(Get("/app.css", {{"if-none-match", "\"other\""}}).status_, 200);
-  EXPECT_NE(Get("/app.js").Header("ETag"), tag);
+  EXPECT_EQ(FetchPage("/app.css", {{"if-none-match", "\"other\""}}).status_, 200);
+  EXPECT_NE(FetchPage("/app.js").Header("ETag"), tag);
 }
 
 TEST(Page, ConfinesTheBrowser) {
   for (const PageFile& file : PageFiles()) {
-    const Kept reply = Get(file.path);
+    const Kept reply = FetchPage(file.path);
     const std::string policy = reply.Header("Content-Security-Policy");
     EXPECT_NE(policy.find("default-src 'self'"), std::string::npos);
     EXPECT_NE(policy.find("frame-ancestors 'none'"), std::string::npos);
