@@ -34,7 +34,7 @@ Result<GgufHeader> ParseFile(const MappedFile& file) {
 
 // Whether another GGUF file begins right behind this one's data: parts that were put together by cat.
 bool IsJoined(const GgufHeader& header, const MappedFile& file) {
-  uint64_t end = 0;
+  uint64_t end = header.data_offset;  // a first part may hold metadata only
   for (const Tensor& tensor : header.tensors) end = std::max(end, tensor.offset + tensor.n_bytes());
   const uint64_t aligned = (end + header.alignment - 1) / header.alignment * header.alignment;
   return (end < file.bytes().size() && IsGguf(file.bytes().subspan(static_cast<size_t>(end)))) ||

@@ -128,7 +128,7 @@ TEST(GgufWriter, RefusesAndCleansUp) {
 
   GgufWriter vast;
   ASSERT_TRUE(vast.AddTensor({"a", TensorType::kF32, {int64_t{1} << 55}}).ok());
-  EXPECT_HAS(vast.Begin(folder / "m.gguf").error().message, "are free there");
+  EXPECT_HAS(vast.Begin(folder / "m.gguf").error().message, "are free in");
 }
 
 TEST(SafetensorsWriter, RoundTrip) {

@@ -139,7 +139,7 @@ TEST(Quantize, RefusesWhatCannotBe) {
   fails(Dense(), Type("q9_z"), "q4_k_m");
   QuantizeOptions options = Type("q4_0");
   options.overrides = {{"(", TensorType::kQ8_0}};
-  fails(Dense(), options, "no regular expression");
+  fails(Dense(), options, "fails at byte 1");
   options.overrides = {{"nothing", TensorType::kQ8_0}};
   fails(Dense(), options, "no tensor's name matches");
   options = {};
