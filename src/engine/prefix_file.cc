@@ -89,7 +89,7 @@ Status WritePrefixFile(const std::string& path, const PrefixFileKey& key, const 
     put(std::as_bytes(ids));
     put({page->data(), key.page_bytes});
   });
-  LFM_RETURN_IF_ERROR(status);
+  if (!status.ok()) return status.error();
   LFM_RETURN_IF_ERROR(file.WriteAt(0, BytesOf(header)));
   return file.Commit();
 }

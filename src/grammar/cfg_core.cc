@@ -190,7 +190,7 @@ Status CfgCore::Load(const CfgText& text, const std::vector<bool>& recursive) {
     }
     if (productions_.size() > 200000) return Error{ErrorCode::kLimit, "the grammar has too many rules"};
   }
-  LFM_RETURN_IF_ERROR(status);
+  if (!status.ok()) return status.error();
   return Prepare();
 }
 

@@ -26,7 +26,7 @@ struct KeyRule {
   int32_t name = -1;
   Expr value = kAnything;
   bool operator==(const KeyRule&) const = default;
-  auto operator<=>(const KeyRule&) const = default;
+  auto operator<=>(const KeyRule&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0 in it
 };
 
 struct ObjectShape {
@@ -44,7 +44,7 @@ struct ItemRule {
   uint64_t from = 0, to = kNoMax;
   Expr value = kAnything;
   bool operator==(const ItemRule&) const = default;
-  auto operator<=>(const ItemRule&) const = default;
+  auto operator<=>(const ItemRule&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0 in it
 };
 // Between min and max of the items at indices in [from, to) are in `value`.
 struct ContainsRule {
@@ -52,7 +52,7 @@ struct ContainsRule {
   Expr value = kAnything;
   uint64_t min = 1, max = kNoMax;
   bool operator==(const ContainsRule&) const = default;
-  auto operator<=>(const ContainsRule&) const = default;
+  auto operator<=>(const ContainsRule&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14 sees a 0 in it
 };
 
 struct ArrayShape {

@@ -164,7 +164,7 @@ Status Ask(const LoadTarget& target, const std::string& request, LoadAnswer& ans
     }
   });
   answer.done_s = LoadClock();
-  LFM_RETURN_IF_ERROR(read);
+  if (!read.ok()) return read.error();
   if (status != 200) return Error{ErrorCode::kIo, StrCat("status ", status, ": ", Quote(pending, 200))};
   if (!answer.error.empty()) return Error{ErrorCode::kIo, answer.error};
   if (!done) return Error{ErrorCode::kIo, "the stream ended without [DONE]"};

@@ -85,7 +85,7 @@ std::string WeightsHash(const formats::Checkpoint& checkpoint) {
 
 Result<ServedModel> DescribeServed(const engine::LoadedModel& model, const formats::Checkpoint& checkpoint,
                                    const ServedOptions& options) {
-  LFM_RETURN_IF_ERROR(model.text_status());
+  if (const Status& status = model.text_status(); !status.ok()) return status.error();
   LFM_TRY(const engine::Description description, engine::Describe(checkpoint));
   ServedModel served;
   served.text = &model.text();

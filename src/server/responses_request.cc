@@ -261,8 +261,8 @@ Json EchoedText(const Json& text) {
 }
 
 Json Echo(const Json& body, const engine::SamplingParams& sampling) {
-  const auto given = [&](const char* name, Json otherwise) {
-    return body[name].is_null() ? std::move(otherwise) : body[name];
+  const auto given = [&](const char* name, const Json& otherwise) {
+    return body[name].is_null() ? otherwise : body[name];
   };
   const Json& reasoning = body["reasoning"];
   return Json::MakeObject(

@@ -309,20 +309,20 @@ size_t ToolCallReader::open_end() const {
 
 ToolCallReader::Mark ToolCallReader::Keep() const {
   Mark mark;
-  mark.now = now_;
-  mark.tape = tape_.size();
-  mark.calls = calls_.size();
-  mark.name = name_;
-  mark.word = word_;
+  mark.now_ = now_;
+  mark.tape_ = tape_.size();
+  mark.calls_ = calls_.size();
+  mark.name_ = name_;
+  mark.word_ = word_;
   return mark;
 }
 
 void ToolCallReader::TakeUp(const Mark& mark) {
-  now_ = mark.now;
-  tape_.resize(mark.tape);
-  calls_.resize(mark.calls);
-  name_ = mark.name;
-  word_ = mark.word;
+  now_ = mark.now_;
+  tape_.resize(mark.tape_);
+  calls_.resize(mark.calls_);
+  name_ = mark.name_;
+  word_ = mark.word_;
   for (size_t i = 0; i < now_.stack.size(); ++i) {  // brackets may have been decided otherwise since
     const Frame& frame = now_.stack[i];
     if (frame.kind == Kind::kBraces && !IsMerged(i)) tape_[frame.begin] = frame.is_set ? '[' : '{';

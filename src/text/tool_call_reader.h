@@ -101,9 +101,9 @@ class ToolCallReader {
   // A state to come back to. Valid as long as no older one was taken up.
   class Mark {
     friend class ToolCallReader;
-    State now;
-    size_t tape = 0, calls = 0;
-    std::string name, word;
+    State now_;
+    size_t tape_ = 0, calls_ = 0;
+    std::string name_, word_;
   };
   Mark Keep() const;
   void TakeUp(const Mark& mark);
