@@ -85,7 +85,7 @@ struct RunningServer {
       reply->Send(200, "text/plain", std::string(request.param("name")) + "|" + request.caller->label + "|" +
                                          std::string(request.query_value("q")));
     });
-    router.Add("POST", "/v1/stream", [this](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
+    router.Add("POST", "/v1/stream", [](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
       reply->BeginStream("text/event-stream");
       for (int i = 0; i < 3; ++i) reply->Write("data: " + std::to_string(i) + "\n\n");
       reply->SetUsage({.model = "m", .prompt_tokens = 2, .completion_tokens = 3, .finish_reason = "stop"});
