@@ -73,7 +73,7 @@ lint() {
 }
 # The page's toolchain, at the versions of web/package-lock.json. False where node is missing or too old: building lfm needs none.
 page_tools() {
-  if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' 2>/dev/null; then
+  if ! node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' 2>/dev/null; then
     echo "page: left out, for node 20 or later is not installed"
     return 1
   fi
@@ -83,7 +83,7 @@ page_tools() {
 }
 page() {
   page_tools || return 0
-  step "page: web/dist is what web/src gives" npm --prefix web run --silent check
+  step "page: built files are of these sources" npm --prefix web run --silent check
   LFM_SCREENSHOTS="$PWD/build/page" step "page: in a browser" npm --prefix web run --silent test
 }
 sanitized() {
