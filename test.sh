@@ -3,7 +3,7 @@
 #   ./test.sh               everything below but tsan and long, fuzzing for 10 s a target from seed 1; what CI runs
 #   ./test.sh unit          release build and its tests only
 #   ./test.sh golden        every comparison with reference data (LFM_GOLDEN=DIR: over what DIR holds)
-#   ./test.sh lint          include arrows, every file by itself, clang-tidy; the page's types and rules
+#   ./test.sh lint          format, include arrows, every file by itself, clang-tidy; the page's types and rules
 #   ./test.sh page          the chat page in chromium, and that web/dist is what web/src gives (needs node 20 or later)
 #   ./test.sh asan | tsan   unit tests under AddressSanitizer + UBSan | ThreadSanitizer
 #   ./test.sh aarch64       kernel tests for 64-bit Arm, cross-compiled, under qemu-user (on x86-64)
@@ -66,6 +66,7 @@ golden() {
   tests "comparisons with reference data" build/release -L 'golden|model|text|engine|formats'
 }
 lint() {
+  step "format" scripts/check_format.sh
   step "include arrows" python3 scripts/check_arrows.py
   step "every file by itself" scripts/check_alone.sh
   step "clang-tidy" scripts/run_clang_tidy.sh

@@ -51,8 +51,8 @@ void BM_Read(benchmark::State& state, const Table* table) {
   const size_t n = WeightBytes() / kThreads / 256 * 256;
   const std::byte* const begin = Weights() + static_cast<size_t>(state.thread_index()) * n;
   for (auto _ : state) benchmark::DoNotOptimize(table->read_peak(begin, static_cast<int64_t>(n / 64)));
-  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(n) * static_cast<double>(state.iterations()) * 1e-9,
-                                              benchmark::Counter::kIsRate);
+  state.counters["GB/s"] =
+      benchmark::Counter(static_cast<double>(n) * static_cast<double>(state.iterations()) * 1e-9, benchmark::Counter::kIsRate);
 }
 
 void BM_Matmul(benchmark::State& state, const Table* table, int index, std::string_view form, int n_tokens) {
@@ -94,8 +94,8 @@ void BM_Matmul(benchmark::State& state, const Table* table, int index, std::stri
   }
   const double n = static_cast<double>(n_units) * static_cast<double>(state.iterations());
   state.counters["GB/s"] = benchmark::Counter(n * static_cast<double>(unit_bytes) * 1e-9, benchmark::Counter::kIsRate);
-  state.counters["TOPS"] = benchmark::Counter(n * 2e-12 * static_cast<double>(kColumns * kUnitRows * n_tokens),
-                                              benchmark::Counter::kIsRate);
+  state.counters["TOPS"] =
+      benchmark::Counter(n * 2e-12 * static_cast<double>(kColumns * kUnitRows * n_tokens), benchmark::Counter::kIsRate);
 }
 
 // One KV head of dimension 64 with 4 query heads (decode) or 16 tokens of them (prefill), over 64 pages.
@@ -142,7 +142,8 @@ void RegisterAll() {
     const Table* const table = *selected;
     const std::string suffix = "/" + table->isa;
     benchmark::RegisterBenchmark(("read" + suffix).c_str(), [=](benchmark::State& s) { BM_Read(s, table); })
-        ->Threads(kThreads)->UseRealTime();
+        ->Threads(kThreads)
+        ->UseRealTime();
     for (int i = 0; i < kTypeCount; i++) {
       for (const std::string_view form : {"q8", "f32", "tiles"}) {
         if (form == "q8" && !InfoOf(kTypeOrder[i]).quantized) continue;
@@ -150,7 +151,9 @@ void RegisterAll() {
         for (const int n : {1, 2, 4, 8, 12, 16, 32, 64, 128}) {
           const std::string name = MatmulName(kTypeOrder[i], form) + suffix + "/" + std::to_string(n);
           benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& s) { BM_Matmul(s, table, i, form, n); })
-              ->Threads(kThreads)->UseRealTime()->Unit(benchmark::kMillisecond);
+              ->Threads(kThreads)
+              ->UseRealTime()
+              ->Unit(benchmark::kMillisecond);
         }
       }
     }

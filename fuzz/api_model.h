@@ -18,8 +18,7 @@ namespace lfm::fuzz {
 inline text::Tokenizer ByteTokenizer() {
   text::TokenizerSpec spec;
   for (int byte = 0; byte < 256; ++byte) {
-    spec.tokens.push_back(
-        {std::string(1, static_cast<char>(static_cast<unsigned char>(byte))), text::TokenKind::kNormal, true});
+    spec.tokens.push_back({std::string(1, static_cast<char>(static_cast<unsigned char>(byte))), text::TokenKind::kNormal, true});
   }
   for (const char* content : {"<|startoftext|>", "<|im_start|>", "<|im_end|>", "<|tool_call_start|>", "<|tool_call_end|>"}) {
     const auto id = static_cast<int32_t>(spec.tokens.size());

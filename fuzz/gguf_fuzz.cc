@@ -32,8 +32,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     LFM_CHECK(tensor.offset >= header->data_offset && tensor.offset <= size);
     LFM_CHECK(tensor.bytes.size() <= size - tensor.offset);
     const lfm::TensorTypeInfo& info = lfm::InfoOf(tensor.type);
-    LFM_CHECK(tensor.bytes.size() ==
-              static_cast<size_t>(tensor.n_elements()) / info.block_size * info.block_bytes);
+    LFM_CHECK(tensor.bytes.size() == static_cast<size_t>(tensor.n_elements()) / info.block_size * info.block_bytes);
     ranges.emplace_back(tensor.offset, tensor.offset + tensor.bytes.size());
   }
   std::sort(ranges.begin(), ranges.end());

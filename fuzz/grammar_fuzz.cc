@@ -18,7 +18,8 @@ std::shared_ptr<const Vocabulary> MakeVocabulary() {
   std::vector<Vocabulary::Token> tokens(3);
   tokens[1] = {"<|end|>", true}, tokens[2] = {"<|mark|>", true};
   for (int byte = 0; byte < 256; ++byte) tokens.push_back({std::string(1, static_cast<char>(byte)), false});
-  for (const char* piece : {"{\"", "\":", "\",\"", "\"}", "]}", "},", "null", "true", "12", "0.5", "-1", "a\"", "ab", "\\n", "\\u00", "\xC3\xA9", "[[", ", "}) {
+  for (const char* piece : {"{\"", "\":", "\",\"", "\"}", "]}", "},", "null", "true", "12", "0.5", "-1", "a\"", "ab", "\\n",
+                            "\\u00", "\xC3\xA9", "[[", ", "}) {
     tokens.push_back({piece, false});
   }
   return Vocabulary::Create(tokens, {1});
@@ -45,11 +46,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
       spec.tools.start_id = 2, spec.tools.end_id = 2;
       break;
     }
-    case 2:
-      spec.kind = Kind::kRegex, spec.text = text;
-      break;
-    default:
-      spec.kind = Kind::kGrammar, spec.text = text;
+    case 2: spec.kind = Kind::kRegex, spec.text = text; break;
+    default: spec.kind = Kind::kGrammar, spec.text = text;
   }
   Budgets budgets;
   budgets.max_bytes = size_t{8} << 20;

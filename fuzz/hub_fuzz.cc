@@ -57,24 +57,12 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size == 0) return 0;
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0] % 8) {
-    case 0:
-      FuzzName(text);
-      break;
-    case 1:
-      NextLink(text);
-      break;
-    case 2:
-      FuzzTree(text);
-      break;
-    case 3:
-      static_cast<void>(ParseRevisionAnswer(text));
-      break;
-    case 4:
-      FuzzPartial(text);
-      break;
-    case 5:
-      static_cast<void>(ParseContentRange(text));
-      break;
+    case 0: FuzzName(text); break;
+    case 1: NextLink(text); break;
+    case 2: FuzzTree(text); break;
+    case 3: static_cast<void>(ParseRevisionAnswer(text)); break;
+    case 4: FuzzPartial(text); break;
+    case 5: static_cast<void>(ParseContentRange(text)); break;
     case 6: {
       const std::string etag = NormalizeEtag(text);
       Require(etag.find('/') == std::string::npos && etag != ".." && (etag.empty() || etag[0] != '.'));
@@ -82,8 +70,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     default: {
       const auto url = ParseUrl(text);
-      Require(!url.ok() ||
-              (url.value().port >= 1 && url.value().port <= 65535 && url.value().path[0] == '/'));
+      Require(!url.ok() || (url.value().port >= 1 && url.value().port <= 65535 && url.value().path[0] == '/'));
       static_cast<void>(RetryAfter({"", 429, {{"retry-after", std::string(text)}}}));
       Require(PercentDecode(PercentEncode(text, false)) == text);
     }

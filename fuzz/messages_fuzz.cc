@@ -21,8 +21,7 @@ constexpr std::string_view kTemplate = R"(
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace lfm;
   using namespace lfm::text;
-  static const ChatTemplate chat =
-      ChatTemplate::Make(kTemplate, Json::MakeObject({{"bos_token", "<s>"}})).value();
+  static const ChatTemplate chat = ChatTemplate::Make(kTemplate, Json::MakeObject({{"bos_token", "<s>"}})).value();
   auto row = ParseJson({reinterpret_cast<const char*>(data), size});
   if (!row.ok()) return 0;
   ChatOptions options;

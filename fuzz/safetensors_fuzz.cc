@@ -16,8 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   }
   for (const auto& tensor : *tensors) {
     LFM_CHECK(tensor.offset <= size && tensor.bytes.size() <= size - tensor.offset);
-    LFM_CHECK(tensor.bytes.size() ==
-              static_cast<size_t>(tensor.n_elements()) * lfm::InfoOf(tensor.type).block_bytes);
+    LFM_CHECK(tensor.bytes.size() == static_cast<size_t>(tensor.n_elements()) * lfm::InfoOf(tensor.type).block_bytes);
   }
   return 0;
 }

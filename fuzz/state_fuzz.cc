@@ -12,8 +12,7 @@ namespace {
 
 lfm::model::Config SmallConfig() {
   lfm::model::Config config;
-  config.layers = {{lfm::model::Mixer::kConv, lfm::model::Ffn::kDense},
-                   {lfm::model::Mixer::kAttention, lfm::model::Ffn::kDense}};
+  config.layers = {{lfm::model::Mixer::kConv, lfm::model::Ffn::kDense}, {lfm::model::Mixer::kAttention, lfm::model::Ffn::kDense}};
   config.n_layers = 2;
   config.d_model = 32;
   config.n_heads = config.n_kv_heads = 1;

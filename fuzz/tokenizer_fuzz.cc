@@ -23,23 +23,21 @@ using lfm::text::Tokenizer;
 Tokenizer MakeGoodTokenizer() {
   lfm::text::TokenizerSpec spec;
   for (int byte = 0; byte < 256; ++byte) {
-    spec.tokens.push_back({std::string(1, static_cast<char>(static_cast<unsigned char>(byte))),
-                           lfm::text::TokenKind::kNormal, true});
+    spec.tokens.push_back(
+        {std::string(1, static_cast<char>(static_cast<unsigned char>(byte))), lfm::text::TokenKind::kNormal, true});
   }
   const auto merge = [&spec](int32_t left, int32_t right) {
     const auto id = static_cast<int32_t>(spec.tokens.size());
     spec.merges.push_back({left, right, id});
-    spec.tokens.push_back(
-        {spec.tokens[static_cast<size_t>(left)].bytes + spec.tokens[static_cast<size_t>(right)].bytes,
-         lfm::text::TokenKind::kNormal, true});
+    spec.tokens.push_back({spec.tokens[static_cast<size_t>(left)].bytes + spec.tokens[static_cast<size_t>(right)].bytes,
+                           lfm::text::TokenKind::kNormal, true});
     return id;
   };
   const int32_t spaces = merge(' ', ' ');
   merge(spaces, spaces), merge(merge('a', 'b'), 'c'), merge('a', 'a'), merge(0xC3, 0xA9);
   const auto add = [&spec](const char* content, bool special, bool single_word) {
     const auto id = static_cast<int32_t>(spec.tokens.size());
-    spec.tokens.push_back(
-        {content, special ? lfm::text::TokenKind::kSpecial : lfm::text::TokenKind::kUserDefined, false});
+    spec.tokens.push_back({content, special ? lfm::text::TokenKind::kSpecial : lfm::text::TokenKind::kUserDefined, false});
     spec.added.push_back({id, content, special, single_word, false, false, !special});
   };
   add("<|im_end|>", true, false), add("<|im_", false, false), add("word", false, true);

@@ -41,9 +41,9 @@ typedef enum lfm_status {
   LFM_OK = 0,
   LFM_INVALID_ARGUMENT = 1, /* a value that the caller must change */
   LFM_NOT_FOUND = 2,
-  LFM_CORRUPT = 3,          /* a file or saved state that breaks its own format */
-  LFM_UNSUPPORTED = 4,      /* a foreign architecture, a type without kernels */
-  LFM_LIMIT = 5,            /* the context is full, or another documented limit */
+  LFM_CORRUPT = 3,     /* a file or saved state that breaks its own format */
+  LFM_UNSUPPORTED = 4, /* a foreign architecture, a type without kernels */
+  LFM_LIMIT = 5,       /* the context is full, or another documented limit */
   LFM_OUT_OF_MEMORY = 6,
   LFM_IO = 7,
   LFM_CANCELLED = 8,
@@ -65,18 +65,17 @@ typedef enum lfm_kv_type { LFM_KV_DEFAULT = 0, LFM_KV_F16 = 1, LFM_KV_F32 = 2, L
 
 typedef struct lfm_model_options {
   size_t size;
-  int32_t n_threads;    /* used while loading; 0: the machine's best */
-  lfm_compute compute;  /* AUTO: activations as int8 where weights are quantised */
-  lfm_kv_type kv_type;  /* DEFAULT: f16, and f32 with LFM_COMPUTE_F32 */
-  const char* isa;      /* "avx2", ...; NULL: the best */
+  int32_t n_threads;                                          /* used while loading; 0: the machine's best */
+  lfm_compute compute;                                        /* AUTO: activations as int8 where weights are quantised */
+  lfm_kv_type kv_type;                                        /* DEFAULT: f16, and f32 with LFM_COMPUTE_F32 */
+  const char* isa;                                            /* "avx2", ...; NULL: the best */
   int (*progress)(void* user, uint64_t done, uint64_t total); /* bytes; nonzero cancels; may be NULL */
   void* user;
 } lfm_model_options;
 
 LFM_API void lfm_model_options_init(lfm_model_options* options);
 /* `path`: a .gguf file (the first of a split one) or a Hugging Face folder. options may be NULL. */
-LFM_API lfm_status lfm_model_load(const char* path, const lfm_model_options* options, lfm_model** out,
-                                  lfm_error* error);
+LFM_API lfm_status lfm_model_load(const char* path, const lfm_model_options* options, lfm_model** out, lfm_error* error);
 LFM_API void lfm_model_free(lfm_model* model);
 
 LFM_API int32_t lfm_model_vocab_size(const lfm_model* model);
@@ -88,36 +87,35 @@ LFM_API lfm_status lfm_model_info(const lfm_model* model, char** json, size_t* l
 
 /* add_special: the beginning-of-text token goes first where the model wants it. parse_special: special tokens that are
  * written out in the text become that token. */
-LFM_API lfm_status lfm_tokenize(const lfm_model* model, const char* text, size_t length, int add_special,
-                                int parse_special, int32_t** ids, size_t* n_ids, lfm_error* error);
+LFM_API lfm_status lfm_tokenize(const lfm_model* model, const char* text, size_t length, int add_special, int parse_special,
+                                int32_t** ids, size_t* n_ids, lfm_error* error);
 /* The exact bytes, special tokens included; they need not be valid UTF-8. */
-LFM_API lfm_status lfm_detokenize(const lfm_model* model, const int32_t* ids, size_t n_ids, char** bytes,
-                                  size_t* length, lfm_error* error);
+LFM_API lfm_status lfm_detokenize(const lfm_model* model, const int32_t* ids, size_t n_ids, char** bytes, size_t* length,
+                                  lfm_error* error);
 /* 1 for tokens that end an answer. */
 LFM_API int lfm_is_end_of_generation(const lfm_model* model, int32_t id);
 /* The prompt of a conversation by the model's chat template. `request` is a JSON object: {"messages": [...], "tools":
  * [...], "add_generation_prompt": true, ...}; further members become template variables. Tokenise the prompt without
  * add_special: templates write that token themselves. */
-LFM_API lfm_status lfm_render(const lfm_model* model, const char* request, size_t length, char** prompt,
-                              size_t* prompt_length, lfm_error* error);
+LFM_API lfm_status lfm_render(const lfm_model* model, const char* request, size_t length, char** prompt, size_t* prompt_length,
+                              lfm_error* error);
 /* The tokens of that prompt, as the model should read them: special tokens count where the template writes them, and stay
  * plain text where messages, tools and documents spell them out, so that no message can forge a turn (in assistant
  * messages, marks of tool calls and thinking count). "parse_special": true in the request lets them count everywhere. */
-LFM_API lfm_status lfm_prompt_ids(const lfm_model* model, const char* request, size_t length, int32_t** ids,
-                                  size_t* n_ids, lfm_error* error);
+LFM_API lfm_status lfm_prompt_ids(const lfm_model* model, const char* request, size_t length, int32_t** ids, size_t* n_ids,
+                                  lfm_error* error);
 
 /* ---- sessions: one sequence each ---- */
 
 typedef struct lfm_session_options {
   size_t size;
-  int64_t n_ctx;      /* positions at most; 0: the model's context length */
-  int64_t n_chunk;    /* tokens of a prompt that are read in one step */
-  int32_t n_threads;  /* 0: the machine's best */
+  int64_t n_ctx;     /* positions at most; 0: the model's context length */
+  int64_t n_chunk;   /* tokens of a prompt that are read in one step */
+  int32_t n_threads; /* 0: the machine's best */
 } lfm_session_options;
 
 LFM_API void lfm_session_options_init(lfm_session_options* options);
-LFM_API lfm_status lfm_session_create(lfm_model* model, const lfm_session_options* options, lfm_session** out,
-                                      lfm_error* error);
+LFM_API lfm_status lfm_session_create(lfm_model* model, const lfm_session_options* options, lfm_session** out, lfm_error* error);
 LFM_API void lfm_session_free(lfm_session* session);
 /* A second session with the same past. */
 LFM_API lfm_status lfm_session_copy(const lfm_session* session, lfm_session** out, lfm_error* error);
@@ -162,23 +160,21 @@ typedef struct lfm_sampling {
 
 /* The settings that the model's makers recommend. */
 LFM_API void lfm_sampling_init(lfm_sampling* sampling, const lfm_model* model);
-LFM_API lfm_status lfm_sampler_create(const lfm_model* model, const lfm_sampling* sampling, lfm_sampler** out,
-                                      lfm_error* error);
+LFM_API lfm_status lfm_sampler_create(const lfm_model* model, const lfm_sampling* sampling, lfm_sampler** out, lfm_error* error);
 LFM_API void lfm_sampler_free(lfm_sampler* sampler);
 /* Tokens of the prompt, for the repetition penalty. */
 LFM_API void lfm_sampler_accept_prompt(lfm_sampler* sampler, const int32_t* ids, size_t n_ids);
 /* Chooses the next token from the session's logits and takes it as generated. It is not read by the session yet. The
  * session must be of a model with as large a vocabulary as the sampler's. */
-LFM_API lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, int32_t* id,
-                                      lfm_error* error);
+LFM_API lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, int32_t* id, lfm_error* error);
 
 /* ---- a whole answer ---- */
 
 typedef struct lfm_token {
   size_t size;
   int32_t id;
-  float logprob;     /* of the model's own distribution; 0 unless wanted */
-  const char* text;  /* what is certain now: valid UTF-8, often empty */
+  float logprob;    /* of the model's own distribution; 0 unless wanted */
+  const char* text; /* what is certain now: valid UTF-8, often empty */
   size_t length;
 } lfm_token;
 
@@ -187,11 +183,11 @@ typedef int (*lfm_token_callback)(void* user, const lfm_token* token);
 
 typedef struct lfm_generate_options {
   size_t size;
-  int64_t max_tokens;         /* -1: to the end of the context */
-  const char* const* stops;   /* stop strings, each ended by NUL */
+  int64_t max_tokens;       /* -1: to the end of the context */
+  const char* const* stops; /* stop strings, each ended by NUL */
   size_t n_stops;
   int ignore_eos;
-  int show_special;           /* write special tokens into the text */
+  int show_special; /* write special tokens into the text */
   int want_logprobs;
   lfm_token_callback on_token; /* may be NULL */
   void* user;
@@ -209,7 +205,7 @@ typedef struct lfm_generation {
   lfm_stop_reason stop_reason;
   int32_t* ids; /* generated ones; lfm_free() */
   size_t n_ids;
-  char* text;   /* valid UTF-8; lfm_free() */
+  char* text; /* valid UTF-8; lfm_free() */
   size_t length;
   int64_t n_prompt_read, n_prompt_reused;
   double prompt_ms, predicted_ms;
@@ -218,9 +214,8 @@ typedef struct lfm_generation {
 LFM_API void lfm_generate_options_init(lfm_generate_options* options);
 LFM_API void lfm_generation_init(lfm_generation* generation);
 /* Reads the prompt (reusing what the session has of it) and generates. Checks everything before any work. */
-LFM_API lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_prompt,
-                                const lfm_sampling* sampling, const lfm_generate_options* options,
-                                lfm_generation* out, lfm_error* error);
+LFM_API lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_prompt, const lfm_sampling* sampling,
+                                const lfm_generate_options* options, lfm_generation* out, lfm_error* error);
 
 #ifdef __cplusplus
 }

@@ -52,8 +52,8 @@ Status PutInPlace(const std::string& from, const WriteTarget& target) {
   if (errno != EBUSY && errno != EXDEV) return WriteError(target.path, "write", errno);
   const int source = open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
   const int out = open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-  Status status = source < 0 || out < 0 ? Status(WriteError(target.path, "write", errno))
-                                        : CopyDescriptor(source, out, target.path);
+  Status status =
+      source < 0 || out < 0 ? Status(WriteError(target.path, "write", errno)) : CopyDescriptor(source, out, target.path);
   if (status.ok() && fsync(out) != 0) status = WriteError(target.path, "flush", errno);
   if (source >= 0) close(source);
   if (out >= 0 && close(out) != 0 && status.ok()) status = WriteError(target.path, "write", errno);
@@ -91,12 +91,8 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path, unsigned mode) {
 AtomicFile::AtomicFile() = default;
 
 AtomicFile::AtomicFile(AtomicFile&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)),
-      size_(other.size_),
-      nameless_(other.nameless_),
-      mapped_(std::exchange(other.mapped_, {})),
-      target_(std::move(other.target_)),
-      beside_(std::move(other.beside_)),
+    : fd_(std::exchange(other.fd_, -1)), size_(other.size_), nameless_(other.nameless_),
+      mapped_(std::exchange(other.mapped_, {})), target_(std::move(other.target_)), beside_(std::move(other.beside_)),
       temporary_(std::move(other.temporary_)) {}
 
 void AtomicFile::Unmap() {
@@ -222,7 +218,7 @@ Status MoveFile(const std::string& from, const std::string& to) {
   LFM_TRY(const WriteTarget target, FindWriteTarget(to));
   if (target.is_file()) return PutInPlace(from, target);
   const int source = open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-  Status status = source < 0 ? Status(WriteError(from, "read", errno))
+  Status status = source < 0        ? Status(WriteError(from, "read", errno))
                   : target.swallows ? Ok()
                                     : CopyDescriptor(source, target.stream, to);
   if (source >= 0) close(source);

@@ -27,8 +27,7 @@ class ByteReader {
   template <typename T>
   Result<T> Read(std::string_view what) {
     static_assert(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>);
-    static_assert(std::endian::native == std::endian::little,
-                  "files are little-endian and so must be the host");
+    static_assert(std::endian::native == std::endian::little, "files are little-endian and so must be the host");
     if (left() < sizeof(T)) return Ended(what, sizeof(T));
     T value;
     std::memcpy(&value, bytes_.data() + offset_, sizeof(T));
@@ -46,14 +45,14 @@ class ByteReader {
   // Checks that `n` items of at least `min_bytes` each can follow, before anybody allocates room for them.
   Status CanHold(uint64_t n, size_t min_bytes, std::string_view what) const {
     if (n <= left() / min_bytes) return Ok();
-    return Error{ErrorCode::kCorrupt, StrCat("at byte ", offset_, ": ", n, " ", what, " cannot fit into the ",
-                                             left(), " bytes that follow")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("at byte ", offset_, ": ", n, " ", what, " cannot fit into the ", left(), " bytes that follow")};
   }
 
  private:
   Error Ended(std::string_view what, uint64_t n) const {
-    return {ErrorCode::kCorrupt, StrCat("at byte ", offset_, ": the file ends within ", what, " (", n,
-                                        " bytes needed, ", left(), " left)")};
+    return {ErrorCode::kCorrupt,
+            StrCat("at byte ", offset_, ": the file ends within ", what, " (", n, " bytes needed, ", left(), " left)")};
   }
 
   std::span<const std::byte> bytes_;

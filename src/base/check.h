@@ -15,7 +15,8 @@ class CheckFailure : public std::logic_error {
 
 }  // namespace lfm
 
-#define LFM_CHECK(condition)                                                        \
-  do {                                                                              \
-    if (!(condition)) [[unlikely]] ::lfm::FailCheck(__FILE__, __LINE__, #condition); \
+#define LFM_CHECK(condition)                            \
+  do {                                                  \
+    if (!(condition)) [[unlikely]]                      \
+      ::lfm::FailCheck(__FILE__, __LINE__, #condition); \
   } while (false)

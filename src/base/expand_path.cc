@@ -9,9 +9,7 @@
 namespace lfm {
 namespace {
 
-bool IsNamePart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
+bool IsNamePart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 
 // The home of a user by name, or of this process's user; "" when the system does not know it.
 std::string HomeOf(const std::string& user) {

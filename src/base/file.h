@@ -76,7 +76,7 @@ class AtomicFile {
   bool nameless_ = false;
   std::span<std::byte> mapped_;
   std::unique_ptr<WriteTarget> target_;
-  std::string beside_;  // the file whose folder holds the temporary one
+  std::string beside_;                         // the file whose folder holds the temporary one
   std::unique_ptr<UnfinishedFile> temporary_;  // where it has a name
 };
 

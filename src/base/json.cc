@@ -25,9 +25,7 @@ class Builder {
   bool Int64(int64_t value) { return Add(Json(value)); }
   bool Uint64(uint64_t value) { return Add(Json(value)); }
   bool Double(double value) { return Add(Json(value)); }
-  bool RawNumber(const char* text, rapidjson::SizeType length, bool) {
-    return Add(Json::MakeNumber(std::string(text, length)));
-  }
+  bool RawNumber(const char* text, rapidjson::SizeType length, bool) { return Add(Json::MakeNumber(std::string(text, length))); }
   bool String(const char* text, rapidjson::SizeType length, bool) {
     return IsWhole({text, length}) && Add(Json(std::string(text, length)));
   }
@@ -89,21 +87,13 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
     if (indent >= 0) out += '\n', out.append(static_cast<size_t>(indent) * static_cast<size_t>(at), ' ');
   };
   switch (value.kind()) {
-    case Json::Kind::kNull:
-      out += "null";
-      break;
-    case Json::Kind::kBool:
-      out += value.AsBool() ? "true" : "false";
-      break;
-    case Json::Kind::kInteger:
-      out += value.NumberText();
-      break;
+    case Json::Kind::kNull: out += "null"; break;
+    case Json::Kind::kBool: out += value.AsBool() ? "true" : "false"; break;
+    case Json::Kind::kInteger: out += value.NumberText(); break;
     case Json::Kind::kFloat:  // JSON has no number that is none, and readers stop at one
       out += std::isfinite(value.AsDouble()) ? value.NumberText() : "null";
       break;
-    case Json::Kind::kString:
-      out += JsonQuote(value.AsString());
-      break;
+    case Json::Kind::kString: out += JsonQuote(value.AsString()); break;
     case Json::Kind::kArray: {
       out += '[';
       bool first = true;
@@ -252,14 +242,13 @@ std::string Json::Dump(int indent) const {
 }
 
 bool operator==(const Json& a, const Json& b) {
-  return a.kind_ == b.kind_ && a.bool_ == b.bool_ && a.text_ == b.text_ && a.items_ == b.items_ &&
-         a.members_ == b.members_;
+  return a.kind_ == b.kind_ && a.bool_ == b.bool_ && a.text_ == b.text_ && a.items_ == b.items_ && a.members_ == b.members_;
 }
 
 Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
-    return Error{ErrorCode::kLimit, StrCat("JSON text of ", HumanBytes(text.size()),
-                                           " is longer than the limit of ", HumanBytes(limits.max_bytes))};
+    return Error{ErrorCode::kLimit,
+                 StrCat("JSON text of ", HumanBytes(text.size()), " is longer than the limit of ", HumanBytes(limits.max_bytes))};
   }
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
@@ -269,16 +258,16 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   rapidjson::Reader reader;
   const rapidjson::ParseResult result = reader.Parse<kFlags>(bytes, builder);
   if (builder.too_deep) {
-    return Error{ErrorCode::kLimit, StrCat("JSON at byte ", result.Offset(), " is nested deeper than ",
-                                           limits.max_depth, " levels")};
+    return Error{ErrorCode::kLimit,
+                 StrCat("JSON at byte ", result.Offset(), " is nested deeper than ", limits.max_depth, " levels")};
   }
   if (builder.has_lone_surrogate) {
-    return Error{ErrorCode::kCorrupt, StrCat("JSON error at byte ", result.Offset(),
-                                             ": the string before holds one half of a surrogate pair")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("JSON error at byte ", result.Offset(), ": the string before holds one half of a surrogate pair")};
   }
   if (result.IsError()) {
-    return Error{ErrorCode::kCorrupt, StrCat("JSON error at byte ", result.Offset(), ": ",
-                                             rapidjson::GetParseError_En(result.Code()))};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("JSON error at byte ", result.Offset(), ": ", rapidjson::GetParseError_En(result.Code()))};
   }
   return std::move(builder.root);
 }
@@ -289,27 +278,13 @@ std::string JsonQuote(std::string_view text) {
   out.reserve(valid.size() + 2);
   for (const char c : valid) {
     switch (c) {
-      case '"':
-        out += "\\\"";
-        break;
-      case '\\':
-        out += "\\\\";
-        break;
-      case '\n':
-        out += "\\n";
-        break;
-      case '\r':
-        out += "\\r";
-        break;
-      case '\t':
-        out += "\\t";
-        break;
-      case '\b':
-        out += "\\b";
-        break;
-      case '\f':
-        out += "\\f";
-        break;
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      case '\b': out += "\\b"; break;
+      case '\f': out += "\\f"; break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           char escape[8];

@@ -20,15 +20,15 @@ class Json {
   using Object = std::vector<Member>;  // in the order of the text; the last of equal names wins in Find
 
   Json() = default;
-  Json(std::nullptr_t) {}                                  // NOLINT: implicit on purpose, as all below
-  Json(bool value) : kind_(Kind::kBool), bool_(value) {}   // NOLINT
-  Json(int value) : Json(int64_t{value}) {}                // NOLINT
+  Json(std::nullptr_t) {}                                                        // NOLINT: implicit on purpose, as all below
+  Json(bool value) : kind_(Kind::kBool), bool_(value) {}                         // NOLINT
+  Json(int value) : Json(int64_t{value}) {}                                      // NOLINT
   Json(int64_t value) : kind_(Kind::kInteger), text_(std::to_string(value)) {}   // NOLINT
   Json(uint64_t value) : kind_(Kind::kInteger), text_(std::to_string(value)) {}  // NOLINT
-  Json(double value);                                      // NOLINT: prints as Python's json does where it is finite
-  Json(std::string value) : kind_(Kind::kString), text_(std::move(value)) {}     // NOLINT
-  Json(std::string_view value) : Json(std::string(value)) {}                     // NOLINT
-  Json(const char* value) : Json(std::string(value)) {}                          // NOLINT
+  Json(double value);  // NOLINT: prints as Python's json does where it is finite
+  Json(std::string value) : kind_(Kind::kString), text_(std::move(value)) {}  // NOLINT
+  Json(std::string_view value) : Json(std::string(value)) {}                  // NOLINT
+  Json(const char* value) : Json(std::string(value)) {}                       // NOLINT
   static Json MakeArray(Array items = {});
   static Json MakeObject(Object members = {});
   // An integer or float by its JSON text, e.g. "123456789012345678901234567890" or "1e5".
@@ -45,9 +45,9 @@ class Json {
 
   // Values; a wrong kind gives the neutral value (false, 0, "", empty).
   bool AsBool() const { return kind_ == Kind::kBool && bool_; }
-  int64_t AsInt(int64_t otherwise = 0) const;    // integers that fit, and floats without a fraction
-  double AsDouble(double otherwise = 0) const;   // any number
-  const std::string& AsString() const;           // of a string
+  int64_t AsInt(int64_t otherwise = 0) const;   // integers that fit, and floats without a fraction
+  double AsDouble(double otherwise = 0) const;  // any number
+  const std::string& AsString() const;          // of a string
   const std::string& NumberText() const { return text_; }
   const Array& items() const { return items_; }
   Array& items() { return items_; }

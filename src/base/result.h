@@ -14,11 +14,11 @@ enum class ErrorCode {
   kUnsupported,      // valid, but not for this program: a foreign architecture, a type without kernels
   kLimit,            // a documented limit was reached
   kOutOfMemory,
-  kIo,               // the operating system refused; the message holds its reason
+  kIo,  // the operating system refused; the message holds its reason
   kCancelled,
-  kBusy,             // full now, free later: a queue, a rate
-  kDeadline,         // the time that the caller gave was over
-  kInternal,         // a defect of ours that was caught
+  kBusy,      // full now, free later: a queue, a rate
+  kDeadline,  // the time that the caller gave was over
+  kInternal,  // a defect of ours that was caught
 };
 
 // `message` says what is wrong, where (file, byte offset, field or line) and what to do. One line, no final dot.
@@ -84,7 +84,7 @@ inline Status Ok() { return {}; }
   declaration = std::move(temporary).value()
 
 // LFM_RETURN_IF_ERROR(F()): returns the error of a Status or Result, if any.
-#define LFM_RETURN_IF_ERROR(expression)                                                   \
-  do {                                                                                    \
-    if (auto lfm_status = (expression); !lfm_status.ok()) return lfm_status.error();      \
+#define LFM_RETURN_IF_ERROR(expression)                                              \
+  do {                                                                               \
+    if (auto lfm_status = (expression); !lfm_status.ok()) return lfm_status.error(); \
   } while (false)

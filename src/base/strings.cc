@@ -75,8 +75,7 @@ TextPiece::TextPiece(long long value)
 TextPiece::TextPiece(unsigned long long value)
     : text_(buffer_, static_cast<size_t>(std::to_chars(buffer_, buffer_ + sizeof buffer_, value).ptr - buffer_)) {}
 
-TextPiece::TextPiece(double value)
-    : text_(buffer_, static_cast<size_t>(std::snprintf(buffer_, sizeof buffer_, "%g", value))) {}
+TextPiece::TextPiece(double value) : text_(buffer_, static_cast<size_t>(std::snprintf(buffer_, sizeof buffer_, "%g", value))) {}
 
 std::string JoinPieces(std::initializer_list<TextPiece> pieces) {
   size_t size = 0;

@@ -14,19 +14,19 @@ namespace lfm {
 // fifth larger.
 class TextPiece {
  public:
-  TextPiece(std::string_view text) : text_(text) {}    // NOLINT: implicit on purpose, as all below
-  TextPiece(const std::string& text) : text_(text) {}  // NOLINT
-  TextPiece(const char* text) : text_(text) {}         // NOLINT
-  TextPiece(char c) : text_(buffer_, 1) { buffer_[0] = c; }  // NOLINT
-  TextPiece(bool value) : TextPiece(value ? '1' : '0') {}    // NOLINT
-  TextPiece(int value) : TextPiece(static_cast<long long>(value)) {}                 // NOLINT
-  TextPiece(long value) : TextPiece(static_cast<long long>(value)) {}                // NOLINT
-  TextPiece(long long value);                                                        // NOLINT
-  TextPiece(unsigned value) : TextPiece(static_cast<unsigned long long>(value)) {}   // NOLINT
+  TextPiece(std::string_view text) : text_(text) {}                                 // NOLINT: implicit on purpose, as all below
+  TextPiece(const std::string& text) : text_(text) {}                               // NOLINT
+  TextPiece(const char* text) : text_(text) {}                                      // NOLINT
+  TextPiece(char c) : text_(buffer_, 1) { buffer_[0] = c; }                         // NOLINT
+  TextPiece(bool value) : TextPiece(value ? '1' : '0') {}                           // NOLINT
+  TextPiece(int value) : TextPiece(static_cast<long long>(value)) {}                // NOLINT
+  TextPiece(long value) : TextPiece(static_cast<long long>(value)) {}               // NOLINT
+  TextPiece(long long value);                                                       // NOLINT
+  TextPiece(unsigned value) : TextPiece(static_cast<unsigned long long>(value)) {}  // NOLINT
   TextPiece(unsigned long value) : TextPiece(static_cast<unsigned long long>(value)) {}  // NOLINT
-  TextPiece(unsigned long long value);                                               // NOLINT
-  TextPiece(double value);                                                           // NOLINT
-  TextPiece(signed char) = delete;    // a character or a number? The caller must say
+  TextPiece(unsigned long long value);                                                   // NOLINT
+  TextPiece(double value);                                                               // NOLINT
+  TextPiece(signed char) = delete;  // a character or a number? The caller must say
   TextPiece(unsigned char) = delete;
   TextPiece(const TextPiece&) = delete;
   TextPiece& operator=(const TextPiece&) = delete;

@@ -171,9 +171,7 @@ void Threads::Work(int i_thread) {
       std::unique_lock lock(mutex_);
       wake_.wait(lock, [&] { return awake_.load(std::memory_order_acquire) || stop_; });
     }
-    SpinUntil([&] {
-      return epoch_.load(std::memory_order_acquire) != seen || !awake_.load(std::memory_order_acquire);
-    });
+    SpinUntil([&] { return epoch_.load(std::memory_order_acquire) != seen || !awake_.load(std::memory_order_acquire); });
     if (stop_) return;
     const uint64_t epoch = epoch_.load(std::memory_order_acquire);
     if (epoch == seen) continue;  // the step ended: sleep

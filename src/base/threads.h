@@ -17,8 +17,7 @@ namespace lfm {
 class LoopBody {
  public:
   template <typename F>
-    requires(!std::is_same_v<std::remove_cvref_t<F>, LoopBody>)
-  LoopBody(F&& body)  // NOLINT: implicit on purpose
+  requires(!std::is_same_v<std::remove_cvref_t<F>, LoopBody>) LoopBody(F&& body)  // NOLINT: implicit on purpose
       : object_(const_cast<void*>(static_cast<const void*>(&body))),
         call_([](void* object, int64_t begin, int64_t end, int i_thread) {
           (*static_cast<std::remove_reference_t<F>*>(object))(begin, end, i_thread);

@@ -17,9 +17,7 @@ namespace {
 
 constexpr double kFastShare = 0.75;  // of the top frequency: P and E cores differ by more
 
-std::string CpuFolder(const std::string& root, int cpu) {
-  return root + "/sys/devices/system/cpu/cpu" + std::to_string(cpu);
-}
+std::string CpuFolder(const std::string& root, int cpu) { return root + "/sys/devices/system/cpu/cpu" + std::to_string(cpu); }
 
 // CPUs that the cgroup's quota pays for, or 0. Version 2 and version 1 files.
 double CgroupQuota(const std::string& root) {

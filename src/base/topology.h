@@ -19,9 +19,9 @@ std::vector<int> ParseCpuList(std::string_view text);
 
 // A physical core, of which this process may use at least one thread.
 struct Core {
-  int n_threads = 1;     // of it that this process may use
-  double max_khz = 0;    // top frequency; 0: unknown
-  bool is_fast = true;   // false: more than a quarter below the fastest one (efficiency cores)
+  int n_threads = 1;    // of it that this process may use
+  double max_khz = 0;   // top frequency; 0: unknown
+  bool is_fast = true;  // false: more than a quarter below the fastest one (efficiency cores)
 };
 
 struct Cpus {
@@ -42,9 +42,9 @@ int DefaultThreadCount(const Cpus& cpus);
 
 struct Cache {
   int level = 0;
-  std::string kind;       // "Data", "Instruction", "Unified"
-  uint64_t bytes = 0;     // of one
-  int n_instances = 0;    // that the allowed CPUs have together
+  std::string kind;     // "Data", "Instruction", "Unified"
+  uint64_t bytes = 0;   // of one
+  int n_instances = 0;  // that the allowed CPUs have together
 };
 
 // By level; equal ones are counted together.

@@ -79,8 +79,8 @@ Result<WriteTarget> FindWriteTarget(const std::string& path) {
   }
   if (S_ISDIR(info.st_mode)) return WriteError(path, "write", EISDIR);
   if (S_ISBLK(info.st_mode) || S_ISSOCK(info.st_mode)) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("cannot write ", Plain(path), ": it is a ",
-                                                     S_ISBLK(info.st_mode) ? "disk" : "socket", "; name a file")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("cannot write ", Plain(path), ": it is a ", S_ISBLK(info.st_mode) ? "disk" : "socket", "; name a file")};
   }
   if (!S_ISREG(info.st_mode)) return OpenStream(path, open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY), info);
   if (access(path.c_str(), W_OK) != 0) return WriteError(path, "write", errno);
@@ -93,8 +93,8 @@ Result<WriteTarget> FindWriteTarget(const std::string& path) {
 
 Status WriteFully(int fd, std::span<const std::byte> bytes, int64_t offset, const std::string& path) {
   while (!bytes.empty()) {
-    const ssize_t n = offset < 0 ? write(fd, bytes.data(), bytes.size())
-                                 : pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t n =
+        offset < 0 ? write(fd, bytes.data(), bytes.size()) : pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return WriteError(path, "write", errno);
     bytes = bytes.subspan(static_cast<size_t>(n));

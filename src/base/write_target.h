@@ -14,10 +14,10 @@ namespace lfm {
 
 // One of two things: a regular file, there or not, by its own name; or something that is open already.
 struct WriteTarget {
-  std::string path;      // of the regular file, links followed; else the name as given
+  std::string path;         // of the regular file, links followed; else the name as given
   struct stat replaced {};  // of the file that is there; st_nlink is 0 where there is none
-  int stream = -1;       // a character device, a pipe or an inherited descriptor, open for writing; the caller closes it
-  bool swallows = false;  // the stream is the null device
+  int stream = -1;          // a character device, a pipe or an inherited descriptor, open for writing; the caller closes it
+  bool swallows = false;    // the stream is the null device
 
   bool is_file() const { return stream < 0; }
 };

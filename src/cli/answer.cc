@@ -26,10 +26,7 @@ double Rounded(double value) { return std::floor(value * 1000 + 0.5) / 1000; }
 }  // namespace
 
 AnswerPrinter::AnswerPrinter(const AnswerStyle& style)
-    : style_(style),
-      splitter_(style.open_thinking),
-      terminal_(OutputIsTerminal()),
-      dim_(terminal_ && ColorsAllowed()),
+    : style_(style), splitter_(style.open_thinking), terminal_(OutputIsTerminal()), dim_(terminal_ && ColorsAllowed()),
       parser_(ParserOptions()) {}
 
 text::AnswerParserOptions AnswerPrinter::ParserOptions() const {
@@ -118,8 +115,8 @@ void AnswerPrinter::Show(std::string_view text) {
   last_ = text.back();
 }
 
-Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer,
-                std::span<const int32_t> prompt, const text::Tokenizer& tokenizer) {
+Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer, std::span<const int32_t> prompt,
+                const text::Tokenizer& tokenizer) {
   Json json = Json::MakeObject();
   json.Set("text", answer.text());
   if (answer.has_thinking()) json.Set("thinking", answer.thinking());

@@ -18,7 +18,7 @@ struct AnswerStyle {
   bool split_thinking = false;  // chat: a leading <think> block is not part of the text
   bool open_thinking = false;   // the prompt ended with <think>
   bool show_thinking = true;
-  bool stream = true;  // write to standard output; false collects only
+  bool stream = true;              // write to standard output; false collects only
   std::vector<std::string> tools;  // names of the declared tools
   std::string written;             // what the prompt has already written of the answer
 };
@@ -51,8 +51,8 @@ class AnswerPrinter {
   AnswerStyle style_;
   engine::ThinkingSplitter splitter_;
   const bool terminal_, dim_;
-  text::AnswerParser parser_;               // of the text, on a terminal: a call is shown as a call
-  std::vector<text::AnswerEvent> events_;   // not yet shown
+  text::AnswerParser parser_;              // of the text, on a terminal: a call is shown as a call
+  std::vector<text::AnswerEvent> events_;  // not yet shown
   text::ToolCall call_;
   std::string text_, thinking_;
   size_t n_seen_ = 0;
@@ -61,7 +61,7 @@ class AnswerPrinter {
 };
 
 // The document of `lfm run --json`.
-Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer,
-                std::span<const int32_t> prompt, const text::Tokenizer& tokenizer);
+Json AnswerJson(const engine::Generation& generation, const AnswerPrinter& answer, std::span<const int32_t> prompt,
+                const text::Tokenizer& tokenizer);
 
 }  // namespace lfm::cli

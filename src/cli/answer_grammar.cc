@@ -41,7 +41,8 @@ Result<std::shared_ptr<const engine::TokenMask>> MakeAnswerMask(const AnswerGram
     Warn(StrCat("calls are not held to the tools' schemas: ", compiled.error().message));
     return none;
   }
-  for (const auto& one : (*compiled)->unenforced()) Warn(StrCat("not enforced: ", one.keyword, " at \"", one.pointer, "\": ", one.message));
+  for (const auto& one : (*compiled)->unenforced())
+    Warn(StrCat("not enforced: ", one.keyword, " at \"", one.pointer, "\": ", one.message));
   const auto vocabulary = engine::MakeGrammarVocabulary(tokenizer, model.config().vocab_size);
   const auto mask = engine::MakeGrammarMask(*compiled, vocabulary, engine::FindThinkingMarks(tokenizer, wanted.thinking));
   if (wanted.written.empty()) return mask;

@@ -14,9 +14,9 @@ namespace lfm::cli {
 
 struct AnswerGrammar {
   const GrammarArgs& args;
-  const Json& tools;         // of the request, or null
-  std::string tool_choice;   // auto, none, required or a name
-  std::string written;       // what the answer begins with already, special tokens spelled out
+  const Json& tools;        // of the request, or null
+  std::string tool_choice;  // auto, none, required or a name
+  std::string written;      // what the answer begins with already, special tokens spelled out
   engine::ThinkingMarks::Start thinking = engine::ThinkingMarks::Start::kNone;
 };
 

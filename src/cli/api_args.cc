@@ -64,8 +64,7 @@ void ApiArgs::Declare(Args& args) {
   args.Text("--prefix-cache", prefix_cache, "FILE", "keep the prompts that were read over a restart");
   args.Flag("--no-prefix-cache", no_prefix_cache, "read every prompt whole");
   args.Integer("--step-ms", step_ms, "N", "of a step in which running answers wait for somebody's prompt (default 100)");
-  args.Flag("--stats", stats,
-            "measure first what the machine allows (a second): the page then says how near answers come");
+  args.Flag("--stats", stats, "measure first what the machine allows (a second): the page then says how near answers come");
   args.Real("--temp,--temperature", sampling.temperature, "X", "temperature where a request has none");
   args.Integer("--top-k", sampling.top_k, "N", "the same for top_k");
   args.Real("--top-p", sampling.top_p, "X", "the same for top_p");

@@ -22,19 +22,15 @@ class Args {
   // must outlive parsing. `value` is the name of the value in help pages.
   void Flag(const std::string& names, bool& out, const std::string& help);
   void Text(const std::string& names, std::string& out, const std::string& value, const std::string& help);
-  void Text(const std::string& names, std::optional<std::string>& out, const std::string& value,
-            const std::string& help);
+  void Text(const std::string& names, std::optional<std::string>& out, const std::string& value, const std::string& help);
   void Texts(const std::string& names, std::vector<std::string>& out, const std::string& value,
              const std::string& help);  // may be repeated; all count
   void Integer(const std::string& names, int64_t& out, const std::string& value, const std::string& help);
-  void Integer(const std::string& names, std::optional<int64_t>& out, const std::string& value,
-               const std::string& help);
-  void Unsigned(const std::string& names, std::optional<uint64_t>& out, const std::string& value,
-                const std::string& help);
-  void Real(const std::string& names, std::optional<float>& out, const std::string& value,
-            const std::string& help);
-  void Choice(const std::string& names, std::optional<std::string>& out,
-              const std::vector<std::string>& choices, const std::string& help);
+  void Integer(const std::string& names, std::optional<int64_t>& out, const std::string& value, const std::string& help);
+  void Unsigned(const std::string& names, std::optional<uint64_t>& out, const std::string& value, const std::string& help);
+  void Real(const std::string& names, std::optional<float>& out, const std::string& value, const std::string& help);
+  void Choice(const std::string& names, std::optional<std::string>& out, const std::vector<std::string>& choices,
+              const std::string& help);
 
   // Arguments without a flag, in the order of declaration.
   void Positional(const std::string& name, std::optional<std::string>& out, const std::string& help);

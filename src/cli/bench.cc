@@ -49,8 +49,8 @@ class BenchCommand : public Command {
     }
     LFM_TRY(const std::vector<report::BenchCase> cases, Cases());
     if (repetitions_ < 1 || repetitions_ > kMaxRepetitions) {
-      return Error{ErrorCode::kInvalidArgument, StrCat("--repetitions: ", repetitions_, " is not between 1 and ",
-                                                       kMaxRepetitions)};
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat("--repetitions: ", repetitions_, " is not between 1 and ", kMaxRepetitions)};
     }
     if (chunk_ < 1 || chunk_ > kMaxChunk) {
       return Error{ErrorCode::kInvalidArgument, StrCat("--chunk: ", chunk_, " is not between 1 and ", kMaxChunk)};
@@ -62,8 +62,8 @@ class BenchCommand : public Command {
     std::vector<report::BenchRow> rows;
     for (const report::BenchCase& test : cases) {
       if (ErrorsGoToTerminal()) NoteInPlace(StrCat("measuring ", test.name(), " ..."));
-      LFM_TRY(report::BenchRow row, report::RunBench(*loaded, *threads, test, repetitions_, chunk_, true,
-                                                     [] { return Interrupted().load(); }));
+      LFM_TRY(report::BenchRow row,
+              report::RunBench(*loaded, *threads, test, repetitions_, chunk_, true, [] { return Interrupted().load(); }));
       rows.push_back(std::move(row));
     }
     if (ErrorsGoToTerminal()) NoteInPlace("");
@@ -193,15 +193,15 @@ class BenchCommand : public Command {
                     "| --- | --- | ---: | --- | --- | ---: | ---: | ---: | ---: |\n"));
     for (const report::BenchRow& row : rows) {
       WriteOut(StrCat("| ", Plain(config.name), " | ", Plain(config.file_type), " | ", threads.size(), " | ",
-                      loaded.model().kernels->isa, " | ", row.test.name(), " | ", row.test.n_seq, " | ",
-                      Fixed(row.avg_ts, 2), " ± ", Fixed(row.stddev_ts, 2), " | ", Fixed(row.gb_per_s, 1), " | ",
-                      Fixed(row.roofline_percent, 1), " |\n"));
+                      loaded.model().kernels->isa, " | ", row.test.name(), " | ", row.test.n_seq, " | ", Fixed(row.avg_ts, 2),
+                      " ± ", Fixed(row.stddev_ts, 2), " | ", Fixed(row.gb_per_s, 1), " | ", Fixed(row.roofline_percent, 1),
+                      " |\n"));
     }
     const report::Roofline& roofline = rows.back().roofline;
     WriteOut(StrCat("\nLimits, of the last row: memory between its steps ", Fixed(roofline.read.sustained / 1e9, 1),
                     " GB/s, int8 ", Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ",
-                    Fixed(roofline.f32_ops_per_s / 1e12, 2), " TFLOPS",
-                    config.random_weights ? "; the weights are random" : "", ".\n"));
+                    Fixed(roofline.f32_ops_per_s / 1e12, 2), " TFLOPS", config.random_weights ? "; the weights are random" : "",
+                    ".\n"));
   }
 
   ModelArgs model_;

@@ -41,8 +41,7 @@ class Chat {
 
   Result<int> Run() {
     ArmInterruptInConversation();
-    WriteOut(StrCat(Plain(session_.model().config().name), ", context ", session_.n_ctx(),
-                    " tokens. /help lists commands.\n"));
+    WriteOut(StrCat(Plain(session_.model().config().name), ", context ", session_.n_ctx(), " tokens. /help lists commands.\n"));
     const std::string prompt = "> ";
     while (true) {
       std::fflush(stdout);
@@ -74,8 +73,7 @@ class Chat {
       conversation_.Reset();
       WriteOut("the conversation is forgotten\n");
     } else if (name == "/undo") {
-      WriteOut(conversation_.Undo() ? "the last exchange is taken back\n"
-                                    : "there is nothing to take back\n");
+      WriteOut(conversation_.Undo() ? "the last exchange is taken back\n" : "there is nothing to take back\n");
     } else if (name == "/save") {
       Save(WithHome(rest));
     } else if (name == "/load") {
@@ -123,8 +121,7 @@ class Chat {
     if (const Status status = Generate(); !status.ok()) {
       conversation_.Undo();
       if (status.error().code == ErrorCode::kCancelled) return;
-      PrintErrorLine(StrCat(status.error().message,
-                            status.error().code == ErrorCode::kLimit ? "; /reset begins anew" : ""));
+      PrintErrorLine(StrCat(status.error().message, status.error().code == ErrorCode::kLimit ? "; /reset begins anew" : ""));
     }
   }
 
@@ -141,13 +138,12 @@ class Chat {
     session_.on_progress = [&](int64_t done, int64_t total) {
       if (progress) progress->Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));
     };
-    auto generation =
-        engine::Generate(session_, prompt.ids, params_, [&](const engine::TokenInfo&, std::string_view piece) {
-          progress.reset();
-          stats_.OnToken(session_);
-          answer.Push(piece);
-          return true;
-        });
+    auto generation = engine::Generate(session_, prompt.ids, params_, [&](const engine::TokenInfo&, std::string_view piece) {
+      progress.reset();
+      stats_.OnToken(session_);
+      answer.Push(piece);
+      return true;
+    });
     session_.on_progress = {};
     stats_.Finish(session_, generation.ok() ? generation->timings : engine::Timings());
     if (!generation.ok()) return generation.error();

@@ -13,7 +13,7 @@ namespace lfm::cli {
 
 struct ChatOptions {
   bool show_thinking = true;
-  bool stats = false;  // after each answer
+  bool stats = false;              // after each answer
   std::vector<std::string> tools;  // names of the declared ones
 };
 

@@ -15,22 +15,17 @@ std::span<const CommandEntry> Commands() { return kCommands; }
 
 int ExitCodeOf(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return kExitUsage;
+    case ErrorCode::kInvalidArgument: return kExitUsage;
     case ErrorCode::kNotFound:
     case ErrorCode::kCorrupt:
-    case ErrorCode::kUnsupported:
-      return kExitModel;
+    case ErrorCode::kUnsupported: return kExitModel;
     case ErrorCode::kLimit:
     case ErrorCode::kBusy:
-    case ErrorCode::kOutOfMemory:
-      return kExitLimit;
+    case ErrorCode::kOutOfMemory: return kExitLimit;
     case ErrorCode::kCancelled:
-    case ErrorCode::kDeadline:
-      return kExitInterrupted;
+    case ErrorCode::kDeadline: return kExitInterrupted;
     case ErrorCode::kIo:
-    case ErrorCode::kInternal:
-      return kExitFailure;
+    case ErrorCode::kInternal: return kExitFailure;
   }
   return kExitFailure;
 }

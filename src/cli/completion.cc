@@ -50,13 +50,12 @@ std::string Bash(const std::vector<CommandFlags>& all) {
     for (const auto& flag : command.flags) {
       names.push_back(flag.name);
       if (flag.choices.empty()) continue;
-      choices += StrCat("        ", flag.name, ") COMPREPLY=($(compgen -W \"", Joined(flag.choices),
-                        "\" -- \"$word\")); return ;;\n");
+      choices +=
+          StrCat("        ", flag.name, ") COMPREPLY=($(compgen -W \"", Joined(flag.choices), "\" -- \"$word\")); return ;;\n");
     }
     script += StrCat("    ", command.name, ")\n");
     if (!choices.empty()) script += StrCat("      case $last in\n", choices, "      esac\n");
-    script += StrCat("      [[ $word == -* ]] && COMPREPLY=($(compgen -W \"", Joined(names),
-                     "\" -- \"$word\")) ;;\n");
+    script += StrCat("      [[ $word == -* ]] && COMPREPLY=($(compgen -W \"", Joined(names), "\" -- \"$word\")) ;;\n");
   }
   return script +
          "  esac\n"
@@ -107,20 +106,16 @@ std::string Zsh(const std::vector<CommandFlags>& all) {
          "compdef _lfm lfm\n";
 }
 
-std::string FishQuoted(const std::string& text) {
-  return "'" + Replaced(Replaced(text, "\\", "\\\\"), "'", "\\'") + "'";
-}
+std::string FishQuoted(const std::string& text) { return "'" + Replaced(Replaced(text, "\\", "\\\\"), "'", "\\'") + "'"; }
 
 std::string Fish(const std::vector<CommandFlags>& all) {
-  std::string script =
-      "# lfm completion for fish: lfm completion fish > ~/.config/fish/completions/lfm.fish\n";
+  std::string script = "# lfm completion for fish: lfm completion fish > ~/.config/fish/completions/lfm.fish\n";
   for (const CommandFlags& command : all) {
-    script += StrCat("complete -c lfm -n __fish_use_subcommand -f -a ", command.name, " -d ",
-                     FishQuoted(command.summary), "\n");
+    script += StrCat("complete -c lfm -n __fish_use_subcommand -f -a ", command.name, " -d ", FishQuoted(command.summary), "\n");
     for (const auto& flag : command.flags) {
       const bool is_long = flag.name.starts_with("--");
-      script += StrCat("complete -c lfm -n '__fish_seen_subcommand_from ", command.name, "' ",
-                       is_long ? "-l " : "-s ", flag.name.substr(is_long ? 2 : 1));
+      script += StrCat("complete -c lfm -n '__fish_seen_subcommand_from ", command.name, "' ", is_long ? "-l " : "-s ",
+                       flag.name.substr(is_long ? 2 : 1));
       if (flag.takes_value) script += " -r";
       if (!flag.choices.empty()) script += StrCat(" -f -a '", Joined(flag.choices), "'");
       script += StrCat(" -d ", FishQuoted(flag.help), "\n");
@@ -136,10 +131,9 @@ class CompletionCommand : public Command {
   Result<int> Run() override {
     const std::string shell = shell_.value_or("");
     if (shell != "bash" && shell != "zsh" && shell != "fish") {
-      return Error{
-          ErrorCode::kInvalidArgument,
-          StrCat(shell.empty() ? "no shell is named" : StrCat("there is no completion for ", Quote(shell)),
-                 "; use bash, zsh or fish")};
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat(shell.empty() ? "no shell is named" : StrCat("there is no completion for ", Quote(shell)),
+                          "; use bash, zsh or fish")};
     }
     const auto all = AllFlags();
     WriteOut(shell == "bash" ? Bash(all) : shell == "zsh" ? Zsh(all) : Fish(all));

@@ -20,8 +20,7 @@ class ConvertCommand : public Command {
   void Declare(Args& args) override {
     args.Positional("IN", in_, "a Hugging Face folder or a .gguf file");
     args.Positional("OUT", out_, "what to write: a .gguf file, or a new folder");
-    args.Text("--type", type_, "TYPE",
-              "type of the matrices: f32, f16, bf16, or q8_0 and the like for GGUF (default: as in IN)");
+    args.Text("--type", type_, "TYPE", "type of the matrices: f32, f16, bf16, or q8_0 and the like for GGUF (default: as in IN)");
     args.Integer("-t,--threads", model_.n_threads, "N", "threads (default: what this machine does best)");
   }
 

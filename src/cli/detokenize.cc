@@ -51,8 +51,7 @@ class DetokenizeCommand : public Command {
     for (const Json& id : row["ids"].items()) {
       const int64_t value = id.AsInt(-1);
       if (!id.is_integer() || value < 0 || value > INT32_MAX) {
-        return Error{ErrorCode::kInvalidArgument,
-                     StrCat("\"ids\": ", Quote(id.Dump()), " is not a token id")};
+        return Error{ErrorCode::kInvalidArgument, StrCat("\"ids\": ", Quote(id.Dump()), " is not a token id")};
       }
       ids.push_back(static_cast<int32_t>(value));
     }

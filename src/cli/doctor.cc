@@ -40,8 +40,9 @@ class DoctorCommand : public Command {
     model_.DeclareModel(args);
     args.Flag("--json", json_, "one JSON document");
     model_.DeclareCompute(args);
-    args.Footer("Takes about ten seconds, and longer with a model. The page is made for bug reports: it names no person, "
-                "no machine and no folder.");
+    args.Footer(
+        "Takes about ten seconds, and longer with a model. The page is made for bug reports: it names no person, "
+        "no machine and no folder.");
   }
 
   Result<int> Run() override {

@@ -98,9 +98,9 @@ std::string ProcessorPart(const report::MachineReport& machine) {
          PageRow("instructions", StrCat(isas, "; ", machine.isa, " is chosen")) + PageRow("caches", CachesText(machine)) +
          PageRow("memory nodes", StrCat(machine.n_numa_nodes)) + PageRow("power", PowerText(machine.power)) +
          PageRow("other programs", StrCat(Fixed(machine.others_percent, 0), " % of the CPUs' time, before anything was measured",
-                                      machine.stolen_percent >= 0.5
-                                          ? StrCat("; ", Fixed(machine.stolen_percent, 0), " % taken by the hypervisor")
-                                          : ""));
+                                          machine.stolen_percent >= 0.5
+                                              ? StrCat("; ", Fixed(machine.stolen_percent, 0), " % taken by the hypervisor")
+                                              : ""));
 }
 
 std::string MemoryPart(const report::MachineReport& machine) {
@@ -110,7 +110,8 @@ std::string MemoryPart(const report::MachineReport& machine) {
   std::string swap = memory.swap_bytes == 0
                          ? "none"
                          : StrCat(HumanBytes(memory.swap_used_bytes), " of ", HumanBytes(memory.swap_bytes), " used");
-  if (memory.pressure_percent) swap += StrCat("; programs waited for memory ", Fixed(*memory.pressure_percent, 1), " % of the time");
+  if (memory.pressure_percent)
+    swap += StrCat("; programs waited for memory ", Fixed(*memory.pressure_percent, 1), " % of the time");
   const HugePages& pages = machine.huge_pages;
   return "\nMemory\n" + PageRow("free", free) + PageRow("swap", swap) +
          PageRow("huge pages", pages.mode.empty() ? "none" : StrCat(pages.mode, ", of ", WholeBytes(pages.page_bytes)));
@@ -120,12 +121,12 @@ std::string LimitsPart(const report::MachineReport& machine) {
   std::string text = "\nLimits, measured\n";
   for (const report::ThreadBandwidth& one : machine.bandwidths) {
     text += PageRow(&one == &machine.bandwidths.front() ? "memory" : "",
-                RightAligned(Plural(one.n_threads, "thread"), 12) + RightAligned(Scaled(one.bytes_per_s) + "B/s", 14));
+                    RightAligned(Plural(one.n_threads, "thread"), 12) + RightAligned(Scaled(one.bytes_per_s) + "B/s", 14));
   }
   for (const report::IsaPeak& peak : machine.peaks) {
     text += PageRow(&peak == &machine.peaks.front() ? "arithmetic" : "",
-                RightAligned(peak.isa, 12) + RightAligned(Scaled(peak.int8_ops_per_s) + "op/s int8", 19) +
-                    RightAligned(Scaled(peak.f32_ops_per_s) + "op/s f32", 18) + (peak.isa == machine.isa ? "   chosen" : ""));
+                    RightAligned(peak.isa, 12) + RightAligned(Scaled(peak.int8_ops_per_s) + "op/s int8", 19) +
+                        RightAligned(Scaled(peak.f32_ops_per_s) + "op/s f32", 18) + (peak.isa == machine.isa ? "   chosen" : ""));
   }
   return text;
 }
@@ -149,38 +150,45 @@ std::string KernelsPart(const report::MachineReport& machine) {
 
 std::string SpeedLine(const std::string& label, const report::Speed& speed) {
   const bool known = speed.now_ts > 0 && speed.limit_ts > 0;
-  return PageRow(label, RightAligned(StrCat(speed.n_threads), 8) + RightAligned(PerSecond(speed.limit_ts), 14) + RightAligned(PerSecond(speed.now_ts), 12) +
-                        RightAligned(known ? StrCat(Fixed(100 * speed.now_ts / speed.limit_ts, 0), " %") : "-", 10) + "   " +
-                        speed.limit_name);
+  return PageRow(label, RightAligned(StrCat(speed.n_threads), 8) + RightAligned(PerSecond(speed.limit_ts), 14) +
+                            RightAligned(PerSecond(speed.now_ts), 12) +
+                            RightAligned(known ? StrCat(Fixed(100 * speed.now_ts / speed.limit_ts, 0), " %") : "-", 10) + "   " +
+                            speed.limit_name);
 }
 
 std::string ModelPart(const report::MachineReport& machine, const report::ModelReport& model) {
   const engine::Description& d = model.description;
   std::string text = StrCat("\nModel ", model.file_name, "\n");
-  if (d.config.random_weights) text += PageRow("RANDOM WEIGHTS", "written by lfm synth: the speed is real, the answers are random");
-  text += PageRow("file", StrCat(d.config.architecture, ", ", d.config.file_type, ", ", HumanBytes(d.file_bytes), model.packed ? ", packed" : ", not packed"));
+  if (d.config.random_weights)
+    text += PageRow("RANDOM WEIGHTS", "written by lfm synth: the speed is real, the answers are random");
+  text += PageRow("file", StrCat(d.config.architecture, ", ", d.config.file_type, ", ", HumanBytes(d.file_bytes),
+                                 model.packed ? ", packed" : ", not packed"));
   text += PageRow("parameters", StrCat(HumanCount(static_cast<double>(d.parameters)), ", ",
-                                   HumanCount(static_cast<double>(d.active_parameters)), " active for a token"));
-  text += PageRow("memory", StrCat(HumanBytes(model.needed_bytes), " for the weights, ", HumanBytes(machine.memory.available_bytes), " free"));
+                                       HumanCount(static_cast<double>(d.active_parameters)), " active for a token"));
+  text += PageRow("memory", StrCat(HumanBytes(model.needed_bytes), " for the weights, ",
+                                   HumanBytes(machine.memory.available_bytes), " free"));
   if (model.disk) {
     text += PageRow("disk", StrCat(Scaled(model.disk->bytes_per_s), "B/s (", HumanBytes(model.disk->n_bytes), " read, ",
-                               report::DiskMethodName(model.disk->method), ")"));
+                                   report::DiskMethodName(model.disk->method), ")"));
   } else {
     text += PageRow("disk", StrCat("not measured: ", model.disk_error.empty() ? "no file" : model.disk_error));
   }
   const report::Work& one = model.decode_work;
-  text += PageRow("a token reads", StrCat(HumanBytes(static_cast<uint64_t>(one.read_bytes)), " and takes ", Scaled(one.int8_operations),
-                                      "op in int8, ", Scaled(one.f32_operations), "op in f32"));
+  text += PageRow("a token reads", StrCat(HumanBytes(static_cast<uint64_t>(one.read_bytes)), " and takes ",
+                                          Scaled(one.int8_operations), "op in int8, ", Scaled(one.f32_operations), "op in f32"));
   if (report::MemorySeconds(one, machine.roofline()) <= 0) {
-    text += PageRow("", StrCat("which fits into the cache (", WholeBytes(machine.roofline().cache_bytes), "): memory is no limit"));
+    text +=
+        PageRow("", StrCat("which fits into the cache (", WholeBytes(machine.roofline().cache_bytes), "): memory is no limit"));
   }
-  text += "\n" + PageRow("", RightAligned("threads", 8) + RightAligned("at most", 14) + RightAligned("now", 12) + RightAligned("", 10) + "   limit");
+  text += "\n" + PageRow("", RightAligned("threads", 8) + RightAligned("at most", 14) + RightAligned("now", 12) +
+                                 RightAligned("", 10) + "   limit");
   text += SpeedLine(StrCat("decode ", model.decode.n_tokens), model.decode);
   for (const report::Speed& speed : model.decode_by_threads) text += SpeedLine("", speed);
   text += SpeedLine(StrCat("prefill ", model.prefill.n_tokens), model.prefill);
   text += PageRow("", "tokens per second");
   if (!model.not_measured.empty()) text += PageRow("now", "not measured: " + model.not_measured);
-  if (model.n_page_faults > 0) text += PageRow("page faults", StrCat(model.n_page_faults, " pages came from the disk while tokens were made"));
+  if (model.n_page_faults > 0)
+    text += PageRow("page faults", StrCat(model.n_page_faults, " pages came from the disk while tokens were made"));
   return text;
 }
 

@@ -16,8 +16,9 @@ std::optional<std::string> Variable(const char* name) {
 }
 
 std::string WithHome(const std::string& path) {
-  return path.starts_with('~') ? ExpandPath(path, [](const char* name) { return std::string_view(name) == "HOME" ? Variable(name) : std::nullopt; })
-                               : path;
+  return path.starts_with('~')
+             ? ExpandPath(path, [](const char* name) { return std::string_view(name) == "HOME" ? Variable(name) : std::nullopt; })
+             : path;
 }
 
 std::string DefaultIsa() { return Variable("LFM_ISA").value_or(""); }

@@ -23,7 +23,8 @@ class GrammarCommand : public Command {
     spec_.Declare(args, "--json-object");
     args.Text("--json", document_, "FILE", "the text to check (- for standard input, the default)");
     args.Flag("--schema-order", schema_order_, "properties must stand in the schema's order, as in an answer");
-    args.Flag("--jsonl", jsonl_, R"(a line {"schema" | ..., "documents": [TEXT, ...]} in, {"accepted": [...]} or {"refused"} out)");
+    args.Flag("--jsonl", jsonl_,
+              R"(a line {"schema" | ..., "documents": [TEXT, ...]} in, {"accepted": [...]} or {"refused"} out)");
     args.Footer("check: exit code 0 if the text is accepted, 1 if not, 2 if the grammar is refused.");
   }
 
@@ -46,7 +47,8 @@ class GrammarCommand : public Command {
       Note(StrCat("refused: ", compiled.error().message, "\n"));
       return kExitUsage;
     }
-    for (const auto& one : (*compiled)->unenforced()) Warn(StrCat("not enforced: ", one.keyword, " at \"", one.pointer, "\": ", one.message));
+    for (const auto& one : (*compiled)->unenforced())
+      Warn(StrCat("not enforced: ", one.keyword, " at \"", one.pointer, "\": ", one.message));
     if (action == "show") {
       WriteOut((*compiled)->Describe());
       WriteOut("\n");
@@ -56,7 +58,8 @@ class GrammarCommand : public Command {
     grammar::State state = (*compiled)->Start();
     LFM_TRY(const bool alive, state.Advance(text));
     const bool accepted = alive && state.accepting();
-    if (!accepted) Note(alive ? "not accepted: the text is not complete\n" : StrCat("not accepted: ", Where(**compiled, text), "\n"));
+    if (!accepted)
+      Note(alive ? "not accepted: the text is not complete\n" : StrCat("not accepted: ", Where(**compiled, text), "\n"));
     return accepted ? kExitOk : kExitFailure;
   }
 

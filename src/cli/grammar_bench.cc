@@ -24,7 +24,9 @@ struct Times {
     Json out = Json::MakeObject();
     double sum = 0;
     for (const double t : us) sum += t;
-    const auto at = [&](double share) { return us.empty() ? 0 : us[std::min(us.size() - 1, static_cast<size_t>(share * static_cast<double>(us.size())))]; };
+    const auto at = [&](double share) {
+      return us.empty() ? 0 : us[std::min(us.size() - 1, static_cast<size_t>(share * static_cast<double>(us.size())))];
+    };
     const auto rounded = [](double value) { return static_cast<double>(static_cast<int64_t>(value * 10)) / 10; };
     out.Set("n", static_cast<int64_t>(us.size()));
     out.Set("mean", rounded(us.empty() ? 0 : sum / static_cast<double>(us.size())));
@@ -39,7 +41,8 @@ struct Times {
 class Bench {
  public:
   explicit Bench(const text::Tokenizer& tokenizer)
-      : tokenizer_(tokenizer), vocabulary_(engine::MakeGrammarVocabulary(tokenizer, tokenizer.n_tokens())), mask_(vocabulary_->n_words()) {}
+      : tokenizer_(tokenizer), vocabulary_(engine::MakeGrammarVocabulary(tokenizer, tokenizer.n_tokens())),
+        mask_(vocabulary_->n_words()) {}
 
   Status File(const std::string& path) {
     LFM_TRY(const std::string text, ReadWholeFile(path));
@@ -102,7 +105,8 @@ class Bench {
 Result<Json> BenchGrammars(const std::string& folder, const text::Tokenizer& tokenizer, int64_t max_files) {
   std::vector<std::string> files;
   std::error_code error;
-  for (auto it = std::filesystem::recursive_directory_iterator(folder, error); !error && it != std::filesystem::end(it); it.increment(error)) {
+  for (auto it = std::filesystem::recursive_directory_iterator(folder, error); !error && it != std::filesystem::end(it);
+       it.increment(error)) {
     if (it->path().extension() == ".json") files.push_back(it->path().string());
   }
   if (error || files.empty()) return Error{ErrorCode::kNotFound, StrCat("no .json files are below ", Quote(folder))};
@@ -115,9 +119,10 @@ Result<Json> BenchGrammars(const std::string& folder, const text::Tokenizer& tok
 }
 
 std::string BenchText(const Json& figures) {
-  std::string out = StrCat(figures["schemas"].AsInt(), " schemas, ", figures["refused"].AsInt(), " refused; valid documents rejected ",
-                           figures["valid_rejected"].AsInt(), ", invalid accepted ", figures["invalid_accepted"].AsInt(), ", failures ",
-                           figures["failed"].AsInt(), "; ", figures["vocabulary"].AsInt(), " tokens\n");
+  std::string out =
+      StrCat(figures["schemas"].AsInt(), " schemas, ", figures["refused"].AsInt(), " refused; valid documents rejected ",
+             figures["valid_rejected"].AsInt(), ", invalid accepted ", figures["invalid_accepted"].AsInt(), ", failures ",
+             figures["failed"].AsInt(), "; ", figures["vocabulary"].AsInt(), " tokens\n");
   for (const std::string_view name : {"compile_us", "first_mask_us", "mask_us"}) {
     const Json& row = figures[name];
     out += StrCat(name, ": n ", row["n"].AsInt(), ", mean ", row["mean"].AsDouble(), ", p50 ", row["p50"].AsDouble(), ", p99 ",

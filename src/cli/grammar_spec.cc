@@ -16,7 +16,8 @@ void GrammarArgs::Declare(Args& args, const std::string& json_flag) {
 }
 
 Result<grammar::Spec> GrammarArgs::Read() const {
-  const int n = int{schema.has_value()} + int{regex.has_value()} + int{choice.has_value()} + int{grammar.has_value()} + int{json_object};
+  const int n =
+      int{schema.has_value()} + int{regex.has_value()} + int{choice.has_value()} + int{grammar.has_value()} + int{json_object};
   if (n != 1) {
     return Error{ErrorCode::kInvalidArgument, StrCat(n == 0 ? "no grammar is given" : "more than one grammar is given",
                                                      "; use one of --schema, --regex, --choice, --grammar, or any JSON object")};

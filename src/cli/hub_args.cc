@@ -72,8 +72,7 @@ Result<std::string> ModelPath(const std::string& text) {
   const hub::Environment environment = HubEnvironment();
   const auto here = hub::ResolveModel(text, environment, hub::FreeMemory());
   if (here.ok()) {
-    if (!here.value().reason.empty() && ErrorsGoToTerminal())
-      Note(StrCat("lfm: ", Plain(here.value().reason), "\n"));
+    if (!here.value().reason.empty() && ErrorsGoToTerminal()) Note(StrCat("lfm: ", Plain(here.value().reason), "\n"));
     return here.value().path;
   }
   const auto name = hub::ParseModelName(text, environment.endpoint);
@@ -84,8 +83,8 @@ Result<std::string> ModelPath(const std::string& text) {
   LFM_TRY(const hub::PullPlan plan, hub::PlanPull(text, options));
   if (!plan.is_here) {
     if (!plan.reason.empty()) Note(StrCat("lfm: ", Plain(plan.reason), "\n"));
-    const std::string question = StrCat("lfm: ", plan.full_name, " is not on this machine. Fetch ",
-                                        HumanBytes(plan.missing_bytes), "?");
+    const std::string question =
+        StrCat("lfm: ", plan.full_name, " is not on this machine. Fetch ", HumanBytes(plan.missing_bytes), "?");
     if (!AskUser(question)) return here.error();
   }
   LFM_TRY(const hub::Pulled pulled, PullWithProgress(plan, options));

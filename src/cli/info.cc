@@ -32,29 +32,25 @@ std::string LayerMap(const model::Config& config) {
   return map;
 }
 
-void Row(const char* label, const std::string& value) {
-  WriteOut(StrCat("  ", Padded(label, 18), Plain(value), "\n"));
-}
+void Row(const char* label, const std::string& value) { WriteOut(StrCat("  ", Padded(label, 18), Plain(value), "\n")); }
 
 void PrintModel(const engine::Description& d) {
   const model::Config& config = d.config;
   WriteOut(StrCat(Plain(d.name), "\n"));
-  if (config.random_weights)
-    WriteOut("  RANDOM WEIGHTS: made to measure a machine, its answers are random\n");
+  if (config.random_weights) WriteOut("  RANDOM WEIGHTS: made to measure a machine, its answers are random\n");
   Row("architecture", config.architecture);
   Row("parameters", StrCat(HumanCount(static_cast<double>(d.parameters)), ", ",
                            HumanCount(static_cast<double>(d.active_parameters)), " active for a token"));
   Row("file", StrCat(HumanBytes(d.file_bytes), ", ", config.file_type));
   Row("context", StrCat(config.context_length, " tokens"));
   Row("vocabulary", StrCat(config.vocab_size));
-  Row("layers", StrCat(config.n_layers, ": ", config.n_conv_layers(), " short convolution, ",
-                       config.n_attention_layers(), " attention"));
+  Row("layers",
+      StrCat(config.n_layers, ": ", config.n_conv_layers(), " short convolution, ", config.n_attention_layers(), " attention"));
   Row("", LayerMap(config));
-  Row("width", StrCat(config.d_model, ", ", config.n_heads, " heads of ", config.head_dim, ", ",
-                      config.n_kv_heads, " of keys and values"));
+  Row("width", StrCat(config.d_model, ", ", config.n_heads, " heads of ", config.head_dim, ", ", config.n_kv_heads,
+                      " of keys and values"));
   if (config.n_experts > 0) {
-    Row("experts", StrCat(config.n_experts_used, " of ", config.n_experts, " for a token, ",
-                          config.d_ff_expert, " wide"));
+    Row("experts", StrCat(config.n_experts_used, " of ", config.n_experts, " for a token, ", config.d_ff_expert, " wide"));
   }
   if (config.d_ff > 0) Row("dense layers", StrCat(config.d_ff, " wide"));
   Row("chat template", d.chat_template.empty() ? "none" : StrCat("yes, ", d.chat_template.size(), " bytes"));
@@ -80,16 +76,14 @@ void PrintCosts(const engine::Description& d) {
 
 void PrintIsa(const Json& isa) {
   std::string detected;
-  for (const Json& name : isa["detected"].items())
-    detected += (detected.empty() ? "" : ", ") + name.AsString();
+  for (const Json& name : isa["detected"].items()) detected += (detected.empty() ? "" : ", ") + name.AsString();
   WriteOut("\nOn this machine\n");
   Row("ISA", detected);
   std::map<std::string, std::vector<std::string>> ops_of;  // kernel -> its operations
   for (const auto& [op, kernel] : isa["chosen"].members()) ops_of[kernel.AsString()].push_back(op);
   for (const auto& [kernel, ops] : ops_of) {
     std::string list = StrCat(ops.size(), " operations");
-    for (size_t i = 0; ops.size() <= kMostOpsListed && i < ops.size(); ++i)
-      list += (i == 0 ? ": " : ", ") + ops[i];
+    for (size_t i = 0; ops.size() <= kMostOpsListed && i < ops.size(); ++i) list += (i == 0 ? ": " : ", ") + ops[i];
     Row(("  " + kernel).c_str(), list);
   }
 }

@@ -21,8 +21,7 @@ Result<std::string> ReadInput() {
       return Error{ErrorCode::kLimit, StrCat("standard input holds more than ", HumanBytes(kMaxInputBytes))};
     }
   }
-  if (std::ferror(stdin))
-    return Error{ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))};
+  if (std::ferror(stdin)) return Error{ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))};
   return text;
 }
 
@@ -43,8 +42,7 @@ Result<std::string> ReadFileOrInput(const std::string& path, const std::string& 
 Result<Json> ReadJsonFile(const std::string& path, const std::string& flag) {
   LFM_TRY(const std::string text, ReadFileOrInput(path, flag));
   auto json = ParseJson(text);
-  if (!json.ok())
-    return Error{ErrorCode::kInvalidArgument, StrCat(flag, " ", path, ": ", json.error().message)};
+  if (!json.ok()) return Error{ErrorCode::kInvalidArgument, StrCat(flag, " ", path, ": ", json.error().message)};
   return json;
 }
 
@@ -61,8 +59,7 @@ Result<int> ForEachJsonLine(const std::function<Result<Json>(const Json& row)>& 
     const bool is_object = row.ok() && row->is_object();
     auto out = is_object
                    ? work(*row)
-                   : Result<Json>(row.ok() ? Error{ErrorCode::kInvalidArgument, "the line is no JSON object"}
-                                           : row.error());
+                   : Result<Json>(row.ok() ? Error{ErrorCode::kInvalidArgument, "the line is no JSON object"} : row.error());
     if (out.ok()) {
       WriteJson(*out);
     } else {
@@ -72,8 +69,7 @@ Result<int> ForEachJsonLine(const std::function<Result<Json>(const Json& row)>& 
     }
     LFM_RETURN_IF_ERROR(FlushOut());
   }
-  if (std::ferror(stdin))
-    return Error{ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))};
+  if (std::ferror(stdin)) return Error{ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))};
   return 0;
 }
 

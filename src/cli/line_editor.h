@@ -16,7 +16,7 @@ class LineEditor {
  private:
   std::optional<std::string> ReadLine(const char* prompt) const;
   void Remember(const std::string& line);
-  const bool edits_;  // else the terminal does
+  const bool edits_;          // else the terminal does
   std::string history_path_;  // empty: the history is not kept
 };
 

@@ -13,9 +13,7 @@ namespace lfm::cli {
 namespace {
 
 // A folder whose configuration names another family; its weights would be refused.
-bool IsForeign(const hub::CachedModel& model) {
-  return !model.model_type.empty() && !model.model_type.starts_with("lfm2");
-}
+bool IsForeign(const hub::CachedModel& model) { return !model.model_type.empty() && !model.model_type.starts_with("lfm2"); }
 
 Json ModelJson(const hub::CachedModel& model) {
   Json json = Json::MakeObject();
@@ -92,24 +90,20 @@ class ListCommand : public Command {
   Result<std::vector<hub::FileCheck>> Check(const hub::CachedModel& model) {
     ProgressLine line("checking " + model.name, ProgressLine::Unit::kBytes);
     uint64_t done = 0;
-    LFM_TRY(auto checks,
-            hub::CheckModel(model, &Interrupted(), [&](uint64_t n) { line.Update(done += n, model.bytes); }));
-    for (const hub::FileCheck& check : checks)
-      bad_ = bad_ || check.verdict == hub::FileCheck::Verdict::kDamaged;
+    LFM_TRY(auto checks, hub::CheckModel(model, &Interrupted(), [&](uint64_t n) { line.Update(done += n, model.bytes); }));
+    for (const hub::FileCheck& check : checks) bad_ = bad_ || check.verdict == hub::FileCheck::Verdict::kDamaged;
     return checks;
   }
 
-  void PrintModel(const hub::CachedModel& model, const std::vector<hub::FileCheck>& checks,
-                  size_t width) const {
+  void PrintModel(const hub::CachedModel& model, const std::vector<hub::FileCheck>& checks, size_t width) const {
     std::string state = model.missing.empty() ? "" : "incomplete: " + model.missing + " missing";
     if (check_ && state.empty()) state = "good";
     for (const hub::FileCheck& check : checks) {
       if (check.verdict == hub::FileCheck::Verdict::kDamaged) state = "DAMAGED";
-      if (check.verdict == hub::FileCheck::Verdict::kUnknown && state == "good")
-        state = "not all hashes are known";
+      if (check.verdict == hub::FileCheck::Verdict::kUnknown && state == "good") state = "not all hashes are known";
     }
-    WriteOut(StrCat(Padded(Plain(model.name), width + 2), Padded(HumanBytes(model.bytes), state.empty() ? 0 : 12),
-                    Plain(state), "\n"));
+    WriteOut(StrCat(Padded(Plain(model.name), width + 2), Padded(HumanBytes(model.bytes), state.empty() ? 0 : 12), Plain(state),
+                    "\n"));
     for (const hub::FileCheck& check : checks) {
       if (check.verdict == hub::FileCheck::Verdict::kDamaged)
         WriteOut(StrCat("  ", Plain(check.file), ": ", Plain(check.message), "\n"));

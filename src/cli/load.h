@@ -19,8 +19,8 @@ struct LoadArgs {
 
   void Declare(Args& args);
   // The exit code. `prompts` and `gens` are lengths in tokens; `clients` as parsed.
-  Result<int> Run(const std::vector<int64_t>& prompts, const std::vector<int64_t>& gens,
-                  const std::vector<int64_t>& n_clients, bool json) const;
+  Result<int> Run(const std::vector<int64_t>& prompts, const std::vector<int64_t>& gens, const std::vector<int64_t>& n_clients,
+                  bool json) const;
 };
 
 }  // namespace lfm::cli

@@ -25,8 +25,7 @@ class LogitsCommand : public Command {
     model_.DeclareModel(args);
     args.Text("--ids", ids_, "IDS", "the tokens: 1,2,3, or @FILE, or - for standard input");
     args.Text("-o,--output", output_, "FILE", "logits as float32 .npy [n, vocab]");
-    args.Text("--layers", layers_, "FILE",
-              "residual stream as .npy [layers + 2, n, d]: embedding, blocks, final norm");
+    args.Text("--layers", layers_, "FILE", "residual stream as .npy [layers + 2, n, d]: embedding, blocks, final norm");
     args.Integer("--chunk", chunk_, "N", "tokens of a step (default 128); the result is the same for all");
     model_.DeclareCompute(args);
   }
@@ -34,12 +33,10 @@ class LogitsCommand : public Command {
   Result<int> Run() override {
     LFM_TRY(const std::vector<int32_t> ids, Ids());
     if (!output_ && !layers_) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "nothing to write; use -o FILE.npy, --layers FILE.npy or both"};
+      return Error{ErrorCode::kInvalidArgument, "nothing to write; use -o FILE.npy, --layers FILE.npy or both"};
     }
     if (chunk_ < 1 || chunk_ > kMaxBatch) {
-      return Error{ErrorCode::kInvalidArgument,
-                   StrCat("--chunk: ", chunk_, " is not between 1 and ", kMaxBatch)};
+      return Error{ErrorCode::kInvalidArgument, StrCat("--chunk: ", chunk_, " is not between 1 and ", kMaxBatch)};
     }
     LFM_TRY(const auto threads, model_.MakeThreads());
     ArmInterrupt();
@@ -67,13 +64,12 @@ class LogitsCommand : public Command {
   static Status Check(const std::vector<int32_t>& ids, const model::Config& config) {
     for (const int32_t id : ids) {
       if (id < config.vocab_size) continue;
-      return Error{
-          ErrorCode::kInvalidArgument,
-          StrCat("--ids: token ", id, " is outside of the vocabulary (0 to ", config.vocab_size - 1, ")")};
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat("--ids: token ", id, " is outside of the vocabulary (0 to ", config.vocab_size - 1, ")")};
     }
     if (static_cast<int64_t>(ids.size()) > config.context_length) {
-      return Error{ErrorCode::kLimit, StrCat("--ids: ", ids.size(), " tokens exceed the model's context of ",
-                                             config.context_length)};
+      return Error{ErrorCode::kLimit,
+                   StrCat("--ids: ", ids.size(), " tokens exceed the model's context of ", config.context_length)};
     }
     return Ok();
   }
@@ -99,16 +95,15 @@ class LogitsCommand : public Command {
     ProgressLine progress("computing", ProgressLine::Unit::kTokens);
     for (int64_t at = 0; at < n; at += n_step) {
       if (Interrupted()) return Error{ErrorCode::kCancelled, "interrupted"};
-      const auto part =
-          std::span(ids).subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(n_step, n - at)));
+      const auto part = std::span(ids).subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(n_step, n - at)));
       const auto n_part = static_cast<int64_t>(part.size());
       LFM_RETURN_IF_ERROR(stepper->Step(sequence, part, output_ ? model::Logits::kAll : model::Logits::kNone));
       for (int64_t i = 0; logits && i < n_part; ++i) {
         LFM_RETURN_IF_ERROR(logits->Write((at + i) * config.vocab_size, stepper->logits(i)));
       }
       for (int64_t i = 0; layers && i < n_slices; ++i) {
-        const auto slice = std::span<const float>(capture).subspan(static_cast<size_t>(i * n_part * d),
-                                                                   static_cast<size_t>(n_part * d));
+        const auto slice =
+            std::span<const float>(capture).subspan(static_cast<size_t>(i * n_part * d), static_cast<size_t>(n_part * d));
         LFM_RETURN_IF_ERROR(layers->Write((i * n + at) * d, slice));
       }
       progress.Update(static_cast<uint64_t>(at + n_part), static_cast<uint64_t>(n));

@@ -42,8 +42,7 @@ Result<Json> ReadTools(const std::string& path) {
     json = std::move(tools);
   }
   if (!json.is_array()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat("--tools ", path, ": neither a list nor an object with \"tools\"")};
+    return Error{ErrorCode::kInvalidArgument, StrCat("--tools ", path, ": neither a list nor an object with \"tools\"")};
   }
   return json;
 }

@@ -16,16 +16,14 @@ namespace lfm::cli {
 constexpr int64_t kMaxThreads = 1024;
 
 void ModelArgs::DeclareModel(Args& args) {
-  args.Text("-m,--model", model, "MODEL",
-            "a .gguf file, a Hugging Face folder, or a name as lfm pull takes it");
+  args.Text("-m,--model", model, "MODEL", "a .gguf file, a Hugging Face folder, or a name as lfm pull takes it");
 }
 
 void ModelArgs::DeclareCompute(Args& args) {
   args.Integer("-t,--threads", n_threads, "N", "threads (default: what decodes fastest here)");
   args.Choice("--compute", compute, {"auto", "f32"},
               "auto: activations as int8 where weights are quantised; f32: everything in f32");
-  args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"},
-              "type of the KV cache (default f16; f32 with --compute f32)");
+  args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"}, "type of the KV cache (default f16; f32 with --compute f32)");
   args.Flag("--no-pack", no_pack, "ignore packed files (lfm pack)");
   args.Text("--isa", isa, "NAME", "scalar, avx2, avxvnni, avx512vnni, amx, neon or i8mm (default: the best)");
 }
@@ -61,8 +59,7 @@ Result<kernels::KvType> ParseKvType(const std::string& name) {
   if (name == "f16") return kernels::KvType::kF16;
   if (name == "f32") return kernels::KvType::kF32;
   if (name == "q8_0") return kernels::KvType::kQ8_0;
-  return Error{ErrorCode::kInvalidArgument,
-               StrCat(Quote(name), " is no type of KV cache; use f16, f32 or q8_0")};
+  return Error{ErrorCode::kInvalidArgument, StrCat(Quote(name), " is no type of KV cache; use f16, f32 or q8_0")};
 }
 
 Result<engine::LoadOptions> ModelArgs::Options() const {
@@ -81,7 +78,8 @@ namespace {
 void WarnOfDisk(const formats::Checkpoint& checkpoint) {
   const uint64_t n_bytes = checkpoint.packed.bytes.size(), free = ReadMemory().available_bytes;
   if (free == 0 || n_bytes <= free) return;
-  Warn(StrCat("the weights are ", HumanBytes(n_bytes), " and ", HumanBytes(free), " of memory are free: what does not fit is read ",
+  Warn(StrCat("the weights are ", HumanBytes(n_bytes), " and ", HumanBytes(free),
+              " of memory are free: what does not fit is read ",
               "from the disk for every token; a smaller type of this model is faster here"));
 }
 
@@ -121,12 +119,15 @@ Result<int64_t> ModelArgs::ContextFor(engine::LoadedModel& loaded) const {
   const model::StateLayout& layout = loaded.pages().layout();
   const int64_t n = model::PositionsThatFit(layout, wanted);
   if (n >= wanted || asked > n_max) return asked;
-  const auto bytes = [&](int64_t positions) { return HumanBytes(static_cast<uint64_t>(layout.kv_bytes_per_token() * static_cast<double>(positions))); };
+  const auto bytes = [&](int64_t positions) {
+    return HumanBytes(static_cast<uint64_t>(layout.kv_bytes_per_token() * static_cast<double>(positions)));
+  };
   if (asked > 0 || n < kernels::kPagePositions) {
-    return Error{ErrorCode::kOutOfMemory, StrCat("a context of ", wanted, " positions needs ", bytes(wanted), " of memory, ",
-                                                 bytes(wanted - n), " more than is free; ",
-                                                 n >= kernels::kPagePositions ? StrCat("-c ", n, " fits") : std::string("close other programs"),
-                                                 layout.kv_type == kernels::KvType::kQ8_0 ? "" : ", --kv-type q8_0 needs less")};
+    return Error{ErrorCode::kOutOfMemory,
+                 StrCat("a context of ", wanted, " positions needs ", bytes(wanted), " of memory, ", bytes(wanted - n),
+                        " more than is free; ",
+                        n >= kernels::kPagePositions ? StrCat("-c ", n, " fits") : std::string("close other programs"),
+                        layout.kv_type == kernels::KvType::kQ8_0 ? "" : ", --kv-type q8_0 needs less")};
   }
   Warn(StrCat("memory holds ", n, " positions of context, not the ", n_max, " that the model was made for"));
   return n;

@@ -16,8 +16,7 @@ std::string Header(const std::vector<int64_t>& shape) {
   std::string dims;
   for (const int64_t n : shape) dims += StrCat(n, ", ");
   if (shape.size() > 1) dims.resize(dims.size() - 2);
-  std::string header =
-      StrCat("{'descr': '<f4', 'fortran_order': False, 'shape': (", dims, "), } # lfm numerics v1");
+  std::string header = StrCat("{'descr': '<f4', 'fortran_order': False, 'shape': (", dims, "), } # lfm numerics v1");
   const size_t used = kPreamble + header.size() + 1;
   header.append((used + kAlignment - 1) / kAlignment * kAlignment - used, ' ');
   return header + "\n";

@@ -16,8 +16,8 @@
 namespace lfm::cli {
 namespace {
 
-constexpr uint64_t kLeastBytes = uint64_t{512} << 20;        // smaller models are rearranged in a moment
-constexpr uint64_t kSpareBytes = uint64_t{2} << 30;          // stays free on the disk
+constexpr uint64_t kLeastBytes = uint64_t{512} << 20;           // smaller models are rearranged in a moment
+constexpr uint64_t kSpareBytes = uint64_t{2} << 30;             // stays free on the disk
 constexpr uint64_t kUsualBytesPerSecond = uint64_t{400} << 20;  // of a disk that is written to
 
 uint64_t FileBytes(const formats::Checkpoint& checkpoint) {

@@ -58,8 +58,9 @@ class ParseCommand : public Command {
     args.Flag("--reasoning-open", reasoning_open_, "the prompt ended in <think>");
     args.Flag("--jsonl", jsonl_,
               R"(a line {"text", "tools", "reasoning_open"} in, a line {"calls", "content", "reasoning"} out)");
-    args.Flag("--every-split", every_split_,
-              R"(feed each text in two parts at every byte, and byte by byte; "differs" lists the bytes where the result differs)");
+    args.Flag(
+        "--every-split", every_split_,
+        R"(feed each text in two parts at every byte, and byte by byte; "differs" lists the bytes where the result differs)");
     model_.DeclareModel(args);
     args.Footer("With -m the text is fed token by token as well, as that model would write it; \"differs\" then has -1.");
   }
@@ -95,8 +96,7 @@ class ParseCommand : public Command {
     const std::string& text = row["text"].AsString();
     text::AnswerParserOptions options;
     LFM_TRY(options.tools, ToolNames(row["tools"]));
-    options.reasoning_open =
-        row["reasoning_open"].AsBool() || reasoning_open_ || text::HasLoneThinkEnd(text);
+    options.reasoning_open = row["reasoning_open"].AsBool() || reasoning_open_ || text::HasLoneThinkEnd(text);
     const text::ParsedAnswer answer = ParsePieces(std::vector<std::string_view>{text}, options);
     LFM_TRY(Json out, AnswerToJson(answer));
     Json differs = Json::MakeArray();

@@ -69,7 +69,8 @@ class PerplexityCommand : public Command {
   void Declare(Args& args) override {
     model_.DeclareModel(args);
     args.Text("-f,--file", file_, "TEXT", "the text to predict, in windows whose second half counts; - for standard input");
-    args.Text("--chat", chat_, "FILE.jsonl", "conversations instead: a line {\"messages\": [...]} each; the assistant's tokens count");
+    args.Text("--chat", chat_, "FILE.jsonl",
+              "conversations instead: a line {\"messages\": [...]} each; the assistant's tokens count");
     args.Integer("-c,--ctx", n_ctx_, "N", "tokens of a window (default 512); with --chat the longest prompt that is read");
     args.Text("--save-base", options_.save_base, "FILE", "keep the predictions, to compare others with");
     args.Text("--base", options_.base, "FILE", "compare with kept predictions: KL divergence and same best token");
@@ -89,7 +90,8 @@ class PerplexityCommand : public Command {
     ArmInterrupt();
     LFM_TRY(const auto loaded, model_.Load(*threads));
     if (!loaded->text_status().ok()) return loaded->text_status().error();
-    LFM_TRY(const auto passages, file_ ? TextWindows(*loaded, text, n_ctx_.value_or(kDefaultContext)) : ChatPassages(*loaded, text));
+    LFM_TRY(const auto passages,
+            file_ ? TextWindows(*loaded, text, n_ctx_.value_or(kDefaultContext)) : ChatPassages(*loaded, text));
     ProgressLine progress("reading", ProgressLine::Unit::kTokens);
     options_.progress = [&](uint64_t done, uint64_t total) {
       progress.Update(done, total);
@@ -134,7 +136,9 @@ class PerplexityCommand : public Command {
     const Json::Array messages = request.messages.items();
     for (size_t i = 0; i < messages.size(); ++i) {
       if (messages[i]["role"].AsString() != "assistant") continue;
-      const auto first = [&](size_t n) { return Json::MakeArray(Json::Array(messages.begin(), messages.begin() + static_cast<int64_t>(n))); };
+      const auto first = [&](size_t n) {
+        return Json::MakeArray(Json::Array(messages.begin(), messages.begin() + static_cast<int64_t>(n)));
+      };
       request.messages = first(i);
       request.add_generation_prompt = true;
       request.continue_final_message = false;

@@ -51,8 +51,8 @@ int PrintError(const Error& error) {
 Error UsageError(const CLI::Error& error, const std::string& command) {
   std::string message = error.what();
   std::replace(message.begin(), message.end(), '\n', ' ');
-  return {ErrorCode::kInvalidArgument, StrCat(message, message.ends_with('.') ? " See lfm " : "; see lfm ",
-                                              command.empty() ? "help" : command + " --help")};
+  return {ErrorCode::kInvalidArgument,
+          StrCat(message, message.ends_with('.') ? " See lfm " : "; see lfm ", command.empty() ? "help" : command + " --help")};
 }
 
 Error NoCommand(const std::string& name) {
@@ -112,8 +112,7 @@ int RunProgram(int argc, char** argv) {
   try {
     code = ParseAndRun(argc, argv);
   } catch (const std::bad_alloc&) {
-    code = PrintError({ErrorCode::kOutOfMemory,
-                       "out of memory; close other programs, or choose a smaller model or context"});
+    code = PrintError({ErrorCode::kOutOfMemory, "out of memory; close other programs, or choose a smaller model or context"});
   } catch (const std::system_error& error) {  // what the standard library throws for a thread that cannot be started
     code = PrintError({ErrorCode::kLimit, StrCat("the system refuses: ", error.what(), "; see ulimit -a")});
   } catch (const std::exception& error) {

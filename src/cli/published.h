@@ -11,16 +11,13 @@
 namespace lfm::cli::published {
 
 constexpr std::string_view kModel = "LFM2-8B-A1B";
-constexpr int32_t kInputIds[] = {1,    22998, 768, 1947,  797, 22017, 811,   6332, 928,
-                                 5743, 797,   779, 48123, 772, 33551, 60996, 523};
+constexpr int32_t kInputIds[] = {1, 22998, 768, 1947, 797, 22017, 811, 6332, 928, 5743, 797, 779, 48123, 772, 33551, 60996, 523};
 // Mean of all logits at each position, and how far bfloat16 may be from it.
-constexpr double kMeanLogits[] = {-1.3855, -0.5123, -1.3143, -1.2144, -1.0791, -1.2117,
-                                  -1.4704, -0.7648, -0.6175, -1.2402, -1.1459, -1.0083,
-                                  -1.0247, -0.883,  -1.5643, -1.7266, -1.6254};
+constexpr double kMeanLogits[] = {-1.3855, -0.5123, -1.3143, -1.2144, -1.0791, -1.2117, -1.4704, -0.7648, -0.6175,
+                                  -1.2402, -1.1459, -1.0083, -1.0247, -0.883,  -1.5643, -1.7266, -1.6254};
 constexpr double kMeanTolerance = 0.01;
 // The first logits at position 0, as bfloat16 rounds them.
-constexpr double kFirstLogits[] = {-1.2656, 2.4844, 5.5,    -1.3359, -1.3203,
-                                   -1.3438, 1.9375, 5.8438, -0.6523, -1.2891};
+constexpr double kFirstLogits[] = {-1.2656, 2.4844, 5.5, -1.3359, -1.3203, -1.3438, 1.9375, 5.8438, -0.6523, -1.2891};
 
 // Greedy continuations of plain text, bos first. Those that were computed in one padded batch can differ late
 // in the text; `padded` says so.
@@ -30,14 +27,12 @@ struct Greedy {
   bool raw;  // false: `prompt` is a rendered chat
 };
 constexpr Greedy kGreedy[] = {
-    {"In 1st century A.D., the Roman Empire",
-     " controlled much of Europe, North Africa, and parts of the Middle East.", false, true},
-    {"Who are you?",
-     "?  \nI am an artificial intelligence assistant designed to provide information, answer questions", true,
+    {"In 1st century A.D., the Roman Empire", " controlled much of Europe, North Africa, and parts of the Middle East.", false,
+     true},
+    {"Who are you?", "?  \nI am an artificial intelligence assistant designed to provide information, answer questions", true,
      true},
     {"Complete the text: Lorem ipsum dolor ", "ipsum dolor ipsum dolor ipsum dolor ipsum dolor", true, true},
-    {"The Meji Restoration in Japan ended", " (1868) marked the:  \nA) Establishment of a constitutional",
-     true, true},
+    {"The Meji Restoration in Japan ended", " (1868) marked the:  \nA) Establishment of a constitutional", true, true},
     {"<|startoftext|><|im_start|>user\nThe capital of the United Kingdom "
      "is<|im_end|>\n<|im_start|>assistant\n",
      "The capital of the United Kingdom is **London**. While the UK does not have a single \"capital city\" "
@@ -76,8 +71,7 @@ inline const Encoding kEncodings[] = {
     {"SHE'S", {560, 6347, 24406}},
     {"<|startoftext|><|im_start|>user\nWhat is the capital of France? Answer in one word.<|im_end|>\n"
      "<|im_start|>assistant\n",
-     {1,     6,   6423, 708,  3493, 856, 779, 5706, 803,   4481, 540,
-      42275, 797, 1235, 2359, 523,  7,   708, 6,    64015, 708}},
+     {1, 6, 6423, 708, 3493, 856, 779, 5706, 803, 4481, 540, 42275, 797, 1235, 2359, 523, 7, 708, 6, 64015, 708}},
     {"<|startoftext|><|im_start|>Hello<|im_end|><|tool_call_start|>", {1, 6, 36309, 7, 10}},
 };
 inline const Encoding kDecodings[] = {

@@ -26,8 +26,7 @@ Json PlanJson(const hub::PullPlan& plan) {
 class PullCommand : public Command {
  public:
   void Declare(Args& args) override {
-    args.Positional("NAME", name_,
-                    "org/name[:TYPE][@REVISION], a short name such as lfm2-8b-a1b, or an address");
+    args.Positional("NAME", name_, "org/name[:TYPE][@REVISION], a short name such as lfm2-8b-a1b, or an address");
     args.Flag("--check", check_, "hash files that are here already, and fetch damaged ones again");
     args.Flag("--dry-run", dry_run_, "only say what would be fetched");
     args.Integer("--connections", n_connections_, "N", "connections for a large file, 1 to 16 (default 4)");
@@ -40,8 +39,7 @@ class PullCommand : public Command {
   Result<int> Run() override {
     if (!name_) return Error{ErrorCode::kInvalidArgument, "no model is named; use lfm pull NAME"};
     if (n_connections_ < 1 || n_connections_ > 16) {
-      return Error{ErrorCode::kInvalidArgument,
-                   StrCat("--connections: ", n_connections_, " is not between 1 and 16")};
+      return Error{ErrorCode::kInvalidArgument, StrCat("--connections: ", n_connections_, " is not between 1 and 16")};
     }
     ArmInterrupt();
     hub::PullOptions options = MakePullOptions();
@@ -69,9 +67,8 @@ class PullCommand : public Command {
     if (plan.is_here) {
       Note(StrCat("lfm: ", Plain(plan.full_name), " is here already\n"));
     } else {
-      Note(StrCat("lfm: ", Plain(plan.full_name), ": ", plan.files.size(),
-                  plan.files.size() == 1 ? " file, " : " files, ", HumanBytes(plan.missing_bytes),
-                  " to fetch\n"));
+      Note(StrCat("lfm: ", Plain(plan.full_name), ": ", plan.files.size(), plan.files.size() == 1 ? " file, " : " files, ",
+                  HumanBytes(plan.missing_bytes), " to fetch\n"));
     }
   }
 

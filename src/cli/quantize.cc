@@ -22,18 +22,17 @@
 namespace lfm::cli {
 namespace {
 
-constexpr int kMostRounds = 5;  // of --target-kl --file
-constexpr double kNearTheWish = 0.8;   // of the wish: a loss that makes good use of it
+constexpr int kMostRounds = 5;        // of --target-kl --file
+constexpr double kNearTheWish = 0.8;  // of the wish: a loss that makes good use of it
 
 // "4.2GB", "900MiB", "123456789": bytes.
 Result<uint64_t> ParseSize(const std::string& text) {
   size_t end = 0;
   while (end < text.size() && (std::isdigit(static_cast<unsigned char>(text[end])) || text[end] == '.')) ++end;
   const std::string unit = text.substr(end);
-  static const std::map<std::string, double> kUnits = {{"", 1},      {"B", 1},           {"kB", 1e3}, {"KB", 1e3},
-                                                       {"MB", 1e6},  {"GB", 1e9},        {"KiB", 1024.0},
-                                                       {"MiB", 1048576.0}, {"GiB", 1073741824.0},
-                                                       {"M", 1e6},   {"G", 1e9}};
+  static const std::map<std::string, double> kUnits = {
+      {"", 1},         {"B", 1},           {"kB", 1e3},           {"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9},
+      {"KiB", 1024.0}, {"MiB", 1048576.0}, {"GiB", 1073741824.0}, {"M", 1e6},  {"G", 1e9}};
   const auto scale = kUnits.find(unit);
   const auto number = ParseReal(text.substr(0, end));
   if (scale == kUnits.end() || !number.ok() || !(*number > 0)) {
@@ -89,8 +88,8 @@ class QuantizeCommand : public Command {
     ArmInterrupt();
     LFM_TRY(const auto result, text_ ? WorkToKl(source, *threads, options) : Work(source, *out_, *threads, options));
     if (!result.without_importance.empty()) {
-      Warn(StrCat("the importance matrix says nothing about ", result.without_importance.size(),
-                  " tensors (the first is ", result.without_importance[0], "); their columns count alike"));
+      Warn(StrCat("the importance matrix says nothing about ", result.without_importance.size(), " tensors (the first is ",
+                  result.without_importance[0], "); their columns count alike"));
     }
     NoteWritten(*out_, StrCat(HumanBytes(result.n_bytes), " (", HumanBytes(result.n_source_bytes), " before)"));
     return kExitOk;
@@ -104,9 +103,9 @@ class QuantizeCommand : public Command {
     const int n_goals = (type_ ? 1 : 0) + (target_size_ ? 1 : 0) + (target_kl_ ? 1 : 0);
     if (text_ && !target_kl_) return Error{ErrorCode::kInvalidArgument, "--file is for --target-kl NATS"};
     if (n_goals == 1) return Ok();
-    return Error{ErrorCode::kInvalidArgument,
-                 n_goals == 0 ? "no type is named; use --type q4_k_m, --target-size 4.2GB or --target-kl 0.05"
-                              : "--type, --target-size and --target-kl exclude each other; use one of them"};
+    return Error{ErrorCode::kInvalidArgument, n_goals == 0
+                                                  ? "no type is named; use --type q4_k_m, --target-size 4.2GB or --target-kl 0.05"
+                                                  : "--type, --target-size and --target-kl exclude each other; use one of them"};
   }
 
   Status ReadGoal(quant::PlanGoal& goal) const {

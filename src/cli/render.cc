@@ -16,8 +16,7 @@ class RenderCommand : public Command {
  public:
   void Declare(Args& args) override {
     model_.DeclareModel(args);
-    args.Text("--messages", messages_, "FILE",
-              "the conversation: a JSON list of messages; - for standard input");
+    args.Text("--messages", messages_, "FILE", "the conversation: a JSON list of messages; - for standard input");
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
     args.Flag("--no-generation-prompt", no_generation_prompt_, "end after the last message");
     args.Flag("--continue", continue_, "end within the last message, for the model to go on with it");
@@ -25,12 +24,10 @@ class RenderCommand : public Command {
     args.Text("--template-name", template_name_, "NAME",
               "one of the model's templates (lfm info lists them); default: tool_use with tools, else default");
     args.Flag("--ids", ids_, "print the prompt's token ids, as the model reads them; --jsonl: also {\"ids\"}");
-    args.Flag("--parse-special", parse_special_,
-              "with --ids: special tokens that messages spell out become those tokens");
+    args.Flag("--parse-special", parse_special_, "with --ids: special tokens that messages spell out become those tokens");
     args.Texts("--set", settings_, "KEY=VALUE", "a template variable: JSON where it parses, else a string");
     args.Flag("--json", json_, R"(print {"text"})");
-    args.Flag("--jsonl", jsonl_,
-              R"(a line {"messages", "tools", "add_generation_prompt", ...} in, {"text"} out)");
+    args.Flag("--jsonl", jsonl_, R"(a line {"messages", "tools", "add_generation_prompt", ...} in, {"text"} out)");
   }
 
   Result<int> Run() override {
@@ -76,8 +73,7 @@ class RenderCommand : public Command {
     if (template_) {
       LFM_TRY(given, TemplateOf(model.tokenizer, *template_));
     } else if (model.chat_template.empty() && model.named_chats.empty()) {
-      return Error{ErrorCode::kInvalidArgument,
-                   "the model has no chat template; give one with --template FILE"};
+      return Error{ErrorCode::kInvalidArgument, "the model has no chat template; give one with --template FILE"};
     }
     return given;
   }
@@ -89,8 +85,8 @@ class RenderCommand : public Command {
     return out;
   }
 
-  Result<Json> Line(const engine::TextModel& model, const std::optional<text::ChatTemplate>& chat,
-                    const Json& variables, const Json& row) const {
+  Result<Json> Line(const engine::TextModel& model, const std::optional<text::ChatTemplate>& chat, const Json& variables,
+                    const Json& row) const {
     LFM_TRY(engine::ChatRequest request, engine::ChatRequestFromJson(row));
     if (row["continue_final_message"].is_null()) request.continue_final_message = continue_;
     if (row["add_generation_prompt"].is_null()) {

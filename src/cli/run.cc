@@ -34,17 +34,14 @@ class RunCommand : public Command {
  public:
   void Declare(Args& args) override {
     model_.DeclareModel(args);
-    args.Text("-p,--prompt", prompt_, "TEXT",
-              "the prompt; without it standard input, or a chat on a terminal");
+    args.Text("-p,--prompt", prompt_, "TEXT", "the prompt; without it standard input, or a chat on a terminal");
     args.Text("--system", system_, "TEXT", "the system message");
     args.Text("--tools", tools_, "FILE", "a JSON list of tools");
     args.Text("--tool-choice", tool_choice_, "CHOICE",
               "auto (default), none: no call, required: the answer begins with a call, or the name of the tool to call");
-    args.Text("--messages", messages_, "FILE",
-              "a conversation to answer: a JSON list of messages; - for standard input");
+    args.Text("--messages", messages_, "FILE", "a conversation to answer: a JSON list of messages; - for standard input");
     args.Text("--template", template_, "FILE", "use this chat template instead of the model's");
-    args.Flag("--continue", continue_,
-              "go on with the last message (of its own accord where that is the assistant's)");
+    args.Flag("--continue", continue_, "go on with the last message (of its own accord where that is the assistant's)");
     args.Flag("--raw", raw_, "continue plain text, without the chat template");
     args.Text("--ids", ids_, "IDS", "the whole prompt as token ids: no template, nothing added");
     sampling_.Declare(args);
@@ -81,7 +78,8 @@ class RunCommand : public Command {
     LFM_RETURN_IF_ERROR(loaded->text_status());
     LFM_TRY(auto params, sampling_.Params(loaded->text().sampling, loaded->config().vocab_size));
     LFM_TRY(const ToolChoice choice, ReadToolChoice(tool_choice_.value_or("auto"), request.tools, loaded->text().tokenizer));
-    for (const int32_t id : choice.forbidden) params.sampling.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
+    for (const int32_t id : choice.forbidden)
+      params.sampling.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
     LFM_TRY(const int64_t n_ctx, model_.ContextFor(*loaded));
     LFM_TRY(const auto session, engine::Session::Create(loaded, *threads, {n_ctx}));
     tool_list_ = request.tools;
@@ -104,8 +102,7 @@ class RunCommand : public Command {
 
   Status CheckFlags() const {
     if (ids_ && (prompt_ || raw_ || messages_ || system_ || tools_)) {
-      return Usage(
-          "--ids is the whole prompt; it goes with none of -p, --raw, --messages, --system and --tools");
+      return Usage("--ids is the whole prompt; it goes with none of -p, --raw, --messages, --system and --tools");
     }
     if ((raw_ || ids_) && (messages_ || system_ || tools_ || template_ || continue_ || !settings_.empty())) {
       return Usage(StrCat(raw_ ? "--raw" : "--ids", " uses no chat template; it goes with none of --messages, --system, ",
@@ -179,8 +176,8 @@ class RunCommand : public Command {
     return prompt;
   }
 
-  Result<int> Answer(engine::Session& session, Threads& threads, Conversation& conversation,
-                     engine::GenerationParams params, const ToolChoice& choice) {
+  Result<int> Answer(engine::Session& session, Threads& threads, Conversation& conversation, engine::GenerationParams params,
+                     const ToolChoice& choice) {
     const engine::TextModel& model = session.model().text();
     LFM_TRY(const Prompt prompt, MakePrompt(model, conversation, choice));
     AnswerGrammar wanted{grammar_, tool_list_, tool_choice_.value_or("auto"), choice.written};

@@ -22,20 +22,16 @@ uint64_t RandomSeed() {
 }  // namespace
 
 void SamplingArgs::Declare(Args& args) {
-  args.Integer("-n,--max-tokens", max_tokens, "N",
-               "tokens to generate at most (default: to the end of the context)");
+  args.Integer("-n,--max-tokens", max_tokens, "N", "tokens to generate at most (default: to the end of the context)");
   args.Real("--temp,--temperature", temperature, "X", "temperature; 0 always takes the best token");
   args.Integer("--top-k", top_k, "N", "keep the N best tokens; 0: off");
   args.Real("--top-p", top_p, "X", "keep the best tokens that hold this share of the probability; 1: off");
   args.Real("--min-p", min_p, "X", "drop tokens below this share of the best one's probability; 0: off");
   args.Real("--typical-p", typical_p, "X", "keep the most typical tokens that hold this share; 1: off");
-  args.Real("--repeat-penalty", repetition_penalty, "X",
-            "divides the logits of tokens that were there before; 1: off");
-  args.Real("--presence-penalty", presence_penalty, "X",
-            "taken from the logit of each token generated before");
+  args.Real("--repeat-penalty", repetition_penalty, "X", "divides the logits of tokens that were there before; 1: off");
+  args.Real("--presence-penalty", presence_penalty, "X", "taken from the logit of each token generated before");
   args.Real("--frequency-penalty", frequency_penalty, "X", "the same, for each time it was generated");
-  args.Texts("--logit-bias", logit_bias, "ID=VALUE",
-             "added to a token's logit; -inf forbids it; may be repeated");
+  args.Texts("--logit-bias", logit_bias, "ID=VALUE", "added to a token's logit; -inf forbids it; may be repeated");
   args.Unsigned("--seed", seed, "N", "the same seed gives the same text (default: a random one)");
   args.Texts("--stop", stops, "TEXT", "end before this text; may be repeated");
   args.Flag("--ignore-eos", ignore_eos, "end tokens do not end the answer");
@@ -43,8 +39,7 @@ void SamplingArgs::Declare(Args& args) {
   args.Integer("--logprobs", n_logprobs, "N", "with --json: log probabilities, and the N best alternatives");
 }
 
-Result<engine::GenerationParams> SamplingArgs::Params(const engine::SamplingParams& defaults,
-                                                      int n_vocab) const {
+Result<engine::GenerationParams> SamplingArgs::Params(const engine::SamplingParams& defaults, int n_vocab) const {
   engine::GenerationParams params;
   engine::SamplingParams& sampling = params.sampling;
   sampling = defaults;

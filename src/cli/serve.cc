@@ -62,11 +62,12 @@ class ServeCommand : public Command {
       std::thread([] {  // a step of the model cannot be broken off, and nobody waits for a thread that ends the process
         std::this_thread::sleep_for(std::chrono::seconds(2));
         _exit(kExitFailure);
-      }).detach();
+      })
+          .detach();
     };
     std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more must not end the server
-    LFM_TRY(const auto server, server::Server::Start(std::move(options), {keys, Routes(system, nullptr), &books, system.life},
-                                                     std::move(hooks)));
+    LFM_TRY(const auto server,
+            server::Server::Start(std::move(options), {keys, Routes(system, nullptr), &books, system.life}, std::move(hooks)));
     auto started = api_.Start();
     if (!started.ok() && started.error().code == ErrorCode::kCancelled) {
       server->Wait();

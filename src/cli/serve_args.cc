@@ -31,8 +31,7 @@ void ServeArgs::DeclareAddress(Args& args) {
   args.Text("--tls-cert", tls_cert, "FILE", "TLS: the certificate chain in PEM");
   args.Text("--tls-key", tls_key, "FILE", "TLS: its key in PEM");
   args.Integer("--max-connections", max_connections, "N", "connections at a time (default 2048)");
-  args.Integer("--drain-timeout", drain_timeout, "SECONDS",
-               "after SIGTERM, how long running answers may take (default 30)");
+  args.Integer("--drain-timeout", drain_timeout, "SECONDS", "after SIGTERM, how long running answers may take (default 30)");
 }
 
 void ServeArgs::DeclareAccess(Args& args) {

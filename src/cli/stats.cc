@@ -25,18 +25,17 @@ struct StatsColumn {
   const model::Profile& profile;
   double seconds;  // of everything, the rest included
 
-  double phases() const {
-    return std::accumulate(profile.seconds.begin(), profile.seconds.end(), profile.waiting_seconds);
-  }
+  double phases() const { return std::accumulate(profile.seconds.begin(), profile.seconds.end(), profile.waiting_seconds); }
   double all() const { return std::max(seconds, phases()); }
   std::string Cells(double part) const {
     if (profile.n_tokens == 0 || all() <= 0) return RightAligned("-", 10) + RightAligned("-", 8);
-    return RightAligned(Fixed(1e3 * part / static_cast<double>(profile.n_tokens), 3), 10) + RightAligned(Fixed(100 * part / all(), 1), 8);
+    return RightAligned(Fixed(1e3 * part / static_cast<double>(profile.n_tokens), 3), 10) +
+           RightAligned(Fixed(100 * part / all(), 1), 8);
   }
 };
 
 std::string PhaseRow(const std::string& name, const StatsColumn& prompt, double prompt_part, const StatsColumn& answer,
-                double answer_part, uint64_t bytes = 0) {
+                     double answer_part, uint64_t bytes = 0) {
   std::string row = name + std::string(kNameWidth - name.size(), ' ') + prompt.Cells(prompt_part) + answer.Cells(answer_part);
   if (bytes > 0 && answer.profile.n_tokens > 0) {
     const double n = static_cast<double>(answer.profile.n_tokens);
@@ -48,7 +47,8 @@ std::string PhaseRow(const std::string& name, const StatsColumn& prompt, double 
 
 std::string PhaseTable(const StatsColumn& prompt, const StatsColumn& answer) {
   const std::string indent(kNameWidth, ' ');
-  std::string text = indent + RightAligned("prompt", 10) + RightAligned("answer", 18) + "\n" + indent + RightAligned("ms/token", 10) + RightAligned("%", 8) + RightAligned("ms/token", 10) + RightAligned("%", 8) +
+  std::string text = indent + RightAligned("prompt", 10) + RightAligned("answer", 18) + "\n" + indent +
+                     RightAligned("ms/token", 10) + RightAligned("%", 8) + RightAligned("ms/token", 10) + RightAligned("%", 8) +
                      RightAligned("bytes/token", 13) + RightAligned("GB/s", 8) + "\n";
   for (size_t i = 0; i < model::kPhases; ++i) {
     const double a = prompt.profile.seconds[i], b = answer.profile.seconds[i];
@@ -78,9 +78,8 @@ std::string StatsRecorder::Text(const report::Roofline& roofline) const {
   if (t.n_reused > 0) text += StrCat(" (and ", t.n_reused, " reused)");
   text += StrCat(", ", Fixed(t.prompt_ms, 0), " ms, ", Fixed(t.prompt_per_second(), 1), " tokens/s",
                  LimitShare(report::WorkOf(prompt_), prompt.all(), roofline), "\n");
-  text += StrCat("answer     ", t.n_predicted, " tokens, ", Fixed(t.predicted_ms, 0), " ms, ",
-                 Fixed(t.predicted_per_second(), 1), " tokens/s",
-                 LimitShare(report::WorkOf(answer_), answer.all(), roofline), "\n");
+  text += StrCat("answer     ", t.n_predicted, " tokens, ", Fixed(t.predicted_ms, 0), " ms, ", Fixed(t.predicted_per_second(), 1),
+                 " tokens/s", LimitShare(report::WorkOf(answer_), answer.all(), roofline), "\n");
   text += StrCat("\n", PhaseTable(prompt, answer));
   text += StrCat("\nlimits     memory ", Fixed(roofline.read.sustained / 1e9, 1), " GB/s, int8 ",
                  Fixed(roofline.int8_ops_per_s / 1e12, 2), " TOPS, f32 ", Fixed(roofline.f32_ops_per_s / 1e12, 2),

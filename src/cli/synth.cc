@@ -21,8 +21,7 @@ std::string Joined(std::span<const std::string_view> names) {
 class SynthCommand : public Command {
  public:
   void Declare(Args& args) override {
-    args.Text("--like", options_.like, "NAME",
-              "the model whose shapes to take: " + Joined(quant::SynthModels()));
+    args.Text("--like", options_.like, "NAME", "the model whose shapes to take: " + Joined(quant::SynthModels()));
     args.Text("--type", options_.type, "TYPE", "the type mix of the file: " + Joined(quant::SynthTypes()));
     args.Text("-o,--output", output_, "FILE", "the GGUF file to write");
     args.Unsigned("--seed", seed_, "N", "another seed gives other weights (default 1)");

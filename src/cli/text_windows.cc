@@ -12,8 +12,8 @@ Result<std::vector<quant::Passage>> TextWindows(const engine::LoadedModel& loade
   const std::vector<int32_t> tokens = tokenizer.Encode(text, true, false);
   auto passages = quant::CutWindows(tokens, n_ctx, tokenizer.adds_bos() ? tokenizer.bos().value_or(-1) : -1);
   if (passages.empty()) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("the text has ", tokens.size(), " tokens, less than one window of ",
-                                                     n_ctx, "; give more text or a smaller --ctx")};
+    return Error{ErrorCode::kInvalidArgument, StrCat("the text has ", tokens.size(), " tokens, less than one window of ", n_ctx,
+                                                     "; give more text or a smaller --ctx")};
   }
   return passages;
 }

@@ -12,9 +12,9 @@
 namespace lfm::cli {
 
 struct ToolChoice {
-  std::vector<std::string> tools;   // names of the declared ones
-  std::vector<int32_t> forbidden;   // tokens that must not be sampled
-  std::string written;              // how the answer must begin; with special tokens spelled out
+  std::vector<std::string> tools;  // names of the declared ones
+  std::vector<int32_t> forbidden;  // tokens that must not be sampled
+  std::string written;             // how the answer must begin; with special tokens spelled out
 };
 
 // `choice` is auto, none, required or a tool's name; `tools` is the list of the request, or null. Errors: a choice that

@@ -29,20 +29,16 @@ struct Check {
 
 const char* VerdictName(Check::Verdict verdict) {
   switch (verdict) {
-    case Check::Verdict::kEqual:
-      return "equal";
-    case Check::Verdict::kNear:
-      return "near";
-    case Check::Verdict::kDiffers:
-      return "DIFFERS";
+    case Check::Verdict::kEqual: return "equal";
+    case Check::Verdict::kNear: return "near";
+    case Check::Verdict::kDiffers: return "DIFFERS";
   }
   return "";
 }
 
 bool IsTheModel(const model::Config& config) {
-  return config.architecture == "lfm2moe" && config.n_layers == 24 && config.d_model == 2048 &&
-         config.n_experts == 32 && config.n_experts_used == 4 && config.vocab_size == 65536 &&
-         !config.random_weights;
+  return config.architecture == "lfm2moe" && config.n_layers == 24 && config.d_model == 2048 && config.n_experts == 32 &&
+         config.n_experts_used == 4 && config.vocab_size == 65536 && !config.random_weights;
 }
 
 std::string Decimal(double value) { return StrCat(std::round(value * 1e4) / 1e4); }
@@ -50,11 +46,8 @@ std::string Decimal(double value) { return StrCat(std::round(value * 1e4) / 1e4)
 class Verifier {
  public:
   Verifier(engine::Session& session, Threads& threads)
-      : session_(session),
-        loaded_(session.model()),
-        threads_(threads),
-        quantized_(loaded_.model().weights.layers.front().conv.in_proj.quantized() ||
-                   loaded_.model().weights.head.quantized()) {}
+      : session_(session), loaded_(session.model()), threads_(threads),
+        quantized_(loaded_.model().weights.layers.front().conv.in_proj.quantized() || loaded_.model().weights.head.quantized()) {}
 
   Result<std::vector<Check>> Run() {
     Tokens();
@@ -69,13 +62,13 @@ class Verifier {
     for (const published::Encoding& row : published::kEncodings) {
       const std::vector<int32_t> ids = tokenizer.Encode(row.text, false);
       const bool equal = std::equal(ids.begin(), ids.end(), row.ids.begin(), row.ids.end());
-      checks_.push_back({"tokens of " + Quote(row.text, 24), IdsJson(std::vector<int32_t>(row.ids)).Dump(),
-                         IdsJson(ids).Dump(), equal ? Check::Verdict::kEqual : Check::Verdict::kDiffers});
+      checks_.push_back({"tokens of " + Quote(row.text, 24), IdsJson(std::vector<int32_t>(row.ids)).Dump(), IdsJson(ids).Dump(),
+                         equal ? Check::Verdict::kEqual : Check::Verdict::kDiffers});
     }
     for (const published::Encoding& row : published::kDecodings) {
       const std::string text = tokenizer.Decode(std::vector<int32_t>(row.ids));
-      checks_.push_back({"text of ids", Quote(row.text), Quote(text),
-                         text == row.text ? Check::Verdict::kEqual : Check::Verdict::kDiffers});
+      checks_.push_back(
+          {"text of ids", Quote(row.text), Quote(text), text == row.text ? Check::Verdict::kEqual : Check::Verdict::kDiffers});
     }
   }
 
@@ -92,9 +85,8 @@ class Verifier {
              quantized_ ? kMeanToleranceQuantized : kMeanTolerance);
     }
     for (size_t i = 0; i < std::size(published::kFirstLogits); ++i) {
-      Number(StrCat("logit ", i, " at position 0"), published::kFirstLogits[i],
-             double{stepper->logits(0)[i]}, published::kMeanTolerance,
-             quantized_ ? kFirstToleranceQuantized : kFirstTolerance);
+      Number(StrCat("logit ", i, " at position 0"), published::kFirstLogits[i], double{stepper->logits(0)[i]},
+             published::kMeanTolerance, quantized_ ? kFirstToleranceQuantized : kFirstTolerance);
     }
     return Ok();
   }
@@ -118,12 +110,10 @@ class Verifier {
     const auto wanted = loaded_.text().tokenizer.Encode(greedy.answer, false);
     params.max_tokens = std::min<int64_t>(static_cast<int64_t>(wanted.size()) + 2, kMaxGreedyTokens);
     LFM_TRY(const auto generation, engine::Generate(session_, ids, params));
-    if (generation.stop_reason == engine::StopReason::kCancelled)
-      return Error{ErrorCode::kCancelled, "interrupted"};
+    if (generation.stop_reason == engine::StopReason::kCancelled) return Error{ErrorCode::kCancelled, "interrupted"};
     const std::string found = generation.text.substr(0, greedy.answer.size());
     const bool may_differ = quantized_ || greedy.padded;
-    checks_.push_back({"greedy after " + Quote(greedy.prompt, 24), Quote(greedy.answer, 100),
-                       Quote(found, 100),
+    checks_.push_back({"greedy after " + Quote(greedy.prompt, 24), Quote(greedy.answer, 100), Quote(found, 100),
                        found == greedy.answer ? Check::Verdict::kEqual
                        : may_differ           ? Check::Verdict::kNear
                                               : Check::Verdict::kDiffers});
@@ -153,8 +143,7 @@ class VerifyCommand : public Command {
       return Error{
           ErrorCode::kUnsupported,
           StrCat("no reference is known for ", config.random_weights ? "random weights" : "this model", " (",
-                 config.name.empty() ? path : config.name, "); only the real ", published::kModel,
-                 " has published outputs")};
+                 config.name.empty() ? path : config.name, "); only the real ", published::kModel, " has published outputs")};
     }
     LFM_TRY(const auto threads, model_.MakeThreads());
     ArmInterrupt();
@@ -194,8 +183,7 @@ class VerifyCommand : public Command {
       }
     }
     const auto count = [&](Check::Verdict verdict) {
-      return std::count_if(checks.begin(), checks.end(),
-                           [&](const Check& c) { return c.verdict == verdict; });
+      return std::count_if(checks.begin(), checks.end(), [&](const Check& c) { return c.verdict == verdict; });
     };
     WriteOut(StrCat("\n", count(Check::Verdict::kEqual), " equal, ", count(Check::Verdict::kNear), " near, ",
                     count(Check::Verdict::kDiffers), " differ, of ", checks.size(), "\n"));

@@ -32,8 +32,8 @@ std::string_view Commit() { return LFM_COMMIT; }
 std::string VersionText() {
   std::string isas;
   for (const kernels::Isa isa : kernels::DetectIsas()) isas += StrCat(isas.empty() ? "" : ", ", kernels::IsaName(isa));
-  return StrCat("lfm ", Version(), "\ncommit ", Commit().empty() ? "unknown" : Commit(), "\ncompiler ", Compiler(),
-                "\nISA ", isas, "\n");
+  return StrCat("lfm ", Version(), "\ncommit ", Commit().empty() ? "unknown" : Commit(), "\ncompiler ", Compiler(), "\nISA ",
+                isas, "\n");
 }
 
 }  // namespace lfm::cli

@@ -28,36 +28,27 @@ bool AllNumbers(std::span<const float> values) {
 
 uint64_t ChoiceSeed(uint64_t seed, int i) {
   if (i == 0) return seed;
-  const auto random = Philox4x32({static_cast<uint32_t>(i), 0, 0, 0x4C464D43U},
-                                 {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  const auto random =
+      Philox4x32({static_cast<uint32_t>(i), 0, 0, 0x4C464D43U}, {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
   return uint64_t{random[0]} << 32 | random[1];
 }
 
 Status CheckGeneration(const GenerationParams& params, int vocab_size) {
   LFM_RETURN_IF_ERROR(Validate(params.sampling, vocab_size));
   if (params.n_logprobs < -1 || params.n_logprobs > kMaxLogprobs) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat("logprobs is ", params.n_logprobs, "; it must be 0 to ", kMaxLogprobs)};
+    return Error{ErrorCode::kInvalidArgument, StrCat("logprobs is ", params.n_logprobs, "; it must be 0 to ", kMaxLogprobs)};
   }
   return Ok();
 }
 
-Answer::Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room,
-               StopMatcher stops)
-    : tokenizer_(tokenizer),
-      ignore_eos_(params.ignore_eos),
-      n_logprobs_(params.n_logprobs),
-      room_(room),
-      stops_(std::move(stops)),
-      decoder_(tokenizer, params.special),
-      sampler_(params.sampling, vocab_size),
-      mask_(params.mask ? params.mask->Fork() : nullptr),
-      allowed_(mask_ ? (static_cast<size_t>(vocab_size) + 31) / 32 : 0),
+Answer::Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room, StopMatcher stops)
+    : tokenizer_(tokenizer), ignore_eos_(params.ignore_eos), n_logprobs_(params.n_logprobs), room_(room),
+      stops_(std::move(stops)), decoder_(tokenizer, params.special), sampler_(params.sampling, vocab_size),
+      mask_(params.mask ? params.mask->Fork() : nullptr), allowed_(mask_ ? (static_cast<size_t>(vocab_size) + 31) / 32 : 0),
       ended_(room <= 0) {}
 
-Result<std::unique_ptr<Answer>> Answer::Create(const text::Tokenizer& tokenizer, int vocab_size,
-                                               const GenerationParams& params, std::span<const int32_t> prompt,
-                                               int64_t room) {
+Result<std::unique_ptr<Answer>> Answer::Create(const text::Tokenizer& tokenizer, int vocab_size, const GenerationParams& params,
+                                               std::span<const int32_t> prompt, int64_t room) {
   LFM_RETURN_IF_ERROR(CheckGeneration(params, vocab_size));
   LFM_TRY(StopMatcher stops, StopMatcher::Create(params.stops));
   std::unique_ptr<Answer> answer(new Answer(tokenizer, params, vocab_size, room, std::move(stops)));
@@ -84,20 +75,20 @@ Status Answer::ApplyMask(std::span<float> logits) {
 Status Answer::Take(std::span<float> logits) {
   added_.clear();
   if (!AllNumbers(logits)) {
-    return Error{ErrorCode::kCorrupt, "the model computed a logit that is not a number: its weights are damaged, or not "
-                                      "for this program"};
+    return Error{ErrorCode::kCorrupt,
+                 "the model computed a logit that is not a number: its weights are damaged, or not "
+                 "for this program"};
   }
   // Log probabilities are the model's own, but which token's is known only after its row is overwritten.
-  const std::optional<LogNormalizer> normalizer =
-      n_logprobs_ >= 0 ? std::optional<LogNormalizer>(logits) : std::nullopt;
+  const std::optional<LogNormalizer> normalizer = n_logprobs_ >= 0 ? std::optional<LogNormalizer>(logits) : std::nullopt;
   AnswerToken token;
   if (n_logprobs_ > 0) token.info.top = TopLogprobs(logits, n_logprobs_, *normalizer);
   if (normalizer) own_logits_.assign(logits.begin(), logits.end());
   if (mask_) LFM_RETURN_IF_ERROR(ApplyMask(logits));
   const std::optional<int32_t> id = sampler_.Sample(logits);
   if (!id) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("no token is allowed after ", n_generated(),
-                                                     " tokens of the answer: mask and logit_bias leave none")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("no token is allowed after ", n_generated(), " tokens of the answer: mask and logit_bias leave none")};
   }
   token.info.id = *id;
   if (normalizer) token.info.logprob = normalizer->Of(own_logits_[static_cast<size_t>(*id)]);

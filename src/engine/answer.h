@@ -27,9 +27,8 @@ class Answer {
  public:
   // Checks all of params but max_tokens (which is given as the room, at least 0, that params and context leave).
   // `tokenizer` must outlive the answer.
-  static Result<std::unique_ptr<Answer>> Create(const text::Tokenizer& tokenizer, int vocab_size,
-                                                const GenerationParams& params, std::span<const int32_t> prompt,
-                                                int64_t room);
+  static Result<std::unique_ptr<Answer>> Create(const text::Tokenizer& tokenizer, int vocab_size, const GenerationParams& params,
+                                                std::span<const int32_t> prompt, int64_t room);
 
   // The next token, from the logits after the last one, which are overwritten  // [vocab_size]. Then those that the mask
   // leaves no choice about (only without log probabilities, which need their rows). Not after ended(). An error where no
@@ -48,8 +47,7 @@ class Answer {
   int64_t n_generated() const { return sampler_.n_generated(); }
 
  private:
-  Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room,
-         StopMatcher stops);
+  Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room, StopMatcher stops);
   Status ApplyMask(std::span<float> logits);
   // The token becomes part of the answer; may end it.
   Status Add(AnswerToken token);

@@ -49,12 +49,10 @@ void lfm_free(void* memory) { std::free(memory); }
 
 void lfm_model_options_init(lfm_model_options* options) {
   if (!options) return;
-  *options = lfm_model_options{
-      sizeof(lfm_model_options), 0, LFM_COMPUTE_AUTO, LFM_KV_DEFAULT, nullptr, nullptr, nullptr};
+  *options = lfm_model_options{sizeof(lfm_model_options), 0, LFM_COMPUTE_AUTO, LFM_KV_DEFAULT, nullptr, nullptr, nullptr};
 }
 
-lfm_status lfm_model_load(const char* path, const lfm_model_options* options, lfm_model** out,
-                          lfm_error* error) {
+lfm_status lfm_model_load(const char* path, const lfm_model_options* options, lfm_model** out, lfm_error* error) {
   if (out) *out = nullptr;
   return Guard(error, [&]() -> Status {
     if (!path) return NullPointer("path");
@@ -86,22 +84,22 @@ lfm_status lfm_model_info(const lfm_model* model, char** json, size_t* length, l
   });
 }
 
-lfm_status lfm_tokenize(const lfm_model* model, const char* text, size_t length, int add_special,
-                        int parse_special, int32_t** ids, size_t* n_ids, lfm_error* error) {
+lfm_status lfm_tokenize(const lfm_model* model, const char* text, size_t length, int add_special, int parse_special,
+                        int32_t** ids, size_t* n_ids, lfm_error* error) {
   if (ids) *ids = nullptr;
   if (n_ids) *n_ids = 0;
   return Guard(error, [&]() -> Status {
     if (!model || !ids || !n_ids) return NullPointer("an argument");
     if (!text && length > 0) return NullPointer("text");
     if (const Status done = model->loaded->text_status(); !done.ok()) return done.error();
-    const auto encoded = model->loaded->text().tokenizer.Encode(std::string_view(text ? text : "", length),
-                                                                add_special != 0, parse_special != 0);
+    const auto encoded =
+        model->loaded->text().tokenizer.Encode(std::string_view(text ? text : "", length), add_special != 0, parse_special != 0);
     return CopyOut(encoded.data(), encoded.size(), ids, n_ids);
   });
 }
 
-lfm_status lfm_detokenize(const lfm_model* model, const int32_t* ids, size_t n_ids, char** bytes,
-                          size_t* length, lfm_error* error) {
+lfm_status lfm_detokenize(const lfm_model* model, const int32_t* ids, size_t n_ids, char** bytes, size_t* length,
+                          lfm_error* error) {
   if (bytes) *bytes = nullptr;
   if (length) *length = 0;
   return Guard(error, [&]() -> Status {
@@ -117,8 +115,8 @@ int lfm_is_end_of_generation(const lfm_model* model, int32_t id) {
   return model && model->loaded->text_status().ok() && model->loaded->text().tokenizer.IsEndOfGeneration(id) ? 1 : 0;
 }
 
-lfm_status lfm_render(const lfm_model* model, const char* request, size_t length, char** prompt,
-                      size_t* prompt_length, lfm_error* error) {
+lfm_status lfm_render(const lfm_model* model, const char* request, size_t length, char** prompt, size_t* prompt_length,
+                      lfm_error* error) {
   if (prompt) *prompt = nullptr;
   if (prompt_length) *prompt_length = 0;
   return Guard(error, [&]() -> Status {

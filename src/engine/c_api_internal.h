@@ -44,27 +44,17 @@ constexpr int32_t kMaxThreads = 1024;
 
 inline lfm_status StatusOf(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kInvalidArgument:
-      return LFM_INVALID_ARGUMENT;
-    case ErrorCode::kNotFound:
-      return LFM_NOT_FOUND;
-    case ErrorCode::kCorrupt:
-      return LFM_CORRUPT;
-    case ErrorCode::kUnsupported:
-      return LFM_UNSUPPORTED;
-    case ErrorCode::kLimit:
-      return LFM_LIMIT;
-    case ErrorCode::kOutOfMemory:
-      return LFM_OUT_OF_MEMORY;
-    case ErrorCode::kIo:
-      return LFM_IO;
-    case ErrorCode::kBusy:
-      return LFM_LIMIT;
+    case ErrorCode::kInvalidArgument: return LFM_INVALID_ARGUMENT;
+    case ErrorCode::kNotFound: return LFM_NOT_FOUND;
+    case ErrorCode::kCorrupt: return LFM_CORRUPT;
+    case ErrorCode::kUnsupported: return LFM_UNSUPPORTED;
+    case ErrorCode::kLimit: return LFM_LIMIT;
+    case ErrorCode::kOutOfMemory: return LFM_OUT_OF_MEMORY;
+    case ErrorCode::kIo: return LFM_IO;
+    case ErrorCode::kBusy: return LFM_LIMIT;
     case ErrorCode::kCancelled:
-    case ErrorCode::kDeadline:
-      return LFM_CANCELLED;
-    case ErrorCode::kInternal:
-      return LFM_INTERNAL;
+    case ErrorCode::kDeadline: return LFM_CANCELLED;
+    case ErrorCode::kInternal: return LFM_INTERNAL;
   }
   return LFM_INTERNAL;
 }
@@ -104,8 +94,7 @@ Result<T> Versioned(const T* given, const T& defaults, const char* name) {
   T value = defaults;
   if (!given) return value;
   if (given->size < sizeof(size_t) || given->size > 4096) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat(name, ".size is ", given->size, "; set it up by its _init function")};
+    return Error{ErrorCode::kInvalidArgument, StrCat(name, ".size is ", given->size, "; set it up by its _init function")};
   }
   std::memcpy(static_cast<void*>(&value), given, std::min(given->size, sizeof(T)));
   value.size = sizeof(T);

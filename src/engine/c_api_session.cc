@@ -14,9 +14,8 @@ namespace engine = lfm::engine;
 lfm_sampling DefaultsOf(const engine::LoadedModel* model) {
   const bool has_text = model && model->text_status().ok();
   const engine::SamplingParams p = has_text ? model->text().sampling : engine::SamplingParams{};
-  return {
-      sizeof(lfm_sampling), p.temperature,       p.top_k, p.top_p, p.min_p, p.typical_p, p.repetition_penalty,
-      p.presence_penalty,   p.frequency_penalty, p.seed,  nullptr, 0};
+  return {sizeof(lfm_sampling), p.temperature,       p.top_k, p.top_p, p.min_p, p.typical_p, p.repetition_penalty,
+          p.presence_penalty,   p.frequency_penalty, p.seed,  nullptr, 0};
 }
 
 Result<engine::SamplingParams> SamplingOf(const lfm_sampling* given, const engine::LoadedModel& model) {
@@ -32,10 +31,8 @@ Result<engine::SamplingParams> SamplingOf(const lfm_sampling* given, const engin
   params.frequency_penalty = s.frequency_penalty;
   params.seed = s.seed;
   if (s.n_logit_bias > 0 && !s.logit_bias) return NullPointer("sampling.logit_bias");
-  for (size_t i = 0; i < s.n_logit_bias; ++i)
-    params.logit_bias.emplace_back(s.logit_bias[i].id, s.logit_bias[i].bias);
-  if (const Status done = engine::Validate(params, model.config().vocab_size); !done.ok())
-    return done.error();
+  for (size_t i = 0; i < s.n_logit_bias; ++i) params.logit_bias.emplace_back(s.logit_bias[i].id, s.logit_bias[i].bias);
+  if (const Status done = engine::Validate(params, model.config().vocab_size); !done.ok()) return done.error();
   return params;
 }
 
@@ -57,8 +54,7 @@ void lfm_session_options_init(lfm_session_options* options) {
   *options = lfm_session_options{sizeof(lfm_session_options), defaults.n_ctx, defaults.n_chunk, 0};
 }
 
-lfm_status lfm_session_create(lfm_model* model, const lfm_session_options* options, lfm_session** out,
-                              lfm_error* error) {
+lfm_status lfm_session_create(lfm_model* model, const lfm_session_options* options, lfm_session** out, lfm_error* error) {
   if (out) *out = nullptr;
   return Guard(error, [&]() -> Status {
     if (!model || !out) return NullPointer(model ? "out" : "model");
@@ -99,8 +95,7 @@ lfm_status lfm_session_decode(lfm_session* session, int32_t id, lfm_error* error
   return lfm_session_prefill(session, &id, 1, error);
 }
 
-lfm_status lfm_session_set_prompt(lfm_session* session, const int32_t* ids, size_t n_ids, int64_t* n_kept,
-                                  lfm_error* error) {
+lfm_status lfm_session_set_prompt(lfm_session* session, const int32_t* ids, size_t n_ids, int64_t* n_kept, lfm_error* error) {
   if (n_kept) *n_kept = 0;
   return Guard(error, [&]() -> Status {
     if (!session) return NullPointer("session");
@@ -131,8 +126,7 @@ lfm_status lfm_session_save(const lfm_session* session, void** bytes, size_t* le
     if (!session || !bytes || !length) return NullPointer("an argument");
     const std::vector<std::byte> saved = session->session->Save();
     std::byte* copy = nullptr;
-    if (const Status done = CopyOut(saved.data(), saved.size(), &copy, length); !done.ok())
-      return done.error();
+    if (const Status done = CopyOut(saved.data(), saved.size(), &copy, length); !done.ok()) return done.error();
     *bytes = copy;
     return lfm::Ok();
   });
@@ -150,8 +144,7 @@ void lfm_sampling_init(lfm_sampling* sampling, const lfm_model* model) {
   *sampling = DefaultsOf(model ? model->loaded.get() : nullptr);
 }
 
-lfm_status lfm_sampler_create(const lfm_model* model, const lfm_sampling* sampling, lfm_sampler** out,
-                              lfm_error* error) {
+lfm_status lfm_sampler_create(const lfm_model* model, const lfm_sampling* sampling, lfm_sampler** out, lfm_error* error) {
   if (out) *out = nullptr;
   return Guard(error, [&]() -> Status {
     if (!model || !out) return NullPointer(model ? "out" : "model");
@@ -171,8 +164,7 @@ void lfm_sampler_accept_prompt(lfm_sampler* sampler, const int32_t* ids, size_t 
   }));
 }
 
-lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, int32_t* id,
-                              lfm_error* error) {
+lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, int32_t* id, lfm_error* error) {
   if (id) *id = 0;
   return Guard(error, [&]() -> Status {
     if (!sampler || !session || !id) return NullPointer("an argument");
@@ -203,9 +195,8 @@ void lfm_generation_init(lfm_generation* generation) {
   *generation = lfm_generation{sizeof(lfm_generation), LFM_STOP_LENGTH, nullptr, 0, nullptr, 0, 0, 0, 0, 0};
 }
 
-lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_prompt,
-                        const lfm_sampling* sampling, const lfm_generate_options* options,
-                        lfm_generation* out, lfm_error* error) {
+lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_prompt, const lfm_sampling* sampling,
+                        const lfm_generate_options* options, lfm_generation* out, lfm_error* error) {
   return Guard(error, [&]() -> Status {
     if (!session || !out) return NullPointer(session ? "out" : "session");
     if (out->size != sizeof(lfm_generation)) {
@@ -235,11 +226,9 @@ lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_pr
       };
     }
     LFM_TRY(const auto generation, engine::Generate(*session->session, ids, params, callback));
-    if (const Status done = CopyOut(generation.ids.data(), generation.ids.size(), &out->ids, &out->n_ids);
-        !done.ok())
+    if (const Status done = CopyOut(generation.ids.data(), generation.ids.size(), &out->ids, &out->n_ids); !done.ok())
       return done.error();
-    if (Status copied = CopyOut(generation.text.data(), generation.text.size(), &out->text, &out->length);
-        !copied.ok()) {
+    if (Status copied = CopyOut(generation.text.data(), generation.text.size(), &out->text, &out->length); !copied.ok()) {
       std::free(out->ids);
       out->ids = nullptr;
       return copied;

@@ -31,8 +31,7 @@ Result<std::string> RenderPrompt(const text::ChatTemplate& chat, const ChatReque
   return text::RenderChat(chat, request.messages, OptionsOf(request));
 }
 
-Result<ChatPrompt> PromptIds(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat,
-                             const ChatRequest& request) {
+Result<ChatPrompt> PromptIds(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat, const ChatRequest& request) {
   LFM_TRY(text::ChatText rendered, text::RenderChatText(chat, request.messages, OptionsOf(request)));
   if (request.parse_special) rendered.spans.clear();
   ChatPrompt prompt;

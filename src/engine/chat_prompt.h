@@ -15,11 +15,11 @@
 namespace lfm::engine {
 
 struct ChatRequest {
-  Json messages;                        // a list of objects with "role" and "content"
-  Json tools;                           // a list, or null
-  Json documents;                       // a list, or null
-  Json variables;                       // an object of further template variables, or null
-  std::string template_name;            // empty: "tool_use" with tools, else the default one
+  Json messages;              // a list of objects with "role" and "content"
+  Json tools;                 // a list, or null
+  Json documents;             // a list, or null
+  Json variables;             // an object of further template variables, or null
+  std::string template_name;  // empty: "tool_use" with tools, else the default one
   bool add_generation_prompt = true;
   bool continue_final_message = false;  // cut after the last message's content
   // Whether special tokens that messages, tools and documents spell out become those tokens. Off, they stay text, so

@@ -81,11 +81,9 @@ Result<Description> Describe(const formats::Checkpoint& checkpoint, kernels::KvT
     out.weight_bytes_per_token += embedding->n_bytes() / static_cast<uint64_t>(config.vocab_size);
   }
 
-  const auto n_kv =
-      static_cast<uint64_t>(config.n_attention_layers()) * static_cast<uint64_t>(config.n_kv_heads);
+  const auto n_kv = static_cast<uint64_t>(config.n_attention_layers()) * static_cast<uint64_t>(config.n_kv_heads);
   out.state_bytes_per_token = n_kv * KvBytes(kv_type, config.head_dim);
-  out.state_bytes_per_sequence = static_cast<uint64_t>(config.n_conv_layers()) *
-                                 static_cast<uint64_t>(config.n_taps - 1) *
+  out.state_bytes_per_sequence = static_cast<uint64_t>(config.n_conv_layers()) * static_cast<uint64_t>(config.n_taps - 1) *
                                  static_cast<uint64_t>(config.d_model) * sizeof(float);
   return out;
 }

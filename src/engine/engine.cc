@@ -88,16 +88,11 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::Create(std::shared_ptr<Loade
   return impl;
 }
 
-Engine::Impl::Impl(std::shared_ptr<LoadedModel> model, Threads& threads, const EngineOptions& options,
-                   int64_t max_pages, std::unique_ptr<model::Stepper> stepper)
-    : model_(std::move(model)),
-      threads_(threads),
-      options_(options),
-      pool_(model_->pages().layout(), max_pages),
-      stepper_(std::move(stepper)),
-      cache_(DoublingPosition(model_->config())),
-      scheduler_(options.max_running, options.n_chunk, options.step_ms / 1e3),
-      rows_(static_cast<size_t>(threads.size())) {}
+Engine::Impl::Impl(std::shared_ptr<LoadedModel> model, Threads& threads, const EngineOptions& options, int64_t max_pages,
+                   std::unique_ptr<model::Stepper> stepper)
+    : model_(std::move(model)), threads_(threads), options_(options), pool_(model_->pages().layout(), max_pages),
+      stepper_(std::move(stepper)), cache_(DoublingPosition(model_->config())),
+      scheduler_(options.max_running, options.n_chunk, options.step_ms / 1e3), rows_(static_cast<size_t>(threads.size())) {}
 
 Engine::Impl::~Impl() {
   {
@@ -172,8 +167,8 @@ Result<std::shared_ptr<Stream>> Engine::Impl::Submit(Request request, std::funct
     }
     if (n_queued_ >= options_.max_queued || n_of_client >= options_.max_queued_per_client) {
       stats_.n_refused += 1;
-      return Error{ErrorCode::kBusy, StrCat(n_queued_ >= options_.max_queued ? n_queued_ : n_of_client,
-                                            " requests wait already; try again later")};
+      return Error{ErrorCode::kBusy,
+                   StrCat(n_queued_ >= options_.max_queued ? n_queued_ : n_of_client, " requests wait already; try again later")};
     }
     n_queued_ += 1;
     n_queued_of_[task->request.client] += 1;

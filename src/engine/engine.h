@@ -20,9 +20,9 @@ namespace lfm::engine {
 
 // One prompt and n answers to it.
 struct Request {
-  std::vector<int32_t> prompt;  // at least one token
-  GenerationParams params;      // max_tokens beyond the room in the context (or -1) is what the room allows
-  int n = 1;                    // answers (choices). Choice i is the same for every n > i; choice 0 that of n = 1
+  std::vector<int32_t> prompt;   // at least one token
+  GenerationParams params;       // max_tokens beyond the room in the context (or -1) is what the room allows
+  int n = 1;                     // answers (choices). Choice i is the same for every n > i; choice 0 that of n = 1
   bool prompt_logprobs = false;  // of every prompt token; needs params.n_logprobs >= 0. The prompt is read whole for it
   bool return_progress = false;  // kPromptProgress events
   bool cache_prompt = true;      // false: neither uses the prefix cache nor leaves anything in it
@@ -50,7 +50,7 @@ struct Event {
   };
   Kind kind = Kind::kError;
   int choice = 0;
-  TokenInfo token;  // kToken; logprob and top where asked for
+  TokenInfo token;   // kToken; logprob and top where asked for
   std::string text;  // kToken: what is certain now, often empty; kChoiceEnd: what was held back until the end
   StopReason stop_reason = StopReason::kLength;  // kChoiceEnd
   std::string stop;                              // kChoiceEnd: the stop string that was found
@@ -79,34 +79,34 @@ class Stream {
 };
 
 struct EngineOptions {
-  int64_t n_ctx = 0;        // positions of one sequence at most; 0: the model's context length
-  int max_running = 64;     // sequences that make tokens together
-  int max_queued = 256;     // requests that wait; more are refused with kBusy
+  int64_t n_ctx = 0;              // positions of one sequence at most; 0: the model's context length
+  int max_running = 64;           // sequences that make tokens together
+  int max_queued = 256;           // requests that wait; more are refused with kBusy
   int max_queued_per_client = 0;  // 0: as max_queued
-  int64_t n_chunk = 512;    // prompt tokens of a step at most
-  double step_ms = 100;     // of a step in which running answers wait for somebody's prompt
-  uint64_t cache_bytes = 0;  // for the state of all sequences, running or cached. 0: half of the memory that is free
-                             // now (a container's limit counts), at least what one sequence of n_ctx needs
+  int64_t n_chunk = 512;          // prompt tokens of a step at most
+  double step_ms = 100;           // of a step in which running answers wait for somebody's prompt
+  uint64_t cache_bytes = 0;       // for the state of all sequences, running or cached. 0: half of the memory that is free
+                                  // now (a container's limit counts), at least what one sequence of n_ctx needs
   bool prefix_cache = true;
 };
 
 // Figures since Create, for metrics. Seconds are wall time.
 struct EngineStats {
-  int64_t n_running = 0;  // sequences with a place in the steps
-  int64_t n_waiting = 0;  // requests in the queue
+  int64_t n_running = 0;                                      // sequences with a place in the steps
+  int64_t n_waiting = 0;                                      // requests in the queue
   int64_t n_pages = 0, n_pages_used = 0, n_pages_cached = 0;  // of 64 positions; cached ones are among the used
   uint64_t page_bytes = 0;
 
   int64_t n_requests = 0, n_finished = 0, n_failed = 0, n_cancelled = 0, n_refused = 0;
-  int64_t n_prompt_tokens = 0;     // that were read by steps
-  int64_t n_cached_tokens = 0;     // that were found in the prefix cache instead
+  int64_t n_prompt_tokens = 0;  // that were read by steps
+  int64_t n_cached_tokens = 0;  // that were found in the prefix cache instead
   int64_t n_generated_tokens = 0;
-  int64_t n_preemptions = 0;       // a sequence gave its pages back and was read again later
+  int64_t n_preemptions = 0;  // a sequence gave its pages back and was read again later
   int64_t n_evicted_pages = 0;
 
   int64_t n_steps = 0;
-  double step_seconds = 0;       // of all steps: the rest of the time the engine had nothing to do
-  double sampling_seconds = 0;   // of these, for sampling
+  double step_seconds = 0;         // of all steps: the rest of the time the engine had nothing to do
+  double sampling_seconds = 0;     // of these, for sampling
   double retry_after_seconds = 0;  // when a place in the queue should be free, from the measured rate; 0: now
 };
 

@@ -20,8 +20,7 @@ namespace lfm::engine {
 
 class Engine::Impl {
  public:
-  static Result<std::unique_ptr<Impl>> Create(std::shared_ptr<LoadedModel> model, Threads& threads,
-                                              const EngineOptions& options);
+  static Result<std::unique_ptr<Impl>> Create(std::shared_ptr<LoadedModel> model, Threads& threads, const EngineOptions& options);
   ~Impl();
 
   LoadedModel& model() const { return *model_; }
@@ -49,7 +48,7 @@ class Engine::Impl {
   void Run();
   bool TakeIncoming();  // false: the engine ends
   void EndUnwanted();
-  bool Step();          // false: nothing can be done now
+  bool Step();  // false: nothing can be done now
   std::vector<Lane*> LiveLanes() const;
   std::vector<Claim> ClaimsOf(const std::vector<Lane*>& lanes) const;
   int64_t FreePages(const std::vector<Lane*>& lanes) const;
@@ -108,7 +107,7 @@ class Engine::Impl {
   Clock::time_point last_end_{};
   Clock::time_point counted_at_{};  // when the next was counted
   int64_t n_cached_in_use_ = 0;
-  double end_interval_ = 0;  // seconds between the ends of requests while others wait, smoothed
+  double end_interval_ = 0;               // seconds between the ends of requests while others wait, smoothed
   std::vector<std::vector<float>> rows_;  // [threads][vocab_size], for rows that several answers sample from
   uint64_t n_lanes_ = 0;
 

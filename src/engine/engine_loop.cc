@@ -140,7 +140,9 @@ void Engine::Impl::Admit(Lane& lane) {
 void Engine::Impl::AdoptCached(Lane& lane) {
   Task& task = lane.task;
   if (!options_.prefix_cache || !task.uses_cache() || task.request.prompt_logprobs) return;
-  if (lane.n_read() % kernels::kPagePositions != 0 || lane.n_unread() <= kernels::kPagePositions || lane.cache_version == cache_version_) return;
+  if (lane.n_read() % kernels::kPagePositions != 0 || lane.n_unread() <= kernels::kPagePositions ||
+      lane.cache_version == cache_version_)
+    return;
   lane.cache_version = cache_version_;
   const int64_t n_have = lane.n_read();
   const auto pages = cache_.Find(task.request.tenant, lane.ids, n_have, static_cast<int64_t>(lane.ids.size()) - 1);

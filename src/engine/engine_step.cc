@@ -52,8 +52,7 @@ Engine::Impl::Work Engine::Impl::MakeWork(const std::vector<Lane*>& lanes, const
     const bool reaches_end = n == lane.n_unread();
     const auto logits = echoes ? model::Logits::kAll : reaches_end ? model::Logits::kLast : model::Logits::kNone;
     work.lanes.push_back(&lane);
-    work.items.push_back(
-        {&*lane.sequence, std::span(lane.ids).subspan(static_cast<size_t>(at), static_cast<size_t>(n)), logits});
+    work.items.push_back({&*lane.sequence, std::span(lane.ids).subspan(static_cast<size_t>(at), static_cast<size_t>(n)), logits});
     work.first_row.push_back(n_rows);
     n_rows += echoes ? n : reaches_end ? 1 : 0;
     (part.n_tokens > Scheduler::kMaxAnswerTokens ? work.n_prompt : work.n_decode) += n;

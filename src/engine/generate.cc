@@ -17,22 +17,19 @@ double MillisecondsSince(Clock::time_point begin) {
 }
 
 // The number of tokens that may be generated, or why the request cannot be served.
-Result<int64_t> RoomFor(const Session& session, std::span<const int32_t> prompt,
-                        const GenerationParams& params) {
+Result<int64_t> RoomFor(const Session& session, std::span<const int32_t> prompt, const GenerationParams& params) {
   const auto n_prompt = static_cast<int64_t>(prompt.size());
   const int64_t n_ctx = session.n_ctx();
   const int64_t n_max = session.model().config().context_length;
   const std::string advice = n_ctx < n_max ? StrCat("; shorten the prompt or choose a larger context, up to ", n_max)
                                            : std::string("; shorten the prompt");
   if (n_prompt > n_ctx) {
-    return Error{ErrorCode::kLimit,
-                 StrCat("the prompt of ", n_prompt, " tokens exceeds the context of ", n_ctx, advice)};
+    return Error{ErrorCode::kLimit, StrCat("the prompt of ", n_prompt, " tokens exceeds the context of ", n_ctx, advice)};
   }
   if (params.max_tokens < 0) return n_ctx - n_prompt;
   if (params.max_tokens > n_ctx - n_prompt) {
-    return Error{ErrorCode::kLimit,
-                 StrCat("the prompt of ", n_prompt, " tokens and ", params.max_tokens,
-                        " new ones exceed the context of ", n_ctx, advice, ", or ask for fewer")};
+    return Error{ErrorCode::kLimit, StrCat("the prompt of ", n_prompt, " tokens and ", params.max_tokens,
+                                           " new ones exceed the context of ", n_ctx, advice, ", or ask for fewer")};
   }
   return params.max_tokens;
 }
@@ -69,14 +66,10 @@ Status Continue(Session& session, const GenerationParams& params, Answer& answer
 
 std::string_view StopReasonName(StopReason reason) {
   switch (reason) {
-    case StopReason::kEos:
-      return "eos";
-    case StopReason::kLength:
-      return "length";
-    case StopReason::kStop:
-      return "stop";
-    case StopReason::kCancelled:
-      return "cancelled";
+    case StopReason::kEos: return "eos";
+    case StopReason::kLength: return "length";
+    case StopReason::kStop: return "stop";
+    case StopReason::kCancelled: return "cancelled";
   }
   return "";
 }
@@ -85,8 +78,8 @@ Result<Generation> Generate(Session& session, std::span<const int32_t> prompt, c
                             const TokenCallback& on_token) {
   LFM_RETURN_IF_ERROR(session.model().text_status());
   LFM_TRY(const int64_t n_room, RoomFor(session, prompt, params));
-  LFM_TRY(const auto answer, Answer::Create(session.model().text().tokenizer, session.model().config().vocab_size,
-                                            params, prompt, n_room));
+  LFM_TRY(const auto answer,
+          Answer::Create(session.model().text().tokenizer, session.model().config().vocab_size, params, prompt, n_room));
   Generation out;
   const auto begin = Clock::now();
   LFM_TRY(out.timings.n_reused, session.ReadPrompt(prompt));

@@ -46,12 +46,8 @@ struct Timings {
   double prompt_ms = 0;
   int64_t n_predicted = 0;
   double predicted_ms = 0;
-  double prompt_per_second() const {
-    return prompt_ms > 0 ? 1e3 * static_cast<double>(n_prompt) / prompt_ms : 0;
-  }
-  double predicted_per_second() const {
-    return predicted_ms > 0 ? 1e3 * static_cast<double>(n_predicted) / predicted_ms : 0;
-  }
+  double prompt_per_second() const { return prompt_ms > 0 ? 1e3 * static_cast<double>(n_prompt) / prompt_ms : 0; }
+  double predicted_per_second() const { return predicted_ms > 0 ? 1e3 * static_cast<double>(n_predicted) / predicted_ms : 0; }
 };
 
 }  // namespace lfm::engine

@@ -18,11 +18,11 @@ std::shared_ptr<const grammar::Vocabulary> MakeGrammarVocabulary(const text::Tok
 // Where a model thinks before it answers, the grammar begins after the thinking.
 struct ThinkingMarks {
   enum class Start {
-    kNone,   // the answer begins at once
-    kMay,    // the model may open a block first
-    kOpen,   // the prompt has opened it
+    kNone,  // the answer begins at once
+    kMay,   // the model may open a block first
+    kOpen,  // the prompt has opened it
   } start = Start::kNone;
-  int32_t open_id = -1, close_id = -1;   // <think> and </think>
+  int32_t open_id = -1, close_id = -1;  // <think> and </think>
 };
 // The marks of the tokenizer; kNone where it has none.
 ThinkingMarks FindThinkingMarks(const text::Tokenizer& tokenizer, ThinkingMarks::Start start);

@@ -24,8 +24,7 @@ struct LoadOptions {
 // Immutable but for the page pool, which locks: any number of threads may share it. Sessions keep it alive.
 class LoadedModel {
  public:
-  static Result<std::shared_ptr<LoadedModel>> Load(const std::string& path, Threads& threads,
-                                                   const LoadOptions& options = {});
+  static Result<std::shared_ptr<LoadedModel>> Load(const std::string& path, Threads& threads, const LoadOptions& options = {});
   // The same from a checkpoint that is open already.
   static Result<std::shared_ptr<LoadedModel>> Load(const formats::Checkpoint& checkpoint, Threads& threads,
                                                    const LoadOptions& options = {});

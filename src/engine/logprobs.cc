@@ -21,9 +21,7 @@ LogNormalizer::LogNormalizer(std::span<const float> logits) : best_(kLowest) {
   log_sum_ = std::log(sum);
 }
 
-double LogNormalizer::Distance(float logit) const {
-  return Clean(logit) == best_ ? 0 : double{Clean(logit)} - double{best_};
-}
+double LogNormalizer::Distance(float logit) const { return Clean(logit) == best_ ? 0 : double{Clean(logit)} - double{best_}; }
 
 float LogNormalizer::Of(float logit) const { return static_cast<float>(Distance(logit) - log_sum_); }
 

@@ -9,7 +9,6 @@
 namespace lfm::engine {
 namespace {
 
-
 uint64_t KeyOf(uint64_t parent, std::span<const int32_t> ids) { return Hash64(std::as_bytes(ids), parent); }
 
 }  // namespace
@@ -33,8 +32,8 @@ void PrefixCache::Touch(Node& node) {
   node.worth = worth;
 }
 
-std::vector<PrefixCache::PageRef> PrefixCache::Find(const std::string& tenant, std::span<const int32_t> ids,
-                                                    int64_t n_skip, int64_t max_tokens) {
+std::vector<PrefixCache::PageRef> PrefixCache::Find(const std::string& tenant, std::span<const int32_t> ids, int64_t n_skip,
+                                                    int64_t max_tokens) {
   std::vector<PageRef> found;
   const auto root = roots_.find(tenant);
   if (root == roots_.end()) return found;
@@ -50,8 +49,7 @@ std::vector<PrefixCache::PageRef> PrefixCache::Find(const std::string& tenant, s
   return found;
 }
 
-PrefixCache::Node* PrefixCache::Add(Roots::iterator root, Node* parent, std::span<const int32_t> ids,
-                                    const PageRef& page) {
+PrefixCache::Node* PrefixCache::Add(Roots::iterator root, Node* parent, std::span<const int32_t> ids, const PageRef& page) {
   auto node = std::make_unique<Node>();
   node->root = root;
   node->parent = parent;

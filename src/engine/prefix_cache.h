@@ -62,9 +62,9 @@ class PrefixCache {
   struct Node {
     Roots::iterator root;
     Node* parent = nullptr;
-    uint64_t serial = 0;       // a child's is larger than its parent's
-    uint64_t key = 0;          // in index_: of its parent's serial and its tokens
-    int64_t depth = 0;         // pages before it
+    uint64_t serial = 0;  // a child's is larger than its parent's
+    uint64_t key = 0;     // in index_: of its parent's serial and its tokens
+    int64_t depth = 0;    // pages before it
     int64_t n_children = 0;
     double worth = 0;
     std::vector<int32_t> ids;  // [64]
@@ -80,7 +80,7 @@ class PrefixCache {
 
   const double doubling_;
   Roots roots_;
-  std::map<uint64_t, std::unique_ptr<Node>> nodes_;     // by serial
+  std::map<uint64_t, std::unique_ptr<Node>> nodes_;  // by serial
   std::unordered_multimap<uint64_t, Node*> index_;
   std::map<Leaf, Node*> leaves_;
   double age_ = 0;  // the worth of what was evicted last

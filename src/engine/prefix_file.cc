@@ -53,9 +53,9 @@ PrefixFileKey MakePrefixFileKey(const model::Model& model, const model::StateLay
   for (const model::Layer& layer : model.weights.layers) {
     key.model = Hash64(std::as_bytes(std::span(layer.operator_norm)), key.model);
     key.model = Hash64(std::as_bytes(std::span(layer.ffn_norm)), key.model);
-    for (const model::Matrix* matrix : {&layer.conv.in_proj, &layer.conv.out_proj, &layer.attention.q, &layer.attention.k,
-                                        &layer.attention.v, &layer.attention.out, &layer.dense.gate, &layer.dense.up,
-                                        &layer.dense.down}) {
+    for (const model::Matrix* matrix :
+         {&layer.conv.in_proj, &layer.conv.out_proj, &layer.attention.q, &layer.attention.k, &layer.attention.v,
+          &layer.attention.out, &layer.dense.gate, &layer.dense.up, &layer.dense.down}) {
       sample(*matrix);
     }
     for (const model::SwiGlu& expert : layer.moe.experts) sample(expert.down);
@@ -81,8 +81,7 @@ Status WritePrefixFile(const std::string& path, const PrefixFileKey& key, const 
     header.hash = Hash64(bytes, header.hash);
     if (status.ok()) status = file.Append(bytes);
   };
-  cache.Visit([&](const std::string& tenant, int64_t parent, std::span<const int32_t> ids,
-                  const PrefixCache::PageRef& page) {
+  cache.Visit([&](const std::string& tenant, int64_t parent, std::span<const int32_t> ids, const PrefixCache::PageRef& page) {
     const EntryHeader entry{parent, tenant.size()};
     put(BytesOf(entry));
     put(std::as_bytes(std::span(tenant)));
@@ -144,8 +143,8 @@ Status Engine::Impl::ReadCache(const std::string& path) {
   auto file = MappedFile::Open(path);
   if (!file.ok()) return file.error();
   std::vector<uint64_t> places;
-  const Status status = ReadPrefixFile(
-      file->bytes(), MakePrefixFileKey(model_->model(), pool_.layout()), [&](const PrefixFilePage& page) {
+  const Status status =
+      ReadPrefixFile(file->bytes(), MakePrefixFileKey(model_->model(), pool_.layout()), [&](const PrefixFilePage& page) {
         auto taken = pool_.Take(1);
         if (!taken.ok()) return false;
         std::memcpy(taken->front()->data(), page.data.data(), page.data.size());

@@ -30,7 +30,7 @@ Status WritePrefixFile(const std::string& path, const PrefixFileKey& key, const 
 struct PrefixFilePage {
   std::string_view tenant;
   int64_t parent = -1;
-  std::span<const int32_t> ids;    // [64]
+  std::span<const int32_t> ids;     // [64]
   std::span<const std::byte> data;  // [page_bytes]
 };
 // Calls `take` for each page, parents first, until it returns false. `bytes` are untrusted: kInvalidArgument where they are

@@ -29,8 +29,7 @@ inline double ExpNegative(double x) {
   if (!(x > -700)) return 0;
   const int k = static_cast<int>(x * 1.4426950408889634 - 0.5);  // rounds to the nearest: x is not positive
   const double n = k;
-  const double r =
-      (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;  // x - k log 2, in two parts
+  const double r = (x - n * 6.93147180369123816490e-01) - n * 1.90821492927058770002e-10;  // x - k log 2, in two parts
   const double r2 = r * r,
                r4 = r2 * r2;  // Taylor's series to r^9 / 9! with |r| <= log(2) / 2, in Estrin's order
   const double low = (1 + r) + (1.0 / 2 + r * (1.0 / 6)) * r2;
@@ -77,8 +76,7 @@ float KthLargest(std::span<const float> values, size_t k, std::vector<float>& sc
   constexpr size_t kHeapUpTo = 1024;
   scratch.clear();
   if (k > kHeapUpTo) {
-    std::copy_if(values.begin(), values.end(), std::back_inserter(scratch),
-                 [](float v) { return v > -kInfinity; });
+    std::copy_if(values.begin(), values.end(), std::back_inserter(scratch), [](float v) { return v > -kInfinity; });
     if (scratch.size() < k) return -kInfinity;
     const auto kth = scratch.begin() + static_cast<std::ptrdiff_t>(k - 1);
     std::nth_element(scratch.begin(), kth, scratch.end(), std::greater<>());
@@ -87,8 +85,7 @@ float KthLargest(std::span<const float> values, size_t k, std::vector<float>& sc
   // A heap of the k best so far, its least on top: nearly every value fails one comparison.
   for (const float v : values) {
     if (scratch.size() < k) {
-      if (v > -kInfinity)
-        scratch.push_back(v), std::push_heap(scratch.begin(), scratch.end(), std::greater<>());
+      if (v > -kInfinity) scratch.push_back(v), std::push_heap(scratch.begin(), scratch.end(), std::greater<>());
     } else if (v > scratch.front()) {
       std::pop_heap(scratch.begin(), scratch.end(), std::greater<>());
       scratch.back() = v;
@@ -111,29 +108,24 @@ Status Validate(const SamplingParams& p, int n_vocab) {
   if (p.top_k < 0) return OutOfRange("top_k", p.top_k, "0 (off) or more");
   if (!(p.top_p >= 0 && p.top_p <= 1)) return OutOfRange("top_p", p.top_p, "between 0 and 1 (off)");
   if (!(p.min_p >= 0 && p.min_p <= 1)) return OutOfRange("min_p", p.min_p, "between 0 (off) and 1");
-  if (!(p.typical_p > 0 && p.typical_p <= 1))
-    return OutOfRange("typical_p", p.typical_p, "above 0 and at most 1 (off)");
+  if (!(p.typical_p > 0 && p.typical_p <= 1)) return OutOfRange("typical_p", p.typical_p, "above 0 and at most 1 (off)");
   if (!(p.repetition_penalty > 0 && p.repetition_penalty < kInfinity)) {
     return OutOfRange("repetition_penalty", p.repetition_penalty, "above 0 (1: off), and finite");
   }
   if (!std::isfinite(p.presence_penalty)) return OutOfRange("presence_penalty", p.presence_penalty, "finite");
-  if (!std::isfinite(p.frequency_penalty))
-    return OutOfRange("frequency_penalty", p.frequency_penalty, "finite");
+  if (!std::isfinite(p.frequency_penalty)) return OutOfRange("frequency_penalty", p.frequency_penalty, "finite");
   for (const auto& [id, bias] : p.logit_bias) {
     if (id < 0 || (n_vocab > 0 && id >= n_vocab)) {
       return Error{ErrorCode::kInvalidArgument,
                    StrCat("logit_bias names token ", id, "; the vocabulary has ", n_vocab, " tokens")};
     }
-    if (std::isnan(bias))
-      return Error{ErrorCode::kInvalidArgument, StrCat("logit_bias of token ", id, " is no number")};
+    if (std::isnan(bias)) return Error{ErrorCode::kInvalidArgument, StrCat("logit_bias of token ", id, " is no number")};
   }
   return Ok();
 }
 
 Sampler::Sampler(SamplingParams params, int n_vocab)
-    : params_(std::move(params)),
-      n_vocab_(n_vocab),
-      counts_(params_.presence_penalty != 0 || params_.frequency_penalty != 0),
+    : params_(std::move(params)), n_vocab_(n_vocab), counts_(params_.presence_penalty != 0 || params_.frequency_penalty != 0),
       n_of_(counts_ ? static_cast<size_t>(n_vocab) : 0),
       is_seen_(params_.repetition_penalty != 1 ? static_cast<size_t>(n_vocab) : 0) {}
 
@@ -230,8 +222,7 @@ Sampler::Candidate Sampler::WhereSharesReach(double share, Distance distance) {
   double total = 0, sum = 0;
   for (const double weight : weights) total += weight;
   size_t bin = 0;
-  while (bin + 1 < kBins && (weights[bin] == 0 || (sum + weights[bin]) / total < share))
-    sum += weights[bin++];
+  while (bin + 1 < kBins && (weights[bin] == 0 || (sum + weights[bin]) / total < share)) sum += weights[bin++];
   while (weights[bin] == 0) sum -= weights[--bin];  // rounding kept the sum below: the last candidate it is
 
   sorted_.clear();

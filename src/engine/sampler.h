@@ -14,15 +14,14 @@
 namespace lfm::engine {
 
 struct SamplingParams {
-  float temperature = 0.3F;  // >= 0; 0 takes the best token, the lowest id of equal ones
-  int top_k = 0;             // >= 0; 0: off. Keeps the k best and what ties with the k-th
-  float top_p = 1.0F;        // [0, 1]; 1: off. Keeps the fewest best tokens that hold at least this share
-  float min_p = 0.15F;       // [0, 1]; 0: off. Drops what is below this share of the best token's probability
-  float typical_p = 1.0F;    // (0, 1]; 1: off
-  float repetition_penalty =
-      1.05F;  // > 0; 1: off. Each distinct token of prompt and output, once; at temperature 0 too
-  float presence_penalty = 0.0F;                      // taken from the logit of each generated token, once
-  float frequency_penalty = 0.0F;                     // taken for each time that the token was generated
+  float temperature = 0.3F;          // >= 0; 0 takes the best token, the lowest id of equal ones
+  int top_k = 0;                     // >= 0; 0: off. Keeps the k best and what ties with the k-th
+  float top_p = 1.0F;                // [0, 1]; 1: off. Keeps the fewest best tokens that hold at least this share
+  float min_p = 0.15F;               // [0, 1]; 0: off. Drops what is below this share of the best token's probability
+  float typical_p = 1.0F;            // (0, 1]; 1: off
+  float repetition_penalty = 1.05F;  // > 0; 1: off. Each distinct token of prompt and output, once; at temperature 0 too
+  float presence_penalty = 0.0F;     // taken from the logit of each generated token, once
+  float frequency_penalty = 0.0F;    // taken for each time that the token was generated
   std::vector<std::pair<int32_t, float>> logit_bias;  // added to logits; -inf forbids a token
   uint64_t seed = 0;
 };

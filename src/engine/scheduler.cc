@@ -17,9 +17,7 @@ void Smooth(double& value, double sample) { value = value == 0 ? sample : value 
 }  // namespace
 
 StepBudget::StepBudget(double step_seconds, int64_t n_chunk)
-    : step_seconds_(step_seconds),
-      n_chunk_(static_cast<double>(n_chunk)),
-      beside_(std::min(kFirstBudget, n_chunk_)),
+    : step_seconds_(step_seconds), n_chunk_(static_cast<double>(n_chunk)), beside_(std::min(kFirstBudget, n_chunk_)),
       alone_(std::min(4 * kFirstBudget, n_chunk_)) {}
 
 void StepBudget::Steer(double& budget, double target, int64_t n_prompt, double seconds) const {
@@ -84,8 +82,7 @@ std::vector<size_t> Scheduler::InOrder(std::span<const Claim> claims, bool runni
   std::vector<double> served(claims.size());
   for (const size_t i : order) served[i] = ServedOf(claims[i]);
   std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return std::tuple(claims[a].priority, served[a], claims[a].id) <
-           std::tuple(claims[b].priority, served[b], claims[b].id);
+    return std::tuple(claims[a].priority, served[a], claims[a].id) < std::tuple(claims[b].priority, served[b], claims[b].id);
   });
   return order;
 }
@@ -120,13 +117,11 @@ Plan Scheduler::Next(std::span<const Claim> claims, int64_t n_free_pages) {
   return plan;
 }
 
-void Scheduler::ShareBudget(std::span<const Claim> claims, std::vector<size_t> readers, int64_t budget,
-                            Plan& plan) const {
+void Scheduler::ShareBudget(std::span<const Claim> claims, std::vector<size_t> readers, int64_t budget, Plan& plan) const {
   std::vector<double> served(claims.size());
   for (const size_t i : readers) served[i] = ServedOf(claims[i]);
   std::sort(readers.begin(), readers.end(), [&](size_t a, size_t b) {
-    return std::tuple(claims[a].priority, served[a], claims[a].id) <
-           std::tuple(claims[b].priority, served[b], claims[b].id);
+    return std::tuple(claims[a].priority, served[a], claims[a].id) < std::tuple(claims[b].priority, served[b], claims[b].id);
   });
   // The shortest prompt of the client whose turn it is has half of the budget, so that it need not wait for a long one;
   // the rest goes down the line, so that the long one is not starved by short ones either.
@@ -154,8 +149,7 @@ void Scheduler::ShareBudget(std::span<const Claim> claims, std::vector<size_t> r
 size_t Scheduler::Victim(std::span<const Claim> claims) const {
   const std::vector<size_t> order = InOrder(claims, true);
   if (order.size() < 2) return claims.size();
-  const auto resting =
-      std::find_if(order.rbegin(), order.rend(), [&](size_t i) { return claims[i].resting; });
+  const auto resting = std::find_if(order.rbegin(), order.rend(), [&](size_t i) { return claims[i].resting; });
   return resting != order.rend() ? *resting : order.back();
 }
 

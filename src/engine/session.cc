@@ -33,10 +33,7 @@ Result<std::vector<T>> TakeVector(ByteReader& reader, uint64_t n, std::string_vi
 }  // namespace
 
 Session::Session(std::shared_ptr<LoadedModel> model, int64_t n_ctx, int64_t n_chunk)
-    : model_(std::move(model)),
-      n_ctx_(n_ctx),
-      n_chunk_(n_chunk),
-      sequence_(model_->pages()) {}
+    : model_(std::move(model)), n_ctx_(n_ctx), n_chunk_(n_chunk), sequence_(model_->pages()) {}
 
 Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> model, Threads& threads,
                                                  const SessionOptions& options) {
@@ -48,8 +45,7 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> mo
                                                      n_max)};
   }
   if (options.n_chunk < 1) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat("the chunk is ", options.n_chunk, " tokens; it must be positive")};
+    return Error{ErrorCode::kInvalidArgument, StrCat("the chunk is ", options.n_chunk, " tokens; it must be positive")};
   }
   const int64_t n_ctx = options.n_ctx == 0 ? n_max : options.n_ctx;
   const int64_t n_chunk = std::min(options.n_chunk, n_ctx);
@@ -63,9 +59,9 @@ Status Session::CheckTokens(std::span<const int32_t> ids, int64_t n_before) cons
   LFM_RETURN_IF_ERROR(stepper_->CheckIds(ids));
   const auto n = static_cast<int64_t>(ids.size());
   if (n > n_ctx_ - n_before) {
-    return Error{ErrorCode::kLimit, StrCat(n_before + n, " tokens exceed the context of ", n_ctx_,
-                                           "; shorten the prompt or choose a larger context, up to ",
-                                           model_->config().context_length)};
+    return Error{ErrorCode::kLimit,
+                 StrCat(n_before + n, " tokens exceed the context of ", n_ctx_,
+                        "; shorten the prompt or choose a larger context, up to ", model_->config().context_length)};
   }
   return Ok();
 }
@@ -80,8 +76,7 @@ Status Session::ReadChecked(std::span<const int32_t> ids) {
   const auto n = static_cast<int64_t>(ids.size());
   for (int64_t done = 0; done < n;) {
     if (cancel && cancel->load(std::memory_order_relaxed)) return Error{ErrorCode::kCancelled, "interrupted"};
-    const auto chunk =
-        ids.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(n_chunk_, n - done)));
+    const auto chunk = ids.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(n_chunk_, n - done)));
     done += static_cast<int64_t>(chunk.size());
     const bool is_last = done == n;
     logits_.clear();
@@ -96,8 +91,7 @@ Status Session::ReadChecked(std::span<const int32_t> ids) {
 }
 
 Result<int64_t> Session::ReadPrompt(std::span<const int32_t> ids) {
-  if (ids.empty())
-    return Error{ErrorCode::kInvalidArgument, "the prompt is empty: there is nothing to continue"};
+  if (ids.empty()) return Error{ErrorCode::kInvalidArgument, "the prompt is empty: there is nothing to continue"};
   LFM_RETURN_IF_ERROR(CheckTokens(ids, 0));
   const int64_t common = sequence_.CommonPrefix(ids);
   const auto n = static_cast<int64_t>(ids.size());
@@ -118,8 +112,7 @@ Status Session::CutAtOrBelow(int64_t n) {
 
 Status Session::Truncate(int64_t n) {
   if (n < 0 || n > n_tokens()) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat("cannot cut a sequence of ", n_tokens(), " tokens back to ", n)};
+    return Error{ErrorCode::kInvalidArgument, StrCat("cannot cut a sequence of ", n_tokens(), " tokens back to ", n)};
   }
   if (n == n_tokens()) return Ok();
   const std::vector<int32_t> wanted(tokens().begin(), tokens().begin() + n);
@@ -159,8 +152,7 @@ Status Session::Restore(std::span<const std::byte> bytes) {
   Clear();
   ByteReader reader(bytes);
   LFM_TRY(const auto magic, reader.Read<uint64_t>("the magic of a saved session"));
-  if (magic != kSavedMagic)
-    return Error{ErrorCode::kCorrupt, "at byte 0: these bytes are no saved session of lfm"};
+  if (magic != kSavedMagic) return Error{ErrorCode::kCorrupt, "at byte 0: these bytes are no saved session of lfm"};
   LFM_TRY(const auto n_ids, reader.Read<uint64_t>("the count of tokens"));
   LFM_TRY(const auto n_logits, reader.Read<uint64_t>("the count of logits"));
   LFM_TRY(const auto n_state, reader.Read<uint64_t>("the size of the state"));

@@ -9,15 +9,14 @@ namespace lfm::engine {
 
 Result<StopMatcher> StopMatcher::Create(std::vector<std::string> stops) {
   if (stops.size() > kMaxStops) {
-    return Error{ErrorCode::kLimit,
-                 StrCat("there are ", stops.size(), " stop strings; at most ", kMaxStops, " are supported")};
+    return Error{ErrorCode::kLimit, StrCat("there are ", stops.size(), " stop strings; at most ", kMaxStops, " are supported")};
   }
   StopMatcher matcher;
   for (std::string& text : stops) {
     if (text.empty()) return Error{ErrorCode::kInvalidArgument, "a stop string is empty; leave it out"};
     if (text.size() > kMaxBytes) {
-      return Error{ErrorCode::kLimit, StrCat("the stop string ", Quote(text, 30), " has ", text.size(),
-                                             " bytes; at most ", kMaxBytes, " are supported")};
+      return Error{ErrorCode::kLimit, StrCat("the stop string ", Quote(text, 30), " has ", text.size(), " bytes; at most ",
+                                             kMaxBytes, " are supported")};
     }
     Stop stop;
     stop.fallback.resize(text.size(), 0);

@@ -26,16 +26,14 @@ SamplingParams Neutral() {
 
 std::string LowerCase(std::string_view text) {
   std::string lower(text);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower;
 }
 
 // LFM2.5-8B-A1B is the only member with experts and a vocabulary of 128,000.
 bool IsLfm25Moe(const Checkpoint& checkpoint) {
   if (checkpoint.naming == Naming::kHuggingFace) {
-    return checkpoint.config["model_type"].AsString() == "lfm2_moe" &&
-           checkpoint.config["vocab_size"].AsInt() == 128000;
+    return checkpoint.config["model_type"].AsString() == "lfm2_moe" && checkpoint.config["vocab_size"].AsInt() == 128000;
   }
   const auto name = checkpoint.metadata.String("general.name", "");
   if (name.ok() && LowerCase(*name).find("lfm2.5-8b-a1b") != std::string::npos) return true;
@@ -155,8 +153,7 @@ Result<text::Tokenizer> TokenizerFromHuggingFace(const Checkpoint& checkpoint) {
   if (checkpoint.tokenizer.is_null()) {
     return Error{ErrorCode::kNotFound, "there is no tokenizer.json beside the model; download it too"};
   }
-  LFM_TRY(text::TokenizerSpec spec,
-          text::SpecFromTokenizerJson(checkpoint.tokenizer, checkpoint.tokenizer_config));
+  LFM_TRY(text::TokenizerSpec spec, text::SpecFromTokenizerJson(checkpoint.tokenizer, checkpoint.tokenizer_config));
   LFM_TRY(text::Tokenizer tokenizer, text::Tokenizer::Create(std::move(spec)));
   // eos_token_id of either file: one id or a list.
   for (const Json* config : {&checkpoint.generation_config, &checkpoint.config}) {
@@ -195,9 +192,8 @@ Result<SamplingParams> DefaultSampling(const Checkpoint& checkpoint) {
   }
   if (!any) return CardSampling(checkpoint);
   if (const Status valid = Validate(params); !valid.ok()) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat(is_folder ? "generation_config.json" : "the metadata general.sampling.*",
-                        " holds a setting that cannot be: ", valid.error().message)};
+    return Error{ErrorCode::kCorrupt, StrCat(is_folder ? "generation_config.json" : "the metadata general.sampling.*",
+                                             " holds a setting that cannot be: ", valid.error().message)};
   }
   return params;
 }
@@ -232,8 +228,8 @@ const Result<text::ChatTemplate>& TextModel::ChatFor(std::string_view name, bool
     if (entry.name == wanted) return entry.chat;
   }
   if (name.empty()) return chat;
-  static const Result<text::ChatTemplate> kUnknown = Error{
-      ErrorCode::kInvalidArgument, "the model has no chat template of this name; `lfm info` lists those that it has"};
+  static const Result<text::ChatTemplate> kUnknown =
+      Error{ErrorCode::kInvalidArgument, "the model has no chat template of this name; `lfm info` lists those that it has"};
   return kUnknown;
 }
 

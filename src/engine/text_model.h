@@ -22,9 +22,9 @@ struct NamedChat {
 // Immutable after reading; thread-safe.
 struct TextModel {
   text::Tokenizer tokenizer;
-  std::string chat_template;  // the source of the default one; empty: the model has none
+  std::string chat_template;        // the source of the default one; empty: the model has none
   Result<text::ChatTemplate> chat;  // or why there is none to be used
-  SamplingParams sampling;    // what is used where the caller asks for nothing else
+  SamplingParams sampling;          // what is used where the caller asks for nothing else
   std::vector<NamedChat> named_chats = {};
 
   // The template of this name; without a name "tool_use" where there are tools (also an empty list), else the default one, as

@@ -22,7 +22,7 @@ class ThinkingSplitter {
   // What was held back, at the end of the text.
   Parts Finish();
 
-  bool found() const { return found_; }             // a block was opened
+  bool found() const { return found_; }  // a block was opened
   bool inside() const { return place_ == Place::kInside || (open_ && place_ == Place::kBefore); }
 
  private:

@@ -110,8 +110,7 @@ void Checkpoint::IndexTensors() {
 
 size_t Tensor::n_bytes() const {
   const int64_t n = n_elements();
-  return n == 0 ? 0
-                : static_cast<size_t>(n / shape.back()) * RowBytes(type, static_cast<size_t>(shape.back()));
+  return n == 0 ? 0 : static_cast<size_t>(n / shape.back()) * RowBytes(type, static_cast<size_t>(shape.back()));
 }
 
 Result<std::vector<NamedTemplate>> ChatTemplatesOf(const Checkpoint& checkpoint) {
@@ -134,8 +133,7 @@ Result<std::vector<NamedTemplate>> ChatTemplatesOf(const Checkpoint& checkpoint)
 }
 
 Result<Checkpoint> OpenCheckpoint(const std::string& path) {
-  if (path.empty())
-    return Error{ErrorCode::kInvalidArgument, "the model's path is empty; name a file or a folder"};
+  if (path.empty()) return Error{ErrorCode::kInvalidArgument, "the model's path is empty; name a file or a folder"};
   if (IsDirectory(path)) return OpenHfFolder(path);
   LFM_TRY(MappedFile file, MappedFile::Open(path));
   if (IsGguf(file.bytes())) return OpenGguf(std::move(file));

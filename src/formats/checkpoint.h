@@ -54,8 +54,8 @@ struct PackedWeights {
 };
 
 // A GGUF metadata value. Arrays of numbers are widened; strings point into the mapping.
-using MetadataValue = std::variant<uint64_t, int64_t, double, bool, std::string_view, std::vector<int64_t>,
-                                   std::vector<double>, std::vector<std::string_view>>;
+using MetadataValue = std::variant<uint64_t, int64_t, double, bool, std::string_view, std::vector<int64_t>, std::vector<double>,
+                                   std::vector<std::string_view>>;
 
 // GGUF key-values in file order, with typed look-ups. Thread-safe to read.
 class Metadata {
@@ -69,7 +69,7 @@ class Metadata {
   Result<double> Float(std::string_view key, double otherwise) const;
   Result<bool> Bool(std::string_view key, bool otherwise) const;
   Result<std::string_view> String(std::string_view key, std::string_view otherwise) const;
-  Result<std::vector<int64_t>> Ints(std::string_view key) const;  // missing: empty; a scalar: one item
+  Result<std::vector<int64_t>> Ints(std::string_view key) const;              // missing: empty; a scalar: one item
   Result<std::vector<std::string_view>> Strings(std::string_view key) const;  // missing: empty
   const std::vector<std::pair<std::string, MetadataValue>>& entries() const { return entries_; }
   // The stored form of entries()[i]; empty when it came from no file.
@@ -93,7 +93,7 @@ struct Checkpoint {
   std::vector<MappedFile> files;  // shards in order
   std::vector<Tensor> tensors;    // in file order
   std::vector<ForeignTensor> foreign_tensors;
-  Metadata metadata;              // GGUF only
+  Metadata metadata;  // GGUF only
 
   // Hugging Face folders only; null when the file is absent.
   Json config, generation_config, tokenizer, tokenizer_config;

@@ -22,8 +22,7 @@ std::string_view SkipSpace(std::string_view text) {
 }
 
 bool StartsWithIgnoringCase(std::string_view text, std::string_view lower) {
-  return text.size() >= lower.size() &&
-         std::equal(lower.begin(), lower.end(), text.begin(), [](char a, char b) {
+  return text.size() >= lower.size() && std::equal(lower.begin(), lower.end(), text.begin(), [](char a, char b) {
            return a == static_cast<char>(std::tolower(static_cast<unsigned char>(b)));
          });
 }
@@ -64,8 +63,7 @@ FileKind IdentifyFile(std::span<const std::byte> bytes) {
   if (start.size() >= 8 && (start.substr(4, 4) == "TFL3" || begins("LITERTLM"))) return FileKind::kTflite;
   if (begins("\x89HDF")) return FileKind::kHdf5;
   const std::string_view text = SkipSpace(start);
-  if (StartsWithIgnoringCase(text, "<!doctype html") || StartsWithIgnoringCase(text, "<html"))
-    return FileKind::kHtml;
+  if (StartsWithIgnoringCase(text, "<!doctype html") || StartsWithIgnoringCase(text, "<html")) return FileKind::kHtml;
   if (std::all_of(start.begin(), start.end(), [](char c) { return c == 0; })) return FileKind::kZeros;
   if (!LooksLikeText(start)) return FileKind::kUnknown;
   return text.starts_with("{") || text.starts_with("[") ? FileKind::kJson : FileKind::kText;
@@ -77,8 +75,7 @@ std::string DescribeForeignFile(std::span<const std::byte> bytes, std::string_vi
   const bool is_ollama_blob = name.starts_with("sha256-") || name.starts_with("sha256:");
   const std::string_view first_line = Beginning(bytes, 200).substr(0, Beginning(bytes, 200).find('\n'));
   switch (IdentifyFile(bytes)) {
-    case FileKind::kEmpty:
-      return "is empty: the download failed; download it again";
+    case FileKind::kEmpty: return "is empty: the download failed; download it again";
     case FileKind::kLfsPointer:
       return "is a Git LFS pointer, a text that stands for the model; run 'git lfs pull' in its folder, or "
              "download "
@@ -86,21 +83,14 @@ std::string DescribeForeignFile(std::span<const std::byte> bytes, std::string_vi
     case FileKind::kHtml:
       return "is an HTML page, probably an error or login page saved in place of the model; download it "
              "again";
-    case FileKind::kPickle:
-      return StrCat("is a Python pickle (a PyTorch checkpoint), which lfm never opens", kGetGguf);
+    case FileKind::kPickle: return StrCat("is a Python pickle (a PyTorch checkpoint), which lfm never opens", kGetGguf);
     case FileKind::kZip:
-      return StrCat("is a zip archive (a PyTorch checkpoint, or a packed download), which lfm does not open",
-                    kGetGguf);
-    case FileKind::kOldGgml:
-      return StrCat("is a GGML file from before GGUF (2023), which lfm does not read", kGetGguf);
-    case FileKind::kArchive:
-      return "is a compressed archive; unpack it first";
-    case FileKind::kTflite:
-      return StrCat("is a LiteRT (TensorFlow Lite) model, which lfm does not read", kGetGguf);
-    case FileKind::kHdf5:
-      return StrCat("is an HDF5 file, which lfm does not read", kGetGguf);
-    case FileKind::kZeros:
-      return "begins with zero bytes only: the download was never finished; download it again";
+      return StrCat("is a zip archive (a PyTorch checkpoint, or a packed download), which lfm does not open", kGetGguf);
+    case FileKind::kOldGgml: return StrCat("is a GGML file from before GGUF (2023), which lfm does not read", kGetGguf);
+    case FileKind::kArchive: return "is a compressed archive; unpack it first";
+    case FileKind::kTflite: return StrCat("is a LiteRT (TensorFlow Lite) model, which lfm does not read", kGetGguf);
+    case FileKind::kHdf5: return StrCat("is an HDF5 file, which lfm does not read", kGetGguf);
+    case FileKind::kZeros: return "begins with zero bytes only: the download was never finished; download it again";
     case FileKind::kJson:
     case FileKind::kText:
       if (is_ollama_blob) {
@@ -108,12 +98,10 @@ std::string DescribeForeignFile(std::span<const std::byte> bytes, std::string_vi
                "largest blob "
                "of the model";
       }
-      return StrCat("is no model but text that begins with ", Quote(first_line),
-                    "; name a .gguf file or a safetensors folder");
+      return StrCat("is no model but text that begins with ", Quote(first_line), "; name a .gguf file or a safetensors folder");
     case FileKind::kGguf:
     case FileKind::kSafetensors:
-    case FileKind::kUnknown:
-      break;
+    case FileKind::kUnknown: break;
   }
   return StrCat("is neither GGUF nor safetensors (it begins with ", Quote(Beginning(bytes, 8)),
                 "); name a .gguf file or a safetensors folder");

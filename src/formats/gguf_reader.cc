@@ -22,31 +22,24 @@ constexpr uint64_t kMaxAlignment = uint64_t{1} << 20;
 constexpr size_t kMinKeyBytes = 8 + 1 + 4 + 1;             // length, a letter, type, a one-byte value
 constexpr size_t kMinTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;  // length, a letter, n_dims, one dim, type, offset
 
-Error Corrupt(uint64_t offset, const std::string& what) {
-  return {ErrorCode::kCorrupt, StrCat("at byte ", offset, ": ", what)};
-}
+Error Corrupt(uint64_t offset, const std::string& what) { return {ErrorCode::kCorrupt, StrCat("at byte ", offset, ": ", what)}; }
 
 // Bytes of one value of a type of fixed size, 8 (its least size) for strings, else 0.
 size_t ValueBytes(GgufType type) {
   switch (type) {
     case GgufType::kU8:
     case GgufType::kI8:
-    case GgufType::kBool:
-      return 1;
+    case GgufType::kBool: return 1;
     case GgufType::kU16:
-    case GgufType::kI16:
-      return 2;
+    case GgufType::kI16: return 2;
     case GgufType::kU32:
     case GgufType::kI32:
-    case GgufType::kF32:
-      return 4;
+    case GgufType::kF32: return 4;
     case GgufType::kU64:
     case GgufType::kI64:
     case GgufType::kF64:
-    case GgufType::kString:
-      return 8;
-    case GgufType::kArray:
-      return 0;
+    case GgufType::kString: return 8;
+    case GgufType::kArray: return 0;
   }
   return 0;
 }
@@ -77,16 +70,14 @@ class HeaderParser {
     const uint32_t version = header_.version;
     if (version == 2 || version == 3) return Ok();
     if (version == 1) {
-      return Error{ErrorCode::kUnsupported,
-                   "is GGUF version 1, of 2023; lfm reads versions 2 and 3: convert the model again"};
+      return Error{ErrorCode::kUnsupported, "is GGUF version 1, of 2023; lfm reads versions 2 and 3: convert the model again"};
     }
     if (version != 0 && (version & 0xffff) == 0) {
       return Error{ErrorCode::kUnsupported,
                    "is a big-endian GGUF file; lfm reads little-endian ones: convert it with "
                    "gguf-py's gguf_convert_endian, or get the little-endian file"};
     }
-    return Error{ErrorCode::kUnsupported,
-                 StrCat("is GGUF version ", version, "; lfm reads versions 2 and 3: update lfm")};
+    return Error{ErrorCode::kUnsupported, StrCat("is GGUF version ", version, "; lfm reads versions 2 and 3: update lfm")};
   }
 
   Result<std::string_view> ReadString(std::string_view what, uint64_t max_bytes) {
@@ -103,8 +94,7 @@ class HeaderParser {
     const uint64_t start = reader_.offset();
     LFM_TRY(const std::string_view key, ReadString("a metadata key", kMaxKeyBytes));
     if (key.empty()) return Corrupt(start, "a metadata key is empty");
-    if (header_.metadata.Find(key))
-      return Corrupt(start, StrCat("metadata key ", Quote(key), " appears twice"));
+    if (header_.metadata.Find(key)) return Corrupt(start, StrCat("metadata key ", Quote(key), " appears twice"));
     const uint64_t type_offset = reader_.offset();
     LFM_TRY(const uint32_t type, reader_.Read<uint32_t>("the type of a metadata value"));
     if (type > static_cast<uint32_t>(GgufType::kF64)) {
@@ -112,8 +102,7 @@ class HeaderParser {
     }
     auto value = static_cast<GgufType>(type) == GgufType::kArray ? ReadArray() : ReadScalar(GgufType{type});
     if (!value.ok()) return value.error().Within(StrCat("metadata key ", Quote(key)));
-    header_.metadata.Add(std::string(key), std::move(value).value(),
-                         bytes_.subspan(type_offset, reader_.offset() - type_offset));
+    header_.metadata.Add(std::string(key), std::move(value).value(), bytes_.subspan(type_offset, reader_.offset() - type_offset));
     return Ok();
   }
 
@@ -125,26 +114,16 @@ class HeaderParser {
 
   Result<MetadataValue> ReadScalar(GgufType type) {
     switch (type) {
-      case GgufType::kU8:
-        return ReadAs<uint8_t, uint64_t>();
-      case GgufType::kI8:
-        return ReadAs<int8_t, int64_t>();
-      case GgufType::kU16:
-        return ReadAs<uint16_t, uint64_t>();
-      case GgufType::kI16:
-        return ReadAs<int16_t, int64_t>();
-      case GgufType::kU32:
-        return ReadAs<uint32_t, uint64_t>();
-      case GgufType::kI32:
-        return ReadAs<int32_t, int64_t>();
-      case GgufType::kU64:
-        return ReadAs<uint64_t, uint64_t>();
-      case GgufType::kI64:
-        return ReadAs<int64_t, int64_t>();
-      case GgufType::kF32:
-        return ReadAs<float, double>();
-      case GgufType::kF64:
-        return ReadAs<double, double>();
+      case GgufType::kU8: return ReadAs<uint8_t, uint64_t>();
+      case GgufType::kI8: return ReadAs<int8_t, int64_t>();
+      case GgufType::kU16: return ReadAs<uint16_t, uint64_t>();
+      case GgufType::kI16: return ReadAs<int16_t, int64_t>();
+      case GgufType::kU32: return ReadAs<uint32_t, uint64_t>();
+      case GgufType::kI32: return ReadAs<int32_t, int64_t>();
+      case GgufType::kU64: return ReadAs<uint64_t, uint64_t>();
+      case GgufType::kI64: return ReadAs<int64_t, int64_t>();
+      case GgufType::kF32: return ReadAs<float, double>();
+      case GgufType::kF64: return ReadAs<double, double>();
       case GgufType::kBool: {
         const uint64_t start = reader_.offset();
         LFM_TRY(const uint8_t value, reader_.Read<uint8_t>("a truth value"));
@@ -155,8 +134,7 @@ class HeaderParser {
         LFM_TRY(const std::string_view text, ReadString("a string", std::numeric_limits<uint64_t>::max()));
         return MetadataValue(text);
       }
-      case GgufType::kArray:
-        break;
+      case GgufType::kArray: break;
     }
     return Error{ErrorCode::kInternal, "an array is no scalar"};
   }
@@ -176,30 +154,18 @@ class HeaderParser {
     LFM_TRY(const uint64_t n, reader_.Read<uint64_t>("the length of an array"));
     LFM_RETURN_IF_ERROR(reader_.CanHold(n, ValueBytes(type), "array items"));
     switch (type) {
-      case GgufType::kU8:
-        return ReadNumbers<uint8_t, int64_t>(n);
-      case GgufType::kI8:
-        return ReadNumbers<int8_t, int64_t>(n);
-      case GgufType::kU16:
-        return ReadNumbers<uint16_t, int64_t>(n);
-      case GgufType::kI16:
-        return ReadNumbers<int16_t, int64_t>(n);
-      case GgufType::kU32:
-        return ReadNumbers<uint32_t, int64_t>(n);
-      case GgufType::kI32:
-        return ReadNumbers<int32_t, int64_t>(n);
-      case GgufType::kU64:
-        return ReadNumbers<uint64_t, int64_t>(n);
-      case GgufType::kI64:
-        return ReadNumbers<int64_t, int64_t>(n);
-      case GgufType::kBool:
-        return ReadNumbers<uint8_t, int64_t>(n);
-      case GgufType::kF32:
-        return ReadNumbers<float, double>(n);
-      case GgufType::kF64:
-        return ReadNumbers<double, double>(n);
-      default:
-        break;
+      case GgufType::kU8: return ReadNumbers<uint8_t, int64_t>(n);
+      case GgufType::kI8: return ReadNumbers<int8_t, int64_t>(n);
+      case GgufType::kU16: return ReadNumbers<uint16_t, int64_t>(n);
+      case GgufType::kI16: return ReadNumbers<int16_t, int64_t>(n);
+      case GgufType::kU32: return ReadNumbers<uint32_t, int64_t>(n);
+      case GgufType::kI32: return ReadNumbers<int32_t, int64_t>(n);
+      case GgufType::kU64: return ReadNumbers<uint64_t, int64_t>(n);
+      case GgufType::kI64: return ReadNumbers<int64_t, int64_t>(n);
+      case GgufType::kBool: return ReadNumbers<uint8_t, int64_t>(n);
+      case GgufType::kF32: return ReadNumbers<float, double>(n);
+      case GgufType::kF64: return ReadNumbers<double, double>(n);
+      default: break;
     }
     std::vector<std::string_view> strings;
     strings.reserve(static_cast<size_t>(n));
@@ -233,8 +199,8 @@ class HeaderParser {
     LFM_TRY(const int64_t alignment, header_.metadata.Int("general.alignment", 32));
     if (alignment < 1 || static_cast<uint64_t>(alignment) > kMaxAlignment ||
         !std::has_single_bit(static_cast<uint64_t>(alignment))) {
-      return Error{ErrorCode::kCorrupt, StrCat("metadata key 'general.alignment' is ", alignment,
-                                               ", not a power of two up to ", kMaxAlignment)};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat("metadata key 'general.alignment' is ", alignment, ", not a power of two up to ", kMaxAlignment)};
     }
     header_.alignment = static_cast<uint64_t>(alignment);
     return Ok();
@@ -286,9 +252,8 @@ class HeaderParser {
   static Error UnknownType(std::string_view name, uint32_t id, uint64_t offset) {
     const std::string_view known = TensorTypeIdName(id);
     if (known.empty()) {
-      return {ErrorCode::kUnsupported,
-              StrCat("at byte ", offset, ": tensor ", Quote(name), " has the unknown type ", id,
-                     ": the file is damaged (download it again) or newer than this lfm")};
+      return {ErrorCode::kUnsupported, StrCat("at byte ", offset, ": tensor ", Quote(name), " has the unknown type ", id,
+                                              ": the file is damaged (download it again) or newer than this lfm")};
     }
     return {ErrorCode::kUnsupported,
             StrCat("tensor ", Quote(name), " is stored as ", known,
@@ -312,9 +277,7 @@ class HeaderParser {
 
 }  // namespace
 
-bool IsGguf(std::span<const std::byte> bytes) {
-  return bytes.size() >= 4 && std::memcmp(bytes.data(), "GGUF", 4) == 0;
-}
+bool IsGguf(std::span<const std::byte> bytes) { return bytes.size() >= 4 && std::memcmp(bytes.data(), "GGUF", 4) == 0; }
 
 Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes) {
   if (!IsGguf(bytes)) return Error{ErrorCode::kCorrupt, "is no GGUF file: its first bytes are not \"GGUF\""};

@@ -14,10 +14,8 @@ namespace {
 constexpr int64_t kMaxParts = 9999;
 
 Error InFile(const Error& error, const std::string& path) {
-  const bool has_advice =
-      error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
-  return {error.code,
-          StrCat(path, ": ", error.message, has_advice ? "" : "; the file is damaged: download it again")};
+  const bool has_advice = error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
+  return {error.code, StrCat(path, ": ", error.message, has_advice ? "" : "; the file is damaged: download it again")};
 }
 
 Result<GgufHeader> ParseFile(const MappedFile& file) {
@@ -44,16 +42,14 @@ bool IsJoined(const GgufHeader& header, const MappedFile& file) {
 // NAME of NAME-00002-of-00005.gguf when the digits are these, else nothing.
 std::optional<std::string> SplitPrefix(const std::string& path, int64_t i_part, int64_t n_parts) {
   char suffix[48];
-  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1),
-                static_cast<int>(n_parts));
+  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1), static_cast<int>(n_parts));
   if (!path.ends_with(suffix)) return std::nullopt;
   return path.substr(0, path.size() - std::string_view(suffix).size());
 }
 
 std::string PartPath(const std::string& prefix, int64_t i_part, int64_t n_parts) {
   char suffix[48];
-  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1),
-                static_cast<int>(n_parts));
+  std::snprintf(suffix, sizeof suffix, "-%05d-of-%05d.gguf", static_cast<int>(i_part + 1), static_cast<int>(n_parts));
   return prefix + suffix;
 }
 
@@ -62,9 +58,8 @@ Status CheckPart(const GgufHeader& part, const std::string& path, int64_t i_part
   LFM_TRY(const int64_t no, part.metadata.Int("split.no", -1));
   LFM_TRY(const int64_t count, part.metadata.Int("split.count", -1));
   if (no == i_part && count == n_parts) return Ok();
-  return Error{ErrorCode::kCorrupt,
-               StrCat(path, " says that it is part ", no + 1, " of ", count, ", but its name says ",
-                      i_part + 1, " of ", n_parts, "; download the parts of one model again")};
+  return Error{ErrorCode::kCorrupt, StrCat(path, " says that it is part ", no + 1, " of ", count, ", but its name says ",
+                                           i_part + 1, " of ", n_parts, "; download the parts of one model again")};
 }
 
 void AddPart(GgufHeader&& part, MappedFile&& file, Checkpoint& model) {
@@ -83,9 +78,8 @@ Status CheckNamesDiffer(const Checkpoint& model) {
   std::unordered_set<std::string_view> names;
   for (const Tensor& tensor : model.tensors) {
     if (!names.insert(tensor.name).second) {
-      return Error{ErrorCode::kCorrupt,
-                   StrCat(model.files[tensor.i_file].path(), ": tensor ", Quote(tensor.name),
-                          " is also in another part; download the parts of one model again")};
+      return Error{ErrorCode::kCorrupt, StrCat(model.files[tensor.i_file].path(), ": tensor ", Quote(tensor.name),
+                                               " is also in another part; download the parts of one model again")};
     }
   }
   return Ok();
@@ -99,8 +93,8 @@ struct Part {
 Result<Part> OpenPart(const std::string& path, int64_t i_part, int64_t n_parts, const std::string& named) {
   auto file = MappedFile::Open(path);
   if (!file.ok()) {
-    return Error{file.error().code, StrCat(file.error().message, "; the model has ", n_parts,
-                                           " parts, and all must lie beside ", named)};
+    return Error{file.error().code,
+                 StrCat(file.error().message, "; the model has ", n_parts, " parts, and all must lie beside ", named)};
   }
   LFM_TRY(GgufHeader header, ParseFile(*file));
   LFM_RETURN_IF_ERROR(CheckPart(header, path, i_part, n_parts));
@@ -112,16 +106,14 @@ Status OpenParts(Part named, int64_t n_parts, Checkpoint& model) {
   LFM_TRY(const int64_t i_named, named.header.metadata.Int("split.no", 0));
   LFM_TRY(const int64_t n_tensors, named.header.metadata.Int("split.tensors.count", -1));
   if (n_parts > kMaxParts || i_named < 0 || i_named >= n_parts) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat(path, ": metadata keys 'split.no' = ", i_named, " and 'split.count' = ", n_parts,
-                        " make no sense; download it again")};
+    return Error{ErrorCode::kCorrupt, StrCat(path, ": metadata keys 'split.no' = ", i_named, " and 'split.count' = ", n_parts,
+                                             " make no sense; download it again")};
   }
   const auto prefix = SplitPrefix(path, i_named, n_parts);
   if (!prefix) {
-    return Error{
-        ErrorCode::kInvalidArgument,
-        StrCat(path, " is part ", i_named + 1, " of ", n_parts, ", so its name must end in ",
-               PartPath("", i_named, n_parts), " and the other parts must lie beside it; rename it")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat(path, " is part ", i_named + 1, " of ", n_parts, ", so its name must end in ",
+                        PartPath("", i_named, n_parts), " and the other parts must lie beside it; rename it")};
   }
   std::optional<Part> opened(std::move(named));  // until its turn comes
   for (int64_t i = 0; i < n_parts; ++i) {
@@ -135,9 +127,8 @@ Status OpenParts(Part named, int64_t n_parts, Checkpoint& model) {
     AddPart(std::move(part->header), std::move(part->file), model);
   }
   if (n_tensors >= 0 && static_cast<uint64_t>(n_tensors) != model.tensors.size() + model.foreign_tensors.size()) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat(path, ": the parts hold ", model.tensors.size(), " tensors, not the ", n_tensors,
-                        " of 'split.tensors.count'; download the parts again")};
+    return Error{ErrorCode::kCorrupt, StrCat(path, ": the parts hold ", model.tensors.size(), " tensors, not the ", n_tensors,
+                                             " of 'split.tensors.count'; download the parts again")};
   }
   return CheckNamesDiffer(model);
 }
@@ -152,9 +143,9 @@ Result<Checkpoint> OpenGguf(MappedFile file) {
   const auto n_parts = header.metadata.Int("split.count", 1);
   if (!n_parts.ok()) return InFile(n_parts.error(), model.path);
   if (*n_parts > 1 && IsJoined(header, file)) {
-    return Error{ErrorCode::kCorrupt, StrCat(model.path, " holds several parts of a model, put one behind the other by cat; a split ",
-                                             "GGUF model stays split: take the parts as they were downloaded, side by side, and ",
-                                             "name the first")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(model.path, " holds several parts of a model, put one behind the other by cat; a split ",
+                        "GGUF model stays split: take the parts as they were downloaded, side by side, and ", "name the first")};
   }
   if (*n_parts > 1) {
     LFM_RETURN_IF_ERROR(OpenParts(Part{std::move(header), std::move(file)}, *n_parts, model));

@@ -55,8 +55,7 @@ uint64_t Padded(uint64_t n) { return (n + kAlignment - 1) / kAlignment * kAlignm
 }  // namespace
 
 void GgufWriter::Set(std::string_view key, std::string stored) {
-  const auto found =
-      std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
+  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& e) { return e.key == key; });
   if (found != entries_.end()) {
     found->stored = std::move(stored);
   } else {
@@ -68,9 +67,7 @@ void GgufWriter::SetU32(std::string_view key, uint32_t value) { Set(key, Scalar(
 void GgufWriter::SetU64(std::string_view key, uint64_t value) { Set(key, Scalar(GgufType::kU64, value)); }
 void GgufWriter::SetI32(std::string_view key, int32_t value) { Set(key, Scalar(GgufType::kI32, value)); }
 void GgufWriter::SetF32(std::string_view key, float value) { Set(key, Scalar(GgufType::kF32, value)); }
-void GgufWriter::SetBool(std::string_view key, bool value) {
-  Set(key, Scalar(GgufType::kBool, static_cast<uint8_t>(value)));
-}
+void GgufWriter::SetBool(std::string_view key, bool value) { Set(key, Scalar(GgufType::kBool, static_cast<uint8_t>(value))); }
 
 void GgufWriter::SetString(std::string_view key, std::string_view value) {
   std::string stored = Typed(GgufType::kString);
@@ -90,12 +87,8 @@ void GgufWriter::SetF32s(std::string_view key, std::span<const float> values) {
   Set(key, std::move(stored));
 }
 
-void GgufWriter::SetStrings(std::string_view key, std::span<const std::string_view> values) {
-  Set(key, StringArray(values));
-}
-void GgufWriter::SetStrings(std::string_view key, std::span<const std::string> values) {
-  Set(key, StringArray(values));
-}
+void GgufWriter::SetStrings(std::string_view key, std::span<const std::string_view> values) { Set(key, StringArray(values)); }
+void GgufWriter::SetStrings(std::string_view key, std::span<const std::string> values) { Set(key, StringArray(values)); }
 
 void GgufWriter::CopyMetadata(const Metadata& source) {
   for (size_t i = 0; i < source.entries().size(); ++i) {
@@ -114,8 +107,7 @@ Status GgufWriter::AddTensor(TensorPlan tensor) {
   const auto refuse = [&](const std::string& why) {
     return Error{ErrorCode::kInvalidArgument, StrCat("tensor ", Quote(tensor.name), " ", why)};
   };
-  if (tensor.name.empty() || tensor.name.size() > kMaxNameBytes)
-    return refuse("needs a name of 1 to 63 bytes");
+  if (tensor.name.empty() || tensor.name.size() > kMaxNameBytes) return refuse("needs a name of 1 to 63 bytes");
   if (tensor.shape.empty() || tensor.shape.size() > 4) return refuse("needs 1 to 4 dimensions");
   for (const TensorPlan& other : tensors_) {
     if (other.name == tensor.name) return refuse("is declared twice");
@@ -158,8 +150,8 @@ uint64_t GgufWriter::FileBytes() const {
 
 Status GgufWriter::Begin(const std::string& path, Progress progress) {
   const std::string header = Header();
-  auto stream = TensorStream::Create(path, std::as_bytes(std::span(header.data(), header.size())), sizes_,
-                                     kAlignment, std::move(progress));
+  auto stream =
+      TensorStream::Create(path, std::as_bytes(std::span(header.data(), header.size())), sizes_, kAlignment, std::move(progress));
   if (!stream.ok()) return stream.error();
   stream_.emplace(std::move(stream).value());
   return Ok();

@@ -42,8 +42,7 @@ std::vector<std::string> FilesEndingIn(const std::string& folder, std::string_vi
   DIR* dir = opendir(folder.c_str());
   if (!dir) return names;
   while (const dirent* entry = readdir(dir)) {
-    if (std::string_view(entry->d_name).ends_with(suffix) && names.size() < 1000)
-      names.emplace_back(entry->d_name);
+    if (std::string_view(entry->d_name).ends_with(suffix) && names.size() < 1000) names.emplace_back(entry->d_name);
   }
   closedir(dir);
   std::sort(names.begin(), names.end());
@@ -57,19 +56,17 @@ Error NoConfig(const std::string& folder) {
             StrCat(folder, " is a folder with ", gguf.size(), gguf.size() == 1 ? " GGUF file" : " GGUF files",
                    "; name the file: ", folder, folder.ends_with('/') ? "" : "/", gguf[0])};
   }
-  return {ErrorCode::kNotFound,
-          StrCat(folder,
-                 " holds no config.json, so it is no model folder; name a .gguf file or "
-                 "a folder with config.json and model.safetensors")};
+  return {ErrorCode::kNotFound, StrCat(folder,
+                                       " holds no config.json, so it is no model folder; name a .gguf file or "
+                                       "a folder with config.json and model.safetensors")};
 }
 
 Error NoWeights(const std::string& folder) {
   for (const std::string_view suffix : {".bin", ".pth", ".pt"}) {
     const auto pickles = FilesEndingIn(folder, suffix);
     if (!pickles.empty()) {
-      return {ErrorCode::kUnsupported,
-              StrCat(folder, " has its weights as a PyTorch pickle (", pickles[0],
-                     "), which lfm never opens; get the safetensors files or a .gguf file")};
+      return {ErrorCode::kUnsupported, StrCat(folder, " has its weights as a PyTorch pickle (", pickles[0],
+                                              "), which lfm never opens; get the safetensors files or a .gguf file")};
     }
   }
   const auto partial = FilesEndingIn(folder, ".safetensors");
@@ -90,8 +87,7 @@ Result<std::vector<Tensor>> MapShard(const std::string& path, Checkpoint& model)
   auto tensors = ParseSafetensors(file.bytes(), &model.foreign_tensors);
   if (!tensors.ok()) {
     const Error& error = tensors.error();
-    const bool has_advice =
-        error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
+    const bool has_advice = error.code != ErrorCode::kCorrupt || error.message.find("download") != std::string::npos;
     return Error{error.code, StrCat(path, ": ", error.message, has_advice ? "" : "; download it again")};
   }
   const auto i_file = static_cast<uint32_t>(model.files.size());
@@ -112,16 +108,15 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
   LFM_TRY(const Json index, ReadJson(index_path));
   const Json& map = index["weight_map"];
   if (!map.is_object() || map.members().empty()) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat(index_path, ": \"weight_map\" is missing or empty; download it again")};
+    return Error{ErrorCode::kCorrupt, StrCat(index_path, ": \"weight_map\" is missing or empty; download it again")};
   }
   std::map<std::string, size_t> shards;  // sorted: the shards' numbers are in their names
   std::unordered_map<std::string_view, std::string_view> shard_of;
   for (const auto& [name, shard] : map.members()) {
     const std::string& file = shard.AsString();
     if (file.empty() || file.find('/') != std::string::npos || file.starts_with(".")) {
-      return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " is mapped to ",
-                                               Quote(file), ", which is no file name; download it again")};
+      return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " is mapped to ", Quote(file),
+                                               ", which is no file name; download it again")};
     }
     if (!shard_of.emplace(name, file).second) {
       return Error{ErrorCode::kCorrupt, StrCat(index_path, ": tensor ", Quote(name), " appears twice")};
@@ -129,8 +124,7 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
     ++shards[file];
   }
   if (shards.size() > kMaxShards) {
-    return Error{ErrorCode::kLimit,
-                 StrCat(index_path, " names ", shards.size(), " shards; at most ", kMaxShards, " are read")};
+    return Error{ErrorCode::kLimit, StrCat(index_path, " names ", shards.size(), " shards; at most ", kMaxShards, " are read")};
   }
   for (const auto& [file, n_expected] : shards) {
     if (!FileExists(folder + "/" + file)) {
@@ -146,9 +140,8 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
       ++n_found;
     }
     if (n_found != n_expected) {
-      return Error{ErrorCode::kCorrupt,
-                   StrCat(folder, "/", file, " holds ", n_found, " of the ", n_expected, " tensors that ",
-                          index_path, " expects in it; download both again")};
+      return Error{ErrorCode::kCorrupt, StrCat(folder, "/", file, " holds ", n_found, " of the ", n_expected, " tensors that ",
+                                               index_path, " expects in it; download both again")};
     }
   }
   return Ok();

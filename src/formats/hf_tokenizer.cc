@@ -28,9 +28,7 @@ bool IsStandardName(std::string_view name) {
 }
 
 // The text of a token: a string, or an object with "content"; else empty.
-const std::string& TextOf(const Json& token) {
-  return token.is_object() ? token["content"].AsString() : token.AsString();
-}
+const std::string& TextOf(const Json& token) { return token.is_object() ? token["content"].AsString() : token.AsString(); }
 
 bool IsTypedToken(const Json& value) { return value.is_object() && value["__type"].AsString() == "AddedToken"; }
 
@@ -134,8 +132,8 @@ SpecialTokens SpecialTokensOf(const Json& config) {
     if (!TextOf(config[name]).empty()) special.named.emplace_back(name, config[name]);
   }
   const auto name = [&](const std::string& key, const Json& value) {
-    const auto same = std::find_if(special.named.begin(), special.named.end(),
-                                   [&](const auto& entry) { return entry.first == key; });
+    const auto same =
+        std::find_if(special.named.begin(), special.named.end(), [&](const auto& entry) { return entry.first == key; });
     if (TextOf(value).empty()) return;
     if (same != special.named.end()) {
       same->second = value;
@@ -195,8 +193,7 @@ void CompleteTokenizer(const Json& special_tokens_map, const Json& added_tokens,
   if (!has_decoder) {
     for (const auto& [text, id] : added_tokens.members()) {
       const bool is_special = special.Names(text) || special.Lists(text);
-      decoder[id.AsInt(-1)] =
-          Json::MakeObject({{"content", text}, {"normalized", !is_special}, {"special", is_special}});
+      decoder[id.AsInt(-1)] = Json::MakeObject({{"content", text}, {"normalized", !is_special}, {"special", is_special}});
     }
     // In the reference, tokenizer.json's own tokens take these places by id.
     for (const Json& token : tokenizer["added_tokens"].items()) decoder.erase(token["id"].AsInt(-1));

@@ -20,8 +20,8 @@ Result<uint64_t> CheckedTensorBytes(TensorType type, std::span<const int64_t> sh
   }
   const uint64_t row = shape.empty() ? 1 : static_cast<uint64_t>(shape.back());
   if (row % info.block_size != 0) {
-    return Error{ErrorCode::kCorrupt, StrCat("has rows of ", row, " elements, but ", info.name,
-                                             " comes in blocks of ", info.block_size)};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("has rows of ", row, " elements, but ", info.name, " comes in blocks of ", info.block_size)};
   }
   const uint64_t n_blocks = n_elements / info.block_size;
   if (n_blocks > kMaxBytes / info.block_bytes) {
@@ -34,29 +34,26 @@ Status PlaceInFile(std::span<const std::byte> file, uint64_t data_offset, std::s
                    std::span<Tensor> tensors) {
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return std::pair(tensors[a].offset, a) < std::pair(tensors[b].offset, b);
-  });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return std::pair(tensors[a].offset, a) < std::pair(tensors[b].offset, b); });
   uint64_t end = 0;  // of the tensors so far, from data_offset
   for (size_t i = 0; i < order.size(); ++i) {
     const Tensor& tensor = tensors[order[i]];
     if (tensor.offset < end) {
-      return Error{ErrorCode::kCorrupt,
-                   StrCat("tensors ", Quote(tensors[order[i - 1]].name), " and ", Quote(tensor.name),
-                          " overlap at byte ", data_offset + tensor.offset, "; download the file again")};
+      return Error{ErrorCode::kCorrupt, StrCat("tensors ", Quote(tensors[order[i - 1]].name), " and ", Quote(tensor.name),
+                                               " overlap at byte ", data_offset + tensor.offset, "; download the file again")};
     }
     constexpr uint64_t kMax = uint64_t{1} << 62;  // sizes are below, so that no sum here can wrap
     if (tensor.offset > kMax) {
-      return Error{ErrorCode::kCorrupt, StrCat("tensor ", Quote(tensor.name), " claims to begin at byte ",
-                                               tensor.offset, " of the data; download the file again")};
+      return Error{ErrorCode::kCorrupt, StrCat("tensor ", Quote(tensor.name), " claims to begin at byte ", tensor.offset,
+                                               " of the data; download the file again")};
     }
     end = tensor.offset + sizes[order[i]];
   }
   if (!tensors.empty() && (data_offset > file.size() || end > file.size() - data_offset)) {
     const uint64_t expected = data_offset + end;
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("is cut short: ", expected, " bytes expected, ", file.size(), " present (",
-                        HumanBytes(expected - file.size()), " missing); download it again")};
+    return Error{ErrorCode::kCorrupt, StrCat("is cut short: ", expected, " bytes expected, ", file.size(), " present (",
+                                             HumanBytes(expected - file.size()), " missing); download it again")};
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
     tensors[i].offset += data_offset;

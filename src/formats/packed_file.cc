@@ -88,8 +88,8 @@ Json TensorRow(const Tensor& tensor) {
 
 constexpr std::string_view kNamedTemplate = "chat_template.";  // and its name
 
-Json Header(const Checkpoint& source, uint64_t plan, size_t weight_bytes,
-            const std::function<bool(const Tensor&)>& is_matrix, Blobs& blobs) {
+Json Header(const Checkpoint& source, uint64_t plan, size_t weight_bytes, const std::function<bool(const Tensor&)>& is_matrix,
+            Blobs& blobs) {
   Json header = Json::MakeObject();
   header.Set("naming", source.naming == Naming::kGguf ? "gguf" : "huggingface");
   header.Set("source", source.path.substr(source.path.find_last_of('/') + 1));
@@ -131,10 +131,9 @@ class Opener {
     Preamble preamble;
     std::memcpy(&preamble, bytes_.data(), sizeof preamble);
     if (preamble.version != kPackedVersion || preamble.numerics != kNumericsVersion) {
-      return Error{ErrorCode::kUnsupported,
-                   StrCat(file_.path(), " is a packed file of version ", preamble.version, ", numerics ",
-                          preamble.numerics, "; this lfm reads version ", kPackedVersion, ", numerics ",
-                          kNumericsVersion, ": pack the model again")};
+      return Error{ErrorCode::kUnsupported, StrCat(file_.path(), " is a packed file of version ", preamble.version, ", numerics ",
+                                                   preamble.numerics, "; this lfm reads version ", kPackedVersion, ", numerics ",
+                                                   kNumericsVersion, ": pack the model again")};
     }
     if (preamble.header_bytes > bytes_.size() - sizeof(Preamble)) return Damaged("is cut off inside its header");
     const auto header_bytes = bytes_.subspan(sizeof(Preamble), static_cast<size_t>(preamble.header_bytes));
@@ -293,22 +292,23 @@ Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads) {
       uint64_t expected = 0;
       std::memcpy(&expected, packed.hashes.data() + static_cast<size_t>(i) * sizeof expected, sizeof expected);
       if (Hash64(part) == expected) continue;
-      for (int64_t first = damaged; i < first && !damaged.compare_exchange_weak(first, i);) {}
+      for (int64_t first = damaged; i < first && !damaged.compare_exchange_weak(first, i);) {
+      }
     }
   });
   if (damaged < n) {
-    const size_t at = static_cast<size_t>(packed.bytes.data() - file.bytes().data()) +
-                      static_cast<size_t>(damaged) * kHashedBytes;
-    return Error{ErrorCode::kCorrupt, StrCat(file.path(), " is damaged: its weights fail their check in the ",
-                                             HumanBytes(kHashedBytes), " from byte ", at,
-                                             " on; delete it and pack the model again")};
+    const size_t at =
+        static_cast<size_t>(packed.bytes.data() - file.bytes().data()) + static_cast<size_t>(damaged) * kHashedBytes;
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(file.path(), " is damaged: its weights fail their check in the ", HumanBytes(kHashedBytes), " from byte ",
+                        at, " on; delete it and pack the model again")};
   }
   return Ok();
 }
 
 Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes, Threads& threads,
-                   const std::function<bool(const Tensor&)>& is_matrix,
-                   const std::function<Status(std::span<std::byte>)>& fill, const std::string& path) {
+                   const std::function<bool(const Tensor&)>& is_matrix, const std::function<Status(std::span<std::byte>)>& fill,
+                   const std::string& path) {
   Blobs blobs;
   Json header = Header(source, plan, weight_bytes, is_matrix, blobs);
   header.Set("blob_bytes", uint64_t{blobs.data().size()});

@@ -39,7 +39,7 @@ uint64_t SourceKey(const Checkpoint& source);
 // Writes the file around `fill`, which receives the zeroed weight region to fill. `is_matrix` tells which tensors live
 // in that region. The file gets its name only when all is done.
 Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes, Threads& threads,
-                   const std::function<bool(const Tensor&)>& is_matrix,
-                   const std::function<Status(std::span<std::byte>)>& fill, const std::string& path);
+                   const std::function<bool(const Tensor&)>& is_matrix, const std::function<Status(std::span<std::byte>)>& fill,
+                   const std::string& path);
 
 }  // namespace lfm::formats

@@ -41,10 +41,9 @@ Result<Tensor> ParseEntry(const std::string& name, const Json& entry, uint64_t& 
   }
   const auto type = TypeOfDtype(dtype.AsString());
   if (!type) {
-    return Error{
-        ErrorCode::kUnsupported,
-        StrCat("tensor ", Quote(name, 200), " is of dtype ", Quote(dtype.AsString()),
-               "; lfm reads F32, F16 and BF16: get the original weights, or a .gguf file for a smaller one")};
+    return Error{ErrorCode::kUnsupported,
+                 StrCat("tensor ", Quote(name, 200), " is of dtype ", Quote(dtype.AsString()),
+                        "; lfm reads F32, F16 and BF16: get the original weights, or a .gguf file for a smaller one")};
   }
   tensor.type = *type;
   if (shape.items().size() > kMaxDims) return Bad(name, StrCat("has ", shape.items().size(), " dimensions"));
@@ -63,14 +62,12 @@ Result<Tensor> ParseEntry(const std::string& name, const Json& entry, uint64_t& 
 
 }  // namespace
 
-Result<std::vector<Tensor>> ParseSafetensors(std::span<const std::byte> bytes,
-                                             std::vector<ForeignTensor>* foreign) {
+Result<std::vector<Tensor>> ParseSafetensors(std::span<const std::byte> bytes, std::vector<ForeignTensor>* foreign) {
   ByteReader reader(bytes);
   LFM_TRY(const uint64_t length, reader.Read<uint64_t>("the header's length"));
   if (length > kMaxHeaderBytes) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("claims a header of ", length, " bytes; at most ", kMaxHeaderBytes,
-                        " are allowed: this is no safetensors file, or a damaged one")};
+    return Error{ErrorCode::kCorrupt, StrCat("claims a header of ", length, " bytes; at most ", kMaxHeaderBytes,
+                                             " are allowed: this is no safetensors file, or a damaged one")};
   }
   LFM_TRY(const auto text, reader.ReadBytes(length, "the header"));
   const std::string_view header_text(reinterpret_cast<const char*>(text.data()), text.size());
@@ -99,8 +96,7 @@ Result<std::vector<Tensor>> ParseSafetensors(std::span<const std::byte> bytes,
   }
   LFM_RETURN_IF_ERROR(PlaceInFile(bytes, 8 + length, sizes, tensors));
   // The header's order says nothing; the file's order is the one to read in.
-  std::stable_sort(tensors.begin(), tensors.end(),
-                   [](const Tensor& a, const Tensor& b) { return a.offset < b.offset; });
+  std::stable_sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) { return a.offset < b.offset; });
   return tensors;
 }
 

@@ -7,9 +7,7 @@
 
 namespace lfm::formats {
 
-void SafetensorsWriter::SetMetadata(const std::string& key, const std::string& value) {
-  metadata_.Set(key, value);
-}
+void SafetensorsWriter::SetMetadata(const std::string& key, const std::string& value) { metadata_.Set(key, value); }
 
 Status SafetensorsWriter::AddTensor(TensorPlan tensor) {
   const auto refuse = [&](const std::string& why) {
@@ -47,8 +45,8 @@ Status SafetensorsWriter::Begin(const std::string& path, Progress progress) {
   std::string header(8, '\0');
   std::memcpy(header.data(), &length, 8);
   header += text;
-  auto stream = TensorStream::Create(path, std::as_bytes(std::span(header.data(), header.size())), sizes_, 1,
-                                     std::move(progress));
+  auto stream =
+      TensorStream::Create(path, std::as_bytes(std::span(header.data(), header.size())), sizes_, 1, std::move(progress));
   if (!stream.ok()) return stream.error();
   stream_.emplace(std::move(stream).value());
   return Ok();

@@ -11,9 +11,8 @@ constexpr size_t kPiece = size_t{8} << 20;  // between two reports of progress
 
 }  // namespace
 
-Result<TensorStream> TensorStream::Create(const std::string& path, std::span<const std::byte> header,
-                                          std::vector<uint64_t> sizes, uint64_t alignment,
-                                          Progress progress) {
+Result<TensorStream> TensorStream::Create(const std::string& path, std::span<const std::byte> header, std::vector<uint64_t> sizes,
+                                          uint64_t alignment, Progress progress) {
   uint64_t n_total = header.size();
   for (const uint64_t size : sizes) n_total += (size + alignment - 1) / alignment * alignment;
   LFM_TRY(AtomicFile file, AtomicFile::Create(path));
@@ -27,8 +26,7 @@ Result<TensorStream> TensorStream::Create(const std::string& path, std::span<con
 Status TensorStream::Append(std::span<const std::byte> bytes) {
   while (!bytes.empty()) {
     if (i_tensor_ == sizes_.size() || bytes.size() > sizes_[i_tensor_] - n_in_tensor_) {
-      return Error{ErrorCode::kInternal,
-                   StrCat(path_, ": more bytes than tensor ", i_tensor_, " was declared with")};
+      return Error{ErrorCode::kInternal, StrCat(path_, ": more bytes than tensor ", i_tensor_, " was declared with")};
     }
     const auto piece = bytes.first(std::min(bytes.size(), kPiece));
     LFM_RETURN_IF_ERROR(file_.Append(piece));
@@ -48,8 +46,7 @@ Status TensorStream::Append(std::span<const std::byte> bytes) {
 
 Status TensorStream::Finish() {
   if (i_tensor_ != sizes_.size()) {
-    return Error{ErrorCode::kInternal,
-                 StrCat(path_, ": only ", i_tensor_, " of ", sizes_.size(), " tensors were written")};
+    return Error{ErrorCode::kInternal, StrCat(path_, ": only ", i_tensor_, " of ", sizes_.size(), " tensors were written")};
   }
   return file_.Commit();
 }

@@ -26,8 +26,8 @@ class TensorStream {
  public:
   // Creates the file and writes the header. sizes: bytes of each tensor, in order; each tensor is padded to
   // `alignment`. Refuses a disk that is too full before anything is written.
-  static Result<TensorStream> Create(const std::string& path, std::span<const std::byte> header,
-                                     std::vector<uint64_t> sizes, uint64_t alignment, Progress progress);
+  static Result<TensorStream> Create(const std::string& path, std::span<const std::byte> header, std::vector<uint64_t> sizes,
+                                     uint64_t alignment, Progress progress);
 
   // The next bytes of the tensor that is due; a piece never spans two tensors.
   Status Append(std::span<const std::byte> bytes);
@@ -38,12 +38,8 @@ class TensorStream {
   uint64_t bytes_total() const { return n_total_; }
 
  private:
-  TensorStream(AtomicFile file, std::string path, std::vector<uint64_t> sizes, uint64_t alignment,
-               Progress progress)
-      : file_(std::move(file)),
-        path_(std::move(path)),
-        sizes_(std::move(sizes)),
-        alignment_(alignment),
+  TensorStream(AtomicFile file, std::string path, std::vector<uint64_t> sizes, uint64_t alignment, Progress progress)
+      : file_(std::move(file)), path_(std::move(path)), sizes_(std::move(sizes)), alignment_(alignment),
         progress_(std::move(progress)) {}
 
   AtomicFile file_;

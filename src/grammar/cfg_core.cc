@@ -10,10 +10,10 @@
 namespace lfm::grammar {
 namespace {
 
-constexpr size_t kMaxItems = 4000;         // open at one place
-constexpr uint32_t kMaxOpen = 2000;       // of what is open inside of each other
-constexpr uint32_t kMaxCopies = 2000;      // of a recursive part, by a repetition
-constexpr uint32_t kMaxRuleDepth = 800;    // rules inside rules that are no recursion
+constexpr size_t kMaxItems = 4000;       // open at one place
+constexpr uint32_t kMaxOpen = 2000;      // of what is open inside of each other
+constexpr uint32_t kMaxCopies = 2000;    // of a recursive part, by a repetition
+constexpr uint32_t kMaxRuleDepth = 800;  // rules inside rules that are no recursion
 
 // Rules that lead back to themselves, by the rules that each names; and those that only lead to such.
 std::vector<bool> Recursive(const CfgText& text) {
@@ -150,9 +150,7 @@ Status CfgCore::Load(const CfgText& text, const std::vector<bool>& recursive) {
     const CfgNode& node = text.nodes[one.node];
     switch (node.kind) {
       case CfgNode::Kind::kRegular:
-      case CfgNode::Kind::kRule:
-        add(one.rule, {symbol(one.node)});
-        break;
+      case CfgNode::Kind::kRule: add(one.rule, {symbol(one.node)}); break;
       case CfgNode::Kind::kSequence: {
         std::vector<Symbol> symbols;
         for (const uint32_t part : node.parts) symbols.push_back(symbol(part));
@@ -165,7 +163,8 @@ Status CfgCore::Load(const CfgText& text, const std::vector<bool>& recursive) {
       case CfgNode::Kind::kRepeat: {
         const Symbol part = symbol(node.parts[0]);
         const uint32_t copies = node.max == kUnbounded ? node.min : node.max;
-        if (copies > kMaxCopies) return Error{ErrorCode::kLimit, StrCat("the grammar repeats a recursive part more than ", kMaxCopies, " times")};
+        if (copies > kMaxCopies)
+          return Error{ErrorCode::kLimit, StrCat("the grammar repeats a recursive part more than ", kMaxCopies, " times")};
         // R -> part^min tail; tail -> part tail | nothing, as deep as max says.
         std::vector<Symbol> symbols(node.min, part);
         if (node.max != node.min) {
@@ -213,7 +212,8 @@ Status CfgCore::Prepare() {
   for (auto& list : by_rule_) {
     std::erase_if(list, [&](uint32_t index) {
       const auto& symbols = productions_[index].symbols;
-      return std::any_of(symbols.begin(), symbols.end(), [&](const Symbol& s) { return s.word ? !pool.Live(s.index) : !productive[s.index]; });
+      return std::any_of(symbols.begin(), symbols.end(),
+                         [&](const Symbol& s) { return s.word ? !pool.Live(s.index) : !productive[s.index]; });
     });
   }
   if (const auto failure = Failure()) return *failure;
@@ -256,9 +256,7 @@ CfgCore::SetRef CfgCore::Close(std::vector<Item> todo, bool beginning, bool& com
     }
     set->items.push_back(item);
   }
-  const auto key = [](const Item& item) {
-    return std::tuple(item.production, item.dot, item.origin ? item.origin->hash.a : 0);
-  };
+  const auto key = [](const Item& item) { return std::tuple(item.production, item.dot, item.origin ? item.origin->hash.a : 0); };
   std::sort(set->items.begin(), set->items.end(), [&](const Item& a, const Item& b) { return key(a) < key(b); });
   set->hash.Add(beginning);
   for (const Item& item : set->items) {
@@ -270,7 +268,8 @@ CfgCore::SetRef CfgCore::Close(std::vector<Item> todo, bool beginning, bool& com
 }
 
 std::optional<Error> CfgCore::Failure() const {
-  if (too_much_) return Error{ErrorCode::kLimit, "too much of the grammar is open at once: it is too ambiguous, or nested too deeply"};
+  if (too_much_)
+    return Error{ErrorCode::kLimit, "too much of the grammar is open at once: it is too ambiguous, or nested too deeply"};
   return Core::Failure();
 }
 
@@ -344,7 +343,9 @@ bool CfgCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_vi
     const Re rest = pool.Next(language, byte);
     if (!pool.Live(rest)) return;
     for (const Word& other : words) {
-      if (other.item.production == item.production && other.item.dot == item.dot && other.item.origin == item.origin && other.rest == rest) return;
+      if (other.item.production == item.production && other.item.dot == item.dot && other.item.origin == item.origin &&
+          other.rest == rest)
+        return;
     }
     words.push_back({item, rest});
   };

@@ -49,7 +49,8 @@ class CfgParser {
       if (!defined_[rule]) return Error{ErrorCode::kInvalidArgument, StrCat("the grammar has no rule ", Quote(out_.rules[rule]))};
     }
     const auto start = index_.find(gbnf_ ? "root" : "start");
-    if (start == index_.end()) return Error{ErrorCode::kInvalidArgument, StrCat("the grammar has no rule \"", gbnf_ ? "root" : "start", "\"")};
+    if (start == index_.end())
+      return Error{ErrorCode::kInvalidArgument, StrCat("the grammar has no rule \"", gbnf_ ? "root" : "start", "\"")};
     out_.start = start->second;
     if (!ignored_.empty()) Ignore();
     return std::move(out_);
@@ -166,7 +167,7 @@ class CfgParser {
         min = 0, max = kUnbounded;
       } else if (Take("+")) {
         max = kUnbounded;
-      } else if (Peek() == '?' ) {
+      } else if (Peek() == '?') {
         ++at_, min = 0;
       } else if (Peek() == '{') {
         ++at_;
@@ -376,7 +377,8 @@ class CfgParser {
 
 }  // namespace
 
-Result<CfgText> ParseCfg(RegexPool& pool, std::string_view text, const std::vector<std::pair<std::string, int32_t>>& special_tokens) {
+Result<CfgText> ParseCfg(RegexPool& pool, std::string_view text,
+                         const std::vector<std::pair<std::string, int32_t>>& special_tokens) {
   if (text.size() > kMaxText) return Error{ErrorCode::kLimit, "the grammar is longer than 4 MiB"};
   return CfgParser(pool, text, special_tokens).Parse();
 }

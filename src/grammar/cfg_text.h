@@ -16,9 +16,9 @@ namespace lfm::grammar {
 struct CfgNode {
   enum class Kind : uint8_t { kRegular, kRule, kSequence, kAlternatives, kRepeat };
   Kind kind = Kind::kSequence;
-  Re re = 0;                    // kRegular
-  uint32_t rule = 0;            // kRule
-  uint32_t min = 0, max = 0;    // kRepeat
+  Re re = 0;                      // kRegular
+  uint32_t rule = 0;              // kRule
+  uint32_t min = 0, max = 0;      // kRepeat
   std::vector<uint32_t> parts{};  // nodes
 };
 struct CfgText {
@@ -29,6 +29,7 @@ struct CfgText {
 };
 
 // kInvalidArgument for broken text, kUnsupported for what the dialects have and this does not; both say where.
-Result<CfgText> ParseCfg(RegexPool& pool, std::string_view text, const std::vector<std::pair<std::string, int32_t>>& special_tokens);
+Result<CfgText> ParseCfg(RegexPool& pool, std::string_view text,
+                         const std::vector<std::pair<std::string, int32_t>>& special_tokens);
 
 }  // namespace lfm::grammar

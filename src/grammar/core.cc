@@ -37,7 +37,8 @@ Core::Core(const Budgets& budgets) : pool(budgets.max_bytes / 128), lexer(pool),
 
 std::optional<Error> Core::Failure() const {
   if (pool.overflowed()) return Error{ErrorCode::kLimit, "the grammar's automata grew beyond their budget"};
-  if (lexer.n_states() > budgets_.max_bytes / 1500) return Error{ErrorCode::kLimit, "the grammar's states grew beyond their budget"};
+  if (lexer.n_states() > budgets_.max_bytes / 1500)
+    return Error{ErrorCode::kLimit, "the grammar's states grew beyond their budget"};
   return std::nullopt;
 }
 
@@ -140,7 +141,8 @@ struct Core::Walker {
     if (core.lexer.NeedsText(from.lex)) {
       scratch.clear();
       if (from.text_from == kBefore) scratch = text;
-      scratch.append(path, from.text_from == kBefore ? 0 : from.text_from, depth - 1 - (from.text_from == kBefore ? 0 : from.text_from));
+      scratch.append(path, from.text_from == kBefore ? 0 : from.text_from,
+                     depth - 1 - (from.text_from == kBefore ? 0 : from.text_from));
       Config made;
       if (!core.Cross(*from.node, from.lex, byte, scratch, made)) return {nullptr, 0, 0};
       kept.push_back(std::move(made));
@@ -203,7 +205,8 @@ struct Core::Walker {
     for (const uint32_t offset : *allowed) SetTokens(trie, trie.nodes[crossing.node + offset], bits);
   }
 
-  void WalkAnew(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start, std::vector<uint32_t>& allowed) {
+  void WalkAnew(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start,
+                std::vector<uint32_t>& allowed) {
     const TrieNode& top = trie.nodes[crossing.node];
     const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
     path.assign(example, 0, crossing.depth);

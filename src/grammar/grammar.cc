@@ -49,18 +49,15 @@ Result<std::unique_ptr<Core>> MakeRegex(const Spec& spec, const Budgets& budgets
 Result<std::unique_ptr<Core>> MakeCore(const Spec& spec, const Budgets& budgets, Refusal* refusal) {
   switch (spec.kind) {
     case Kind::kJsonSchema:
-    case Kind::kJson:
-      return MakeJson(spec, budgets, refusal);
+    case Kind::kJson: return MakeJson(spec, budgets, refusal);
     case Kind::kRegex:
-    case Kind::kChoice:
-      return MakeRegex(spec, budgets);
+    case Kind::kChoice: return MakeRegex(spec, budgets);
     case Kind::kTools: {
       auto core = std::make_unique<ToolCore>(spec, budgets);
       LFM_RETURN_IF_ERROR(core->Load(refusal));
       return std::unique_ptr<Core>(std::move(core));
     }
-    case Kind::kGrammar:
-      return MakeCfg(spec, budgets);
+    case Kind::kGrammar: return MakeCfg(spec, budgets);
   }
   return Error{ErrorCode::kInvalidArgument, "no such kind of grammar"};
 }

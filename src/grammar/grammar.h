@@ -51,7 +51,7 @@ enum class ToolChoice {
 struct ToolOptions {
   std::vector<Tool> tools;  // for a named choice: that tool alone, and kRequired
   ToolChoice choice = ToolChoice::kAuto;
-  bool parallel = true;       // false: at most one call
+  bool parallel = true;        // false: at most one call
   bool double_quotes = false;  // only "..." opens a string, and " must be escaped in it
   // The ids of the tokens that start and end calls.
   int32_t start_id = -1, end_id = -1;
@@ -71,11 +71,11 @@ struct Spec {
 };
 
 struct Budgets {
-  size_t max_bytes = size_t{256} << 20;       // of one grammar's automaton, about
+  size_t max_bytes = size_t{256} << 20;        // of one grammar's automaton, about
   size_t mask_cache_bytes = size_t{16} << 20;  // of masks kept
-  uint32_t max_depth = 1000;                  // of nested JSON values in the answer
+  uint32_t max_depth = 1000;                   // of nested JSON values in the answer
   std::chrono::milliseconds compile_time{10000};
-  std::function<bool()> cancelled;            // asked now and then while compiling; true stops it
+  std::function<bool()> cancelled;  // asked now and then while compiling; true stops it
 };
 
 // Why a grammar was not made. `keyword` and `pointer` (a JSON pointer into the schema) are empty where there is no schema.

@@ -155,7 +155,8 @@ void JsonCore::OfferItems(const Level& level, const Thread& thread, std::vector<
     if (offers.size() > 256) return schemas_.FailLimit("too many contains rules at once");
   }
   for (Pending& offer : offers) {
-    if (shape.unique && StringLanguage(&level, offer) == RegexPool::kNone && BareLanguage(&level, offer) == RegexPool::kNone) continue;
+    if (shape.unique && StringLanguage(&level, offer) == RegexPool::kNone && BareLanguage(&level, offer) == RegexPool::kNone)
+      continue;
     if (schemas_.Satisfiable(offer.value) && ItemsCompletable(shape, level.count + 1, offer.next.counters)) {
       AddPending(out, std::move(offer));
     }

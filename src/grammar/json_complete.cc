@@ -62,7 +62,8 @@ bool JsonCore::ShortestItems(const Level& start, const Thread& first, int depth,
       std::string text;
       if (!ShortestItem(level, offer, depth, text)) continue;
       const bool progress = offer.next.counters != thread.counters;
-      const bool better = chosen == nullptr || (level.count >= arrays_[thread.shape]->min && progress) || text.size() < best.size();
+      const bool better =
+          chosen == nullptr || (level.count >= arrays_[thread.shape]->min && progress) || text.size() < best.size();
       if (better) best = text, chosen = &offer;
     }
     if (chosen == nullptr || out.size() > 100000) return false;
@@ -209,7 +210,8 @@ bool JsonCore::Complete(const Config& start, const std::string& start_text, size
         }
         for (const Thread& thread : node->threads) {
           const bool members = node->level->object;
-          if (members ? ShortestMembers(*node->level, thread, 0, candidate, node->phase == Phase::kNextKey) : ShortestItems(*node->level, thread, 0, candidate)) {
+          if (members ? ShortestMembers(*node->level, thread, 0, candidate, node->phase == Phase::kNextKey)
+                      : ShortestItems(*node->level, thread, 0, candidate)) {
             KeepShorter(best, found, candidate);
           }
         }
@@ -217,8 +219,7 @@ bool JsonCore::Complete(const Config& start, const std::string& start_text, size
         if (!found || best.empty() || !write(best)) return false;
         break;
       }
-      default:
-        return node->phase == Phase::kDone;
+      default: return node->phase == Phase::kDone;
     }
     if (out.size() > max || Failure()) return false;
   }
@@ -239,7 +240,8 @@ bool JsonCore::CloseBare(const JsonNode& node, uint32_t lex, std::string& out) {
   });
   if (closable) return out = next.level->object ? "}" : "]", true;
   for (const Thread& thread : next.threads) {
-    if (next.level->object ? ShortestMembers(*next.level, thread, 0, out) : ShortestItems(*next.level, thread, 0, out)) return true;
+    if (next.level->object ? ShortestMembers(*next.level, thread, 0, out) : ShortestItems(*next.level, thread, 0, out))
+      return true;
   }
   return false;
 }

@@ -39,7 +39,8 @@ Status JsonCore::Load(const Json& schema, bool annotate_unsupported, Refusal* re
   if (!schemas_.error()) schemas_.ReadAll(root_);
   if (!schemas_.error() && !schemas_.Satisfiable(root_) && !schemas_.error()) {
     const bool named = schema.is_object() && !schema.members().empty();
-    schemas_.Fail(ErrorCode::kInvalidArgument, named ? schema.members().back().first : "false", "", "no value satisfies the schema");
+    schemas_.Fail(ErrorCode::kInvalidArgument, named ? schema.members().back().first : "false", "",
+                  "no value satisfies the schema");
   }
   return Finished(refusal);
 }
@@ -132,8 +133,7 @@ bool JsonCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
   if (schemas_.error()) return false;
   const bool spaced = lexer.IsSpaced(lex);
   switch (node.phase) {
-    case Phase::kValue:
-      return StartValue(node, byte, to);
+    case Phase::kValue: return StartValue(node, byte, to);
     case Phase::kArrayStart: {
       if (byte != ']') {
         JsonNode first = node;
@@ -183,8 +183,7 @@ bool JsonCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
         to = Make(Phase::kValue, WithItem(*node.level), {}, std::move(pending), compact_ ? Lexer::kStruct : Lexer::kSpace);
         return true;
       }
-    default:
-      return false;
+    default: return false;
   }
   if (node.phase == Phase::kNextKey || byte != (node.level->call ? ')' : node.level->object ? '}' : ']')) return false;
   std::vector<Thread> closed;
@@ -334,9 +333,8 @@ bool JsonCore::Finish(const std::shared_ptr<const Level>& level, std::vector<Thr
   if (!level) return !threads.empty() && FinishRoot(threads, to);
   // Threads that were right only for another text of this value.
   if (!level->object) {
-    std::erase_if(threads, [&](const Thread& thread) {
-      return !ItemsCompletable(*arrays_[thread.shape], level->count, thread.counters);
-    });
+    std::erase_if(threads,
+                  [&](const Thread& thread) { return !ItemsCompletable(*arrays_[thread.shape], level->count, thread.counters); });
   }
   if (threads.empty()) return false;
   const bool closable = std::any_of(threads.begin(), threads.end(), [&](const Thread& thread) {

@@ -16,8 +16,8 @@ namespace lfm::grammar {
 
 // One alternative of an open object or array.
 struct Thread {
-  uint32_t shape = 0;  // index in JsonCore's list of its kind
-  uint32_t position = 0;  // objects: names before it may not come any more
+  uint32_t shape = 0;              // index in JsonCore's list of its kind
+  uint32_t position = 0;           // objects: names before it may not come any more
   std::vector<uint32_t> counters;  // arrays: items counted by each contains rule; objects: exists rules fulfilled (0 or 1)
   std::vector<uint32_t> parents;   // the pending values of the level below that this one is
   bool operator==(const Thread&) const = default;
@@ -44,7 +44,7 @@ struct Level {
   bool call = false;                   // an object written as a call's arguments
   std::shared_ptr<const Level> below;  // null: the root value
   std::vector<Pending> below_pending;
-  uint64_t count = 0, count_cap = 0;   // properties or items so far; beyond the cap the number makes no difference
+  uint64_t count = 0, count_cap = 0;  // properties or items so far; beyond the cap the number makes no difference
   uint32_t depth = 0;
   std::shared_ptr<const SeenKeys> keys;      // of an object
   std::shared_ptr<const SeenValues> values;  // of an array whose items are unique
@@ -68,8 +68,22 @@ class JsonCore : public Core {
  protected:
   // From kFree on: of tool calls (tool_core.h).
   enum class Phase : uint8_t {
-    kValue, kArrayStart, kString, kBare, kObjectStart, kNextKey, kKey, kColon, kAfterValue, kDone,
-    kFree, kMark, kListOpen, kCallNext, kCallName, kAfterCall,
+    kValue,
+    kArrayStart,
+    kString,
+    kBare,
+    kObjectStart,
+    kNextKey,
+    kKey,
+    kColon,
+    kAfterValue,
+    kDone,
+    kFree,
+    kMark,
+    kListOpen,
+    kCallNext,
+    kCallName,
+    kAfterCall,
   };
   struct JsonNode : Node {
     Phase phase = Phase::kValue;
@@ -81,17 +95,17 @@ class JsonCore : public Core {
   // An object shape with what follows from it.
   struct ObjectInfo {
     ObjectShape shape;
-    std::vector<int32_t> names;       // in order
-    size_t n_ordered = 0;             // the first of them keep their order
-    std::vector<uint32_t> sorted;     // positions by name
-    std::vector<Expr> values;         // by position
-    std::vector<int8_t> possible;     // by position: the value has members; -1 not known
-    std::vector<bool> required;       // by position
+    std::vector<int32_t> names;    // in order
+    size_t n_ordered = 0;          // the first of them keep their order
+    std::vector<uint32_t> sorted;  // positions by name
+    std::vector<Expr> values;      // by position
+    std::vector<int8_t> possible;  // by position: the value has members; -1 not known
+    std::vector<bool> required;    // by position
     std::vector<Schemas::KeyClass> classes;
   };
   // Nodes.
-  Config Make(Phase phase, std::shared_ptr<const Level> level, std::vector<Thread> threads, std::vector<Pending> pending, uint32_t lex,
-              uint32_t place = 0);
+  Config Make(Phase phase, std::shared_ptr<const Level> level, std::vector<Thread> threads, std::vector<Pending> pending,
+              uint32_t lex, uint32_t place = 0);
   bool StartValue(const JsonNode& node, uint8_t byte, Config& to);
   bool StartString(const JsonNode& node, uint8_t quote, Config& to);
   Lexer::Kind QuoteKind(uint8_t quote) const;
@@ -152,8 +166,8 @@ class JsonCore : public Core {
 
   Schemas schemas_;
   const bool compact_, any_order_;
-  bool python_ = false;          // values as Python writes them too
-  bool double_quotes_ = false;   // of these only "..." strings
+  bool python_ = false;         // values as Python writes them too
+  bool double_quotes_ = false;  // of these only "..." strings
   Expr root_ = kNothing;
   std::vector<std::unique_ptr<ObjectInfo>> objects_;
   std::vector<std::unique_ptr<ArrayShape>> arrays_;

@@ -71,7 +71,8 @@ bool JsonCore::IsSeen(const Level& level, int32_t name) const {
 }
 
 bool JsonCore::MayCome(const Level& level, const Thread& thread, ObjectInfo& info, size_t position) {
-  return (any_order_ || position >= thread.position || position >= info.n_ordered) && !IsSeen(level, info.names[position]) && Possible(info, position);
+  return (any_order_ || position >= thread.position || position >= info.n_ordered) && !IsSeen(level, info.names[position]) &&
+         Possible(info, position);
 }
 
 // In the schema's order, keys that it does not name come when all required ones are there: before, a key that is blocked
@@ -314,7 +315,8 @@ bool JsonCore::EndKey(const JsonNode& node, uint32_t lex, std::string_view text,
       for (size_t i = 0; i < info.shape.exists.size(); ++i) {
         if (schemas_.RuleCovers(info.shape.exists[i], *name)) rules.push_back(i);
       }
-      OfferValues(*node.level, thread, info, std::move(next), info.values[static_cast<size_t>(position)], rules, position, pending);
+      OfferValues(*node.level, thread, info, std::move(next), info.values[static_cast<size_t>(position)], rules, position,
+                  pending);
       continue;
     }
     for (const auto& one : info.classes) {

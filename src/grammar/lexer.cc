@@ -81,23 +81,15 @@ uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
   const char c = static_cast<char>(byte);
   uint32_t next = kDead;
   switch (states_[state].kind) {
-    case Kind::kFixed:
-      break;
-    case Kind::kRaw:
-      next = Feed(state, {&c, 1}, 0);
-      break;
-    case Kind::kFree:
-      next = byte == 0xFF ? (AnyEnds(states_[state].parts) ? kCross : kDead) : Feed(state, {&c, 1}, 0);
-      break;
-    case Kind::kWords:
-      next = FillWords(state, byte);
-      break;
+    case Kind::kFixed: break;
+    case Kind::kRaw: next = Feed(state, {&c, 1}, 0); break;
+    case Kind::kFree: next = byte == 0xFF ? (AnyEnds(states_[state].parts) ? kCross : kDead) : Feed(state, {&c, 1}, 0); break;
+    case Kind::kWords: next = FillWords(state, byte); break;
     case Kind::kBare:
       next = Feed(state, {&c, 1}, 0);
       if (next == kDead && AnyEnds(states_[state].parts)) next = kCross;
       break;
-    default:
-      next = FillString(state, byte);
+    default: next = FillString(state, byte);
   }
   (*states_[state].row)[byte] = next;
   return next;
@@ -139,18 +131,15 @@ uint32_t Lexer::FillString(uint32_t id, uint8_t byte) {
       }
       return control(0, 31) || (kind != Kind::kJsonString && AnyLive(parts, "'")) ? stay(kEscape) : kDead;
     case kQuote:
-    case kQuoteBlank:
-      return FillQuoted(id, byte);
+    case kQuoteBlank: return FillQuoted(id, byte);
     case kEscape: {
       if (c == '\'' && kind != Kind::kJsonString) return Feed(id, "'", 0);
       const size_t at = std::string_view(kEscapes).find(c);
       if (at != std::string_view::npos) return Feed(id, {kEscaped + at, 1}, 0);
       return byte == 'u' && control(0, 31) ? stay(kUnicode) : kDead;
     }
-    case kUnicode:
-      return byte == '0' ? stay(kUnicode0) : kDead;
-    case kUnicode0:
-      return byte == '0' ? stay(kUnicode00) : kDead;
+    case kUnicode: return byte == '0' ? stay(kUnicode0) : kDead;
+    case kUnicode0: return byte == '0' ? stay(kUnicode00) : kDead;
     case kUnicode00:
       if (byte == '0') return control(0, 15) ? stay(kUnicode000) : kDead;
       return byte == '1' && control(16, 31) ? stay(kUnicode001) : kDead;
@@ -193,7 +182,9 @@ bool Lexer::AfterQuoteAndBlank(uint32_t state) const { return states_[state].pha
 
 uint32_t Lexer::PlainSlack(uint32_t state) const {
   const State& s = states_[state];
-  if (s.phase != 0 || (s.kind != Kind::kJsonString && s.kind != Kind::kRaw && s.kind != Kind::kFree && s.kind != Kind::kDoubleQuoted)) return 0;
+  if (s.phase != 0 ||
+      (s.kind != Kind::kJsonString && s.kind != Kind::kRaw && s.kind != Kind::kFree && s.kind != Kind::kDoubleQuoted))
+    return 0;
   uint32_t slack = 0;
   for (const Re part : s.parts) slack = std::max(slack, pool_.Slack(part));
   return slack;
@@ -226,7 +217,8 @@ std::string Lexer::Decode(Kind kind, std::string_view written) {
       out += kEscaped[at];
     } else if (c == 'u' && i + 4 < written.size()) {
       uint32_t code = 0;
-      for (int k = 0; k < 4; ++k) code = code << 4 | static_cast<uint32_t>(std::max(HexDigit(static_cast<uint8_t>(written[++i])), 0));
+      for (int k = 0; k < 4; ++k)
+        code = code << 4 | static_cast<uint32_t>(std::max(HexDigit(static_cast<uint8_t>(written[++i])), 0));
       AppendCode(out, code);
     } else {
       out += c;

@@ -16,8 +16,8 @@ namespace lfm::grammar {
 
 class Lexer {
  public:
-  static constexpr uint32_t kDead = 0;   // no state: the byte is forbidden
-  static constexpr uint32_t kCross = 1;  // no state: the grammar decides
+  static constexpr uint32_t kDead = 0;    // no state: the byte is forbidden
+  static constexpr uint32_t kCross = 1;   // no state: the grammar decides
   static constexpr uint32_t kStruct = 2;  // a state in which every byte is the grammar's matter
   static constexpr uint32_t kSpace = 3;   // the same after any of the white space allowed between tokens of JSON
   static constexpr uint32_t kSpaced = 4;  // after one space; then line end and 0 to 20 blanks

@@ -11,12 +11,8 @@ constexpr int64_t kMaxDigits = 400;
 Re Digit(RegexPool& pool) { return pool.Range('0', '9'); }
 
 // Digits before the point without leading zeros.
-Re Whole(RegexPool& pool) {
-  return pool.Or(pool.Byte('0'), pool.Concat(pool.Range('1', '9'), pool.Star(Digit(pool))));
-}
-Re AnyFraction(RegexPool& pool) {
-  return pool.Optional(pool.Concat(pool.Byte('.'), pool.Repeat(Digit(pool), 1, kUnbounded)));
-}
+Re Whole(RegexPool& pool) { return pool.Or(pool.Byte('0'), pool.Concat(pool.Range('1', '9'), pool.Star(Digit(pool)))); }
+Re AnyFraction(RegexPool& pool) { return pool.Optional(pool.Concat(pool.Byte('.'), pool.Repeat(Digit(pool), 1, kUnbounded))); }
 Re ZeroFraction(RegexPool& pool) {
   return pool.Optional(pool.Concat(pool.Byte('.'), pool.Repeat(pool.Byte('0'), 1, kUnbounded)));
 }
@@ -160,9 +156,10 @@ Re ShortNumbers(RegexPool& pool) {
   ByteSet e, sign;
   e.set('e'), e.set('E'), sign.set('+'), sign.set('-');
   const Re fraction = pool.Optional(pool.Concat(pool.Byte('.'), pool.Repeat(Digit(pool), 1, 20)));
-  const Re exponent = pool.Concat({pool.Set(e), pool.Optional(pool.Set(sign)),
-                                   pool.Or({pool.Repeat(Digit(pool), 1, 2), pool.Concat({pool.Byte('1'), Digit(pool), Digit(pool)}),
-                                            pool.Concat({pool.Byte('2'), pool.Range('0', '7'), Digit(pool)})})});
+  const Re exponent =
+      pool.Concat({pool.Set(e), pool.Optional(pool.Set(sign)),
+                   pool.Or({pool.Repeat(Digit(pool), 1, 2), pool.Concat({pool.Byte('1'), Digit(pool), Digit(pool)}),
+                            pool.Concat({pool.Byte('2'), pool.Range('0', '7'), Digit(pool)})})});
   return pool.Concat({pool.Optional(pool.Byte('-')), pool.Repeat(Digit(pool), 1, 20), fraction, pool.Optional(exponent)});
 }
 

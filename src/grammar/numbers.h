@@ -22,10 +22,10 @@ int Compare(const Decimal& a, const Decimal& b);
 
 // All JSON numbers without an exponent and without "-0": the universe that the languages below are complete in.
 Re PlainNumbers(RegexPool& pool);
-Re AnyNumber(RegexPool& pool);          // JSON's grammar
-Re Integers(RegexPool& pool);           // also 1.0
-Re WithoutPoint(RegexPool& pool);       // texts without a point
-Re ShortNumbers(RegexPool& pool);       // at most 20 digits before the point and after it, exponents to 279: a double holds all
+Re AnyNumber(RegexPool& pool);     // JSON's grammar
+Re Integers(RegexPool& pool);      // also 1.0
+Re WithoutPoint(RegexPool& pool);  // texts without a point
+Re ShortNumbers(RegexPool& pool);  // at most 20 digits before the point and after it, exponents to 279: a double holds all
 Re EqualTo(RegexPool& pool, const Decimal& value);  // 1, 1.0, 1.00
 Re AtLeast(RegexPool& pool, const Decimal& bound, bool exclusive);
 Re AtMost(RegexPool& pool, const Decimal& bound, bool exclusive);

@@ -27,11 +27,8 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
   const auto slack = [&](Re re) { return nodes_[re].slack; };
   switch (n.kind) {
     case Kind::kNone:
-    case Kind::kEmpty:
-      break;
-    case Kind::kSet:
-      n.finite = true, n.live = 1;
-      break;
+    case Kind::kEmpty: break;
+    case Kind::kSet: n.finite = true, n.live = 1; break;
     case Kind::kConcat: {
       const Node &a = nodes_[n.a], &b = nodes_[n.b];
       n.nullable = a.nullable && b.nullable, n.finite = a.finite && b.finite;
@@ -264,12 +261,11 @@ Re RegexPool::Repeat(Re inner, uint32_t min, uint32_t max) {
   return Intern({.kind = Kind::kRepeat, .a = inner, .min = min, .max = max}, nullptr, 0);
 }
 
-Re RegexPool::Multiple(uint64_t mantissa, uint32_t scale) {
-  return MultipleNode({mantissa, 0, scale, -1, false});
-}
+Re RegexPool::Multiple(uint64_t mantissa, uint32_t scale) { return MultipleNode({mantissa, 0, scale, -1, false}); }
 
 Re RegexPool::MultipleNode(const MultipleState& state) {
-  uint64_t hash = Mix(Mix(state.mantissa, state.remainder), uint64_t{state.scale} << 32 | static_cast<uint32_t>(state.n_fraction));
+  uint64_t hash =
+      Mix(Mix(state.mantissa, state.remainder), uint64_t{state.scale} << 32 | static_cast<uint32_t>(state.n_fraction));
   hash = Mix(hash, state.any ? 0xABCDEF : 0x123456);
   for (auto [it, end] = set_index_.equal_range(hash); it != end; ++it) {
     if (it->second < multiples_.size() && multiples_[it->second] == state) {
@@ -304,11 +300,8 @@ void RegexPool::CollectSets(Re re, std::vector<const ByteSet*>& sets) const {
     const Node& n = nodes_[re];
     switch (n.kind) {
       case Kind::kNone:
-      case Kind::kEmpty:
-        return;
-      case Kind::kSet:
-        sets.push_back(&sets_[n.a]);
-        return;
+      case Kind::kEmpty: return;
+      case Kind::kSet: sets.push_back(&sets_[n.a]); return;
       case Kind::kConcat:
         CollectSets(n.a, sets);
         if (!nodes_[n.a].nullable) return;
@@ -319,9 +312,7 @@ void RegexPool::CollectSets(Re re, std::vector<const ByteSet*>& sets) const {
         for (size_t i = 0; i < n.max; ++i) CollectSets(List(n)[i], sets);
         return;
       case Kind::kNot:
-      case Kind::kRepeat:
-        re = n.a;
-        continue;
+      case Kind::kRepeat: re = n.a; continue;
       case Kind::kMultiple: {
         static const std::array<ByteSet, 11> digits = [] {
           std::array<ByteSet, 11> each;
@@ -340,10 +331,8 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
   const Node n = nodes_[re];  // a copy: nodes_ grows below
   switch (n.kind) {
     case Kind::kNone:
-    case Kind::kEmpty:
-      return kNone;
-    case Kind::kSet:
-      return sets_[n.a].test(byte) ? Re{kEmpty} : Re{kNone};
+    case Kind::kEmpty: return kNone;
+    case Kind::kSet: return sets_[n.a].test(byte) ? Re{kEmpty} : Re{kNone};
     case Kind::kConcat: {
       std::vector<Re> parts;
       Re at = re;
@@ -370,15 +359,13 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
       if (parts.size() == 1) return parts[0];
       return n.kind == Kind::kOr ? Or(std::move(parts)) : And(std::move(parts));
     }
-    case Kind::kNot:
-      return Not(Derive(n.a, byte));
+    case Kind::kNot: return Not(Derive(n.a, byte));
     case Kind::kRepeat: {
       const Re derived = Derive(n.a, byte);
       if (derived == kNone) return kNone;
       return Concat(derived, Repeat(n.a, n.min > 0 ? n.min - 1 : 0, n.max == kUnbounded ? n.max : n.max - 1));
     }
-    case Kind::kMultiple:
-      return DeriveMultiple(multiples_[n.a], byte);
+    case Kind::kMultiple: return DeriveMultiple(multiples_[n.a], byte);
   }
   return kNone;
 }

@@ -87,15 +87,15 @@ class RegexPool {
   struct Node {
     Kind kind = Kind::kNone;
     bool nullable = false, finite = false;
-    int8_t live = -1;         // -1: not known
-    uint32_t a = 0, b = 0;    // children; the set's index; the first of the list
+    int8_t live = -1;           // -1: not known
+    uint32_t a = 0, b = 0;      // children; the set's index; the first of the list
     uint32_t min = 0, max = 0;  // repetition; the list's length in `max`
     uint32_t slack = 0;
     int32_t row = -1;
   };
   struct Row {
-    uint32_t classes;       // index into class_maps_
-    std::vector<Re> next;   // by class
+    uint32_t classes;      // index into class_maps_
+    std::vector<Re> next;  // by class
   };
   struct MultipleState {
     uint64_t mantissa, remainder;

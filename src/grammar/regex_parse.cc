@@ -344,7 +344,8 @@ class Compiler {
     if (anchored) return all[0];
     std::vector<Re> parts{all[0]};
     if (Uniform(all)) {
-      parts.push_back(all[0] == all[1] ? pool_.Concat(pool_.Text(), all[1]) : pool_.Concat({pool_.AnyChar(), pool_.Text(), all[1]}));
+      parts.push_back(all[0] == all[1] ? pool_.Concat(pool_.Text(), all[1])
+                                       : pool_.Concat({pool_.AnyChar(), pool_.Text(), all[1]}));
     } else {
       for (size_t c = 0; c < classes_.size(); ++c) {
         parts.push_back(pool_.Concat({pool_.Text(), pool_.CodePoints(classes_[c]), all[c + 1]}));
@@ -354,7 +355,9 @@ class Compiler {
   }
 
  private:
-  static bool Uniform(const Continuation& k) { return std::all_of(k.begin() + 1, k.end(), [&](Re re) { return re == k[1]; }); }
+  static bool Uniform(const Continuation& k) {
+    return std::all_of(k.begin() + 1, k.end(), [&](Re re) { return re == k[1]; });
+  }
 
   Result<Continuation> Compile(const Piece& piece, Continuation k) {
     switch (piece.kind) {
@@ -383,18 +386,14 @@ class Compiler {
         for (size_t c = 0; c < k.size(); ++c) k[c] = pool_.Or(std::move(parts[c]));
         return k;
       }
-      case Piece::Kind::kRepeat:
-        return Repeat(piece, std::move(k));
-      default:
-        return Assert(piece, std::move(k));
+      case Piece::Kind::kRepeat: return Repeat(piece, std::move(k));
+      default: return Assert(piece, std::move(k));
     }
   }
 
   Result<Continuation> Assert(const Piece& piece, Continuation k) {
     switch (piece.kind) {
-      case Piece::Kind::kStart:
-        std::fill(k.begin() + 1, k.end(), Re{RegexPool::kNone});
-        break;
+      case Piece::Kind::kStart: std::fill(k.begin() + 1, k.end(), Re{RegexPool::kNone}); break;
       case Piece::Kind::kEnd:
         for (Re& re : k) re = pool_.Nullable(re) ? Re{RegexPool::kEmpty} : Re{RegexPool::kNone};
         break;

@@ -10,10 +10,10 @@
 namespace lfm::grammar {
 
 struct RegexSyntax {
-  bool anchored = false;      // the whole text must match; else a match anywhere is enough, as ECMA's test()
-  bool dot_all = false;       // . takes line ends too
-  bool ignore_case = false;   // ASCII letters only
-  uint32_t max_depth = 250;   // nested groups
+  bool anchored = false;     // the whole text must match; else a match anywhere is enough, as ECMA's test()
+  bool dot_all = false;      // . takes line ends too
+  bool ignore_case = false;  // ASCII letters only
+  uint32_t max_depth = 250;  // nested groups
 };
 
 // The language of texts (valid UTF-8) that `pattern` matches. kInvalidArgument for a broken pattern, kUnsupported for

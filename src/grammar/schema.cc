@@ -136,7 +136,8 @@ void Schemas::CheckUnique(const ArrayShape& shape) {
     if (at >= shape.max || error_) continue;
     const Type& item = TypeOf(ItemAt(shape, at));
     if (item.arrays.empty() && item.objects.empty()) continue;
-    Fail(ErrorCode::kUnsupported, "uniqueItems", shape.unique_pointer, "it is enforced for items that are strings, numbers, booleans or null only");
+    Fail(ErrorCode::kUnsupported, "uniqueItems", shape.unique_pointer,
+         "it is enforced for items that are strings, numbers, booleans or null only");
   }
 }
 
@@ -174,17 +175,12 @@ const Type& Schemas::TypeAt(Expr expr, bool tracked) {
 
 Type Schemas::Make(const ExprNode& node, bool tracked) {
   switch (node.kind) {
-    case ExprKind::kTop:
-      return Anything();
+    case ExprKind::kTop: return Anything();
     case ExprKind::kBottom:
-    case ExprKind::kType:
-      return Type();
-    case ExprKind::kLeaf:
-      return LeafReader(*this, leaves_[node.index], tracked).Read();
-    case ExprKind::kConstant:
-      return ConstantType(constants_[node.index]);
-    case ExprKind::kNot:
-      return Negate(TypeAt(node.parts[0], false));
+    case ExprKind::kType: return Type();
+    case ExprKind::kLeaf: return LeafReader(*this, leaves_[node.index], tracked).Read();
+    case ExprKind::kConstant: return ConstantType(constants_[node.index]);
+    case ExprKind::kNot: return Negate(TypeAt(node.parts[0], false));
     case ExprKind::kAnd: {
       Type type = TypeAt(node.parts[0], tracked);
       for (size_t i = 1; i < node.parts.size() && !error_; ++i) type = Intersect(type, TypeAt(node.parts[i], tracked));
@@ -202,12 +198,8 @@ Type Schemas::Make(const ExprNode& node, bool tracked) {
 Type Schemas::ConstantType(const Json& value) {
   Type type;
   switch (value.kind()) {
-    case Json::Kind::kNull:
-      type.null = true;
-      break;
-    case Json::Kind::kBool:
-      type.truth = value.AsBool(), type.falsehood = !value.AsBool();
-      break;
+    case Json::Kind::kNull: type.null = true; break;
+    case Json::Kind::kBool: type.truth = value.AsBool(), type.falsehood = !value.AsBool(); break;
     case Json::Kind::kInteger:
     case Json::Kind::kFloat:
       if (const auto decimal = ParseDecimal(value.NumberText())) {
@@ -216,9 +208,7 @@ Type Schemas::ConstantType(const Json& value) {
         FailLimit(StrCat("the number ", Quote(value.NumberText()), " has too many digits"));
       }
       break;
-    case Json::Kind::kString:
-      type.string = pool_.Literal(value.AsString());
-      break;
+    case Json::Kind::kString: type.string = pool_.Literal(value.AsString()); break;
     case Json::Kind::kArray: {
       ArrayShape shape;
       shape.min = shape.max = value.items().size();
@@ -353,7 +343,8 @@ std::string Schemas::Describe(Expr root) {
       out += StrCat(" string(like ", JsonQuote(shortest), ")");
     }
     for (const ArrayShape& shape : type.arrays) {
-      out += StrCat("\n  array min ", shape.min, shape.max == kNoMax ? "" : StrCat(" max ", shape.max), shape.unique ? " unique" : "");
+      out += StrCat("\n  array min ", shape.min, shape.max == kNoMax ? "" : StrCat(" max ", shape.max),
+                    shape.unique ? " unique" : "");
       for (const ItemRule& rule : shape.rules) {
         out += StrCat(" [", rule.from, "..", rule.to == kNoMax ? "" : StrCat(rule.to - 1), "]: ", see(rule.value));
       }
@@ -370,7 +361,8 @@ std::string Schemas::Describe(Expr root) {
       for (const KeyRule& rule : shape.rules) out += StrCat(" ", key(rule), ": ", see(rule.value));
       for (const KeyRule& rule : shape.exists) out += StrCat(" some ", key(rule), ": ", see(rule.value));
       for (const int32_t name : shape.required) out += StrCat(" needs ", JsonQuote(Name(name)));
-      for (const auto& [name, needs] : shape.depends) out += StrCat(" ", JsonQuote(Name(name)), " needs ", JsonQuote(Name(needs)));
+      for (const auto& [name, needs] : shape.depends)
+        out += StrCat(" ", JsonQuote(Name(name)), " needs ", JsonQuote(Name(needs)));
     }
     out += "\n";
   }

@@ -56,7 +56,9 @@ class Schemas {
   const std::string& Name(int32_t index) const { return names_[static_cast<size_t>(index)]; }
   std::optional<int32_t> FindName(std::string_view name) const;
   Re NameLanguage(int32_t name) { return pool_.Literal(Name(name)); }
-  bool RuleCovers(const KeyRule& rule, int32_t name) { return rule.name >= 0 ? rule.name == name : pool_.Matches(rule.keys, Name(name)); }
+  bool RuleCovers(const KeyRule& rule, int32_t name) {
+    return rule.name >= 0 ? rule.name == name : pool_.Matches(rule.keys, Name(name));
+  }
   Expr ValueOf(const ObjectShape& shape, int32_t name);
   Expr ItemAt(const ArrayShape& shape, uint64_t index);
   // All names a shape speaks of, in the order of the schema.
@@ -104,11 +106,11 @@ class Schemas {
   enum class ExprKind : uint8_t { kTop, kBottom, kLeaf, kConstant, kType, kAnd, kOr, kNot };
   struct ExprNode {
     ExprKind kind;
-    uint32_t index = 0;          // leaf, constant or type
+    uint32_t index = 0;  // leaf, constant or type
     std::vector<Expr> parts;
     int8_t satisfiable = -1;
-    bool visiting = false;       // TypeOf is at work on it
-    int32_t search_depth = -1;   // Satisfiable is at work on it
+    bool visiting = false;      // TypeOf is at work on it
+    int32_t search_depth = -1;  // Satisfiable is at work on it
     int32_t type = -1, tracked_type = -1;
   };
 

@@ -61,7 +61,8 @@ std::vector<Expr> LeafReader::Subs(std::string_view keyword) {
   std::vector<Expr> out;
   const Json& list = *Find(keyword);
   if (!list.is_array()) return Broken(keyword, "a list of schemas"), out;
-  for (size_t i = 0; i < list.items().size(); ++i) out.push_back(Sub(list.items()[i], StrCat(leaf_.pointer, "/", keyword, "/", i)));
+  for (size_t i = 0; i < list.items().size(); ++i)
+    out.push_back(Sub(list.items()[i], StrCat(leaf_.pointer, "/", keyword, "/", i)));
   return out;
 }
 
@@ -326,7 +327,8 @@ void LeafReader::ReadProperties(ObjectShape& shape) {
 void LeafReader::ReadDependencies(ObjectShape& shape) {
   for (const std::string_view keyword : {"dependentRequired", "dependencies"}) {
     const Json* map = Find(keyword);
-    if (map == nullptr || (keyword == "dependentRequired" && Old()) || (keyword == "dependencies" && !Old() && !Lenient())) continue;
+    if (map == nullptr || (keyword == "dependentRequired" && Old()) || (keyword == "dependencies" && !Old() && !Lenient()))
+      continue;
     if (!map->is_object()) return Broken(keyword, "an object");
     for (const auto& [name, needs] : map->members()) {
       if (needs.is_string()) {

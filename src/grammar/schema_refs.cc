@@ -72,7 +72,8 @@ std::string ResolveUri(std::string_view base_text, std::string_view reference, s
       }
     }
   }
-  if (!uri.scheme.empty() || uri.has_authority) uri.path = uri.path.find('/') != std::string::npos ? RemoveDots(uri.path) : uri.path;
+  if (!uri.scheme.empty() || uri.has_authority)
+    uri.path = uri.path.find('/') != std::string::npos ? RemoveDots(uri.path) : uri.path;
   std::string out;
   if (!uri.scheme.empty()) out += uri.scheme + ":";
   if (uri.has_authority) out += "//" + uri.authority;
@@ -83,7 +84,9 @@ std::string ResolveUri(std::string_view base_text, std::string_view reference, s
 
 std::string PercentDecode(std::string_view text) {
   std::string out;
-  const auto hex = [](char c) { return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1; };
+  const auto hex = [](char c) {
+    return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+  };
   for (size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%' && i + 2 < text.size() && hex(text[i + 1]) >= 0 && hex(text[i + 2]) >= 0) {
       out += static_cast<char>(hex(text[i + 1]) << 4 | hex(text[i + 2])), i += 2;
@@ -120,10 +123,20 @@ std::string Unescaped(std::string_view token) {
   return out;
 }
 
-constexpr std::string_view kSingle[] = {"items", "additionalItems", "additionalProperties", "unevaluatedProperties",
-                                        "unevaluatedItems", "contains", "propertyNames", "not", "if", "then", "else"};
+constexpr std::string_view kSingle[] = {"items",
+                                        "additionalItems",
+                                        "additionalProperties",
+                                        "unevaluatedProperties",
+                                        "unevaluatedItems",
+                                        "contains",
+                                        "propertyNames",
+                                        "not",
+                                        "if",
+                                        "then",
+                                        "else"};
 constexpr std::string_view kLists[] = {"allOf", "anyOf", "oneOf", "prefixItems", "items"};
-constexpr std::string_view kMaps[] = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas", "dependencies"};
+constexpr std::string_view kMaps[] = {"properties",  "patternProperties", "$defs",
+                                      "definitions", "dependentSchemas",  "dependencies"};
 
 std::optional<Dialect> DialectOf(std::string_view uri) {
   while (!uri.empty() && uri.back() == '#') uri.remove_suffix(1);
@@ -218,9 +231,8 @@ uint32_t Schemas::ResourceOf(const Json* schema, uint32_t otherwise) const {
 }
 
 uint32_t Schemas::Enter(uint32_t scope, uint32_t resource) {
-  const bool dynamic = std::any_of(resources_.begin(), resources_.end(), [](const Resource& r) {
-    return r.recursive_anchor || !r.dynamic_anchors.empty();
-  });
+  const bool dynamic = std::any_of(resources_.begin(), resources_.end(),
+                                   [](const Resource& r) { return r.recursive_anchor || !r.dynamic_anchors.empty(); });
   if (!dynamic) return 0;
   std::vector<uint32_t> list = scopes_[scope];
   if (std::find(list.begin(), list.end(), resource) != list.end()) return scope;
@@ -274,7 +286,8 @@ std::optional<Schemas::Leaf> Schemas::Resolve(const Leaf& from, std::string_view
     const Json* next = nullptr;
     if (to.schema->is_object()) {
       next = to.schema->Find(token);
-    } else if (to.schema->is_array() && !token.empty() && token.size() < 9 && token.find_first_not_of("0123456789") == std::string::npos) {
+    } else if (to.schema->is_array() && !token.empty() && token.size() < 9 &&
+               token.find_first_not_of("0123456789") == std::string::npos) {
       const size_t i = std::stoul(token);
       if (i < to.schema->items().size()) next = &to.schema->items()[i];
     }

@@ -20,8 +20,8 @@ void SortUnique(std::vector<T>& list) {
 }
 
 bool SameObject(const ObjectShape& a, const ObjectShape& b) {
-  return a.rules == b.rules && a.exists == b.exists && a.required == b.required && a.depends == b.depends &&
-         a.min == b.min && a.max == b.max && a.order == b.order && a.evaluated == b.evaluated;
+  return a.rules == b.rules && a.exists == b.exists && a.required == b.required && a.depends == b.depends && a.min == b.min &&
+         a.max == b.max && a.order == b.order && a.evaluated == b.evaluated;
 }
 bool SameArray(const ArrayShape& a, const ArrayShape& b) {
   return a.rules == b.rules && a.contains == b.contains && a.min == b.min && a.max == b.max && a.unique == b.unique &&
@@ -46,8 +46,7 @@ void Tidy(ObjectShape& shape) {
 bool Impossible(const ObjectShape& shape) {
   if (shape.min > shape.max) return true;
   for (const KeyRule& rule : shape.rules) {
-    if (rule.name >= 0 && rule.value == kNothing &&
-        std::binary_search(shape.required.begin(), shape.required.end(), rule.name)) {
+    if (rule.name >= 0 && rule.value == kNothing && std::binary_search(shape.required.begin(), shape.required.end(), rule.name)) {
       return true;
     }
   }
@@ -89,7 +88,8 @@ Type Schemas::Intersect(const Type& a, const Type& b) {
   for (const ObjectShape& x : a.objects) {
     for (const ObjectShape& y : b.objects) {
       ObjectShape both = x;
-      Append(both.rules, y.rules), Append(both.exists, y.exists), Append(both.required, y.required), Append(both.depends, y.depends);
+      Append(both.rules, y.rules), Append(both.exists, y.exists), Append(both.required, y.required),
+          Append(both.depends, y.depends);
       both.min = std::max(x.min, y.min), both.max = std::min(x.max, y.max);
       for (const int32_t name : y.order) {
         if (std::find(both.order.begin(), both.order.end(), name) == both.order.end()) both.order.push_back(name);
@@ -121,8 +121,8 @@ Type Schemas::Unite(const Type& a, const Type& b) {
   Type out = a;
   out.null |= b.null, out.truth |= b.truth, out.falsehood |= b.falsehood, out.any_number |= b.any_number;
   const auto has_numbers = [](const Type& t) { return t.number != RegexPool::kNone; };
-  out.plain_integers = (a.plain_integers || !has_numbers(a)) && (b.plain_integers || !has_numbers(b)) &&
-                       (has_numbers(a) || has_numbers(b));
+  out.plain_integers =
+      (a.plain_integers || !has_numbers(a)) && (b.plain_integers || !has_numbers(b)) && (has_numbers(a) || has_numbers(b));
   out.number = pool_.Or(a.number, b.number), out.string = pool_.Or(a.string, b.string);
   for (const ObjectShape& shape : b.objects) AddShape(out.objects, shape, SameObject);
   for (const ArrayShape& shape : b.arrays) AddShape(out.arrays, shape, SameArray);

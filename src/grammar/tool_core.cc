@@ -28,7 +28,9 @@ Status ToolCore::Load(Refusal* refusal) {
   }
   StartClock();
   // What a key may be written with, without quotes.
-  LFM_TRY(argument_names_, ParseRegex(pool, "[^=,()\\[\\]{}'\"\\s\\\\](?:[^=,()\\[\\]{}'\"\\n\\r\\t\\\\]*[^=,()\\[\\]{}'\"\\s\\\\])?", {.anchored = true}));
+  LFM_TRY(argument_names_,
+          ParseRegex(pool, "[^=,()\\[\\]{}'\"\\s\\\\](?:[^=,()\\[\\]{}'\"\\n\\r\\t\\\\]*[^=,()\\[\\]{}'\"\\s\\\\])?",
+                     {.anchored = true}));
   LFM_TRY(const Re tool_name, ParseRegex(pool, "[\\p{L}_][\\p{L}\\p{Nd}_./:-]*", {.anchored = true}));
   std::vector<Re> names;
   for (const Tool& tool : options_.tools) {
@@ -96,8 +98,7 @@ bool ToolCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
     case Phase::kFree:
       if (options_.choice == ToolChoice::kNone || (node.place != 0 && !options_.parallel)) return false;
       return Mark(static_cast<const JsonNode&>(*Make(Phase::kMark, nullptr, {}, {}, Lexer::kStruct).node), byte, to);
-    case Phase::kMark:
-      return Mark(node, byte, to);
+    case Phase::kMark: return Mark(node, byte, to);
     case Phase::kListOpen:
       if (byte != '[') return false;
       to = Make(Phase::kCallName, nullptr, {}, {}, lexer.StateFor(Lexer::Kind::kBare, {names_}, true));
@@ -109,8 +110,7 @@ bool ToolCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
       to.keeps_byte = true;
       return true;
     }
-    case Phase::kCallName:
-      return byte == '(' && OpenCall(text, to);
+    case Phase::kCallName: return byte == '(' && OpenCall(text, to);
     case Phase::kAfterCall:
       if (byte == ',' && options_.parallel) {
         to = Make(Phase::kCallNext, nullptr, {}, {}, compact_ ? Lexer::kStruct : Lexer::kSpace);
@@ -131,8 +131,7 @@ bool ToolCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
       to = Make(Phase::kValue, colon.level, {}, colon.pending, Lexer::kStruct);
       return true;
     }
-    default:
-      break;
+    default: break;
   }
   return JsonCore::Cross(base, lex, byte, text, to);
 }

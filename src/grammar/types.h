@@ -61,15 +61,15 @@ struct ArrayShape {
   uint64_t min = 0, max = kNoMax;
   bool unique = false;
   std::string unique_pointer;  // the schema that asks for it
-  uint64_t evaluated = 0;  // so many items from the start, for unevaluatedItems
+  uint64_t evaluated = 0;      // so many items from the start, for unevaluatedItems
 };
 
 struct Type {
   bool null = false, truth = false, falsehood = false;
-  Re number = 0;            // texts without exponent
-  bool any_number = false;  // no constraint at all: exponents too
+  Re number = 0;                // texts without exponent
+  bool any_number = false;      // no constraint at all: exponents too
   bool plain_integers = false;  // an integer is written without a point
-  Re string = 0;            // the decoded text
+  Re string = 0;                // the decoded text
   std::vector<ArrayShape> arrays;
   std::vector<ObjectShape> objects;
 };

@@ -13,7 +13,7 @@ namespace lfm::grammar {
 // One byte of the trie; nodes stand in depth-first order, so a subtree is a run.
 struct TrieNode {
   uint8_t byte = 0;
-  uint32_t end = 0;         // index after the subtree
+  uint32_t end = 0;          // index after the subtree
   uint32_t first_token = 0;  // the tokens that end here: a run of token_ids
   uint32_t n_tokens = 0;
 };
@@ -43,10 +43,10 @@ class Vocabulary {
     std::vector<int32_t> token_ids;
   };
   const Trie& all() const { return all_; }
-  const Trie& rest() const { return rest_; }                      // what is no plain content
+  const Trie& rest() const { return rest_; }                       // what is no plain content
   std::span<const uint32_t> plain_bits() const { return plain_; }  // the tokens of plain content
   uint32_t max_plain_codes() const { return max_plain_codes_; }    // code points of the longest of them
-  size_t n_words() const { return plain_.size(); }                // of a mask
+  size_t n_words() const { return plain_.size(); }                 // of a mask
 
  private:
   std::string text_;

@@ -19,8 +19,7 @@ RepoFolders FoldersOf(const Environment& environment, std::string_view repo) {
   std::string folder = "models--" + std::string(repo);
   if (const size_t slash = folder.find('/'); slash != std::string::npos) folder.replace(slash, 1, "--");
   const std::string root = environment.cache + "/" + folder;
-  return {root, root + "/blobs", root + "/refs", root + "/snapshots",
-          environment.cache + "/.locks/" + folder};
+  return {root, root + "/blobs", root + "/refs", root + "/snapshots", environment.cache + "/.locks/" + folder};
 }
 
 std::optional<std::string> ReadRef(const RepoFolders& folders, const std::string& revision) {
@@ -46,8 +45,7 @@ Status WriteRef(const RepoFolders& folders, const std::string& revision, const s
   return WriteSmallFile(path, commit);
 }
 
-Status LinkIntoSnapshot(const RepoFolders& folders, const std::string& commit, const std::string& file,
-                        const std::string& etag) {
+Status LinkIntoSnapshot(const RepoFolders& folders, const std::string& commit, const std::string& file, const std::string& etag) {
   LFM_RETURN_IF_ERROR(CheckRepoFile(file));
   const std::string link = folders.snapshots + "/" + commit + "/" + file;
   LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(link)));
@@ -55,8 +53,7 @@ Status LinkIntoSnapshot(const RepoFolders& folders, const std::string& commit, c
   for (const char c : file) target += c == '/' ? "../" : "";
   const Status linked = ReplaceLink(target + "blobs/" + etag, link);
   if (linked.ok() || (errno != EPERM && errno != ENOTSUP && errno != ENOSYS)) return linked;
-  if (rename((folders.blobs + "/" + etag).c_str(), link.c_str()) != 0)
-    return SystemError("move a file to", link);
+  if (rename((folders.blobs + "/" + etag).c_str(), link.c_str()) != 0) return SystemError("move a file to", link);
   return Ok();
 }
 

@@ -33,8 +33,7 @@ std::optional<std::string> ReadRef(const RepoFolders& folders, const std::string
 Status WriteRef(const RepoFolders& folders, const std::string& revision, const std::string& commit);
 // Makes snapshots/COMMIT/FILE a relative link to blobs/ETAG (or moves the blob there where links do not
 // exist).
-Status LinkIntoSnapshot(const RepoFolders& folders, const std::string& commit, const std::string& file,
-                        const std::string& etag);
+Status LinkIntoSnapshot(const RepoFolders& folders, const std::string& commit, const std::string& file, const std::string& etag);
 // Marks the cache as one that backups may leave out.
 void WriteCacheTag(const std::string& cache);
 
@@ -90,8 +89,7 @@ struct ResolvedModel {
   std::string reason;  // why this type, when there were several; else ""
 };
 // kNotFound with "run: lfm pull NAME" when a well-formed name is not in the cache.
-Result<ResolvedModel> ResolveModel(const std::string& text, const Environment& environment,
-                                   uint64_t free_memory);
+Result<ResolvedModel> ResolveModel(const std::string& text, const Environment& environment, uint64_t free_memory);
 
 // What `lfm rm TEXT` would remove, or removed.
 struct Removal {

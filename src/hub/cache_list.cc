@@ -26,8 +26,7 @@ constexpr int kMaxDepth = 8;
 std::vector<std::string> NamesIn(const std::string& folder) {
   std::vector<std::string> names;
   std::error_code error;
-  for (fs::directory_iterator it(folder, error), end; !error && it != end && names.size() < kMaxEntries;
-       it.increment(error)) {
+  for (fs::directory_iterator it(folder, error), end; !error && it != end && names.size() < kMaxEntries; it.increment(error)) {
     names.push_back(it->path().filename().string());
   }
   std::sort(names.begin(), names.end());
@@ -35,8 +34,7 @@ std::vector<std::string> NamesIn(const std::string& folder) {
 }
 
 // Collects regular files (through links) below a folder; links to folders are not entered.
-void CollectFiles(const std::string& root, const std::string& prefix, int depth,
-                  std::vector<CachedFile>& files) {
+void CollectFiles(const std::string& root, const std::string& prefix, int depth, std::vector<CachedFile>& files) {
   for (const std::string& name : NamesIn(root + "/" + prefix)) {
     if (files.size() > kMaxEntries) return;
     CachedFile file;
@@ -93,8 +91,7 @@ std::optional<CachedModel> FolderModel(const std::string& folder, const std::vec
   for (const CachedFile& file : files) {
     names.insert(file.name);
     if (file.name.ends_with(".gguf")) continue;
-    weights =
-        weights || file.name.ends_with(".safetensors") || file.name.ends_with(".safetensors.index.json");
+    weights = weights || file.name.ends_with(".safetensors") || file.name.ends_with(".safetensors.index.json");
     model.files.push_back(file);
     model.bytes += file.size;
   }
@@ -102,8 +99,7 @@ std::optional<CachedModel> FolderModel(const std::string& folder, const std::vec
   model.path = folder;
   model.missing = MissingShards(folder, names);
   if (const auto text = ReadWholeFile(folder + "/config.json", size_t{1} << 20); text.ok()) {
-    if (const auto json = ParseJson(text.value()); json.ok())
-      model.model_type = json.value()["model_type"].AsString();
+    if (const auto json = ParseJson(text.value()); json.ok()) model.model_type = json.value()["model_type"].AsString();
   }
   return model;
 }
@@ -152,8 +148,7 @@ std::optional<CachedModel> AddressedModel(const std::string& folder) {
     model.path = file.path;
     model.type = TypeOfFileName(file.name);
     model.bytes = file.size;
-    if (json.value()["size"].AsInt(-1) != static_cast<int64_t>(file.size))
-      model.missing = "a part of the file";
+    if (json.value()["size"].AsInt(-1) != static_cast<int64_t>(file.size)) model.missing = "a part of the file";
     model.files.push_back(std::move(file));
     return model;
   }
@@ -179,9 +174,7 @@ std::vector<CachedModel> ListRepoModels(const Environment& environment, const st
       model.commit = commit;
       if (found != refs.end()) model.refs = found->second;
       const bool is_main = std::find(model.refs.begin(), model.refs.end(), "main") != model.refs.end();
-      const auto same_type = [&](const CachedModel& other) {
-        return other.format == model.format && other.type == model.type;
-      };
+      const auto same_type = [&](const CachedModel& other) { return other.format == model.format && other.type == model.type; };
       const bool unique = std::count_if(here.begin(), here.end(), same_type) == 1;
       model.name = repo;
       if (model.format == CachedModel::Format::kGguf) {
@@ -206,8 +199,7 @@ std::vector<CachedModel> ListModels(const Environment& environment) {
   }
   for (const std::string& host : NamesIn(environment.files)) {
     for (const std::string& key : NamesIn(environment.files + "/" + host)) {
-      if (auto model = AddressedModel(environment.files + "/" + host + "/" + key))
-        models.push_back(std::move(*model));
+      if (auto model = AddressedModel(environment.files + "/" + host + "/" + key)) models.push_back(std::move(*model));
     }
   }
   std::sort(models.begin(), models.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -229,8 +221,7 @@ Result<std::vector<FileCheck>> CheckModel(const CachedModel& model, const std::a
       const bool good = hash == file.etag;
       check.verdict = good ? FileCheck::Verdict::kGood : FileCheck::Verdict::kDamaged;
       if (!good) {
-        check.message =
-            StrCat("its hash is ", hash, ", not ", file.etag, "; run: lfm pull --check ", model.name);
+        check.message = StrCat("its hash is ", hash, ", not ", file.etag, "; run: lfm pull --check ", model.name);
       }
     }
     checks.push_back(std::move(check));

@@ -37,7 +37,8 @@ uint64_t BytesBelow(const std::string& folder) {
 // Deletes a folder with all below it, without following links.
 Status RemoveFolder(const std::string& folder) {
   if (const std::string mount = MountPointBelow(folder); !mount.empty()) {
-    return Error{ErrorCode::kIo, StrCat("cannot remove ", folder, ": ", mount, " is a mount point, whose content would go with "
+    return Error{ErrorCode::kIo, StrCat("cannot remove ", folder, ": ", mount,
+                                        " is a mount point, whose content would go with "
                                         "it; unmount it first")};
   }
   std::error_code error;
@@ -53,8 +54,7 @@ Status CheckIdle(const RepoFolders& folders, const std::string& text) {
     if (it->path().extension() != ".lock") continue;
     const auto lock = FileLock::TryAcquire(it->path().string());
     if (lock.ok() && !lock.value()) {
-      return Error{ErrorCode::kIo,
-                   StrCat(text, " is being fetched by another program; wait for it or stop it")};
+      return Error{ErrorCode::kIo, StrCat(text, " is being fetched by another program; wait for it or stop it")};
     }
   }
   return Ok();
@@ -72,8 +72,7 @@ Status RemoveRepo(const RepoFolders& folders) {
 std::set<std::string> NeededBlobs(const RepoFolders& folders, const std::set<std::string>& except) {
   std::set<std::string> needed;
   std::error_code error;
-  for (fs::recursive_directory_iterator it(folders.snapshots, error), end; !error && it != end;
-       it.increment(error)) {
+  for (fs::recursive_directory_iterator it(folders.snapshots, error), end; !error && it != end; it.increment(error)) {
     std::error_code ignored;
     if (!it->is_symlink(ignored) || except.count(it->path().string())) continue;
     needed.insert(fs::read_symlink(it->path(), ignored).filename().string());
@@ -85,8 +84,7 @@ std::set<std::string> NeededBlobs(const RepoFolders& folders, const std::set<std
 void RemoveEmptySnapshots(const RepoFolders& folders, const std::set<std::string>& links,
                           const std::vector<CachedModel>& models) {
   for (const std::string& link : links) {
-    for (std::string folder = ParentOf(link); folder.size() > folders.snapshots.size();
-         folder = ParentOf(folder)) {
+    for (std::string folder = ParentOf(link); folder.size() > folders.snapshots.size(); folder = ParentOf(folder)) {
       if (rmdir(folder.c_str()) != 0) break;
     }
   }
@@ -96,8 +94,7 @@ void RemoveEmptySnapshots(const RepoFolders& folders, const std::set<std::string
   }
 }
 
-Result<Removal> RemoveModels(const std::vector<CachedModel>& models, const RepoFolders& folders,
-                             bool dry_run) {
+Result<Removal> RemoveModels(const std::vector<CachedModel>& models, const RepoFolders& folders, bool dry_run) {
   Removal removal;
   std::set<std::string> links, blobs;
   for (const CachedModel& model : models) {
@@ -144,8 +141,8 @@ Result<Removal> RemoveFromRepo(const ModelName& name, const Environment& environ
   for (const CachedModel& model : all) {
     const bool revision = name.revision == "main" || (commit && model.commit == *commit);
     const bool type = name.type.empty() || model.type == name.type;
-    const bool file = name.file.empty() || std::any_of(model.files.begin(), model.files.end(),
-                                                       [&](const auto& f) { return f.name == name.file; });
+    const bool file = name.file.empty() ||
+                      std::any_of(model.files.begin(), model.files.end(), [&](const auto& f) { return f.name == name.file; });
     if (revision && type && file) chosen.push_back(model);
   }
   if (chosen.empty()) return NotHere(name.ToString());
@@ -172,9 +169,8 @@ Result<Removal> RemoveModel(const std::string& text, const Environment& environm
   LFM_TRY(const ModelName name, ParseModelName(text, environment.endpoint));
   if (name.kind == ModelName::Kind::kRepo) return RemoveFromRepo(name, environment, dry_run);
   if (name.kind == ModelName::Kind::kUrl) return RemoveAddressed(name, environment, dry_run);
-  return Error{ErrorCode::kInvalidArgument,
-               StrCat(Quote(text, 200), " is a path; lfm rm removes only what lfm pull ",
-                      "fetched, so delete it with your own tools")};
+  return Error{ErrorCode::kInvalidArgument, StrCat(Quote(text, 200), " is a path; lfm rm removes only what lfm pull ",
+                                                   "fetched, so delete it with your own tools")};
 }
 
 }  // namespace lfm::hub

@@ -67,8 +67,7 @@ struct HttpClient::Transfer {
     if (line.substr(0, 5) == "HTTP/") {  // also after 100 Continue and a proxy's CONNECT answer
       head().headers.clear();
       const size_t space = line.find(' ');
-      head().status =
-          space == std::string_view::npos ? 0 : std::atoi(std::string(line.substr(space + 1, 3)).c_str());
+      head().status = space == std::string_view::npos ? 0 : std::atoi(std::string(line.substr(space + 1, 3)).c_str());
       return;
     }
     const size_t colon = line.find(':');
@@ -97,9 +96,8 @@ struct HttpClient::Transfer {
       return true;
     }
     if (response.body.size() + text.size() > request.max_body) {
-      failure =
-          Error{ErrorCode::kLimit, StrCat(Quote(request.url, 200), " answers with more than the limit of ",
-                                          HumanBytes(request.max_body))};
+      failure = Error{ErrorCode::kLimit,
+                      StrCat(Quote(request.url, 200), " answers with more than the limit of ", HumanBytes(request.max_body))};
       return false;
     }
     response.body += text;
@@ -165,24 +163,18 @@ bool IsTransient(CURLcode code) {
     case CURLE_HTTP2:
     case CURLE_HTTP2_STREAM:
     case CURLE_WEIRD_SERVER_REPLY:
-    case CURLE_CHUNK_FAILED:
-      return true;
-    default:
-      return false;
+    case CURLE_CHUNK_FAILED: return true;
+    default: return false;
   }
 }
 
 std::string WhatToDo(CURLcode code) {
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
-    case CURLE_COULDNT_CONNECT:
-      return "; check the connection, HF_ENDPOINT and the proxy variables";
-    case CURLE_COULDNT_RESOLVE_PROXY:
-      return "; check http_proxy and https_proxy";
-    case CURLE_PEER_FAILED_VERIFICATION:
-      return "; check the clock and the certificates (SSL_CERT_FILE)";
-    default:
-      return "; run the same command again to go on";
+    case CURLE_COULDNT_CONNECT: return "; check the connection, HF_ENDPOINT and the proxy variables";
+    case CURLE_COULDNT_RESOLVE_PROXY: return "; check http_proxy and https_proxy";
+    case CURLE_PEER_FAILED_VERIFICATION: return "; check the clock and the certificates (SSL_CERT_FILE)";
+    default: return "; run the same command again to go on";
   }
 }
 
@@ -200,9 +192,7 @@ std::string ResolveAgainst(const std::string& base, const std::string& location)
   return out;
 }
 
-bool IsRedirect(int status) {
-  return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
-}
+bool IsRedirect(int status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
 
 }  // namespace
 
@@ -225,8 +215,7 @@ bool HttpClient::PerformHop(const HttpRequest& request, const std::string& url, 
   HeaderList headers;
   headers.Add("Accept-Encoding: identity");  // a compressed body has other offsets and no length
   const auto parsed = ParseUrl(url);
-  if (!request.token.empty() && SameOrigin(url, request.url) && parsed.ok() &&
-      IsConfidential(parsed.value())) {
+  if (!request.token.empty() && SameOrigin(url, request.url) && parsed.ok() && IsConfidential(parsed.value())) {
     headers.Add("Authorization: Bearer " + request.token);
   }
   if (request.range) headers.Add(StrCat("Range: bytes=", request.range->first, "-", request.range->second));
@@ -245,16 +234,14 @@ bool HttpClient::PerformHop(const HttpRequest& request, const std::string& url, 
   const CURLcode code = curl_easy_perform(handle);
   if (code == CURLE_OK && transfer.TellHead()) return true;
   if (transfer.cancelled) {
-    outcome.status =
-        Error{ErrorCode::kCancelled, StrCat("the download of ", Quote(request.url, 200),
-                                            " was interrupted; run the same command again to go on")};
+    outcome.status = Error{ErrorCode::kCancelled, StrCat("the download of ", Quote(request.url, 200),
+                                                         " was interrupted; run the same command again to go on")};
   } else if (!transfer.failure.ok()) {
     outcome.status = transfer.failure;
   } else {
     outcome.retryable = IsTransient(code);
-    outcome.status =
-        Error{ErrorCode::kIo, StrCat("cannot read ", Quote(url.substr(0, url.find('?')), 200), ": ",
-                                     reason[0] ? reason : curl_easy_strerror(code), WhatToDo(code))};
+    outcome.status = Error{ErrorCode::kIo, StrCat("cannot read ", Quote(url.substr(0, url.find('?')), 200), ": ",
+                                                  reason[0] ? reason : curl_easy_strerror(code), WhatToDo(code))};
   }
   return false;
 }
@@ -275,16 +262,13 @@ HttpOutcome HttpClient::Perform(const HttpRequest& request) {
     const std::string next = ResolveAgainst(url, outcome.response.head().Find("location").value_or(""));
     const auto from = ParseUrl(url), to = ParseUrl(next);
     if (i >= options_.max_redirects) {
-      outcome.status =
-          Error{ErrorCode::kLimit, StrCat(Quote(request.url, 200), " redirects more than ",
-                                          options_.max_redirects, " times; the server is misconfigured")};
+      outcome.status = Error{ErrorCode::kLimit, StrCat(Quote(request.url, 200), " redirects more than ", options_.max_redirects,
+                                                       " times; the server is misconfigured")};
     } else if (!to.ok()) {
-      outcome.status = Error{
-          ErrorCode::kIo, StrCat(Quote(url, 200), " redirects to no usable address: ", to.error().message)};
+      outcome.status = Error{ErrorCode::kIo, StrCat(Quote(url, 200), " redirects to no usable address: ", to.error().message)};
     } else if (from.ok() && from.value().scheme == "https" && to.value().scheme == "http") {
-      outcome.status =
-          Error{ErrorCode::kIo, StrCat(Quote(url, 200), " redirects from https to http (",
-                                       Quote(to.value().Origin(), 100), "), which is not followed")};
+      outcome.status = Error{ErrorCode::kIo, StrCat(Quote(url, 200), " redirects from https to http (",
+                                                    Quote(to.value().Origin(), 100), "), which is not followed")};
     }
     if (!outcome.status.ok()) return outcome;
     url = next;

@@ -127,7 +127,7 @@ class Backoff {
 };
 
 // Performs a request, repeating what is worth it. An answer that is no success becomes StatusError.
-Result<HttpResponse> PerformWithRetries(HttpClient& client, const HttpRequest& request,
-                                        const std::string& what, const RetryPolicy& policy);
+Result<HttpResponse> PerformWithRetries(HttpClient& client, const HttpRequest& request, const std::string& what,
+                                        const RetryPolicy& policy);
 
 }  // namespace lfm::hub

@@ -29,8 +29,7 @@ class Job {
       Fetcher fetcher(source_, target_, options_, state_, fd_.get());
       Fetcher::Verdict verdict = state_.Complete() ? Fetcher::Verdict::kComplete : fetcher.Run();
       if (verdict == Fetcher::Verdict::kRangesIgnored) {
-        Tell(
-            StrCat("the server ignores ranges: ", source_.what, " comes in one piece and cannot be resumed"));
+        Tell(StrCat("the server ignores ranges: ", source_.what, " comes in one piece and cannot be resumed"));
         verdict = fetcher.RunWhole();
       }
       result_.received += fetcher.received();
@@ -79,13 +78,11 @@ class Job {
     const uint64_t allocated = std::min(size, static_cast<uint64_t>(info.st_blocks) * 512);
     LFM_TRY(const uint64_t free, FreeDiskBytes(ParentOf(target_.partial_path)));
     if (free < size - allocated + kSpareDiskBytes) {
-      return Error{ErrorCode::kIo,
-                   StrCat(source_.what, " needs ", HumanBytes(size - allocated), " more on disk, but ",
-                          ParentOf(target_.partial_path), " has ", HumanBytes(free),
-                          " free; free some space, or set HF_HUB_CACHE to another disk")};
+      return Error{ErrorCode::kIo, StrCat(source_.what, " needs ", HumanBytes(size - allocated), " more on disk, but ",
+                                          ParentOf(target_.partial_path), " has ", HumanBytes(free),
+                                          " free; free some space, or set HF_HUB_CACHE to another disk")};
     }
-    if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0)
-      return SystemError("enlarge", target_.partial_path);
+    if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return SystemError("enlarge", target_.partial_path);
 #ifdef __linux__
     if (size > 0 && fallocate(fd_.get(), 0, 0, static_cast<off_t>(size)) != 0 && IsFull(errno)) {
       return SystemError("reserve the space of", target_.partial_path);
@@ -108,9 +105,7 @@ class Job {
     uint64_t told = 0;
     const auto on_bytes = [&](uint64_t n) {
       progress.done += n;
-      if (!options_.on_progress ||
-          (progress.done - told < (uint64_t{32} << 20) && progress.done != progress.total))
-        return;
+      if (!options_.on_progress || (progress.done - told < (uint64_t{32} << 20) && progress.done != progress.total)) return;
       told = progress.done;
       options_.on_progress(progress);
     };
@@ -119,9 +114,8 @@ class Job {
   }
 
   Error WrongHash() const {
-    return {ErrorCode::kCorrupt,
-            StrCat(source_.what, " arrived damaged: its hash is ", result_.hash, ", not ", source_.hash,
-                   "; the data were removed; run the same command again")};
+    return {ErrorCode::kCorrupt, StrCat(source_.what, " arrived damaged: its hash is ", result_.hash, ", not ", source_.hash,
+                                        "; the data were removed; run the same command again")};
   }
 
   Result<Downloaded> Finish() {
@@ -152,14 +146,12 @@ class Job {
 
 }  // namespace
 
-Result<Downloaded> Download(DownloadSource source, const DownloadTarget& target,
-                            const DownloadOptions& options) {
+Result<Downloaded> Download(DownloadSource source, const DownloadTarget& target, const DownloadOptions& options) {
   for (const std::string& path : {target.final_path, target.partial_path, target.lock_path}) {
     LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(path)));
   }
   const auto on_wait = [&] {
-    if (options.on_message)
-      options.on_message(StrCat("another program is fetching ", source.what, "; waiting for it"));
+    if (options.on_message) options.on_message(StrCat("another program is fetching ", source.what, "; waiting for it"));
   };
   LFM_TRY(const FileLock lock, FileLock::Acquire(target.lock_path, options.cancel, on_wait));
   if (FileSize(target.final_path) == source.identity.size) {
@@ -173,9 +165,8 @@ Result<Downloaded> Download(DownloadSource source, const DownloadTarget& target,
   return Job(source, target, options).Run();
 }
 
-Result<RemoteIdentity> ProbeAddress(HttpClient& client, const std::string& url, const std::string& token,
-                                    const std::string& what, const RetryPolicy& policy,
-                                    const std::atomic<bool>* cancel) {
+Result<RemoteIdentity> ProbeAddress(HttpClient& client, const std::string& url, const std::string& token, const std::string& what,
+                                    const RetryPolicy& policy, const std::atomic<bool>* cancel) {
   HttpRequest request;
   request.method = "HEAD";
   request.url = url;
@@ -196,8 +187,7 @@ Result<RemoteIdentity> ProbeAddress(HttpClient& client, const std::string& url, 
     };
     response = PerformWithRetries(client, request, what, policy);
     if (!response.ok()) return response.error();
-    LFM_TRY(const ContentRange range,
-            ParseContentRange(response.value().head().Find("content-range").value_or("")));
+    LFM_TRY(const ContentRange range, ParseContentRange(response.value().head().Find("content-range").value_or("")));
     length = std::to_string(range.total);
   }
   const HttpHead& head = response.value().head();
@@ -205,8 +195,7 @@ Result<RemoteIdentity> ProbeAddress(HttpClient& client, const std::string& url, 
   errno = 0;
   identity.size = std::strtoull(length.c_str(), &end, 10);
   if (*end != '\0' || errno != 0 || identity.size > (uint64_t{1} << 44)) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("the server's Content-Length ", Quote(length), " for ", what, " is no size")};
+    return Error{ErrorCode::kCorrupt, StrCat("the server's Content-Length ", Quote(length), " for ", what, " is no size")};
   }
   identity.etag = head.Find("etag").value_or("").substr(0, 256);
   identity.modified = head.Find("last-modified").value_or("").substr(0, 256);

@@ -47,12 +47,11 @@ struct DownloadOptions {
   RetryPolicy retry;
   int n_connections = 4;
   uint64_t part_bytes = uint64_t{64} << 20;
-  uint64_t min_parallel_bytes = uint64_t{64} << 20;  // smaller files come over one connection
-  double save_interval_s = 2;                        // how often progress is made durable
-  const std::atomic<bool>* cancel = nullptr;         // honoured within about a second
-  std::function<void(const DownloadProgress&)>
-      on_progress;                                   // on the calling thread, about ten times a second
-  std::function<void(std::string_view)> on_message;  // one line for the user: waiting, starting again
+  uint64_t min_parallel_bytes = uint64_t{64} << 20;          // smaller files come over one connection
+  double save_interval_s = 2;                                // how often progress is made durable
+  const std::atomic<bool>* cancel = nullptr;                 // honoured within about a second
+  std::function<void(const DownloadProgress&)> on_progress;  // on the calling thread, about ten times a second
+  std::function<void(std::string_view)> on_message;          // one line for the user: waiting, starting again
   // pwrite, replaceable so that tests can fill the disk.
   std::function<ssize_t(int, const void*, size_t, off_t)> write;
 };
@@ -68,13 +67,11 @@ struct Downloaded {
 // Fetches source into target. On success the final file is whole and durable. On an error nothing has the
 // final name that was not there before; what arrived is kept for the next call, unless it was wrong. Blocks;
 // thread-safe.
-Result<Downloaded> Download(DownloadSource source, const DownloadTarget& target,
-                            const DownloadOptions& options);
+Result<Downloaded> Download(DownloadSource source, const DownloadTarget& target, const DownloadOptions& options);
 
 // Asks a plain address for its size and etag (HEAD, or a GET of one byte where HEAD is refused).
-Result<RemoteIdentity> ProbeAddress(HttpClient& client, const std::string& url, const std::string& token,
-                                    const std::string& what, const RetryPolicy& policy,
-                                    const std::atomic<bool>* cancel);
+Result<RemoteIdentity> ProbeAddress(HttpClient& client, const std::string& url, const std::string& token, const std::string& what,
+                                    const RetryPolicy& policy, const std::atomic<bool>* cancel);
 
 // A Content-Range header "bytes A-B/TOTAL".
 struct ContentRange {

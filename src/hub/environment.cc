@@ -82,8 +82,8 @@ Environment ReadEnvironment(const GetVariable& get) {
   environment.cache = read.Path({"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}, environment.home + "/hub");
   environment.files = read.Path({"LFM_CACHE"}, caches + "/lfm") + "/files";
   environment.ca_file = read.Path({"SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE"}, "");
-  environment.offline = IsTrue(read.Text("HF_HUB_OFFLINE").empty() ? read.Text("TRANSFORMERS_OFFLINE")
-                                                                   : read.Text("HF_HUB_OFFLINE"));
+  environment.offline =
+      IsTrue(read.Text("HF_HUB_OFFLINE").empty() ? read.Text("TRANSFORMERS_OFFLINE") : read.Text("HF_HUB_OFFLINE"));
   ReadToken(read, environment);
   return environment;
 }

@@ -21,9 +21,7 @@ namespace {
 
 constexpr uint64_t kProgressBytes = uint64_t{1} << 16;  // less than this between two failures is no progress
 
-double Seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double Seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::optional<uint64_t> ParseNumber(std::string_view text) {
   uint64_t value = 0;
@@ -35,8 +33,7 @@ std::optional<uint64_t> ParseNumber(std::string_view text) {
 }  // namespace
 
 Result<ContentRange> ParseContentRange(std::string_view header) {
-  const Error bad{ErrorCode::kCorrupt,
-                  StrCat("the server's Content-Range ", Quote(header), " is no 'bytes A-B/TOTAL'")};
+  const Error bad{ErrorCode::kCorrupt, StrCat("the server's Content-Range ", Quote(header), " is no 'bytes A-B/TOTAL'")};
   if (header.substr(0, 6) != "bytes ") return bad;
   header.remove_prefix(6);
   const size_t dash = header.find('-'), slash = header.find('/');
@@ -48,17 +45,15 @@ Result<ContentRange> ParseContentRange(std::string_view header) {
   return ContentRange{*first, *last, *total};
 }
 
-Fetcher::Fetcher(const DownloadSource& source, const DownloadTarget& target, const DownloadOptions& options,
-                 PartialState& state, int fd)
+Fetcher::Fetcher(const DownloadSource& source, const DownloadTarget& target, const DownloadOptions& options, PartialState& state,
+                 int fd)
     : source_(source), target_(target), options_(options), state_(state), fd_(fd) {}
 
 Fetcher::Verdict Fetcher::Run() {
   const uint64_t missing = state_.identity.size - state_.TotalDone();
   const bool parallel = state_.identity.size > options_.min_parallel_bytes && options_.n_connections > 1;
   const uint64_t useful = missing / std::max<uint64_t>(state_.part_bytes, 1) + 1;
-  const int n =
-      parallel ? static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(options_.n_connections), useful))
-               : 1;
+  const int n = parallel ? static_cast<int>(std::min<uint64_t>(static_cast<uint64_t>(options_.n_connections), useful)) : 1;
   return Drive(n, &Fetcher::WorkParts);
 }
 
@@ -98,8 +93,7 @@ Fetcher::Verdict Fetcher::Drive(int n_workers, void (Fetcher::*work)(int)) {
       done = state_.TotalDone();
       if (n_running_ == 0) break;
     }
-    if (options_.on_progress)
-      options_.on_progress({DownloadProgress::Phase::kFetch, done, state_.identity.size});
+    if (options_.on_progress) options_.on_progress({DownloadProgress::Phase::kFetch, done, state_.identity.size});
     if (Seconds() - saved >= options_.save_interval_s) {
       Save();
       saved = Seconds();
@@ -125,8 +119,7 @@ void Fetcher::Save() {
 
 void Fetcher::Stop(Verdict verdict, const Error& error) {
   const std::lock_guard lock(mutex_);
-  if (verdict_ ==
-      Verdict::kComplete) {  // the first reason counts; siblings only report that they were stopped
+  if (verdict_ == Verdict::kComplete) {  // the first reason counts; siblings only report that they were stopped
     verdict_ = verdict;
     error_ = error;
   }
@@ -135,8 +128,7 @@ void Fetcher::Stop(Verdict verdict, const Error& error) {
 
 bool Fetcher::TakePart(size_t& part) {
   const std::lock_guard lock(mutex_);
-  while (next_part_ < state_.done.size() && state_.done[next_part_] == state_.PartSize(next_part_))
-    ++next_part_;
+  while (next_part_ < state_.done.size() && state_.done[next_part_] == state_.PartSize(next_part_)) ++next_part_;
   if (next_part_ == state_.done.size() || stop_) return false;
   part = next_part_++;
   return true;
@@ -150,8 +142,7 @@ uint64_t Fetcher::PartDone(size_t part) {
 void Fetcher::WorkParts(int i_worker) {
   HttpClient client(options_.http);
   for (size_t part = 0; TakePart(part);) {
-    if (const Status status = FetchPart(client, part, i_worker); !status.ok())
-      return Stop(Verdict::kFailed, status.error());
+    if (const Status status = FetchPart(client, part, i_worker); !status.ok()) return Stop(Verdict::kFailed, status.error());
   }
 }
 
@@ -194,8 +185,7 @@ Status Fetcher::Attempt(HttpClient& client, uint64_t begin, uint64_t end, Backof
   request.on_head = [&](const HttpResponse& response) { return CheckHead(response, begin, end); };
   request.on_body = [&](std::span<const std::byte> bytes) { return Write(offset, end, bytes); };
   const HttpOutcome outcome = client.Perform(request);
-  const bool progress =
-      offset - begin >= std::min(kProgressBytes, std::max<uint64_t>(1, state_.part_bytes / 8));
+  const bool progress = offset - begin >= std::min(kProgressBytes, std::max<uint64_t>(1, state_.part_bytes / 8));
   if (progress && !whole) backoff.Progress();
   if (!outcome.status.ok()) {
     if (!outcome.retryable) return outcome.status;
@@ -205,23 +195,21 @@ Status Fetcher::Attempt(HttpClient& client, uint64_t begin, uint64_t end, Backof
   const int status = response.status();
   if (status >= 200 && status < 300) {
     if (offset == end) return Ok();
-    const Error cut{ErrorCode::kIo,
-                    StrCat("the server ends ", source_.what, " too early, at byte ", offset, " of ",
-                           state_.identity.size, "; run the same command again to go on")};
+    const Error cut{ErrorCode::kIo, StrCat("the server ends ", source_.what, " too early, at byte ", offset, " of ",
+                                           state_.identity.size, "; run the same command again to go on")};
     return backoff.Wait(cut, std::nullopt, options_.cancel, &stop_);
   }
   if (status == 416 || status == 412) return Changed(StrCat("the server answers HTTP ", status));
   const Error error = StatusError(response, source_.what, !source_.token.empty());
   // A signed address of a storage may have expired on the way: the hub makes a new one for the next try.
-  const bool expired =
-      response.hops.size() > 1 && (status == 401 || status == 403 || status == 404 || status == 410);
+  const bool expired = response.hops.size() > 1 && (status == 401 || status == 403 || status == 404 || status == 410);
   if (!expired && !IsRetryableStatus(status)) return error;
   return backoff.Wait(error, RetryAfter(response.head()), options_.cancel, &stop_);
 }
 
 Error Fetcher::Changed(std::string_view why) {
-  const Error error{ErrorCode::kCorrupt, StrCat(source_.what, " changed on the server while it was fetched: ",
-                                                why, "; run the same command again")};
+  const Error error{ErrorCode::kCorrupt,
+                    StrCat(source_.what, " changed on the server while it was fetched: ", why, "; run the same command again")};
   Stop(Verdict::kChanged, error);
   return error;
 }
@@ -238,8 +226,7 @@ Status Fetcher::CheckIdentity(const HttpResponse& response) {
   if (const std::string etag = response.head().Find("etag").value_or(""); etag != expected.etag) {
     return Changed(StrCat("its etag is ", Quote(etag), ", not ", Quote(expected.etag)));
   }
-  if (const std::string date = response.head().Find("last-modified").value_or("");
-      date != expected.modified) {
+  if (const std::string date = response.head().Find("last-modified").value_or(""); date != expected.modified) {
     return Changed(StrCat("its date is ", Quote(date), ", not ", Quote(expected.modified)));
   }
   return Ok();
@@ -250,17 +237,15 @@ Status Fetcher::CheckHead(const HttpResponse& response, uint64_t begin, uint64_t
   const bool whole = begin == 0 && end == size;
   LFM_RETURN_IF_ERROR(CheckIdentity(response));
   if (const auto encoding = response.head().Find("content-encoding"); encoding && *encoding != "identity") {
-    return Error{ErrorCode::kUnsupported,
-                 StrCat("the server sends ", source_.what, " compressed (", Quote(*encoding),
-                        ") though it was asked not to; check the proxy")};
+    return Error{ErrorCode::kUnsupported, StrCat("the server sends ", source_.what, " compressed (", Quote(*encoding),
+                                                 ") though it was asked not to; check the proxy")};
   }
   if (response.status() == 206) {
     LFM_TRY(const ContentRange range, ParseContentRange(response.head().Find("content-range").value_or("")));
     if (range.total != size) return Changed(StrCat("it has ", range.total, " bytes, not ", size));
     if (range.first == begin && range.last < end) return Ok();
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("the server sends bytes ", range.first, "-", range.last, " of ", source_.what,
-                        " where ", begin, "-", end - 1, " were asked for")};
+    return Error{ErrorCode::kCorrupt, StrCat("the server sends bytes ", range.first, "-", range.last, " of ", source_.what,
+                                             " where ", begin, "-", end - 1, " were asked for")};
   }
   if (!whole) {
     const Error ignored{ErrorCode::kUnsupported, "the server ignores ranges"};
@@ -274,14 +259,13 @@ Status Fetcher::CheckHead(const HttpResponse& response, uint64_t begin, uint64_t
 
 Status Fetcher::Write(uint64_t& offset, uint64_t end, std::span<const std::byte> bytes) {
   if (bytes.size() > end - offset) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("the server sends more of ", source_.what, " than was asked for")};
+    return Error{ErrorCode::kCorrupt, StrCat("the server sends more of ", source_.what, " than was asked for")};
   }
   received_ += bytes.size();
   while (!bytes.empty()) {
     const auto at = static_cast<off_t>(offset);
-    const ssize_t n = options_.write ? options_.write(fd_, bytes.data(), bytes.size(), at)
-                                     : pwrite(fd_, bytes.data(), bytes.size(), at);
+    const ssize_t n =
+        options_.write ? options_.write(fd_, bytes.data(), bytes.size(), at) : pwrite(fd_, bytes.data(), bytes.size(), at);
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) {
       const int reason = n < 0 ? errno : ENOSPC;

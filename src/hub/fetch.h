@@ -22,8 +22,8 @@ class Fetcher {
     kRangesIgnored,  // the server answers ranges with the whole file
   };
 
-  Fetcher(const DownloadSource& source, const DownloadTarget& target, const DownloadOptions& options,
-          PartialState& state, int fd);
+  Fetcher(const DownloadSource& source, const DownloadTarget& target, const DownloadOptions& options, PartialState& state,
+          int fd);
 
   Verdict Run();       // missing parts by ranges
   Verdict RunWhole();  // everything from the beginning in one answer

@@ -20,8 +20,7 @@
 namespace lfm::hub {
 
 HashKind HashKindOf(std::string_view etag) {
-  const bool hex = std::all_of(etag.begin(), etag.end(),
-                               [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+  const bool hex = std::all_of(etag.begin(), etag.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
   if (!hex) return HashKind::kNone;
   return etag.size() == 64 ? HashKind::kSha256 : etag.size() == 40 ? HashKind::kGitBlob : HashKind::kNone;
 }
@@ -35,9 +34,7 @@ struct Hasher::Context {
 
 Result<Hasher> Hasher::Create(HashKind kind, uint64_t size) {
   auto context = std::make_unique<Context>();
-  const EVP_MD* type = kind == HashKind::kSha256    ? EVP_sha256()
-                       : kind == HashKind::kGitBlob ? EVP_sha1()
-                                                    : nullptr;
+  const EVP_MD* type = kind == HashKind::kSha256 ? EVP_sha256() : kind == HashKind::kGitBlob ? EVP_sha1() : nullptr;
   if (!type || !context->digest || EVP_DigestInit_ex(context->digest, type, nullptr) != 1) {
     return Error{ErrorCode::kInternal, "OpenSSL offers no such digest; a FIPS configuration may forbid it"};
   }
@@ -50,9 +47,7 @@ Result<Hasher> Hasher::Create(HashKind kind, uint64_t size) {
   return hasher;
 }
 
-void Hasher::Update(std::span<const std::byte> bytes) {
-  EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size());
-}
+void Hasher::Update(std::span<const std::byte> bytes) { EVP_DigestUpdate(context_->digest, bytes.data(), bytes.size()); }
 
 std::string Hasher::Finish() {
   unsigned char digest[EVP_MAX_MD_SIZE];

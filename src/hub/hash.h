@@ -40,8 +40,7 @@ class Hasher {
 };
 
 // Hashes a file by reading it once. `on_bytes` hears of every piece read; `cancel` ends it with kCancelled.
-Result<std::string> HashFile(const std::string& path, HashKind kind,
-                             const std::atomic<bool>* cancel = nullptr,
+Result<std::string> HashFile(const std::string& path, HashKind kind, const std::atomic<bool>* cancel = nullptr,
                              const std::function<void(uint64_t)>& on_bytes = {});
 
 }  // namespace lfm::hub

@@ -37,9 +37,7 @@ Error BadName(std::string_view text, std::string_view why) {
   return {ErrorCode::kInvalidArgument, StrCat("the model name ", Quote(text, 120), " ", why)};
 }
 
-bool IsWordChar(char c) {
-  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.';
-}
+bool IsWordChar(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_' || c == '.'; }
 
 std::vector<std::string_view> Split(std::string_view text, char separator) {
   std::vector<std::string_view> parts;
@@ -51,9 +49,7 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-bool EndsInGguf(std::string_view text) {
-  return text.size() > 5 && UpperCase(text.substr(text.size() - 5)) == ".GGUF";
-}
+bool EndsInGguf(std::string_view text) { return text.size() > 5 && UpperCase(text.substr(text.size() - 5)) == ".GGUF"; }
 
 std::string KnownNames() {
   std::string names;
@@ -68,9 +64,7 @@ Status SetType(std::string_view type, std::string_view text, ModelName& name) {
   return Ok();
 }
 
-bool IsHubHost(std::string_view host) {
-  return host == "huggingface.co" || host == "www.huggingface.co" || host == "hf.co";
-}
+bool IsHubHost(std::string_view host) { return host == "huggingface.co" || host == "www.huggingface.co" || host == "hf.co"; }
 
 // "org/name[:TYPE][@REV][:TYPE]", "org/name/FILE[@REV]", "short[...]".
 Result<ModelName> ParseRepoName(std::string_view body, std::string_view text) {
@@ -100,8 +94,8 @@ Result<ModelName> ParseRepoName(std::string_view body, std::string_view text) {
         return name;
       }
     }
-    return Error{ErrorCode::kNotFound, StrCat("no model is known as ", Quote(text, 120),
-                                              "; use org/name, a path, or ", "one of ", KnownNames())};
+    return Error{ErrorCode::kNotFound,
+                 StrCat("no model is known as ", Quote(text, 120), "; use org/name, a path, or ", "one of ", KnownNames())};
   }
   const std::string_view owner = left.substr(0, slash);
   if (IsHubHost(owner)) return BadName(text, "names the hub's address twice");
@@ -122,12 +116,10 @@ Result<ModelName> ParseHubPath(std::string_view path, std::string_view text) {
   while (!path.empty() && path.front() == '/') path.remove_prefix(1);
   while (!path.empty() && path.back() == '/') path.remove_suffix(1);
   const std::vector<std::string_view> parts = Split(path, '/');
-  if (parts.size() < 2)
-    return BadName(text, "names no repository; it should be like hf.co/LiquidAI/LFM2-8B-A1B-GGUF");
+  if (parts.size() < 2) return BadName(text, "names no repository; it should be like hf.co/LiquidAI/LFM2-8B-A1B-GGUF");
   if (parts.size() == 2) return ParseRepoName(path, text);
   const std::string_view verb = parts[2];
-  if (verb != "tree" && verb != "blob" && verb != "resolve" && verb != "raw")
-    return ParseRepoName(path, text);
+  if (verb != "tree" && verb != "blob" && verb != "resolve" && verb != "raw") return ParseRepoName(path, text);
   LFM_TRY(ModelName name, ParseRepoName(path.substr(0, parts[0].size() + 1 + parts[1].size()), text));
   if (parts.size() == 3) return name;
   name.revision = PercentDecode(parts[3]);
@@ -164,17 +156,14 @@ Result<ModelName> ParseAddress(std::string_view text, std::string_view endpoint)
     name.sha256 = url.fragment.substr(7);
     std::transform(name.sha256.begin(), name.sha256.end(), name.sha256.begin(),
                    [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c - 'A' + 'a') : c; });
-    if (HashKindOf(name.sha256) != HashKind::kSha256)
-      return BadName(text, "has a #sha256= that is not 64 hex digits");
+    if (HashKindOf(name.sha256) != HashKind::kSha256) return BadName(text, "has a #sha256= that is not 64 hex digits");
   } else if (!url.fragment.empty()) {
     return BadName(text, "has a '#' part that is not #sha256=HEX");
   }
   return name;
 }
 
-bool StartsWith(std::string_view text, std::string_view prefix) {
-  return text.substr(0, prefix.size()) == prefix;
-}
+bool StartsWith(std::string_view text, std::string_view prefix) { return text.substr(0, prefix.size()) == prefix; }
 
 }  // namespace
 
@@ -192,8 +181,7 @@ std::string ModelName::ToString() const {
   if (kind == Kind::kUrl) return sha256.empty() ? url : StrCat(url, "#sha256=", sha256);
   if (kind == Kind::kPath) return path;
   if (file.find_first_of(":@%?#") != std::string::npos) {  // only a page's address can say this
-    return StrCat("https://huggingface.co/", repo, "/blob/", PercentEncode(revision, false), "/",
-                  PercentEncode(file, true));
+    return StrCat("https://huggingface.co/", repo, "/blob/", PercentEncode(revision, false), "/", PercentEncode(file, true));
   }
   std::string text = repo;
   if (!file.empty()) text += "/" + file;
@@ -228,8 +216,8 @@ Result<ModelName> ParseModelName(std::string_view text, std::string_view endpoin
   if (text.find("://") != std::string_view::npos) {
     return BadName(text, "has an unknown scheme; use https://, http://, hf:// or file://");
   }
-  const bool path_like = StartsWith(text, "/") || StartsWith(text, "./") || StartsWith(text, "../") ||
-                         StartsWith(text, "~/") || text == "." || text == "..";
+  const bool path_like = StartsWith(text, "/") || StartsWith(text, "./") || StartsWith(text, "../") || StartsWith(text, "~/") ||
+                         text == "." || text == "..";
   const bool file_here = EndsInGguf(text) && std::count(text.begin(), text.end(), '/') < 2;
   if (path_like || file_here) {
     name.path = text;
@@ -240,11 +228,10 @@ Result<ModelName> ParseModelName(std::string_view text, std::string_view endpoin
 
 Status CheckRepoId(std::string_view repo) {
   const std::vector<std::string_view> parts = Split(repo, '/');
-  bool ok = parts.size() == 2 && repo.find("--") == std::string_view::npos &&
-            repo.find("..") == std::string_view::npos;
+  bool ok = parts.size() == 2 && repo.find("--") == std::string_view::npos && repo.find("..") == std::string_view::npos;
   for (const std::string_view part : parts) {
-    ok = ok && !part.empty() && part.size() <= 96 && std::all_of(part.begin(), part.end(), IsWordChar) &&
-         part.front() != '-' && part.front() != '.' && part.back() != '-' && part.back() != '.';
+    ok = ok && !part.empty() && part.size() <= 96 && std::all_of(part.begin(), part.end(), IsWordChar) && part.front() != '-' &&
+         part.front() != '.' && part.back() != '-' && part.back() != '.';
   }
   if (!ok) return BadName(repo, "is not org/name with letters, digits, '-', '_' and '.'");
   return Ok();
@@ -284,8 +271,7 @@ Shard ShardOfFileName(std::string_view path) {
   if (stem.size() < 16) return shard;
   const std::string tail = stem.substr(stem.size() - 15);
   const auto digits = [&](size_t at) {
-    return std::all_of(tail.begin() + static_cast<ptrdiff_t>(at),
-                       tail.begin() + static_cast<ptrdiff_t>(at) + 5,
+    return std::all_of(tail.begin() + static_cast<ptrdiff_t>(at), tail.begin() + static_cast<ptrdiff_t>(at) + 5,
                        [](char c) { return c >= '0' && c <= '9'; });
   };
   if (tail[0] != '-' || tail.substr(6, 4) != "-of-" || !digits(1) || !digits(10)) return shard;
@@ -306,10 +292,8 @@ std::string TypeOfFileName(std::string_view path) {
   const std::string token = stem.substr(at + 1);
   const auto digit_at = [&](size_t i) { return token.size() > i && token[i] >= '0' && token[i] <= '9'; };
   const bool quantized = (token[0] == 'Q' && digit_at(1)) ||
-                         ((StartsWith(token, "IQ") || StartsWith(token, "TQ")) && digit_at(2)) ||
-                         StartsWith(token, "MXFP4");
-  const bool plain =
-      token == "F16" || token == "BF16" || token == "F32" || token == "FP16" || token == "FP32";
+                         ((StartsWith(token, "IQ") || StartsWith(token, "TQ")) && digit_at(2)) || StartsWith(token, "MXFP4");
+  const bool plain = token == "F16" || token == "BF16" || token == "F32" || token == "FP16" || token == "FP32";
   if (!quantized && !plain) return "";
   const bool ud = at >= 3 && stem.compare(at - 3, 3, "-UD") == 0;
   return (ud ? "UD-" : "") + token;

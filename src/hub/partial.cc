@@ -62,9 +62,8 @@ Result<PartialState> PartialState::Parse(std::string_view text) {
   state.part_bytes = AsSize(json["part_bytes"]);
   const auto& parts = json["done"].items();
   constexpr uint64_t kMax = uint64_t{1} << 50;
-  if (json["version"].AsInt() != 1 || state.identity.size > kMax || state.part_bytes == 0 ||
-      state.part_bytes > kMax || parts.size() > kMaxParts + 1 ||
-      parts.size() != (state.identity.size + state.part_bytes - 1) / state.part_bytes) {
+  if (json["version"].AsInt() != 1 || state.identity.size > kMax || state.part_bytes == 0 || state.part_bytes > kMax ||
+      parts.size() > kMaxParts + 1 || parts.size() != (state.identity.size + state.part_bytes - 1) / state.part_bytes) {
     return bad;
   }
   for (size_t i = 0; i < parts.size(); ++i) {

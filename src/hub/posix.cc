@@ -26,10 +26,8 @@ bool IsFull(int reason) { return reason == ENOSPC || reason == EDQUOT || reason 
 Error SystemError(std::string_view action, const std::string& path, int reason) {
   if (reason == 0) reason = errno;
   std::string message = StrCat("cannot ", action, " ", path, ": ", std::strerror(reason));
-  if (reason == ENOSPC || reason == EDQUOT)
-    message += "; free some space, or set HF_HUB_CACHE to another disk";
-  if (reason == EFBIG)
-    message += "; this file system or a limit (ulimit -f) does not allow a file of this size";
+  if (reason == ENOSPC || reason == EDQUOT) message += "; free some space, or set HF_HUB_CACHE to another disk";
+  if (reason == EFBIG) message += "; this file system or a limit (ulimit -f) does not allow a file of this size";
   if (reason == EACCES || reason == EPERM || reason == EROFS) {
     message += "; check the folder's owner, or set HF_HUB_CACHE to a folder of yours";
   }
@@ -179,8 +177,8 @@ Result<std::optional<FileLock>> FileLock::TryAcquire(const std::string& path) {
   struct stat ours {
   }, named{};
   // Somebody may have removed the name between open and flock; a lock on it would then protect nothing.
-  const bool same = fstat(fd.get(), &ours) == 0 && stat(path.c_str(), &named) == 0 &&
-                    ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+  const bool same = fstat(fd.get(), &ours) == 0 && stat(path.c_str(), &named) == 0 && ours.st_ino == named.st_ino &&
+                    ours.st_dev == named.st_dev;
   if (!same) return std::optional<FileLock>();
   return std::optional<FileLock>(FileLock(std::move(fd)));
 }
@@ -192,8 +190,7 @@ Result<FileLock> FileLock::Acquire(const std::string& path, const std::atomic<bo
     if (lock) return std::move(*lock);
     if (!told && on_wait) on_wait();
     told = true;
-    if (cancel && *cancel)
-      return Error{ErrorCode::kCancelled, "interrupted while waiting for another download"};
+    if (cancel && *cancel) return Error{ErrorCode::kCancelled, "interrupted while waiting for another download"};
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
 }

@@ -61,8 +61,7 @@ class FileLock {
  public:
   // Waits until the lock is free; `on_wait` is called once when it is not. kCancelled when `cancel` becomes
   // true.
-  static Result<FileLock> Acquire(const std::string& path, const std::atomic<bool>* cancel,
-                                  const std::function<void()>& on_wait);
+  static Result<FileLock> Acquire(const std::string& path, const std::atomic<bool>* cancel, const std::function<void()>& on_wait);
   // The lock, or nothing when somebody holds it.
   static Result<std::optional<FileLock>> TryAcquire(const std::string& path);
 

@@ -32,10 +32,9 @@ bool IsHere(const PullPlan& plan, const RepoFolders& folders, const RepoFile& fi
 
 Status CheckOnline(const Environment& environment, const std::string& what) {
   if (!environment.offline) return Ok();
-  return Error{ErrorCode::kNotFound,
-               StrCat(what,
-                      " is not on this machine, and HF_HUB_OFFLINE forbids fetching it; "
-                      "unset HF_HUB_OFFLINE")};
+  return Error{ErrorCode::kNotFound, StrCat(what,
+                                            " is not on this machine, and HF_HUB_OFFLINE forbids fetching it; "
+                                            "unset HF_HUB_OFFLINE")};
 }
 
 Result<PullPlan> PlanLocal(const ModelName& name, PullPlan plan, const std::string& path) {
@@ -60,8 +59,8 @@ Result<PullPlan> PlanAddress(PullPlan plan, const PullOptions& options) {
   LFM_RETURN_IF_ERROR(CheckOnline(options.environment, name.url));
   HttpClient client(options.download.http);
   const bool at_hub = SameOrigin(name.url, options.environment.endpoint);
-  LFM_TRY(plan.identity, ProbeAddress(client, name.url, at_hub ? options.environment.token : "", name.url,
-                                      options.download.retry, options.download.cancel));
+  LFM_TRY(plan.identity, ProbeAddress(client, name.url, at_hub ? options.environment.token : "", name.url, options.download.retry,
+                                      options.download.cancel));
   const std::string file = place.path.substr(place.path.rfind('/') + 1);
   plan.files.push_back({file, plan.identity.size, name.sha256});
   plan.total_bytes = plan.missing_bytes = plan.identity.size;
@@ -85,8 +84,8 @@ Result<PullPlan> PlanRepo(PullPlan plan, const PullOptions& options) {
   const ModelName& name = plan.name;
   if (options.environment.offline) return PlanOffline(std::move(plan), options);
   HttpClient client(options.download.http);
-  LFM_TRY(const RepoListing listing, ListRepo(client, options.environment, name.repo, name.revision,
-                                              options.download.retry, options.download.cancel));
+  LFM_TRY(const RepoListing listing,
+          ListRepo(client, options.environment, name.repo, name.revision, options.download.retry, options.download.cancel));
   const uint64_t memory = options.free_memory ? options.free_memory : FreeMemory();
   LFM_TRY(const Selection selection, SelectFiles(listing, name, memory));
   plan.commit = listing.commit;
@@ -101,8 +100,7 @@ Result<PullPlan> PlanRepo(PullPlan plan, const PullOptions& options) {
     plan.total_bytes += file.size;
     if (IsHere(plan, folders, file)) continue;
     plan.is_here = false;
-    if (file.etag.empty() || FileSize(folders.blobs + "/" + file.etag) != file.size)
-      plan.missing_bytes += file.size;
+    if (file.etag.empty() || FileSize(folders.blobs + "/" + file.etag) != file.size) plan.missing_bytes += file.size;
   }
   const std::string snapshot = folders.snapshots + "/" + plan.commit;
   plan.is_folder = selection.folder;
@@ -113,8 +111,7 @@ Result<PullPlan> PlanRepo(PullPlan plan, const PullOptions& options) {
 // Carries out one plan.
 class Puller {
  public:
-  Puller(const PullPlan& plan, const PullOptions& options)
-      : plan_(plan), options_(options), download_(options.download) {
+  Puller(const PullPlan& plan, const PullOptions& options) : plan_(plan), options_(options), download_(options.download) {
     download_.on_progress = [this](const DownloadProgress& progress) { Report(progress); };
   }
 
@@ -141,8 +138,7 @@ class Puller {
     out.file_done = progress.done;
     out.file_total = progress.total;
     out.total = plan_.total_bytes;
-    out.done =
-        done_before_ + (progress.phase == DownloadProgress::Phase::kFetch ? progress.done : progress.total);
+    out.done = done_before_ + (progress.phase == DownloadProgress::Phase::kFetch ? progress.done : progress.total);
     options_.on_progress(out);
   }
 
@@ -160,8 +156,7 @@ class Puller {
     const uint64_t needed = plan_.missing_bytes - std::min(plan_.missing_bytes, partial);
     if (needed <= free) return Ok();
     return Error{ErrorCode::kIo,
-                 StrCat(plan_.full_name, " needs ", HumanBytes(needed), " more on disk, but ", folder,
-                        " has ", HumanBytes(free),
+                 StrCat(plan_.full_name, " needs ", HumanBytes(needed), " more on disk, but ", folder, " has ", HumanBytes(free),
                         " free; free some space, set HF_HUB_CACHE to another disk, or take a smaller type")};
   }
 
@@ -176,8 +171,8 @@ class Puller {
       if (plan_.is_folder && is_weights && !checked && options_.check_folder) {
         checked = true;
         if (const Status can_run = options_.check_folder(plan_.path); !can_run.ok()) {
-          return Error{can_run.error().code, StrCat(plan_.full_name, ": ", can_run.error().message,
-                                                    "; its weights were not fetched")};
+          return Error{can_run.error().code,
+                       StrCat(plan_.full_name, ": ", can_run.error().message, "; its weights were not fetched")};
         }
       }
       LFM_RETURN_IF_ERROR(RunRepoFile(folders, file));
@@ -221,14 +216,12 @@ class Puller {
     request.token = source.token;
     request.cancel = options_.download.cancel;
     request.total_timeout_s = 60;
-    LFM_TRY(const HttpResponse response,
-            PerformWithRetries(client, request, source.what, options_.download.retry));
+    LFM_TRY(const HttpResponse response, PerformWithRetries(client, request, source.what, options_.download.retry));
     const auto linked = response.FindFirst("x-linked-etag");
     RemoteIdentity identity = source.identity;
     identity.etag = NormalizeEtag(linked ? *linked : response.hops.front().Find("etag").value_or(""));
     if (!identity.etag.empty()) return identity;
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("the hub tells no etag of ", source.what, "; check HF_ENDPOINT")};
+    return Error{ErrorCode::kCorrupt, StrCat("the hub tells no etag of ", source.what, "; check HF_ENDPOINT")};
   }
 
   // Removes a blob whose content is not what its name says.
@@ -240,11 +233,9 @@ class Puller {
       progress.done += n;
       Report(progress);
     };
-    LFM_TRY(const std::string hash,
-            HashFile(target.final_path, source.hash_kind, download_.cancel, on_bytes));
+    LFM_TRY(const std::string hash, HashFile(target.final_path, source.hash_kind, download_.cancel, on_bytes));
     if (hash == source.hash) return Ok();
-    if (download_.on_message)
-      download_.on_message(StrCat(source.what, " is damaged on disk; fetching it again"));
+    if (download_.on_message) download_.on_message(StrCat(source.what, " is damaged on disk; fetching it again"));
     if (unlink(target.final_path.c_str()) != 0) return SystemError("remove", target.final_path);
     return Ok();
   }
@@ -315,16 +306,12 @@ Result<PullPlan> PlanPull(std::string_view text, const PullOptions& options) {
       const ModelName name = plan.name;
       return PlanLocal(name, std::move(plan), path);
     }
-    case ModelName::Kind::kUrl:
-      return PlanAddress(std::move(plan), options);
-    case ModelName::Kind::kRepo:
-      break;
+    case ModelName::Kind::kUrl: return PlanAddress(std::move(plan), options);
+    case ModelName::Kind::kRepo: break;
   }
   return PlanRepo(std::move(plan), options);
 }
 
-Result<Pulled> RunPull(const PullPlan& plan, const PullOptions& options) {
-  return Puller(plan, options).Run();
-}
+Result<Pulled> RunPull(const PullPlan& plan, const PullOptions& options) { return Puller(plan, options).Run(); }
 
 }  // namespace lfm::hub

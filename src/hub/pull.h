@@ -26,9 +26,9 @@ struct PullProgress {
 
 struct PullOptions {
   Environment environment;
-  DownloadOptions download;  // its on_progress is replaced by the one below
-  bool verify = false;       // hash files that are there already, and fetch damaged ones again
-  uint64_t free_memory = 0;  // for the choice of a type; 0: FreeMemory()
+  DownloadOptions download;                              // its on_progress is replaced by the one below
+  bool verify = false;                                   // hash files that are there already, and fetch damaged ones again
+  uint64_t free_memory = 0;                              // for the choice of a type; 0: FreeMemory()
   std::function<void(const PullProgress&)> on_progress;  // on the calling thread
   // Asked with a folder's path when all but its weights is there, and before they are fetched: an error ends the pull. So
   // whoever runs models says first whether this one can run.

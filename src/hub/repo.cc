@@ -19,8 +19,8 @@ constexpr uint64_t kMaxFileBytes = uint64_t{1} << 44;  // 16 TiB
 Result<Json> ParseAnswer(std::string_view text, const char* what) {
   auto json = ParseJson(text, {.max_depth = 32, .max_bytes = size_t{16} << 20});
   if (json.ok()) return json;
-  return Error{ErrorCode::kCorrupt, StrCat("the hub's ", what, " is no JSON (", json.error().message,
-                                           "); check HF_ENDPOINT and the proxy")};
+  return Error{ErrorCode::kCorrupt,
+               StrCat("the hub's ", what, " is no JSON (", json.error().message, "); check HF_ENDPOINT and the proxy")};
 }
 
 Result<RepoFile> ParseEntry(const Json& entry, size_t index) {
@@ -76,8 +76,7 @@ Result<RepoAbout> ParseRevisionAnswer(std::string_view text) {
 Result<std::vector<RepoFile>> ParseTree(std::string_view text) {
   LFM_TRY(const Json json, ParseAnswer(text, "list of files"));
   if (!json.is_array()) {
-    return Error{ErrorCode::kCorrupt,
-                 "the hub's list of files is no JSON array; check HF_ENDPOINT and the proxy"};
+    return Error{ErrorCode::kCorrupt, "the hub's list of files is no JSON array; check HF_ENDPOINT and the proxy"};
   }
   std::vector<RepoFile> files;
   for (size_t i = 0; i < json.items().size(); ++i) {
@@ -97,8 +96,7 @@ std::string NextLink(std::string_view header) {
     const std::string_view address = header.substr(open + 1, close - open - 1);
     const size_t comma = std::min(header.find(",", close), header.size());
     const std::string_view parameters = header.substr(close + 1, comma - close - 1);
-    if (parameters.find("rel=\"next\"") != std::string_view::npos ||
-        parameters.find("rel=next") != std::string_view::npos) {
+    if (parameters.find("rel=\"next\"") != std::string_view::npos || parameters.find("rel=next") != std::string_view::npos) {
       return std::string(address);
     }
     header.remove_prefix(std::min(comma + 1, header.size()));
@@ -108,25 +106,22 @@ std::string NextLink(std::string_view header) {
 
 std::string NormalizeEtag(std::string_view header) {
   if (header.substr(0, 2) == "W/") header.remove_prefix(2);
-  if (header.size() >= 2 && header.front() == '"' && header.back() == '"')
-    header = header.substr(1, header.size() - 2);
-  const bool ok = !header.empty() && header.size() <= 200 && header.front() != '.' &&
-                  std::all_of(header.begin(), header.end(), [](char c) {
-                    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                           c == '-' || c == '_' || c == '.' || c == '+' || c == '=' || c == ':';
-                  });
+  if (header.size() >= 2 && header.front() == '"' && header.back() == '"') header = header.substr(1, header.size() - 2);
+  const bool ok =
+      !header.empty() && header.size() <= 200 && header.front() != '.' && std::all_of(header.begin(), header.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
+               c == '+' || c == '=' || c == ':';
+      });
   return ok ? std::string(header) : "";
 }
 
 std::string ResolveUrl(const Environment& environment, const std::string& repo, const std::string& commit,
                        const std::string& file) {
-  return StrCat(environment.endpoint, "/", repo, "/resolve/", PercentEncode(commit, false), "/",
-                PercentEncode(file, true));
+  return StrCat(environment.endpoint, "/", repo, "/resolve/", PercentEncode(commit, false), "/", PercentEncode(file, true));
 }
 
 Result<RepoListing> ListRepo(HttpClient& client, const Environment& environment, const std::string& repo,
-                             const std::string& revision, const RetryPolicy& policy,
-                             const std::atomic<bool>* cancel) {
+                             const std::string& revision, const RetryPolicy& policy, const std::atomic<bool>* cancel) {
   RepoListing listing;
   listing.repo = repo;
   const std::string api = StrCat(environment.endpoint, "/api/models/", repo);
@@ -135,8 +130,7 @@ Result<RepoListing> ListRepo(HttpClient& client, const Environment& environment,
   request.token = environment.token;
   request.total_timeout_s = 60;
   request.cancel = cancel;
-  const std::string what =
-      StrCat(repo, revision == "main" ? "" : "@" + revision, " from ", environment.endpoint);
+  const std::string what = StrCat(repo, revision == "main" ? "" : "@" + revision, " from ", environment.endpoint);
   LFM_TRY(const HttpResponse about, PerformWithRetries(client, request, what, policy));
   LFM_TRY(listing.about, ParseRevisionAnswer(about.body));
   listing.commit = listing.about.commit;

@@ -16,8 +16,7 @@ namespace lfm::hub {
 struct RepoFile {
   std::string path;   // checked by CheckRepoFile
   uint64_t size = 0;  // of the content, not of an LFS pointer
-  std::string
-      etag;  // SHA-256 of LFS and Xet files, else git's blob id: the blob's name in the cache; may be ""
+  std::string etag;   // SHA-256 of LFS and Xet files, else git's blob id: the blob's name in the cache; may be ""
 };
 
 // What the hub knows of a repository's weights without a file being fetched; empty where it does not say.
@@ -36,8 +35,7 @@ struct RepoListing {
 
 // Asks the hub for a revision's commit and files (all pages). Needs at least two requests.
 Result<RepoListing> ListRepo(HttpClient& client, const Environment& environment, const std::string& repo,
-                             const std::string& revision, const RetryPolicy& policy,
-                             const std::atomic<bool>* cancel = nullptr);
+                             const std::string& revision, const RetryPolicy& policy, const std::atomic<bool>* cancel = nullptr);
 
 // The address of a file's content at a commit.
 std::string ResolveUrl(const Environment& environment, const std::string& repo, const std::string& commit,

@@ -13,8 +13,7 @@ namespace lfm::hub {
 namespace {
 
 // The models of the snapshot that a revision means: its ref's, or for "main" without one the only snapshot's.
-std::vector<CachedModel> OfRevision(std::vector<CachedModel> models, const RepoFolders& folders,
-                                    const std::string& revision) {
+std::vector<CachedModel> OfRevision(std::vector<CachedModel> models, const RepoFolders& folders, const std::string& revision) {
   auto commit = ReadRef(folders, revision);
   if (!commit && revision == "main" && !models.empty()) {
     const auto other = [&](const CachedModel& model) { return model.commit != models[0].commit; };
@@ -29,8 +28,7 @@ std::vector<CachedModel> OfRevision(std::vector<CachedModel> models, const RepoF
 
 bool Matches(const CachedModel& model, const ModelName& name) {
   if (!name.file.empty()) {
-    return std::any_of(model.files.begin(), model.files.end(),
-                       [&](const CachedFile& file) { return file.name == name.file; });
+    return std::any_of(model.files.begin(), model.files.end(), [&](const CachedFile& file) { return file.name == name.file; });
   }
   return name.type.empty() || model.type == name.type;
 }
@@ -44,8 +42,7 @@ std::string TypesOf(const std::vector<CachedModel>& models) {
   return types;
 }
 
-Result<ResolvedModel> ResolveRepo(const ModelName& name, const Environment& environment,
-                                  uint64_t free_memory) {
+Result<ResolvedModel> ResolveRepo(const ModelName& name, const Environment& environment, uint64_t free_memory) {
   const std::string pull = StrCat("run: lfm pull ", name.ToString());
   const std::vector<CachedModel> here =
       OfRevision(ListRepoModels(environment, name.repo), FoldersOf(environment, name.repo), name.revision);
@@ -55,15 +52,14 @@ Result<ResolvedModel> ResolveRepo(const ModelName& name, const Environment& envi
   }
   if (matching.empty()) {
     const std::string others = here.empty() ? "" : StrCat(" (there is: ", TypesOf(here), ")");
-    return Error{ErrorCode::kNotFound,
-                 StrCat(name.ToString(), " is not on this machine", others, "; ", pull)};
+    return Error{ErrorCode::kNotFound, StrCat(name.ToString(), " is not on this machine", others, "; ", pull)};
   }
   for (const CachedModel& model : matching) {
     if (model.missing.empty()) whole.push_back(model);
   }
   if (whole.empty()) {
-    return Error{ErrorCode::kNotFound, StrCat(name.ToString(), " is only partly on this machine (missing: ",
-                                              matching[0].missing, "); ", pull)};
+    return Error{ErrorCode::kNotFound,
+                 StrCat(name.ToString(), " is only partly on this machine (missing: ", matching[0].missing, "); ", pull)};
   }
   if (whole.size() == 1) return ResolvedModel{whole[0].path, whole[0].name, ""};
   std::vector<TypeOption> options;
@@ -80,23 +76,20 @@ Result<ResolvedModel> ResolveAddress(const ModelName& name, const Environment& e
   const bool there = json.ok() && FileExists(place.path) && json.value()["url"].AsString() == name.url &&
                      (name.sha256.empty() || json.value()["sha256"].AsString() == name.sha256);
   if (there) return ResolvedModel{place.path, name.url, ""};
-  return Error{ErrorCode::kNotFound,
-               StrCat(name.url, " is not on this machine; run: lfm pull ", name.ToString())};
+  return Error{ErrorCode::kNotFound, StrCat(name.url, " is not on this machine; run: lfm pull ", name.ToString())};
 }
 
 }  // namespace
 
-Result<ResolvedModel> ResolveModel(const std::string& text, const Environment& environment,
-                                   uint64_t free_memory) {
+Result<ResolvedModel> ResolveModel(const std::string& text, const Environment& environment, uint64_t free_memory) {
   if (text.find('\0') == std::string::npos && FileExists(text)) return ResolvedModel{text, text, ""};
   LFM_TRY(const ModelName name, ParseModelName(text, environment.endpoint));
   if (name.kind == ModelName::Kind::kRepo) return ResolveRepo(name, environment, free_memory);
   if (name.kind == ModelName::Kind::kUrl) return ResolveAddress(name, environment);
   std::error_code ignored;  // a link that leads nowhere is best explained by who opens it
   if (FileExists(name.path) || std::filesystem::is_symlink(name.path, ignored)) return ResolvedModel{name.path, name.path, ""};
-  return Error{ErrorCode::kNotFound,
-               StrCat("there is no file or folder ", Quote(name.path, 300),
-                      "; check the path, or name a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
+  return Error{ErrorCode::kNotFound, StrCat("there is no file or folder ", Quote(name.path, 300),
+                                            "; check the path, or name a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
 }
 
 }  // namespace lfm::hub

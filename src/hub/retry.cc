@@ -32,9 +32,8 @@ std::string Advice(const HttpResponse& response, bool with_token) {
     case 403:
       if (!at_hub) return "the storage refuses the signed address; run the same command again";
       if (code == "GatedRepo") {
-        return with_token
-                   ? "the repository is gated: accept its conditions on its page with the token's account"
-                   : "the repository is gated: accept its conditions on its page and set HF_TOKEN";
+        return with_token ? "the repository is gated: accept its conditions on its page with the token's account"
+                          : "the repository is gated: accept its conditions on its page and set HF_TOKEN";
       }
       if (with_token) return "check the name, and that HF_TOKEN is valid and may read it";
       return "no such repository, or it is private: check the name, or set HF_TOKEN";
@@ -42,8 +41,7 @@ std::string Advice(const HttpResponse& response, bool with_token) {
       if (code == "RevisionNotFound") return "no such revision; check what follows '@'";
       if (code == "EntryNotFound") return "no such file in the repository";
       return "check the name; for a private repository set HF_TOKEN";
-    case 429:
-      return "too many requests; wait a few minutes, or set HF_TOKEN for a higher limit";
+    case 429: return "too many requests; wait a few minutes, or set HF_TOKEN for a higher limit";
     default:
       if (response.status() >= 500) return "the server has a problem; try again later";
       return "check the address";
@@ -64,16 +62,16 @@ bool Sleep(double seconds, const std::atomic<bool>* cancel, const std::atomic<bo
 }  // namespace
 
 bool IsRetryableStatus(int status) {
-  return status == 408 || status == 425 || status == 429 || status == 500 ||
-         (status >= 502 && status <= 504) || (status >= 509 && status <= 530);
+  return status == 408 || status == 425 || status == 429 || status == 500 || (status >= 502 && status <= 504) ||
+         (status >= 509 && status <= 530);
 }
 
 Error StatusError(const HttpResponse& response, const std::string& what, bool with_token) {
   const int status = response.status();
   const std::string said = ServerMessage(response);
   const ErrorCode code = status == 404 || status == 401 ? ErrorCode::kNotFound : ErrorCode::kIo;
-  return {code, StrCat("cannot get ", what, ": HTTP ", status,
-                       said.empty() ? "" : ", the server says " + said, "; ", Advice(response, with_token))};
+  return {code, StrCat("cannot get ", what, ": HTTP ", status, said.empty() ? "" : ", the server says " + said, "; ",
+                       Advice(response, with_token))};
 }
 
 std::optional<double> RetryAfter(const HttpHead& head) {
@@ -95,21 +93,19 @@ Status Backoff::Wait(const Error& error, std::optional<double> retry_after, cons
   constexpr int kMaxTotal = 1000;  // even a server that sends a little each time is given up some day
   if (++n_failed_ >= policy_.max_attempts || ++n_total_ >= kMaxTotal) return error;
   if (retry_after && *retry_after > policy_.max_retry_after_s) {
-    return Error{error.code, StrCat(error.message, " (the server asks for a pause of ",
-                                    std::lround(*retry_after), " s)")};
+    return Error{error.code, StrCat(error.message, " (the server asks for a pause of ", std::lround(*retry_after), " s)")};
   }
   random_ = random_ * 6364136223846793005ULL + 1442695040888963407ULL;
   const double jitter = 0.75 + 0.5 * static_cast<double>(random_ >> 40) / static_cast<double>(1 << 24);
-  const double delay =
-      std::min(policy_.max_delay_s, std::ldexp(policy_.first_delay_s, n_failed_ - 1)) * jitter;
+  const double delay = std::min(policy_.max_delay_s, std::ldexp(policy_.first_delay_s, n_failed_ - 1)) * jitter;
   if (!Sleep(std::max(delay, retry_after.value_or(0)), cancel, stop)) {
     return Error{ErrorCode::kCancelled, "the download was interrupted; run the same command again to go on"};
   }
   return Ok();
 }
 
-Result<HttpResponse> PerformWithRetries(HttpClient& client, const HttpRequest& request,
-                                        const std::string& what, const RetryPolicy& policy) {
+Result<HttpResponse> PerformWithRetries(HttpClient& client, const HttpRequest& request, const std::string& what,
+                                        const RetryPolicy& policy) {
   Backoff backoff(policy, 1);
   for (;;) {
     HttpOutcome outcome = client.Perform(request);

@@ -11,15 +11,14 @@ namespace lfm::hub {
 namespace {
 
 bool IsGguf(const std::string& path) {
-  return path.ends_with(".gguf") && path.find("mmproj") == std::string::npos &&
-         path.find("imatrix") == std::string::npos;
+  return path.ends_with(".gguf") && path.find("mmproj") == std::string::npos && path.find("imatrix") == std::string::npos;
 }
 
 // Files of a Hugging Face folder that a text model needs: configuration, tokenizer, template, safetensors.
 bool IsFolderPart(const std::string& path) {
   if (path.find('/') != std::string::npos) return false;
-  return path.ends_with(".safetensors") || path.ends_with(".json") || path.ends_with(".jinja") ||
-         path == "merges.txt" || path == "vocab.txt" || path == "LICENSE";
+  return path.ends_with(".safetensors") || path.ends_with(".json") || path.ends_with(".jinja") || path == "merges.txt" ||
+         path == "vocab.txt" || path == "LICENSE";
 }
 
 // A GGUF file or the shards of one.
@@ -43,8 +42,7 @@ std::vector<GgufSet> GgufSets(const RepoListing& listing) {
   }
   std::vector<GgufSet> out;
   for (auto& [stem, set] : sets) {
-    std::sort(set.files.begin(), set.files.end(),
-              [](const auto& a, const auto& b) { return a.path < b.path; });
+    std::sort(set.files.begin(), set.files.end(), [](const auto& a, const auto& b) { return a.path < b.path; });
     out.push_back(std::move(set));
   }
   return out;
@@ -72,16 +70,16 @@ Status CheckType(const RepoListing& listing, const GgufSet& set, const std::vect
   LFM_RETURN_IF_ERROR(CheckFamily(listing, listing.about.architecture));
   if (CanRunByName(set.type)) return Ok();
   const std::string others = TypesOf(all);
-  return Error{ErrorCode::kUnsupported,
-               StrCat(listing.repo, " in ", set.type, " cannot run: lfm has no kernels for that type; nothing was fetched. ",
-                      others.empty() ? std::string("Take another repository, with Q4_K_M or Q8_0")
-                                     : StrCat("Take one of ", others))};
+  return Error{
+      ErrorCode::kUnsupported,
+      StrCat(listing.repo, " in ", set.type, " cannot run: lfm has no kernels for that type; nothing was fetched. ",
+             others.empty() ? std::string("Take another repository, with Q4_K_M or Q8_0") : StrCat("Take one of ", others))};
 }
 
 Result<Selection> FromSet(const GgufSet& set, const std::string& reason) {
   if (static_cast<int>(set.files.size()) != set.count) {
-    return Error{ErrorCode::kCorrupt, StrCat("the repository has only ", set.files.size(), " of ", set.count,
-                                             " shards of ", set.files[0].path)};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("the repository has only ", set.files.size(), " of ", set.count, " shards of ", set.files[0].path)};
   }
   Selection selection;
   selection.files = set.files;
@@ -141,16 +139,14 @@ Result<Selection> SelectFiles(const RepoListing& listing, const ModelName& name,
       LFM_RETURN_IF_ERROR(CheckType(listing, set, sets));
       return FromSet(set, "");
     }
-    return Error{ErrorCode::kNotFound,
-                 StrCat(listing.repo, " has no ", name.type,
-                        sets.empty() ? "; it has no GGUF files" : "; its types are " + TypesOf(sets))};
+    return Error{ErrorCode::kNotFound, StrCat(listing.repo, " has no ", name.type,
+                                              sets.empty() ? "; it has no GGUF files" : "; its types are " + TypesOf(sets))};
   }
   if (IsFolder(listing)) return SelectFolder(listing);
   if (sets.empty()) {
-    return Error{ErrorCode::kNotFound,
-                 StrCat(listing.repo,
-                        " holds neither GGUF files nor config.json with safetensors; "
-                        "name a repository of a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
+    return Error{ErrorCode::kNotFound, StrCat(listing.repo,
+                                              " holds neither GGUF files nor config.json with safetensors; "
+                                              "name a repository of a model such as LiquidAI/LFM2-8B-A1B-GGUF")};
   }
   std::vector<GgufSet> able;
   std::copy_if(sets.begin(), sets.end(), std::back_inserter(able), [](const GgufSet& set) { return CanRunByName(set.type); });

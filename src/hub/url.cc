@@ -28,8 +28,8 @@ int HexValue(char c) {
 }
 
 bool IsUnreserved(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' ||
+         c == '~';
 }
 
 Error BadUrl(std::string_view text, std::string_view why) {
@@ -85,8 +85,8 @@ Result<Url> TakeApart(std::string_view text) {
 #else
 
 Result<Url> TakeApart(std::string_view text) {
-  return Error{ErrorCode::kUnsupported, StrCat("this lfm was built without downloads (LFM_PULL=OFF), so without addresses: ",
-                                               Quote(text, 120))};
+  return Error{ErrorCode::kUnsupported,
+               StrCat("this lfm was built without downloads (LFM_PULL=OFF), so without addresses: ", Quote(text, 120))};
 }
 
 #endif
@@ -103,7 +103,8 @@ Result<Url> ParseUrl(std::string_view text) {
     }
   }
   const std::string lower = Lower(text.substr(0, 8));
-  if (!lower.starts_with("http://") && !lower.starts_with("https://")) return BadUrl(text, "does not begin with https:// or http://");
+  if (!lower.starts_with("http://") && !lower.starts_with("https://"))
+    return BadUrl(text, "does not begin with https:// or http://");
   return TakeApart(text);
 }
 

@@ -23,8 +23,8 @@ struct CallArguments {
 // Matches arguments with parameter names, as Python does: args[0] is the first parameter, or missing.
 class Parameters {
  public:
-  Parameters(std::string_view function, const CallArguments& arguments,
-             std::initializer_list<std::string_view> names, size_t n_required = 0);
+  Parameters(std::string_view function, const CallArguments& arguments, std::initializer_list<std::string_view> names,
+             size_t n_required = 0);
   const Value& operator[](size_t i) const { return values_[i]; }
   bool Has(size_t i) const { return !values_[i].is_missing(); }
   // The value, or `otherwise` where none was given.
@@ -65,11 +65,9 @@ Value CallGlobal(Interpreter& interpreter, std::string_view name, const CallArgu
 // Methods of str, list, tuple and dict.
 enum class MethodStatus { kNone, kCallable, kForbidden, kUnsupported };
 MethodStatus FindMethod(const Value& object, std::string_view name);
-Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name,
-                 const CallArguments& arguments);
+Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name, const CallArguments& arguments);
 // Those of str alone (python_str_methods.cc); `text` is the object.
 bool IsStringMethod(std::string_view name);
-Value CallStringMethod(Interpreter& interpreter, const Value& text, std::string_view name,
-                       const CallArguments& arguments);
+Value CallStringMethod(Interpreter& interpreter, const Value& text, std::string_view name, const CallArguments& arguments);
 
 }  // namespace lfm::jinja

@@ -18,11 +18,9 @@ CallArguments Interpreter::EvaluateArguments(const Expr& expr, const ScopePtr& s
   CallArguments arguments;
   arguments.positional.reserve(expr.arguments.size());
   for (const auto& argument : expr.arguments) arguments.positional.push_back(Evaluate(*argument, scope));
-  for (const auto& [name, value] : expr.keywords)
-    arguments.keywords.emplace_back(name, Evaluate(*value, scope));
+  for (const auto& [name, value] : expr.keywords) arguments.keywords.emplace_back(name, Evaluate(*value, scope));
   if (expr.star) {
-    for (Value& value : Iterate(heap_, Evaluate(*expr.star, scope)))
-      arguments.positional.push_back(std::move(value));
+    for (Value& value : Iterate(heap_, Evaluate(*expr.star, scope))) arguments.positional.push_back(std::move(value));
   }
   if (expr.star_star) {
     const Value dict = Evaluate(*expr.star_star, scope);
@@ -42,8 +40,7 @@ Value Interpreter::EvaluateCall(const Expr& expr, const ScopePtr& scope, const V
     const Value object = Evaluate(*callee.items[0], scope);
     line_ = callee.line;
     const std::string& name = callee.constant.AsString();
-    if ((object.is_string() || object.is_dict() || object.is_sequence()) &&
-        FindMethod(object, name) == MethodStatus::kCallable) {
+    if ((object.is_string() || object.is_dict() || object.is_sequence()) && FindMethod(object, name) == MethodStatus::kCallable) {
       const CallArguments arguments = EvaluateArguments(expr, scope);
       line_ = expr.line;
       return CallMethod(*this, object, name, arguments);
@@ -63,24 +60,18 @@ Value Interpreter::EvaluateCall(const Expr& expr, const ScopePtr& scope, const V
 Value Interpreter::Call(const Value& callee, CallArguments arguments) {
   const Level level(*this);
   switch (callee.kind()) {
-    case ValueKind::kMacro:
-      return CallMacro(callee, std::move(arguments));
-    case ValueKind::kLoop:
-      return CallLoop(callee, arguments);
-    case ValueKind::kFunction:
-      return InheritMarks(CallGlobal(*this, callee.As<FunctionObject>().name, arguments), {}, arguments);
-    case ValueKind::kMethod:
-      return CallBound(callee.As<MethodObject>(), arguments);
+    case ValueKind::kMacro: return CallMacro(callee, std::move(arguments));
+    case ValueKind::kLoop: return CallLoop(callee, arguments);
+    case ValueKind::kFunction: return InheritMarks(CallGlobal(*this, callee.As<FunctionObject>().name, arguments), {}, arguments);
+    case ValueKind::kMethod: return CallBound(callee.As<MethodObject>(), arguments);
     case ValueKind::kJoiner: {
       auto& joiner = callee.As<JoinerObject>();
       const bool first = !joiner.used;
       joiner.used = true;
       return first ? heap_.String("") : joiner.separator;
     }
-    case ValueKind::kUndefined:
-      FailUndefined(callee);
-    default:
-      Fail(StrCat("'", TypeName(callee), "' object is not callable"));
+    case ValueKind::kUndefined: FailUndefined(callee);
+    default: Fail(StrCat("'", TypeName(callee), "' object is not callable"));
   }
 }
 
@@ -134,51 +125,43 @@ void Interpreter::BindMacro(const MacroObject& macro, CallArguments& arguments, 
   const size_t n = node.parameters.size(), n_given = std::min(n, arguments.positional.size());
   auto& keywords = arguments.keywords;
   const auto take = [&](std::string_view wanted) {
-    const auto at =
-        std::find_if(keywords.begin(), keywords.end(), [&](const auto& k) { return k.first == wanted; });
+    const auto at = std::find_if(keywords.begin(), keywords.end(), [&](const auto& k) { return k.first == wanted; });
     if (at == keywords.end()) return Value();
     Value found = std::move(at->second);
     keywords.erase(at);
     return found;
   };
-  std::vector<Value> values(arguments.positional.begin(),
-                            arguments.positional.begin() + static_cast<std::ptrdiff_t>(n_given));
-  for (size_t i = n_given; i < n; ++i)
-    values.push_back(take(program_.names[static_cast<size_t>(node.parameters[i])]));
+  std::vector<Value> values(arguments.positional.begin(), arguments.positional.begin() + static_cast<std::ptrdiff_t>(n_given));
+  for (size_t i = n_given; i < n; ++i) values.push_back(take(program_.names[static_cast<size_t>(node.parameters[i])]));
   if (node.uses_caller && !node.explicit_caller) {
     const Value caller = take("caller");
-    scope->Set(caller_name_,
-               caller.is_missing() || caller.is_none() ? heap_.UndefinedHint("No caller defined") : caller);
+    scope->Set(caller_name_, caller.is_missing() || caller.is_none() ? heap_.UndefinedHint("No caller defined") : caller);
   }
   if (node.uses_kwargs) {
     auto rest = std::make_shared<DictObject>();
     for (auto& [key, value] : keywords) rest->Set(heap_.Keyword(key), std::move(value));
     scope->Set(kwargs_name_, heap_.Dict(std::move(rest)));
   } else if (!keywords.empty()) {
-    Fail(keywords[0].first == "caller"
-             ? StrCat("macro ", name, " was invoked with a caller but does not use it")
-             : StrCat("macro ", name, " takes no keyword argument '", keywords[0].first, "'"));
+    Fail(keywords[0].first == "caller" ? StrCat("macro ", name, " was invoked with a caller but does not use it")
+                                       : StrCat("macro ", name, " takes no keyword argument '", keywords[0].first, "'"));
   }
   if (node.uses_varargs) {
     scope->Set(varargs_name_,
-               heap_.Tuple({arguments.positional.begin() + static_cast<std::ptrdiff_t>(n_given),
-                            arguments.positional.end()}));
+               heap_.Tuple({arguments.positional.begin() + static_cast<std::ptrdiff_t>(n_given), arguments.positional.end()}));
   } else if (arguments.positional.size() > n) {
     Fail(StrCat("macro ", name, " takes not more than ", n, " argument(s)"));
   }
   const size_t first_default = n - node.defaults.size();
   // A parameter without a value yet hides an outer variable of its name from the defaults.
   for (size_t i = n_given; i < n; ++i) {
-    scope->Set(node.parameters[i],
-               heap_.UndefinedName(program_.names[static_cast<size_t>(node.parameters[i])]));
+    scope->Set(node.parameters[i], heap_.UndefinedName(program_.names[static_cast<size_t>(node.parameters[i])]));
   }
   for (size_t i = 0; i < n; ++i) {
     if (values[i].is_missing()) {
       values[i] = i >= first_default
                       ? Evaluate(*node.defaults[i - first_default], scope)
-                      : heap_.UndefinedHint(StrCat("parameter '",
-                                                   program_.names[static_cast<size_t>(node.parameters[i])],
-                                                   "' was not provided"));
+                      : heap_.UndefinedHint(
+                            StrCat("parameter '", program_.names[static_cast<size_t>(node.parameters[i])], "' was not provided"));
     }
     scope->Set(node.parameters[i], values[i]);
   }

@@ -44,14 +44,17 @@ void Scope::Set(int name, Value value) {
 // --- the interpreter ---
 
 Interpreter::Interpreter(const Program& program, const RenderOptions& options)
-    : program_(program), options_(options), limits_(options.limits), heap_([&limits = options.limits] {
-        HeapLimits heap;
-        heap.max_steps = limits.max_steps;
-        heap.max_bytes = limits.max_memory;
-        heap.max_string = std::min(limits.max_output * 2, limits.max_memory);
-        heap.max_range = limits.max_range;
-        return heap;
-      }(), options.cancel) {
+    : program_(program), options_(options), limits_(options.limits),
+      heap_(
+          [&limits = options.limits] {
+            HeapLimits heap;
+            heap.max_steps = limits.max_steps;
+            heap.max_bytes = limits.max_memory;
+            heap.max_string = std::min(limits.max_output * 2, limits.max_memory);
+            heap.max_range = limits.max_range;
+            return heap;
+          }(),
+          options.cancel) {
   for (size_t i = 0; i < program.names.size(); ++i) {
     const std::string& name = program.names[i];
     const int id = static_cast<int>(i);
@@ -89,8 +92,7 @@ LocalTime Interpreter::Now() const { return options_.clock ? options_.clock() : 
 Interpreter::Level::Level(Interpreter& interpreter) : interpreter_(interpreter) {
   interpreter_.heap_.Step();
   if (interpreter_.depth_ >= interpreter_.limits_.max_depth) {
-    Fail(StrCat("evaluation is nested deeper than the limit of ", interpreter_.limits_.max_depth, " levels"),
-         ErrorCode::kLimit);
+    Fail(StrCat("evaluation is nested deeper than the limit of ", interpreter_.limits_.max_depth, " levels"), ErrorCode::kLimit);
   }
   ++interpreter_.depth_;
 }
@@ -99,13 +101,9 @@ Interpreter::Level::Level(Interpreter& interpreter) : interpreter_(interpreter) 
 
 Value Interpreter::Evaluate(const Expr& expr, const ScopePtr& scope) {
   switch (expr.kind) {  // what needs no recursion
-    case ExprKind::kConstant:
-      return expr.constant;
-    case ExprKind::kName:
-      heap_.Step();
-      return EvaluateName(expr, scope);
-    default:
-      break;
+    case ExprKind::kConstant: return expr.constant;
+    case ExprKind::kName: heap_.Step(); return EvaluateName(expr, scope);
+    default: break;
   }
   const Level level(*this);
   line_ = expr.line;
@@ -115,12 +113,9 @@ Value Interpreter::Evaluate(const Expr& expr, const ScopePtr& scope) {
 Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
   const auto operand = [&](size_t i) { return Evaluate(*expr.items[i], scope); };
   switch (expr.kind) {
-    case ExprKind::kTuple:
-      return heap_.Tuple(EvaluateItems(expr, scope));
-    case ExprKind::kList:
-      return heap_.List(EvaluateItems(expr, scope));
-    case ExprKind::kDict:
-      return EvaluateDict(expr, scope);
+    case ExprKind::kTuple: return heap_.Tuple(EvaluateItems(expr, scope));
+    case ExprKind::kList: return heap_.List(EvaluateItems(expr, scope));
+    case ExprKind::kDict: return EvaluateDict(expr, scope);
     case ExprKind::kGetAttr: {
       const Value object = operand(0);
       line_ = expr.line;
@@ -131,12 +126,9 @@ Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
       line_ = expr.line;
       return GetItem(object, key);
     }
-    case ExprKind::kSlice:
-      return EvaluateSlice(expr, scope);
-    case ExprKind::kCall:
-      return EvaluateCall(expr, scope);
-    case ExprKind::kFilter:
-      return EvaluateFilter(expr, scope);
+    case ExprKind::kSlice: return EvaluateSlice(expr, scope);
+    case ExprKind::kCall: return EvaluateCall(expr, scope);
+    case ExprKind::kFilter: return EvaluateFilter(expr, scope);
     case ExprKind::kTest: {
       const Value value = operand(0);
       const CallArguments arguments = EvaluateArguments(expr, scope);
@@ -144,12 +136,9 @@ Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
       if (!expr.test) Fail(StrCat("no test named ", Quote(expr.text)));
       return Value::Bool(expr.test(*this, value, arguments));
     }
-    case ExprKind::kNot:
-      return Value::Bool(!Truth(operand(0)));
-    case ExprKind::kNegate:
-      return Negate(heap_, operand(0));
-    case ExprKind::kPositive:
-      return Positive(operand(0));
+    case ExprKind::kNot: return Value::Bool(!Truth(operand(0)));
+    case ExprKind::kNegate: return Negate(heap_, operand(0));
+    case ExprKind::kPositive: return Positive(operand(0));
     case ExprKind::kBinary: {
       const Value left = operand(0), right = operand(1);
       line_ = expr.line;
@@ -163,14 +152,10 @@ Value Interpreter::EvaluateNode(const Expr& expr, const ScopePtr& scope) {
       Value left = operand(0);
       return Truth(left) ? left : operand(1);
     }
-    case ExprKind::kConcat:
-      return EvaluateConcat(expr, scope);
-    case ExprKind::kCompare:
-      return EvaluateCompare(expr, scope);
-    case ExprKind::kCondition:
-      return EvaluateCondition(expr, scope);
-    default:
-      Fail("this expression has no value", ErrorCode::kInternal);
+    case ExprKind::kConcat: return EvaluateConcat(expr, scope);
+    case ExprKind::kCompare: return EvaluateCompare(expr, scope);
+    case ExprKind::kCondition: return EvaluateCondition(expr, scope);
+    default: Fail("this expression has no value", ErrorCode::kInternal);
   }
 }
 
@@ -243,15 +228,14 @@ Value Interpreter::EvaluateCompare(const Expr& expr, const ScopePtr& scope) {
 Value Interpreter::EvaluateCondition(const Expr& expr, const ScopePtr& scope) {
   if (Truth(Evaluate(*expr.items[1], scope))) return Evaluate(*expr.items[0], scope);
   if (expr.items[2]) return Evaluate(*expr.items[2], scope);
-  return heap_.UndefinedHint(StrCat("the inline if-expression on line ", expr.line,
-                                    " evaluated to false and no else section was defined."));
+  return heap_.UndefinedHint(
+      StrCat("the inline if-expression on line ", expr.line, " evaluated to false and no else section was defined."));
 }
 
 Value Interpreter::EvaluateFilter(const Expr& expr, const ScopePtr& scope, const Value* input) {
   // A chain of filters at the head of a block ends in a filter without a node: `input` stands there.
-  Value value = expr.items[0] ? (input && expr.items[0]->kind == ExprKind::kFilter
-                                     ? EvaluateFilter(*expr.items[0], scope, input)
-                                     : Evaluate(*expr.items[0], scope))
+  Value value = expr.items[0] ? (input && expr.items[0]->kind == ExprKind::kFilter ? EvaluateFilter(*expr.items[0], scope, input)
+                                                                                   : Evaluate(*expr.items[0], scope))
                               : (input ? *input : Value::None());
   const CallArguments arguments = EvaluateArguments(expr, scope);
   line_ = expr.line;
@@ -275,14 +259,11 @@ bool Interpreter::CallTest(const std::string& name, const Value& input, const Ca
 
 // --- attributes and items ---
 
-bool IsInternalName(std::string_view name) {
-  return name.size() > 4 && name.starts_with("__") && name.ends_with("__");
-}
+bool IsInternalName(std::string_view name) { return name.size() > 4 && name.starts_with("__") && name.ends_with("__"); }
 
 Value Interpreter::FindAttribute(const Value& object, const std::string& name) {
   const auto unsafe = [&] {
-    return heap_.UndefinedHint(
-        StrCat("access to attribute ", Quote(name), " of '", TypeName(object), "' object is unsafe"));
+    return heap_.UndefinedHint(StrCat("access to attribute ", Quote(name), " of '", TypeName(object), "' object is unsafe"));
   };
   if (object.is_undefined()) FailUndefined(object);
   if (object.Is(ValueKind::kNamespace)) {
@@ -291,31 +272,23 @@ Value Interpreter::FindAttribute(const Value& object, const std::string& name) {
   }
   if (IsInternalName(name)) return unsafe();
   switch (object.kind()) {
-    case ValueKind::kLoop:
-      return LoopAttribute(heap_, object, name);
+    case ValueKind::kLoop: return LoopAttribute(heap_, object, name);
     case ValueKind::kCycler: {
       auto& cycler = object.As<CyclerObject>();
       if (name == "current") return cycler.items[cycler.next];
       return name == "next" || name == "reset" ? heap_.Method(object, name) : Value();
     }
-    case ValueKind::kMacro:
-      return name == "name" ? heap_.String(object.As<MacroObject>().node->name) : Value();
+    case ValueKind::kMacro: return name == "name" ? heap_.String(object.As<MacroObject>().node->name) : Value();
     case ValueKind::kFunction:
-      return object.As<FunctionObject>().name == "dict" && name == "fromkeys" ? heap_.Method(object, name)
-                                                                              : Value();
-    default:
-      break;
+      return object.As<FunctionObject>().name == "dict" && name == "fromkeys" ? heap_.Method(object, name) : Value();
+    default: break;
   }
   switch (FindMethod(object, name)) {
-    case MethodStatus::kNone:
-      return Value();
-    case MethodStatus::kCallable:
-      return heap_.Method(object, name);
-    case MethodStatus::kForbidden:
-      return unsafe();
+    case MethodStatus::kNone: return Value();
+    case MethodStatus::kCallable: return heap_.Method(object, name);
+    case MethodStatus::kForbidden: return unsafe();
     case MethodStatus::kUnsupported:
-      Fail(StrCat("the method '", name, "' of ", TypeName(object), " is not supported"),
-           ErrorCode::kUnsupported);
+      Fail(StrCat("the method '", name, "' of ", TypeName(object), " is not supported"), ErrorCode::kUnsupported);
   }
   return Value();
 }

@@ -90,8 +90,7 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt, const ScopePtr& scope) 
         Write(Evaluate(*expr, scope));
       }
       break;
-    case StmtKind::kIf:
-      return ExecuteIf(stmt, scope);
+    case StmtKind::kIf: return ExecuteIf(stmt, scope);
     case StmtKind::kFor: {
       const Value iterable = Evaluate(*stmt.value, scope);
       if (!stmt.recursive) {
@@ -101,42 +100,30 @@ Interpreter::Flow Interpreter::Execute(const Stmt& stmt, const ScopePtr& scope) 
       }
       break;
     }
-    case StmtKind::kSet:
-      Assign(*stmt.target, Evaluate(*stmt.value, scope), scope);
-      break;
+    case StmtKind::kSet: Assign(*stmt.target, Evaluate(*stmt.value, scope), scope); break;
     case StmtKind::kSetBlock: {
       Value text = heap_.String(Capture(stmt.body, scope));
       if (stmt.value) text = EvaluateFilter(*stmt.value, scope, &text);
       Assign(*stmt.target, text, scope);
       break;
     }
-    case StmtKind::kMacro:
-      scope->Set(stmt.name, MakeMacro(*stmt.macro, scope));
-      break;
-    case StmtKind::kCallBlock:
-      ExecuteCallBlock(stmt, scope);
-      break;
-    case StmtKind::kGeneration:
-      Write(CallMacro(MakeMacro(*stmt.macro, scope), {}));
-      break;
+    case StmtKind::kMacro: scope->Set(stmt.name, MakeMacro(*stmt.macro, scope)); break;
+    case StmtKind::kCallBlock: ExecuteCallBlock(stmt, scope); break;
+    case StmtKind::kGeneration: Write(CallMacro(MakeMacro(*stmt.macro, scope), {})); break;
     case StmtKind::kFilterBlock: {
       const Value text = heap_.String(Capture(stmt.body, scope));
       Write(EvaluateFilter(*stmt.value, scope, &text));
       break;
     }
-    case StmtKind::kWith:
-      ExecuteWith(stmt, scope);
-      break;
+    case StmtKind::kWith: ExecuteWith(stmt, scope); break;
     case StmtKind::kBlock: {  // a block sees the template's own variables, none of those around it
       const ScopePtr inner = NewScope(root_);
       const ScopeEnd end(inner);
       Execute(stmt.body, inner);
       break;
     }
-    case StmtKind::kBreak:
-      return Flow::kBreak;
-    case StmtKind::kContinue:
-      return Flow::kContinue;
+    case StmtKind::kBreak: return Flow::kBreak;
+    case StmtKind::kContinue: return Flow::kContinue;
   }
   return Flow::kNext;
 }
@@ -192,8 +179,7 @@ void Interpreter::ExecuteFor(const Stmt& stmt, const ScopePtr& scope, const Valu
     ~Finisher() { loop.Finish(); }
   } const finisher{loop};
   const ScopePtr inner = NewScope(scope);
-  bool completed =
-      false;  // a round: Jinja's "else" runs unless one came to its end without break and continue
+  bool completed = false;  // a round: Jinja's "else" runs unless one came to its end without break and continue
   while (loop.Next()) {
     heap_.Step();
     const ScopeEnd end(inner);
@@ -235,20 +221,15 @@ void Interpreter::ExecuteCallBlock(const Stmt& stmt, const ScopePtr& scope) {
 
 void Interpreter::Assign(const Expr& target, const Value& value, const ScopePtr& scope) {
   switch (target.kind) {
-    case ExprKind::kName:
-      scope->Set(target.name, value);
-      break;
-    case ExprKind::kTuple:
-      AssignTuple(target, value, scope);
-      break;
+    case ExprKind::kName: scope->Set(target.name, value); break;
+    case ExprKind::kTuple: AssignTuple(target, value, scope); break;
     default: {
       line_ = target.line;
       const Value* object = scope->Find(target.name);
-      if (!object || !object->Is(ValueKind::kNamespace))
-        Fail("cannot assign attribute on non-namespace object");
+      if (!object || !object->Is(ValueKind::kNamespace)) Fail("cannot assign attribute on non-namespace object");
       if (target.text.starts_with("_")) {
-        Fail(StrCat("chat templates cannot store underscore-prefixed attributes on a namespace, but got '",
-                    target.text, "'; rename the attribute"));
+        Fail(StrCat("chat templates cannot store underscore-prefixed attributes on a namespace, but got '", target.text,
+                    "'; rename the attribute"));
       }
       auto& ns = object->As<NamespaceObject>();
       if (Value* found = ns.Find(target.text)) {
@@ -264,8 +245,8 @@ void Interpreter::AssignTuple(const Expr& target, const Value& value, const Scop
   if (!IsIterable(value)) Fail(StrCat("cannot unpack non-iterable ", TypeName(value), " object"));
   const std::vector<Value> items = Iterate(heap_, value);
   if (items.size() != target.items.size()) {
-    Fail(StrCat(items.size() < target.items.size() ? "not enough" : "too many",
-                " values to unpack (expected ", target.items.size(), ", got ", items.size(), ")"));
+    Fail(StrCat(items.size() < target.items.size() ? "not enough" : "too many", " values to unpack (expected ",
+                target.items.size(), ", got ", items.size(), ")"));
   }
   for (size_t i = 0; i < items.size(); ++i) Assign(*target.items[i], items[i], scope);
 }

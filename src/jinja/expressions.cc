@@ -29,8 +29,7 @@ void Parser::Add(Expr& parent, ExprPtr child) const {
   if (child) {
     parent.depth = std::max(parent.depth, child->depth + 1);
     if (parent.depth > limits_.max_depth) {
-      FailAt(parent.line, StrCat("an expression deeper than the limit of ", limits_.max_depth, " levels"),
-             ErrorCode::kLimit);
+      FailAt(parent.line, StrCat("an expression deeper than the limit of ", limits_.max_depth, " levels"), ErrorCode::kLimit);
     }
   }
   parent.items.push_back(std::move(child));
@@ -216,9 +215,7 @@ ExprPtr Parser::ParseNumber() {
   if (token.type == TokenType::kFloat) {
     double value = 0;
     if (std::from_chars(begin, end, value).ec == std::errc::result_out_of_range) {
-      value = token.text.find("e-") != std::string::npos || token.text.find("E-") != std::string::npos
-                  ? 0
-                  : HUGE_VAL;
+      value = token.text.find("e-") != std::string::npos || token.text.find("E-") != std::string::npos ? 0 : HUGE_VAL;
     }
     return Constant(Value::Float(value), token.line);
   }
@@ -229,10 +226,8 @@ ExprPtr Parser::ParseNumber() {
     if (base != 10) begin += 2;
   }
   int64_t value = 0;
-  if (std::from_chars(begin, end, value, base).ec == std::errc())
-    return Constant(Value::Int(value), token.line);
-  if (base != 10)
-    FailAt(token.line, "an integer beyond 64 bits in this base is not supported", ErrorCode::kUnsupported);
+  if (std::from_chars(begin, end, value, base).ec == std::errc()) return Constant(Value::Int(value), token.line);
+  if (base != 10) FailAt(token.line, "an integer beyond 64 bits in this base is not supported", ErrorCode::kUnsupported);
   auto big = std::make_shared<StringObject>();
   big->text = token.text;
   return Constant(Value(ValueKind::kBigInt, std::move(big)), token.line);
@@ -242,18 +237,15 @@ ExprPtr Parser::ParsePrimary(bool with_namespace) {
   const Nesting nesting(*this);
   const int line = current().line;
   switch (current().type) {
-    case TokenType::kName:
-      return ParseNamePrimary(with_namespace);
+    case TokenType::kName: return ParseNamePrimary(with_namespace);
     case TokenType::kString: {
       std::string text;
       while (current().type == TokenType::kString) text += Next().text;
       return Constant(TemplateString(std::move(text)), line);
     }
     case TokenType::kInteger:
-    case TokenType::kFloat:
-      return ParseNumber();
-    default:
-      break;
+    case TokenType::kFloat: return ParseNumber();
+    default: break;
   }
   if (SkipOperator("(")) {
     TupleOptions options;
@@ -278,8 +270,7 @@ ExprPtr Parser::ParseTuple(const TupleOptions& options) {
         (!options.end_name.empty() && IsName(options.end_name))) {
       break;
     }
-    Add(*tuple, options.primaries_only ? ParsePrimary(options.with_namespace)
-                                       : ParseExpression(options.with_condition));
+    Add(*tuple, options.primaries_only ? ParsePrimary(options.with_namespace) : ParseExpression(options.with_condition));
     if (!IsOperator(",")) break;
     is_tuple = true;
   }

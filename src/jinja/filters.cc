@@ -10,8 +10,7 @@
 namespace lfm::jinja {
 
 FilterFunction FindFilter(std::string_view name) {
-  for (const FilterTable table :
-       {TextFilters(), HtmlFilters(), SequenceFilters(), SelectFilters(), NumberFilters()}) {
+  for (const FilterTable table : {TextFilters(), HtmlFilters(), SequenceFilters(), SelectFilters(), NumberFilters()}) {
     for (size_t i = 0; i < table.size; ++i) {
       if (table.entries[i].name == name) return table.entries[i].function;
     }
@@ -28,16 +27,14 @@ std::vector<Value> AttributePath(Heap& heap, const Value& attribute) {
     const size_t dot = rest.find('.');
     more = dot != std::string_view::npos;
     const std::string_view part = rest.substr(0, dot);
-    const bool number =
-        !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string_view::npos;
+    const bool number = !part.empty() && part.size() < 10 && part.find_first_not_of("0123456789") == std::string_view::npos;
     path.push_back(number ? Value::Int(std::stol(std::string(part))) : heap.String(std::string(part)));
     rest = more ? rest.substr(dot + 1) : rest;
   }
   return path;
 }
 
-Value FollowPath(Interpreter& interpreter, Value item, const std::vector<Value>& path,
-                 const Value& otherwise) {
+Value FollowPath(Interpreter& interpreter, Value item, const std::vector<Value>& path, const Value& otherwise) {
   for (const Value& part : path) {
     item = interpreter.GetItem(item, part);
     if (item.is_undefined() && !otherwise.is_missing() && !otherwise.is_none()) item = otherwise;
@@ -45,9 +42,7 @@ Value FollowPath(Interpreter& interpreter, Value item, const std::vector<Value>&
   return item;
 }
 
-Value IgnoreCase(Heap& heap, const Value& value) {
-  return value.is_string() ? heap.String(ToLower(value.AsString())) : value;
-}
+Value IgnoreCase(Heap& heap, const Value& value) { return value.is_string() ? heap.String(ToLower(value.AsString())) : value; }
 
 std::string SoftText(const Value& value) { return Str(value); }
 

@@ -60,8 +60,7 @@ Value Safe(Interpreter& in, const Value& value, Arguments a) {
 // The character that a few entities stand for, or nothing.
 std::string_view Entity(std::string_view name) {
   static constexpr std::pair<std::string_view, std::string_view> kEntities[] = {
-      {"amp", "&"},  {"lt", "<"},  {"gt", ">"},   {"quot", "\""},
-      {"apos", "'"}, {"#39", "'"}, {"#34", "\""}, {"nbsp", "\u00a0"}};
+      {"amp", "&"}, {"lt", "<"}, {"gt", ">"}, {"quot", "\""}, {"apos", "'"}, {"#39", "'"}, {"#34", "\""}, {"nbsp", "\u00a0"}};
   for (const auto& [entity, text] : kEntities) {
     if (entity == name) return text;
   }
@@ -73,8 +72,7 @@ Value StripTags(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("striptags", a, {});
   std::string text = Str(value);
   in.heap().Step(static_cast<int64_t>(text.size()));
-  for (const auto& [open, close] :
-       {std::pair<std::string_view, std::string_view>{"<!--", "-->"}, {"<", ">"}}) {
+  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>{"<!--", "-->"}, {"<", ">"}}) {
     std::string kept;
     size_t at = 0;
     for (size_t begin; (begin = text.find(open, at)) != std::string::npos;) {
@@ -93,8 +91,7 @@ Value StripTags(Interpreter& in, const Value& value, Arguments a) {
   std::string out;
   for (size_t at = 0; at < joined.size();) {
     const size_t end = joined[at] == '&' ? joined.find(';', at) : std::string::npos;
-    const std::string_view entity =
-        end == std::string::npos ? std::string_view() : Entity(joined.substr(at + 1, end - at - 1));
+    const std::string_view entity = end == std::string::npos ? std::string_view() : Entity(joined.substr(at + 1, end - at - 1));
     if (entity.empty()) {
       out += joined[at++];
     } else {

@@ -15,8 +15,7 @@ using Arguments = const CallArguments&;
 
 Value Default(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("default", a, {"default_value", "boolean"});
-  if (value.is_undefined() || (p.Bool(1, false) && !Truth(value)))
-    return p.Has(0) ? p[0] : in.heap().String("");
+  if (value.is_undefined() || (p.Bool(1, false) && !Truth(value))) return p.Has(0) ? p[0] : in.heap().String("");
   return value;
 }
 
@@ -24,22 +23,17 @@ Value IntFilter(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("int", a, {"default", "base"});
   const Value otherwise = p.Has(0) ? p[0] : Value::Int(0);
   switch (value.kind()) {
-    case ValueKind::kUndefined:
-      FailUndefined(value);
+    case ValueKind::kUndefined: FailUndefined(value);
     case ValueKind::kBool:
-    case ValueKind::kInt:
-      return Value::Int(value.AsInt());
-    case ValueKind::kBigInt:
-      return value;
-    case ValueKind::kFloat:
-      return std::isnan(value.AsFloat()) ? otherwise : TruncateToInteger(in.heap(), value.AsFloat());
+    case ValueKind::kInt: return Value::Int(value.AsInt());
+    case ValueKind::kBigInt: return value;
+    case ValueKind::kFloat: return std::isnan(value.AsFloat()) ? otherwise : TruncateToInteger(in.heap(), value.AsFloat());
     case ValueKind::kString: {
       if (auto integer = ParseInteger(in.heap(), value.AsString(), p.Int(1, 10))) return std::move(*integer);
       const auto number = ParseDouble(value.AsString());  // "42.23" gives 42
       return number && std::isfinite(*number) ? TruncateToInteger(in.heap(), *number) : otherwise;
     }
-    default:
-      return otherwise;
+    default: return otherwise;
   }
 }
 
@@ -124,18 +118,14 @@ Value FileSize(Interpreter& in, const Value& value, Arguments a) {
   for (size_t i = 0;; ++i) {
     unit *= base;
     if (bytes < unit || i + 1 == prefixes.size()) {
-      return in.heap().String(
-          StrCat(FormatFloat(base * bytes / unit, 'f', 1), " ", prefixes[i], binary ? "iB" : "B"));
+      return in.heap().String(StrCat(FormatFloat(base * bytes / unit, 'f', 1), " ", prefixes[i], binary ? "iB" : "B"));
     }
   }
 }
 
 constexpr FilterEntry kNumberFilters[] = {
-    {"default", Default}, {"d", Default},
-    {"int", IntFilter},   {"float", FloatFilter},
-    {"abs", Abs},         {"round", Round},
-    {"sum", Sum},         {"min", Min},
-    {"max", Max},         {"filesizeformat", FileSize},
+    {"default", Default}, {"d", Default}, {"int", IntFilter}, {"float", FloatFilter}, {"abs", Abs},
+    {"round", Round},     {"sum", Sum},   {"min", Min},       {"max", Max},           {"filesizeformat", FileSize},
 };
 
 }  // namespace

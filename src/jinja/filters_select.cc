@@ -30,16 +30,14 @@ Value MapFilter(Interpreter& in, const Value& value, Arguments a) {
     const Parameters p("map", a, {"attribute", "default"});
     if (!p.Has(0)) return in.heap().Iterator({}, "generator", "map requires a filter argument");
     const auto path = AttributePath(in.heap(), p[0]);
-    return Generate(in, value, [&](const Value& item, std::vector<Value>& out) {
-      out.push_back(FollowPath(in, item, path, p[1]));
-    });
+    return Generate(in, value,
+                    [&](const Value& item, std::vector<Value>& out) { out.push_back(FollowPath(in, item, path, p[1])); });
   }
   const Value& name = a.positional[0];
   if (!name.is_string()) return in.heap().Iterator({}, "generator", "map requires the name of a filter");
   const CallArguments rest{{a.positional.begin() + 1, a.positional.end()}, a.keywords};
-  return Generate(in, value, [&](const Value& item, std::vector<Value>& out) {
-    out.push_back(in.CallFilter(name.AsString(), item, rest));
-  });
+  return Generate(in, value,
+                  [&](const Value& item, std::vector<Value>& out) { out.push_back(in.CallFilter(name.AsString(), item, rest)); });
 }
 
 Value Select(Interpreter& in, const Value& value, Arguments a, bool wanted, bool by_attribute) {
@@ -65,18 +63,10 @@ Value Select(Interpreter& in, const Value& value, Arguments a, bool wanted, bool
   });
 }
 
-Value SelectFilter(Interpreter& in, const Value& value, Arguments a) {
-  return Select(in, value, a, true, false);
-}
-Value RejectFilter(Interpreter& in, const Value& value, Arguments a) {
-  return Select(in, value, a, false, false);
-}
-Value SelectAttr(Interpreter& in, const Value& value, Arguments a) {
-  return Select(in, value, a, true, true);
-}
-Value RejectAttr(Interpreter& in, const Value& value, Arguments a) {
-  return Select(in, value, a, false, true);
-}
+Value SelectFilter(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, true, false); }
+Value RejectFilter(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, false, false); }
+Value SelectAttr(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, true, true); }
+Value RejectAttr(Interpreter& in, const Value& value, Arguments a) { return Select(in, value, a, false, true); }
 
 constexpr FilterEntry kSelectFilters[] = {
     {"map", MapFilter},         {"select", SelectFilter},   {"reject", RejectFilter},

@@ -80,8 +80,7 @@ Value ItemsFilter(Interpreter& in, const Value& value, Arguments a) {
 }
 
 // A stable sort by keys; `keys` follow the items.
-std::vector<Value> SortByKeys(Heap& heap, const std::vector<Value>& items, const std::vector<Value>& keys,
-                              bool reverse) {
+std::vector<Value> SortByKeys(Heap& heap, const std::vector<Value>& items, const std::vector<Value>& keys, bool reverse) {
   std::vector<size_t> order(items.size());
   for (size_t i = 0; i < order.size(); ++i) order[i] = i;
   const auto before = [&](size_t x, size_t y) {
@@ -172,8 +171,7 @@ Value Unique(Interpreter& in, const Value& value, Arguments a) {
     Value key = FollowPath(in, item, path);
     if (!p.Bool(0, false)) key = IgnoreCase(in.heap(), key);
     if (!IsHashable(key)) {
-      return in.heap().Iterator(std::move(out), "generator",
-                                StrCat("unhashable type: '", TypeName(key), "'"));
+      return in.heap().Iterator(std::move(out), "generator", StrCat("unhashable type: '", TypeName(key), "'"));
     }
     if (seen.Find(key)) continue;
     seen.Set(key, Value::None());

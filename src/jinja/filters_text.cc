@@ -181,8 +181,7 @@ void WrapParagraph(std::string_view line, size_t width, bool break_long, std::ve
   for (size_t at = 0; at < line.size();) {
     const bool space = line[at] == ' ' || (line[at] >= '\t' && line[at] <= '\r');
     size_t end = at;
-    while (end < line.size() && (line[end] == ' ' || (line[end] >= '\t' && line[end] <= '\r')) == space)
-      ++end;
+    while (end < line.size() && (line[end] == ' ' || (line[end] >= '\t' && line[end] <= '\r')) == space) ++end;
     chunks.push_back(line.substr(at, end - at));
     at = end;
   }
@@ -220,8 +219,7 @@ Value WordWrap(Interpreter& in, const Value& value, Arguments a) {
   const std::string text = value.is_string() ? value.AsString() : "";
   if (!value.is_string()) Fail(StrCat("wordwrap: expected str, not ", TypeName(value)));
   if (p.Bool(3, true) && text.find('-') != std::string::npos) {
-    Fail("wordwrap of text with hyphens is not supported; set break_on_hyphens=false",
-         ErrorCode::kUnsupported);
+    Fail("wordwrap of text with hyphens is not supported; set break_on_hyphens=false", ErrorCode::kUnsupported);
   }
   const std::string joint = p.IsNone(2) ? "\n" : p.Text(2, "\n");
   std::string out;

@@ -12,12 +12,11 @@ namespace lfm::jinja {
 
 // --- arguments ---
 
-Parameters::Parameters(std::string_view function, const CallArguments& arguments,
-                       std::initializer_list<std::string_view> names, size_t n_required)
+Parameters::Parameters(std::string_view function, const CallArguments& arguments, std::initializer_list<std::string_view> names,
+                       size_t n_required)
     : function_(function), names_(names), values_(names.size()) {
   if (arguments.positional.size() > names_.size()) {
-    Fail(StrCat(function_, "() takes at most ", names_.size(), " argument(s), ", arguments.positional.size(),
-                " given"));
+    Fail(StrCat(function_, "() takes at most ", names_.size(), " argument(s), ", arguments.positional.size(), " given"));
   }
   std::copy(arguments.positional.begin(), arguments.positional.end(), values_.begin());
   for (const auto& [name, value] : arguments.keywords) {
@@ -55,13 +54,11 @@ Value Range(Interpreter& interpreter, const CallArguments& arguments) {
   const Parameters p("range", arguments, {"start", "stop", "step"}, 1);
   const int64_t first = p.Int(0, 0), step = p.Int(2, 1);
   if (step == 0) Fail("range() arg 3 must not be zero");
-  return p.Has(1) ? interpreter.heap().Range(first, p.Int(1, 0), step)
-                  : interpreter.heap().Range(0, first, step);
+  return p.Has(1) ? interpreter.heap().Range(first, p.Int(1, 0), step) : interpreter.heap().Range(0, first, step);
 }
 
 // The pairs that dict() and namespace() are made from: a mapping or pairs, then keywords.
-std::shared_ptr<DictObject> DictFrom(Interpreter& interpreter, std::string_view function,
-                                     const CallArguments& arguments) {
+std::shared_ptr<DictObject> DictFrom(Interpreter& interpreter, std::string_view function, const CallArguments& arguments) {
   Heap& heap = interpreter.heap();
   auto dict = std::make_shared<DictObject>();
   if (arguments.positional.size() > 1) Fail(StrCat(function, " expected at most 1 argument"));
@@ -101,8 +98,8 @@ Value MakeNamespace(Interpreter& interpreter, const CallArguments& arguments) {
   for (const auto& [key, value] : dict->items) {
     if (!key.is_string()) Fail("namespace(): names must be strings", ErrorCode::kUnsupported);
     if (key.AsString().starts_with("_")) {
-      Fail(StrCat("chat templates cannot store underscore-prefixed attributes on a namespace, but got '",
-                  key.AsString(), "'; rename the attribute"));
+      Fail(StrCat("chat templates cannot store underscore-prefixed attributes on a namespace, but got '", key.AsString(),
+                  "'; rename the attribute"));
     }
     attributes.emplace_back(key.AsString(), value);
   }
@@ -154,8 +151,7 @@ constexpr std::array<GlobalFunction, 9> kGlobals{{
 }  // namespace
 
 bool IsGlobalFunction(std::string_view name) {
-  return std::any_of(kGlobals.begin(), kGlobals.end(),
-                     [name](const GlobalFunction& g) { return g.name == name; });
+  return std::any_of(kGlobals.begin(), kGlobals.end(), [name](const GlobalFunction& g) { return g.name == name; });
 }
 
 Value CallGlobal(Interpreter& interpreter, std::string_view name, const CallArguments& arguments) {

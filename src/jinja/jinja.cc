@@ -19,11 +19,10 @@ Error ToError(const PythonError& error) {
 
 Result<Template> Template::Parse(std::string_view source, const TemplateLimits& limits) {
   if (source.size() > limits.max_bytes) {
-    return Error{ErrorCode::kLimit, StrCat("the chat template of ", HumanBytes(source.size()),
-                                           " is longer than the limit of ", HumanBytes(limits.max_bytes))};
+    return Error{ErrorCode::kLimit, StrCat("the chat template of ", HumanBytes(source.size()), " is longer than the limit of ",
+                                           HumanBytes(limits.max_bytes))};
   }
-  if (ToValidUtf8(source) != source)
-    return Error{ErrorCode::kCorrupt, "the chat template is not valid UTF-8"};
+  if (ToValidUtf8(source) != source) return Error{ErrorCode::kCorrupt, "the chat template is not valid UTF-8"};
   try {
     ParserLimits parser_limits;
     parser_limits.max_tokens = limits.max_tokens;

@@ -28,14 +28,12 @@ std::string NormalizeLines(std::string_view source) {
 
 bool IsDigitChar(char c) { return c >= '0' && c <= '9'; }
 bool IsNameStart(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-         static_cast<unsigned char>(c) >= 0x80;
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 class Lexer {
  public:
-  Lexer(std::string_view source, size_t max_tokens)
-      : text_(NormalizeLines(source)), max_tokens_(max_tokens) {}
+  Lexer(std::string_view source, size_t max_tokens) : text_(NormalizeLines(source)), max_tokens_(max_tokens) {}
 
   std::vector<Token> Run() {
     while (at_ < text_.size()) Outside();
@@ -44,23 +42,19 @@ class Lexer {
   }
 
  private:
-  [[noreturn]] void FailHere(const std::string& message) const {
-    throw PythonError{ErrorCode::kInvalidArgument, message, line_};
-  }
+  [[noreturn]] void FailHere(const std::string& message) const { throw PythonError{ErrorCode::kInvalidArgument, message, line_}; }
   void Add(TokenType type, std::string text) {
     if (tokens_.size() >= max_tokens_) {
       throw PythonError{ErrorCode::kLimit, StrCat("more than the limit of ", max_tokens_, " tokens"), line_};
     }
     tokens_.push_back({type, std::move(text), line_});
   }
-  bool StartsWith(size_t at, std::string_view what) const {
-    return std::string_view(text_).substr(at, what.size()) == what;
-  }
+  bool StartsWith(size_t at, std::string_view what) const { return std::string_view(text_).substr(at, what.size()) == what; }
 
   // Moves to `to`, counting lines, and notes whether what was passed ends a line.
   void MoveTo(size_t to) {
-    line_ += static_cast<int>(std::count(text_.begin() + static_cast<std::ptrdiff_t>(at_),
-                                         text_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
+    line_ += static_cast<int>(
+        std::count(text_.begin() + static_cast<std::ptrdiff_t>(at_), text_.begin() + static_cast<std::ptrdiff_t>(to), '\n'));
     if (to > at_) line_starting_ = text_[to - 1] == '\n';
     at_ = to;
   }
@@ -112,8 +106,7 @@ class Lexer {
     }
     const char kind = text_[tag + 1];
     const size_t behind = tag + 2;
-    const char sign =
-        behind < text_.size() && (text_[behind] == '-' || text_[behind] == '+') ? text_[behind] : '\0';
+    const char sign = behind < text_.size() && (text_[behind] == '-' || text_[behind] == '+') ? text_[behind] : '\0';
     const auto data = TrimBefore(std::string_view(text_).substr(at_, tag - at_), sign, kind == '{');
     if (!data.empty()) Add(TokenType::kData, std::string(data));
     if (const size_t raw = RawTagEnd(tag, "raw", nullptr)) {
@@ -259,8 +252,7 @@ class Lexer {
     const char quote = text_[at_];
     size_t end = at_ + 1;
     while (end < text_.size() && text_[end] != quote) end += text_[end] == '\\' ? 2 : 1;
-    if (end >= text_.size())
-      FailHere(StrCat("a string that begins with ", std::string(1, quote), " does not end"));
+    if (end >= text_.size()) FailHere(StrCat("a string that begins with ", std::string(1, quote), " does not end"));
     const std::string_view raw = std::string_view(text_).substr(at_ + 1, end - at_ - 1);
     std::string problem;
     Add(TokenType::kString, UnescapeString(raw, &problem));
@@ -269,16 +261,14 @@ class Lexer {
   }
 
   void Operator(std::string& open) {
-    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/",
-                                                      "*",  "%",  "~",  "[",  "]",  "(",  ")", "{", "}",
-                                                      ">",  "<",  "=",  ".",  ":",  "|",  ",", ";"};
+    static constexpr std::string_view kOperators[] = {"//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[",
+                                                      "]",  "(",  ")",  "{",  "}",  ">",  "<", "=", ".", ":", "|", ",", ";"};
     for (const std::string_view op : kOperators) {
       if (!StartsWith(at_, op)) continue;
       if (op == "(" || op == "[" || op == "{") open += op == "(" ? ')' : op == "[" ? ']' : '}';
       if (op == ")" || op == "]" || op == "}") {
         if (open.empty()) FailHere(StrCat("unexpected '", op, "'"));
-        if (open.back() != op[0])
-          FailHere(StrCat("unexpected '", op, "', expected '", open.substr(open.size() - 1), "'"));
+        if (open.back() != op[0]) FailHere(StrCat("unexpected '", op, "', expected '", open.substr(open.size() - 1), "'"));
         open.pop_back();
       }
       Add(TokenType::kOperator, std::string(op));
@@ -297,33 +287,21 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> Tokenize(std::string_view source, size_t max_tokens) {
-  return Lexer(source, max_tokens).Run();
-}
+std::vector<Token> Tokenize(std::string_view source, size_t max_tokens) { return Lexer(source, max_tokens).Run(); }
 
 std::string Describe(const Token& token) {
   switch (token.type) {
-    case TokenType::kData:
-      return "template data / text";
-    case TokenType::kVariableBegin:
-      return "begin of print statement";
-    case TokenType::kVariableEnd:
-      return "end of print statement";
-    case TokenType::kBlockBegin:
-      return "begin of statement block";
-    case TokenType::kBlockEnd:
-      return "end of statement block";
-    case TokenType::kString:
-      return "string";
-    case TokenType::kInteger:
-      return "integer";
-    case TokenType::kFloat:
-      return "float";
-    case TokenType::kEnd:
-      return "end of template";
+    case TokenType::kData: return "template data / text";
+    case TokenType::kVariableBegin: return "begin of print statement";
+    case TokenType::kVariableEnd: return "end of print statement";
+    case TokenType::kBlockBegin: return "begin of statement block";
+    case TokenType::kBlockEnd: return "end of statement block";
+    case TokenType::kString: return "string";
+    case TokenType::kInteger: return "integer";
+    case TokenType::kFloat: return "float";
+    case TokenType::kEnd: return "end of template";
     case TokenType::kName:
-    case TokenType::kOperator:
-      return Quote(token.text);
+    case TokenType::kOperator: return Quote(token.text);
   }
   return "";
 }

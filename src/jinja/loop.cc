@@ -55,11 +55,9 @@ Value LoopAttribute(Heap& heap, const Value& value, std::string_view name) {
   if (name == "depth") return Value::Int(loop.depth0 + 1);
   if (name == "depth0") return Value::Int(loop.depth0);
   if (name == "previtem") {
-    return loop.index0 == 0 || loop.previous.is_missing() ? heap.UndefinedHint("there is no previous item")
-                                                          : loop.previous;
+    return loop.index0 == 0 || loop.previous.is_missing() ? heap.UndefinedHint("there is no previous item") : loop.previous;
   }
-  if (name == "nextitem")
-    return loop.HasNext() ? loop.ahead.front() : heap.UndefinedHint("there is no next item");
+  if (name == "nextitem") return loop.HasNext() ? loop.ahead.front() : heap.UndefinedHint("there is no next item");
   if (name == "cycle" || name == "changed") return heap.Method(value, name);
   return Value();
 }

@@ -11,10 +11,10 @@
 namespace lfm::jinja {
 
 struct LoopObject : Object {
-  std::function<std::optional<Value>()> pull;        // the next item of the source, its "if" applied
-  std::function<MarkedText(const Value&)> recurse;   // of a recursive loop: renders the body over other items
-  std::deque<Value> ahead;                           // pulled, not yet current
-  int64_t length = -1;                               // while unknown
+  std::function<std::optional<Value>()> pull;       // the next item of the source, its "if" applied
+  std::function<MarkedText(const Value&)> recurse;  // of a recursive loop: renders the body over other items
+  std::deque<Value> ahead;                          // pulled, not yet current
+  int64_t length = -1;                              // while unknown
   int64_t index0 = -1;
   int64_t depth0 = 0;
   Value previous, current, changed;  // changed: the tuple last given to loop.changed

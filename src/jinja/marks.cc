@@ -38,14 +38,10 @@ uint8_t LevelOf(const Value& value, const Heap& heap, int depth) {
       for (const Mark& mark : value.As<StringObject>().marks) level = std::max(level, mark.level);
       return level;
     case ValueKind::kList:
-    case ValueKind::kTuple:
-      return LevelOfAll(value.Items(), heap, depth + 1);
-    case ValueKind::kIterator:
-      return LevelOfAll(value.As<IteratorObject>().items, heap, depth + 1);
-    case ValueKind::kCycler:
-      return LevelOfAll(value.As<CyclerObject>().items, heap, depth + 1);
-    case ValueKind::kView:
-      return LevelOf(value.As<ViewObject>().dict, heap, depth + 1);
+    case ValueKind::kTuple: return LevelOfAll(value.Items(), heap, depth + 1);
+    case ValueKind::kIterator: return LevelOfAll(value.As<IteratorObject>().items, heap, depth + 1);
+    case ValueKind::kCycler: return LevelOfAll(value.As<CyclerObject>().items, heap, depth + 1);
+    case ValueKind::kView: return LevelOf(value.As<ViewObject>().dict, heap, depth + 1);
     case ValueKind::kDict:
       for (const auto& [key, member] : value.AsDict().items) {
         level = std::max({level, LevelOf(key, heap, depth + 1), LevelOf(member, heap, depth + 1)});
@@ -53,8 +49,7 @@ uint8_t LevelOf(const Value& value, const Heap& heap, int depth) {
       return level;
     case ValueKind::kNamespace:  // its names may come from a dict of keywords
       return heap.highest_mark();
-    default:
-      return 0;
+    default: return 0;
   }
 }
 
@@ -117,8 +112,8 @@ Value InheritMarks(Value result, const Value& input, const CallArguments& argume
   for (const auto& [name, value] : arguments.keywords) of_arguments = std::max(of_arguments, LevelOf(value));
   const uint8_t level = std::max(of_arguments, LevelOf(input));
   if (level == 0) return result;
-  if (of_arguments == 0 && input.is_string() && input.AsString().size() == object.text.size() &&
-      IsAscii(input.AsString()) && IsAscii(object.text)) {
+  if (of_arguments == 0 && input.is_string() && input.AsString().size() == object.text.size() && IsAscii(input.AsString()) &&
+      IsAscii(object.text)) {
     object.marks = input.As<StringObject>().marks;
   } else {
     object.marks = {{0, object.text.size(), level}};

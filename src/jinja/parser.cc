@@ -21,9 +21,7 @@ Program Parser::Parse() {
 
 // --- tokens ---
 
-void Parser::FailAt(int line, const std::string& message, ErrorCode code) const {
-  throw PythonError{code, message, line};
-}
+void Parser::FailAt(int line, const std::string& message, ErrorCode code) const { throw PythonError{code, message, line}; }
 
 void Parser::Expect(TokenType type, std::string_view described) {
   if (current().type == type) {
@@ -37,14 +35,12 @@ void Parser::Expect(TokenType type, std::string_view described) {
 }
 
 void Parser::ExpectOperator(std::string_view op) {
-  if (!IsOperator(op))
-    FailAt(current().line, StrCat("expected token '", op, "', got '", Describe(current()), "'"));
+  if (!IsOperator(op)) FailAt(current().line, StrCat("expected token '", op, "', got '", Describe(current()), "'"));
   Next();
 }
 
 void Parser::ExpectName(std::string_view name) {
-  if (!IsName(name))
-    FailAt(current().line, StrCat("expected token '", name, "', got '", Describe(current()), "'"));
+  if (!IsName(name)) FailAt(current().line, StrCat("expected token '", name, "', got '", Describe(current()), "'"));
   Next();
 }
 
@@ -103,8 +99,7 @@ Body Parser::ParseUntil(Ends ends) {
     } else {
       flush();
       Expect(TokenType::kBlockBegin, "begin of statement block");
-      if (current().type == TokenType::kName &&
-          std::find(ends.begin(), ends.end(), current().text) != ends.end()) {
+      if (current().type == TokenType::kName && std::find(ends.begin(), ends.end(), current().text) != ends.end()) {
         return body;
       }
       body.push_back(ParseStatement());
@@ -155,8 +150,7 @@ std::unique_ptr<Stmt> Parser::ParseStatement() {
 void Parser::FailUnknownTag(const Token& token) const {
   for (const std::string_view tag : {"include", "import", "from", "extends", "autoescape"}) {
     if (token.text == tag) {
-      FailAt(token.line, StrCat("the tag '", tag, "' is not supported in chat templates"),
-             ErrorCode::kUnsupported);
+      FailAt(token.line, StrCat("the tag '", tag, "' is not supported in chat templates"), ErrorCode::kUnsupported);
     }
   }
   FailAt(token.line, StrCat("unknown tag ", Quote(token.text)));
@@ -171,13 +165,11 @@ void Parser::MakeTarget(Expr& expr) {
         FailAt(expr.line, "cannot assign to the special variable 'loop' in a loop");
       }
       break;
-    case ExprKind::kNamespaceRef:
-      break;
+    case ExprKind::kNamespaceRef: break;
     case ExprKind::kTuple:
       for (const auto& item : expr.items) MakeTarget(*item);
       break;
-    default:
-      FailAt(expr.line, "cannot assign to this expression");
+    default: FailAt(expr.line, "cannot assign to this expression");
   }
 }
 
@@ -362,8 +354,7 @@ std::unique_ptr<Stmt> Parser::ParseBlockTag() {
   Next();
   const std::string name = ExpectAnyName();
   if (IsName("scoped") || IsName("required")) {
-    FailAt(current().line, StrCat("a block that is '", current().text, "' is not supported"),
-           ErrorCode::kUnsupported);
+    FailAt(current().line, StrCat("a block that is '", current().text, "' is not supported"), ErrorCode::kUnsupported);
   }
   const bool soft = soft_;
   const int loop_depth = loop_depth_;

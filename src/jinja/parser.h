@@ -30,20 +30,15 @@ class Parser {
   const Token& current() const { return tokens_[at_]; }
   const Token& look() const { return tokens_[at_ + 1 < tokens_.size() ? at_ + 1 : at_]; }
   const Token& Next() { return tokens_[at_ + 1 < tokens_.size() ? at_++ : at_]; }
-  bool IsOperator(std::string_view op) const {
-    return current().type == TokenType::kOperator && current().text == op;
-  }
-  bool IsName(std::string_view name) const {
-    return current().type == TokenType::kName && current().text == name;
-  }
+  bool IsOperator(std::string_view op) const { return current().type == TokenType::kOperator && current().text == op; }
+  bool IsName(std::string_view name) const { return current().type == TokenType::kName && current().text == name; }
   bool SkipOperator(std::string_view op) { return IsOperator(op) && (Next(), true); }
   bool SkipName(std::string_view name) { return IsName(name) && (Next(), true); }
   void ExpectOperator(std::string_view op);
   void ExpectName(std::string_view name);
   void Expect(TokenType type, std::string_view described);
   std::string ExpectAnyName();
-  [[noreturn]] void FailAt(int line, const std::string& message,
-                           ErrorCode code = ErrorCode::kInvalidArgument) const;
+  [[noreturn]] void FailAt(int line, const std::string& message, ErrorCode code = ErrorCode::kInvalidArgument) const;
 
   // --- statements (jinja_parser.cc) ---
   using Ends = std::initializer_list<std::string_view>;

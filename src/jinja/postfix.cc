@@ -83,8 +83,7 @@ void Parser::ParseArguments(Expr& call) {
     } else if (SkipOperator("**")) {
       ensure(!call.star_star);
       deepen(call.star_star = ParseExpression());
-    } else if (current().type == TokenType::kName && look().type == TokenType::kOperator &&
-               look().text == "=") {
+    } else if (current().type == TokenType::kName && look().type == TokenType::kOperator && look().text == "=") {
       ensure(!call.star_star);
       std::string name = Next().text;
       Next();

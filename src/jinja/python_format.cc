@@ -92,14 +92,12 @@ Spec ParseSpec(std::string_view text) {
 
 std::string Group(std::string digits, char separator, size_t every) {
   size_t end = 0;
-  while (end < digits.size() && std::isxdigit(static_cast<unsigned char>(digits[end])) && digits[end] != 'e')
-    ++end;
+  while (end < digits.size() && std::isxdigit(static_cast<unsigned char>(digits[end])) && digits[end] != 'e') ++end;
   for (size_t at = end; at > every; at -= every) digits.insert(at - every, 1, separator);
   return digits;
 }
 
-std::string FormatNumber(bool negative, std::string prefix, std::string digits, const Spec& spec,
-                         size_t every) {
+std::string FormatNumber(bool negative, std::string prefix, std::string digits, const Spec& spec, size_t every) {
   std::string sign = negative ? "-" : spec.sign == '+' ? "+" : spec.sign == ' ' ? " " : "";
   if (spec.grouping) digits = Group(std::move(digits), spec.grouping, every);
   const std::string head = sign + prefix;
@@ -112,33 +110,26 @@ std::string FormatNumber(bool negative, std::string prefix, std::string digits, 
 
 std::string FormatIntegerSpec(const Value& value, const Spec& spec) {
   if (value.Is(ValueKind::kBigInt)) {
-    if (spec.type && spec.type != 'd')
-      Fail("this format of so large an integer is not supported", ErrorCode::kUnsupported);
+    if (spec.type && spec.type != 'd') Fail("this format of so large an integer is not supported", ErrorCode::kUnsupported);
     const std::string& text = value.AsString();
     const bool negative = text[0] == '-';
     return FormatNumber(negative, "", text.substr(negative ? 1 : 0), spec, 3);
   }
   const int64_t number = value.AsInt();
   const bool negative = number < 0;
-  const uint64_t magnitude =
-      negative ? uint64_t{0} - static_cast<uint64_t>(number) : static_cast<uint64_t>(number);
+  const uint64_t magnitude = negative ? uint64_t{0} - static_cast<uint64_t>(number) : static_cast<uint64_t>(number);
   const auto prefix = [&](const char* text) { return std::string(spec.alternate ? text : ""); };
   switch (spec.type) {
-    case 'b':
-      return FormatNumber(negative, prefix("0b"), InBase(magnitude, 2, false), spec, 4);
-    case 'o':
-      return FormatNumber(negative, prefix("0o"), InBase(magnitude, 8, false), spec, 4);
-    case 'x':
-      return FormatNumber(negative, prefix("0x"), InBase(magnitude, 16, false), spec, 4);
-    case 'X':
-      return FormatNumber(negative, prefix("0X"), InBase(magnitude, 16, true), spec, 4);
+    case 'b': return FormatNumber(negative, prefix("0b"), InBase(magnitude, 2, false), spec, 4);
+    case 'o': return FormatNumber(negative, prefix("0o"), InBase(magnitude, 8, false), spec, 4);
+    case 'x': return FormatNumber(negative, prefix("0x"), InBase(magnitude, 16, false), spec, 4);
+    case 'X': return FormatNumber(negative, prefix("0X"), InBase(magnitude, 16, true), spec, 4);
     case 'c': {
       std::string text;
       AppendCodePoint(text, static_cast<uint32_t>(magnitude));
       return Pad(text, spec.width, spec.align ? spec.align : '<', spec.fill);
     }
-    default:
-      return FormatNumber(negative, "", std::to_string(magnitude), spec, 3);
+    default: return FormatNumber(negative, "", std::to_string(magnitude), spec, 3);
   }
 }
 
@@ -152,8 +143,7 @@ std::string FormatFloatSpec(double value, const Spec& spec) {
     digits = FormatFloat(magnitude, 'g', spec.precision == 0 ? 1 : spec.precision);
     if (digits.find_first_of(".en") == std::string::npos) digits += ".0";
   } else {
-    digits = FormatFloat(magnitude, spec.type == 'n' ? 'g' : spec.type,
-                         spec.precision < 0 ? 6 : spec.precision, spec.alternate);
+    digits = FormatFloat(magnitude, spec.type == 'n' ? 'g' : spec.type, spec.precision < 0 ? 6 : spec.precision, spec.alternate);
   }
   return FormatNumber(negative, "", std::move(digits), spec, 3);
 }
@@ -184,8 +174,7 @@ void ParseConversion(std::string_view format, size_t& at, Conversion& c) {
   }
   c.width = ParseNumber(format, at, 0, kMaxWidth);
   if (at < format.size() && format[at] == '.') c.precision = ParseNumber(format, ++at, 0, kMaxPrecision);
-  if (at < format.size() && format[at] == '*')
-    Fail("'*' in a format is not supported", ErrorCode::kUnsupported);
+  if (at < format.size() && format[at] == '*') Fail("'*' in a format is not supported", ErrorCode::kUnsupported);
   if (at >= format.size()) Fail("incomplete format");
   c.type = format[at++];
 }
@@ -193,8 +182,7 @@ void ParseConversion(std::string_view format, size_t& at, Conversion& c) {
 std::string PrintfInteger(const Value& value, const Conversion& c) {
   Value number = value;
   if (value.Is(ValueKind::kFloat) && (c.type == 'd' || c.type == 'i' || c.type == 'u')) {
-    if (!(std::abs(value.AsFloat()) < 9e18))
-      Fail("cannot format so large a number with %d", ErrorCode::kUnsupported);
+    if (!(std::abs(value.AsFloat()) < 9e18)) Fail("cannot format so large a number with %d", ErrorCode::kUnsupported);
     number = Value::Int(static_cast<int64_t>(value.AsFloat()));
   }
   if (!number.is_integer()) Fail(StrCat("%", c.type, " format: a number is required, not ", TypeName(value)));
@@ -206,8 +194,7 @@ std::string PrintfInteger(const Value& value, const Conversion& c) {
     const std::string digits = FormatIntegerSpec(number, Spec{});
     const bool negative = digits[0] == '-';
     const std::string body = negative ? digits.substr(1) : digits;
-    const size_t missing =
-        static_cast<size_t>(c.precision) > body.size() ? static_cast<size_t>(c.precision) - body.size() : 0;
+    const size_t missing = static_cast<size_t>(c.precision) > body.size() ? static_cast<size_t>(c.precision) - body.size() : 0;
     const std::string sign = negative ? "-" : c.plus ? "+" : c.space ? " " : "";
     return Pad(sign + std::string(missing, '0') + body, c.width, c.left ? '<' : '>', " ");
   }
@@ -240,8 +227,7 @@ std::string PrintfOne(const Value& value, const Conversion& c) {
     case 'u':
     case 'o':
     case 'x':
-    case 'X':
-      return PrintfInteger(value, c);
+    case 'X': return PrintfInteger(value, c);
     case 'e':
     case 'E':
     case 'f':
@@ -258,8 +244,7 @@ std::string PrintfOne(const Value& value, const Conversion& c) {
       if (c.zero && !c.left) spec.fill = "0";
       return FormatFloatSpec(FloatOf(value, "a formatted value"), spec);
     }
-    default:
-      Fail(StrCat("unsupported format character ", Quote(std::string_view(&c.type, 1))));
+    default: Fail(StrCat("unsupported format character ", Quote(std::string_view(&c.type, 1))));
   }
 }
 
@@ -289,13 +274,11 @@ std::string FormatSpec(Heap& heap, const Value& value, std::string_view specific
   heap.StepBytes(static_cast<size_t>(spec.width));
   if (value.is_integer() && !(value.Is(ValueKind::kBool) && !spec.type)) {
     const bool as_float = spec.type && std::string_view("eEfFgG%").find(spec.type) != std::string_view::npos;
-    return as_float ? FormatFloatSpec(FloatOf(value, "a formatted value"), spec)
-                    : FormatIntegerSpec(value, spec);
+    return as_float ? FormatFloatSpec(FloatOf(value, "a formatted value"), spec) : FormatIntegerSpec(value, spec);
   }
   if (value.Is(ValueKind::kBool)) return FormatIntegerSpec(value, spec);
   if (value.Is(ValueKind::kFloat)) return FormatFloatSpec(value.AsFloat(), spec);
-  if (!value.is_string())
-    Fail(StrCat("unsupported format string passed to ", TypeName(value), ".__format__"));
+  if (!value.is_string()) Fail(StrCat("unsupported format string passed to ", TypeName(value), ".__format__"));
   if (spec.type && spec.type != 's') {
     Fail(StrCat("unknown format code '", spec.type, "' for object of type 'str'"));
   }
@@ -345,8 +328,8 @@ MarkedText FormatPrintf(Heap& heap, const Value& format_value, const Value& argu
     heap.Step();
     heap.CheckString(out.text.size());
   }
-  const bool unused = many ? used < arguments.Items().size()
-                           : used == 0 && !arguments.is_dict() && !named && !arguments.Is(ValueKind::kList);
+  const bool unused =
+      many ? used < arguments.Items().size() : used == 0 && !arguments.is_dict() && !named && !arguments.Is(ValueKind::kList);
   if (unused) Fail("not all arguments converted during string formatting");
   return out;
 }

@@ -20,33 +20,16 @@ class JsonWriter {
     heap_.CheckString(out.size());
     if (value.object() && value.object()->heap) value.object()->heap->Step();
     switch (value.kind()) {
-      case ValueKind::kNone:
-        out += "null";
-        break;
-      case ValueKind::kBool:
-        out += value.AsBool() ? "true" : "false";
-        break;
-      case ValueKind::kInt:
-        out += std::to_string(value.AsInt());
-        break;
-      case ValueKind::kBigInt:
-        out += value.AsString();
-        break;
-      case ValueKind::kFloat:
-        out += FloatText(value.AsFloat());
-        break;
-      case ValueKind::kString:
-        Quote(value.AsString());
-        break;
+      case ValueKind::kNone: out += "null"; break;
+      case ValueKind::kBool: out += value.AsBool() ? "true" : "false"; break;
+      case ValueKind::kInt: out += std::to_string(value.AsInt()); break;
+      case ValueKind::kBigInt: out += value.AsString(); break;
+      case ValueKind::kFloat: out += FloatText(value.AsFloat()); break;
+      case ValueKind::kString: Quote(value.AsString()); break;
       case ValueKind::kList:
-      case ValueKind::kTuple:
-        Items(value.Items(), level);
-        break;
-      case ValueKind::kDict:
-        Dict(value.AsDict(), level);
-        break;
-      default:
-        Fail(StrCat("tojson: object of type ", TypeName(value), " is not JSON serializable"));
+      case ValueKind::kTuple: Items(value.Items(), level); break;
+      case ValueKind::kDict: Dict(value.AsDict(), level); break;
+      default: Fail(StrCat("tojson: object of type ", TypeName(value), " is not JSON serializable"));
     }
   }
 
@@ -80,8 +63,7 @@ class JsonWriter {
     std::vector<const DictObject::Item*> members;
     for (const auto& item : dict.items) members.push_back(&item);
     if (style_.sort_keys) {
-      std::stable_sort(members.begin(), members.end(),
-                       [](const auto* a, const auto* b) { return Less(a->first, b->first); });
+      std::stable_sort(members.begin(), members.end(), [](const auto* a, const auto* b) { return Less(a->first, b->first); });
     }
     out += '{';
     for (size_t i = 0; i < members.size(); ++i) {
@@ -95,24 +77,13 @@ class JsonWriter {
   }
   void Key(const Value& key) {
     switch (key.kind()) {
-      case ValueKind::kString:
-        Quote(key.AsString());
-        break;
-      case ValueKind::kNone:
-        out += "\"null\"";
-        break;
-      case ValueKind::kBool:
-        out += key.AsBool() ? "\"true\"" : "\"false\"";
-        break;
+      case ValueKind::kString: Quote(key.AsString()); break;
+      case ValueKind::kNone: out += "\"null\""; break;
+      case ValueKind::kBool: out += key.AsBool() ? "\"true\"" : "\"false\""; break;
       case ValueKind::kInt:
-      case ValueKind::kBigInt:
-        out += '"' + Repr(key) + '"';
-        break;
-      case ValueKind::kFloat:
-        out += '"' + FloatText(key.AsFloat()) + '"';
-        break;
-      default:
-        Fail(StrCat("tojson: keys must be str, int, float, bool or None, not ", TypeName(key)));
+      case ValueKind::kBigInt: out += '"' + Repr(key) + '"'; break;
+      case ValueKind::kFloat: out += '"' + FloatText(key.AsFloat()) + '"'; break;
+      default: Fail(StrCat("tojson: keys must be str, int, float, bool or None, not ", TypeName(key)));
     }
   }
   void Quote(const std::string& text) {
@@ -178,15 +149,11 @@ Value FromJson(Heap& heap, const Json& json, const std::unordered_map<const Json
     return heap.String(std::move(marked));
   };
   switch (json.kind()) {
-    case Json::Kind::kNull:
-      return Value::None();
-    case Json::Kind::kBool:
-      return Value::Bool(json.AsBool());
+    case Json::Kind::kNull: return Value::None();
+    case Json::Kind::kBool: return Value::Bool(json.AsBool());
     case Json::Kind::kInteger:
-    case Json::Kind::kFloat:
-      return NumberFromJson(heap, json);
-    case Json::Kind::kString:
-      return text(json.AsString());
+    case Json::Kind::kFloat: return NumberFromJson(heap, json);
+    case Json::Kind::kString: return text(json.AsString());
     case Json::Kind::kArray: {
       std::vector<Value> items;
       items.reserve(json.items().size());

@@ -14,8 +14,7 @@ bool IsOneOf(std::string_view name, std::initializer_list<std::string_view> name
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-Value CallDictMethod(Interpreter& interpreter, const Value& object, std::string_view name,
-                     const CallArguments& arguments) {
+Value CallDictMethod(Interpreter& interpreter, const Value& object, std::string_view name, const CallArguments& arguments) {
   Heap& heap = interpreter.heap();
   const DictObject& dict = object.AsDict();
   if (name == "get") {
@@ -35,8 +34,7 @@ Value CallDictMethod(Interpreter& interpreter, const Value& object, std::string_
   return heap.Dict(std::move(copy));
 }
 
-Value CallSequenceMethod(Interpreter& interpreter, const Value& object, std::string_view name,
-                         const CallArguments& arguments) {
+Value CallSequenceMethod(Interpreter& interpreter, const Value& object, std::string_view name, const CallArguments& arguments) {
   Heap& heap = interpreter.heap();
   const auto& items = object.Items();
   if (name == "copy") {
@@ -62,34 +60,29 @@ MethodStatus FindMethod(const Value& object, std::string_view name) {
   switch (object.kind()) {
     case ValueKind::kString:
       if (IsStringMethod(name)) return MethodStatus::kCallable;
-      return IsOneOf(name, {"encode", "translate", "maketrans", "format_map"}) ? MethodStatus::kUnsupported
-                                                                               : MethodStatus::kNone;
+      return IsOneOf(name, {"encode", "translate", "maketrans", "format_map"}) ? MethodStatus::kUnsupported : MethodStatus::kNone;
     case ValueKind::kDict:
       if (IsOneOf(name, {"get", "items", "keys", "values", "copy"})) return MethodStatus::kCallable;
       if (name == "fromkeys") return MethodStatus::kUnsupported;
-      return IsOneOf(name, {"clear", "pop", "popitem", "setdefault", "update"}) ? MethodStatus::kForbidden
-                                                                                : MethodStatus::kNone;
+      return IsOneOf(name, {"clear", "pop", "popitem", "setdefault", "update"}) ? MethodStatus::kForbidden : MethodStatus::kNone;
     case ValueKind::kList:
       if (IsOneOf(name, {"append", "clear", "pop", "reverse", "insert", "sort", "extend", "remove"})) {
         return MethodStatus::kForbidden;
       }
       return IsOneOf(name, {"index", "count", "copy"}) ? MethodStatus::kCallable : MethodStatus::kNone;
-    case ValueKind::kTuple:
-      return IsOneOf(name, {"index", "count"}) ? MethodStatus::kCallable : MethodStatus::kNone;
+    case ValueKind::kTuple: return IsOneOf(name, {"index", "count"}) ? MethodStatus::kCallable : MethodStatus::kNone;
     case ValueKind::kInt:
     case ValueKind::kBool:
     case ValueKind::kFloat:
-      return IsOneOf(name, {"bit_length", "bit_count", "to_bytes", "is_integer", "as_integer_ratio", "hex",
-                            "real", "imag", "numerator", "denominator", "conjugate"})
+      return IsOneOf(name, {"bit_length", "bit_count", "to_bytes", "is_integer", "as_integer_ratio", "hex", "real", "imag",
+                            "numerator", "denominator", "conjugate"})
                  ? MethodStatus::kUnsupported
                  : MethodStatus::kNone;
-    default:
-      return MethodStatus::kNone;
+    default: return MethodStatus::kNone;
   }
 }
 
-Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name,
-                 const CallArguments& arguments) {
+Value CallMethod(Interpreter& interpreter, const Value& object, std::string_view name, const CallArguments& arguments) {
   interpreter.heap().Step();
   if (object.is_string()) return InheritMarks(CallStringMethod(interpreter, object, name, arguments), object, arguments);
   if (object.is_dict()) return CallDictMethod(interpreter, object, name, arguments);

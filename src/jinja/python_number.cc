@@ -51,8 +51,8 @@ std::optional<Value> ParseInteger(Heap& heap, std::string_view text, int64_t bas
   if (digits->front() == '-') return std::nullopt;  // a second sign
   const std::string signed_digits = (negative ? "-" : "") + *digits;
   int64_t value = 0;
-  const auto result = std::from_chars(signed_digits.data(), signed_digits.data() + signed_digits.size(),
-                                      value, static_cast<int>(base));
+  const auto result =
+      std::from_chars(signed_digits.data(), signed_digits.data() + signed_digits.size(), value, static_cast<int>(base));
   if (result.ptr != signed_digits.data() + signed_digits.size()) return std::nullopt;
   if (result.ec == std::errc()) return Value::Int(value);
   if (base != 10) Fail("an integer beyond 64 bits in this base is not supported", ErrorCode::kUnsupported);
@@ -75,12 +75,10 @@ std::optional<double> ParseDouble(std::string_view text) {
     value = std::nan("");
   } else {
     const auto digits = JoinDigits(lower);
-    if (!digits || !((*digits)[0] == '.' || ((*digits)[0] >= '0' && (*digits)[0] <= '9')))
-      return std::nullopt;
+    if (!digits || !((*digits)[0] == '.' || ((*digits)[0] >= '0' && (*digits)[0] <= '9'))) return std::nullopt;
     const auto result = std::from_chars(digits->data(), digits->data() + digits->size(), value);
     if (result.ptr != digits->data() + digits->size()) return std::nullopt;
-    if (result.ec == std::errc::result_out_of_range)
-      value = digits->find("e-") != std::string::npos ? 0 : HUGE_VAL;
+    if (result.ec == std::errc::result_out_of_range) value = digits->find("e-") != std::string::npos ? 0 : HUGE_VAL;
     if (result.ec == std::errc::invalid_argument) return std::nullopt;
   }
   return negative ? -value : value;
@@ -90,8 +88,7 @@ Value TruncateToInteger(Heap& heap, double value) {
   if (std::isnan(value)) Fail("cannot convert float NaN to integer");
   if (std::isinf(value)) Fail("cannot convert float infinity to integer");
   value = std::trunc(value);
-  if (value >= -9223372036854775808.0 && value < 9223372036854775808.0)
-    return Value::Int(static_cast<int64_t>(value));
+  if (value >= -9223372036854775808.0 && value < 9223372036854775808.0) return Value::Int(static_cast<int64_t>(value));
   char buffer[400];
   const int n = std::snprintf(buffer, sizeof buffer, "%.0f", value);
   return heap.BigInt(std::string(buffer, static_cast<size_t>(n)));

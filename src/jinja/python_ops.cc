@@ -58,8 +58,7 @@ int CompareNumbers(const Value& a, const Value& b) {
 
 bool EqualItems(const std::vector<Value>& a, const std::vector<Value>& b) {
   return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(),
-                    [](const Value& x, const Value& y) { return Identical(x, y) || Equal(x, y); });
+         std::equal(a.begin(), a.end(), b.begin(), [](const Value& x, const Value& y) { return Identical(x, y) || Equal(x, y); });
 }
 
 bool EqualDicts(const DictObject& a, const DictObject& b) {
@@ -97,9 +96,7 @@ bool OrderItems(const Value& a, const Value& b, std::string_view op, bool or_equ
   Fail(StrCat("unsupported operand types for ", op, ": '", TypeName(a), "' and '", TypeName(b), "'"));
 }
 
-[[noreturn]] void FailLargeInteger() {
-  Fail("integer arithmetic beyond 64 bits is not supported", ErrorCode::kUnsupported);
-}
+[[noreturn]] void FailLargeInteger() { Fail("integer arithmetic beyond 64 bits is not supported", ErrorCode::kUnsupported); }
 
 Value IntPower(int64_t base, int64_t exponent) {
   if (exponent < 0) {
@@ -212,15 +209,11 @@ bool Truth(const Value& value) {
   switch (value.kind()) {
     case ValueKind::kMissing:
     case ValueKind::kUndefined:
-    case ValueKind::kNone:
-      return false;
+    case ValueKind::kNone: return false;
     case ValueKind::kBool:
-    case ValueKind::kInt:
-      return value.AsInt() != 0;
-    case ValueKind::kBigInt:
-      return true;
-    case ValueKind::kFloat:
-      return value.AsFloat() != 0;
+    case ValueKind::kInt: return value.AsInt() != 0;
+    case ValueKind::kBigInt: return true;
+    case ValueKind::kFloat: return value.AsFloat() != 0;
     default: {
       const auto length = Length(value);
       return !length || *length != 0;
@@ -240,24 +233,17 @@ bool Equal(const Value& a, const Value& b) {
   switch (a.kind()) {
     case ValueKind::kMissing:
     case ValueKind::kUndefined:
-    case ValueKind::kNone:
-      return true;
-    case ValueKind::kString:
-      return a.AsString() == b.AsString();
+    case ValueKind::kNone: return true;
+    case ValueKind::kString: return a.AsString() == b.AsString();
     case ValueKind::kList:
-    case ValueKind::kTuple:
-      StepOf(a);
-      return a.object() == b.object() || EqualItems(a.Items(), b.Items());
-    case ValueKind::kDict:
-      StepOf(a);
-      return a.object() == b.object() || EqualDicts(a.AsDict(), b.AsDict());
+    case ValueKind::kTuple: StepOf(a); return a.object() == b.object() || EqualItems(a.Items(), b.Items());
+    case ValueKind::kDict: StepOf(a); return a.object() == b.object() || EqualDicts(a.AsDict(), b.AsDict());
     case ValueKind::kRange: {
       const auto &x = a.As<RangeObject>(), &y = b.As<RangeObject>();
       const int64_t n = x.Length();
       return n == y.Length() && (n == 0 || (x.start == y.start && (n == 1 || x.step == y.step)));
     }
-    default:
-      return a.object() == b.object();
+    default: return a.object() == b.object();
   }
 }
 
@@ -265,21 +251,18 @@ uint64_t HashText(std::string_view text) { return std::hash<std::string_view>()(
 
 uint64_t Hash(const Value& key) {
   switch (key.kind()) {
-    case ValueKind::kString:
-      return HashText(key.AsString());
+    case ValueKind::kString: return HashText(key.AsString());
     case ValueKind::kBool:
     case ValueKind::kInt:
     case ValueKind::kBigInt:
-    case ValueKind::kFloat:
-      return std::hash<double>()(ToDouble(key));  // equal numbers of any type: one hash
+    case ValueKind::kFloat: return std::hash<double>()(ToDouble(key));  // equal numbers of any type: one hash
     case ValueKind::kTuple: {
       StepOf(key);
       uint64_t hash = 0x9E3779B97F4A7C15;
       for (const Value& item : key.Items()) hash = (hash ^ Hash(item)) * 0x100000001B3;
       return hash;
     }
-    default:
-      return std::hash<const void*>()(key.object());
+    default: return std::hash<const void*>()(key.object());
   }
 }
 
@@ -293,8 +276,7 @@ bool IsHashable(const Value& value) {
 
 bool Less(const Value& a, const Value& b, std::string_view op) {
   if (a.is_number() && b.is_number()) return CompareNumbers(a, b) == -1;
-  if (a.is_string() && b.is_string())
-    return a.AsString() < b.AsString();  // UTF-8 keeps the order of code points
+  if (a.is_string() && b.is_string()) return a.AsString() < b.AsString();  // UTF-8 keeps the order of code points
   if (a.is_sequence() && a.kind() == b.kind()) return OrderItems(a, b, op, false);
   FailOrder(a, b, op);
 }
@@ -326,18 +308,14 @@ Value Arithmetic(Heap& heap, std::string_view op, const Value& a, const Value& b
 Value Negate(Heap& heap, const Value& value) {
   switch (value.kind()) {
     case ValueKind::kBool:
-    case ValueKind::kInt:
-      return IntArithmetic("-", 0, value.AsInt());
-    case ValueKind::kFloat:
-      return Value::Float(-value.AsFloat());
+    case ValueKind::kInt: return IntArithmetic("-", 0, value.AsInt());
+    case ValueKind::kFloat: return Value::Float(-value.AsFloat());
     case ValueKind::kBigInt: {
       const std::string& text = value.AsString();
       return heap.BigInt(text[0] == '-' ? text.substr(1) : '-' + text);
     }
-    case ValueKind::kUndefined:
-      FailUndefined(value);
-    default:
-      Fail(StrCat("bad operand type for unary -: '", TypeName(value), "'"));
+    case ValueKind::kUndefined: FailUndefined(value);
+    default: Fail(StrCat("bad operand type for unary -: '", TypeName(value), "'"));
   }
 }
 
@@ -366,23 +344,12 @@ std::string EscapeHtml(std::string_view text) {
   out.reserve(text.size());
   for (const char c : text) {
     switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '"':
-        out += "&#34;";
-        break;
-      default:
-        out += c;
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '\'': out += "&#39;"; break;
+      case '"': out += "&#34;"; break;
+      default: out += c;
     }
   }
   return out;

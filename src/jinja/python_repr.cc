@@ -23,48 +23,22 @@ class Printer {
       value.object()->heap->CheckString(out.size());
     }
     switch (value.kind()) {
-      case ValueKind::kMissing:
-        out += "<missing>";
-        break;
-      case ValueKind::kUndefined:
-        out += "Undefined";
-        break;
-      case ValueKind::kNone:
-        out += "None";
-        break;
-      case ValueKind::kBool:
-        out += value.AsBool() ? "True" : "False";
-        break;
-      case ValueKind::kInt:
-        out += std::to_string(value.AsInt());
-        break;
-      case ValueKind::kBigInt:
-        out += value.AsString();
-        break;
-      case ValueKind::kFloat:
-        out += ReprFloat(value.AsFloat());
-        break;
+      case ValueKind::kMissing: out += "<missing>"; break;
+      case ValueKind::kUndefined: out += "Undefined"; break;
+      case ValueKind::kNone: out += "None"; break;
+      case ValueKind::kBool: out += value.AsBool() ? "True" : "False"; break;
+      case ValueKind::kInt: out += std::to_string(value.AsInt()); break;
+      case ValueKind::kBigInt: out += value.AsString(); break;
+      case ValueKind::kFloat: out += ReprFloat(value.AsFloat()); break;
       case ValueKind::kString:
-        out +=
-            value.IsMarkup() ? "Markup(" + ReprString(value.AsString()) + ")" : ReprString(value.AsString());
+        out += value.IsMarkup() ? "Markup(" + ReprString(value.AsString()) + ")" : ReprString(value.AsString());
         break;
-      case ValueKind::kList:
-        Items("[", value.Items(), "]");
-        break;
-      case ValueKind::kTuple:
-        Items("(", value.Items(), value.Items().size() == 1 ? ",)" : ")");
-        break;
-      case ValueKind::kDict:
-        Dict(value.AsDict());
-        break;
-      case ValueKind::kView:
-        View(value);
-        break;
-      case ValueKind::kNamespace:
-        Namespace(value.As<NamespaceObject>());
-        break;
-      default:
-        Opaque(value);
+      case ValueKind::kList: Items("[", value.Items(), "]"); break;
+      case ValueKind::kTuple: Items("(", value.Items(), value.Items().size() == 1 ? ",)" : ")"); break;
+      case ValueKind::kDict: Dict(value.AsDict()); break;
+      case ValueKind::kView: View(value); break;
+      case ValueKind::kNamespace: Namespace(value.As<NamespaceObject>()); break;
+      default: Opaque(value);
     }
     --depth_;
   }
@@ -133,18 +107,13 @@ class Printer {
         out += StrCat("<LoopContext ", loop.index0 + 1, "/", value.As<LoopObject>().Length(), ">");
         break;
       }
-      case ValueKind::kMacro:
-        out += MacroRepr(value.As<MacroObject>());
-        break;
+      case ValueKind::kMacro: out += MacroRepr(value.As<MacroObject>()); break;
       case ValueKind::kMethod:
-        out += StrCat("<built-in method ", value.As<MethodObject>().name, " of ",
-                      TypeName(value.As<MethodObject>().receiver), " object>");
+        out += StrCat("<built-in method ", value.As<MethodObject>().name, " of ", TypeName(value.As<MethodObject>().receiver),
+                      " object>");
         break;
-      case ValueKind::kFunction:
-        out += StrCat("<function ", value.As<FunctionObject>().name, ">");
-        break;
-      default:
-        out += StrCat("<", TypeName(value), " object>");
+      case ValueKind::kFunction: out += StrCat("<function ", value.As<FunctionObject>().name, ">"); break;
+      default: out += StrCat("<", TypeName(value), " object>");
     }
   }
 
@@ -182,8 +151,7 @@ std::string Repr(const Value& value) {
 }
 
 std::string ReprString(std::string_view text) {
-  const bool single = text.find('\'') != std::string_view::npos,
-             twice = text.find('"') != std::string_view::npos;
+  const bool single = text.find('\'') != std::string_view::npos, twice = text.find('"') != std::string_view::npos;
   const char quote = single && !twice ? '"' : '\'';
   std::string out(1, quote);
   for (size_t at = 0; at < text.size();) {

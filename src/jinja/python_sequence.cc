@@ -64,8 +64,7 @@ Value SliceString(Heap& heap, const Value& value, const Value& begin, const Valu
   if (b.count == 0) return heap.String("");
   const bool ascii = static_cast<size_t>(length) == text.size();
   if (b.step == 1) {
-    const size_t from =
-        ascii ? static_cast<size_t>(b.begin) : OffsetOfCodePoint(text, static_cast<size_t>(b.begin));
+    const size_t from = ascii ? static_cast<size_t>(b.begin) : OffsetOfCodePoint(text, static_cast<size_t>(b.begin));
     const auto n = static_cast<size_t>(b.count);
     const size_t n_bytes = ascii ? n : OffsetOfCodePoint(std::string_view(text).substr(from), n);
     return heap.String(PartOf(value, from, from + n_bytes), value.IsMarkup());
@@ -73,8 +72,7 @@ Value SliceString(Heap& heap, const Value& value, const Value& begin, const Valu
   heap.Step(length);
   const auto points = ToCodePoints(text);
   std::string out;
-  for (int64_t i = b.begin, n = 0; n < b.count; ++n, i += b.step)
-    AppendCodePoint(out, points[static_cast<size_t>(i)]);
+  for (int64_t i = b.begin, n = 0; n < b.count; ++n, i += b.step) AppendCodePoint(out, points[static_cast<size_t>(i)]);
   MarkedText marked;
   AppendAt(marked, out, LevelOf(value));
   return heap.String(std::move(marked), value.IsMarkup());
@@ -84,23 +82,15 @@ Value SliceString(Heap& heap, const Value& value, const Value& begin, const Valu
 
 std::optional<int64_t> Length(const Value& value) {
   switch (value.kind()) {
-    case ValueKind::kUndefined:
-      return 0;
-    case ValueKind::kString:
-      return static_cast<int64_t>(CountCodePoints(value.AsString()));
+    case ValueKind::kUndefined: return 0;
+    case ValueKind::kString: return static_cast<int64_t>(CountCodePoints(value.AsString()));
     case ValueKind::kList:
-    case ValueKind::kTuple:
-      return static_cast<int64_t>(value.Items().size());
-    case ValueKind::kDict:
-      return static_cast<int64_t>(value.AsDict().items.size());
-    case ValueKind::kRange:
-      return value.As<RangeObject>().Length();
-    case ValueKind::kView:
-      return static_cast<int64_t>(value.As<ViewObject>().dict.AsDict().items.size());
-    case ValueKind::kLoop:
-      return value.As<LoopObject>().Length();
-    default:
-      return std::nullopt;
+    case ValueKind::kTuple: return static_cast<int64_t>(value.Items().size());
+    case ValueKind::kDict: return static_cast<int64_t>(value.AsDict().items.size());
+    case ValueKind::kRange: return value.As<RangeObject>().Length();
+    case ValueKind::kView: return static_cast<int64_t>(value.As<ViewObject>().dict.AsDict().items.size());
+    case ValueKind::kLoop: return value.As<LoopObject>().Length();
+    default: return std::nullopt;
   }
 }
 
@@ -114,10 +104,8 @@ bool IsIterable(const Value& value) {
     case ValueKind::kRange:
     case ValueKind::kView:
     case ValueKind::kIterator:
-    case ValueKind::kLoop:
-      return true;
-    default:
-      return false;
+    case ValueKind::kLoop: return true;
+    default: return false;
   }
 }
 
@@ -128,15 +116,9 @@ std::vector<Value> ViewItems(Heap& heap, const ViewObject& view) {
   items.reserve(members.size());
   for (const auto& [key, value] : members) {
     switch (view.what) {
-      case ViewObject::What::kKeys:
-        items.push_back(key);
-        break;
-      case ViewObject::What::kValues:
-        items.push_back(value);
-        break;
-      case ViewObject::What::kItems:
-        items.push_back(heap.Tuple({key, value}));
-        break;
+      case ViewObject::What::kKeys: items.push_back(key); break;
+      case ViewObject::What::kValues: items.push_back(value); break;
+      case ViewObject::What::kItems: items.push_back(heap.Tuple({key, value})); break;
     }
   }
   return items;
@@ -151,18 +133,12 @@ std::optional<Value> NextOf(const Value& iterator) {
 
 std::vector<Value> Iterate(Heap& heap, const Value& value) {
   switch (value.kind()) {
-    case ValueKind::kUndefined:
-      return {};
-    case ValueKind::kString:
-      return Characters(heap, value);
+    case ValueKind::kUndefined: return {};
+    case ValueKind::kString: return Characters(heap, value);
     case ValueKind::kList:
-    case ValueKind::kTuple:
-      heap.Step(static_cast<int64_t>(value.Items().size() / 8));
-      return value.Items();
-    case ValueKind::kDict:
-      return DictKeys(heap, value.AsDict());
-    case ValueKind::kView:
-      return ViewItems(heap, value.As<ViewObject>());
+    case ValueKind::kTuple: heap.Step(static_cast<int64_t>(value.Items().size() / 8)); return value.Items();
+    case ValueKind::kDict: return DictKeys(heap, value.AsDict());
+    case ValueKind::kView: return ViewItems(heap, value.As<ViewObject>());
     case ValueKind::kRange: {
       const auto& range = value.As<RangeObject>();
       const int64_t n = range.Length();
@@ -177,20 +153,15 @@ std::vector<Value> Iterate(Heap& heap, const Value& value) {
       while (auto item = NextOf(value)) heap.Step(), items.push_back(std::move(*item));
       return items;
     }
-    case ValueKind::kLoop:
-      Fail("iterating over `loop` is not supported", ErrorCode::kUnsupported);
-    default:
-      Fail(StrCat("'", TypeName(value), "' object is not iterable"));
+    case ValueKind::kLoop: Fail("iterating over `loop` is not supported", ErrorCode::kUnsupported);
+    default: Fail(StrCat("'", TypeName(value), "' object is not iterable"));
   }
 }
 
 bool Contains(Heap& heap, const Value& container, const Value& item) {
-  const auto same = [&](const Value& other) {
-    return heap.Step(), Identical(item, other) || Equal(item, other);
-  };
+  const auto same = [&](const Value& other) { return heap.Step(), Identical(item, other) || Equal(item, other); };
   switch (container.kind()) {
-    case ValueKind::kUndefined:
-      return false;
+    case ValueKind::kUndefined: return false;
     case ValueKind::kString:
       if (!item.is_string()) {
         if (item.is_undefined()) FailUndefined(item);
@@ -199,8 +170,7 @@ bool Contains(Heap& heap, const Value& container, const Value& item) {
       heap.StepBytes(container.AsString().size());
       return FindFirst(container.AsString(), item.AsString()) != std::string::npos;
     case ValueKind::kList:
-    case ValueKind::kTuple:
-      return std::any_of(container.Items().begin(), container.Items().end(), same);
+    case ValueKind::kTuple: return std::any_of(container.Items().begin(), container.Items().end(), same);
     case ValueKind::kDict:
       if (!IsHashable(item)) Fail(StrCat("unhashable type: '", TypeName(item), "'"));
       return container.AsDict().Find(item) != nullptr;
@@ -218,43 +188,36 @@ bool Contains(Heap& heap, const Value& container, const Value& item) {
         if (same(*other)) return true;
       }
       return false;
-    default:
-      Fail(StrCat("argument of type '", TypeName(container), "' is not iterable"));
+    default: Fail(StrCat("argument of type '", TypeName(container), "' is not iterable"));
   }
 }
 
 Value Slice(Heap& heap, const Value& value, const Value& begin, const Value& end, const Value& step) {
   switch (value.kind()) {
-    case ValueKind::kString:
-      return SliceString(heap, value, begin, end, step);
+    case ValueKind::kString: return SliceString(heap, value, begin, end, step);
     case ValueKind::kList:
     case ValueKind::kTuple: {
       const auto& items = value.Items();
       const SliceBounds b = BoundsOf(static_cast<int64_t>(items.size()), begin, end, step);
       std::vector<Value> out;
       out.reserve(static_cast<size_t>(b.count));
-      for (int64_t i = b.begin, n = 0; n < b.count; ++n, i += b.step)
-        out.push_back(items[static_cast<size_t>(i)]);
+      for (int64_t i = b.begin, n = 0; n < b.count; ++n, i += b.step) out.push_back(items[static_cast<size_t>(i)]);
       return value.Is(ValueKind::kList) ? heap.List(std::move(out)) : heap.Tuple(std::move(out));
     }
     case ValueKind::kRange: {
       const auto& range = value.As<RangeObject>();
       const SliceBounds b = BoundsOf(range.Length(), begin, end, step);
       int64_t stride = 0, from = 0, to = 0;
-      if (__builtin_mul_overflow(range.step, b.step, &stride) ||
-          __builtin_mul_overflow(range.step, b.begin, &from) ||
-          __builtin_add_overflow(range.start, from, &from) ||
-          __builtin_mul_overflow(range.step, b.end, &to) || __builtin_add_overflow(range.start, to, &to)) {
+      if (__builtin_mul_overflow(range.step, b.step, &stride) || __builtin_mul_overflow(range.step, b.begin, &from) ||
+          __builtin_add_overflow(range.start, from, &from) || __builtin_mul_overflow(range.step, b.end, &to) ||
+          __builtin_add_overflow(range.start, to, &to)) {
         Fail("a slice of a range leaves 64 bits", ErrorCode::kUnsupported);
       }
       return heap.Range(from, to, stride);
     }
-    case ValueKind::kUndefined:
-      FailUndefined(value);
-    case ValueKind::kDict:
-      Fail("unhashable type: 'slice': a dict cannot be sliced");
-    default:
-      Fail(StrCat("'", TypeName(value), "' object cannot be sliced"));
+    case ValueKind::kUndefined: FailUndefined(value);
+    case ValueKind::kDict: Fail("unhashable type: 'slice': a dict cannot be sliced");
+    default: Fail(StrCat("'", TypeName(value), "' object cannot be sliced"));
   }
 }
 
@@ -266,8 +229,7 @@ std::optional<Value> Subscript(Heap& heap, const Value& value, const Value& key)
     return i < 0 ? i + length : i;
   };
   switch (value.kind()) {
-    case ValueKind::kUndefined:
-      FailUndefined(value);
+    case ValueKind::kUndefined: FailUndefined(value);
     case ValueKind::kDict: {
       if (!IsHashable(key)) return std::nullopt;
       const Value* found = key.is_string() ? value.AsDict().Find(key.AsString()) : value.AsDict().Find(key);
@@ -294,8 +256,7 @@ std::optional<Value> Subscript(Heap& heap, const Value& value, const Value& key)
       const auto i = position(range.Length());
       return i ? std::optional<Value>(Value::Int(range.start + *i * range.step)) : std::nullopt;
     }
-    default:
-      return std::nullopt;
+    default: return std::nullopt;
   }
 }
 

@@ -91,8 +91,7 @@ Value SplitText(const Call& c) {
   const bool right = c.name == "rsplit";
   int64_t limit = p.Int(1, -1);
   c.heap.StepBytes(c.text.size());
-  if (p.IsNone(0))
-    return c.Strings(right ? SplitAtSpaceFromRight(c.text, limit) : SplitAtSpace(c.text, limit));
+  if (p.IsNone(0)) return c.Strings(right ? SplitAtSpaceFromRight(c.text, limit) : SplitAtSpace(c.text, limit));
   const std::string separator = p.Text(0, "");
   if (separator.empty()) Fail("empty separator");
   std::vector<std::string_view> parts;
@@ -116,11 +115,9 @@ Value PartitionText(const Call& c) {
   const size_t at = right ? FindLast(c.text, separator) : FindFirst(c.text, separator);
   const std::string_view text = c.text;
   if (at == std::string::npos) {
-    return right ? c.heap.Tuple({c.String(""), c.String(""), c.object})
-                 : c.heap.Tuple({c.object, c.String(""), c.String("")});
+    return right ? c.heap.Tuple({c.String(""), c.String(""), c.object}) : c.heap.Tuple({c.object, c.String(""), c.String("")});
   }
-  return c.heap.Tuple(
-      {c.Part(text.substr(0, at)), p[0], c.Part(text.substr(at + separator.size()))});
+  return c.heap.Tuple({c.Part(text.substr(0, at)), p[0], c.Part(text.substr(at + separator.size()))});
 }
 
 // The part between the optional start and end (code points), and where it begins in bytes.
@@ -128,8 +125,7 @@ std::string_view Window(const Call& c, const Parameters& p, size_t first, size_t
   *offset = 0;
   if (p.IsNone(first) && p.IsNone(first + 1)) return c.text;
   const auto length = static_cast<int64_t>(CountCodePoints(c.text));
-  const int64_t start = p.IsNone(first) ? 0 : p.Int(first, 0),
-                stop = p.IsNone(first + 1) ? length : p.Int(first + 1, 0);
+  const int64_t start = p.IsNone(first) ? 0 : p.Int(first, 0), stop = p.IsNone(first + 1) ? length : p.Int(first + 1, 0);
   const int64_t begin = std::max<int64_t>(start < 0 ? start + length : start, 0);
   const int64_t end = std::clamp<int64_t>(stop < 0 ? stop + length : stop, 0, length);
   if (begin > end) {
@@ -137,8 +133,7 @@ std::string_view Window(const Call& c, const Parameters& p, size_t first, size_t
     return {};
   }
   *offset = OffsetOfCodePoint(c.text, static_cast<size_t>(begin));
-  return std::string_view(c.text).substr(*offset,
-                                         OffsetOfCodePoint(c.text, static_cast<size_t>(end)) - *offset);
+  return std::string_view(c.text).substr(*offset, OffsetOfCodePoint(c.text, static_cast<size_t>(end)) - *offset);
 }
 
 Value StartsOrEnds(const Call& c) {
@@ -203,8 +198,7 @@ Value JoinMethod(const Call& c) {
   const auto items = Iterate(c.heap, p[0]);
   MarkedText out;
   for (size_t i = 0; i < items.size(); ++i) {
-    if (!items[i].is_string())
-      Fail(StrCat("sequence item ", i, ": expected str instance, ", TypeName(items[i]), " found"));
+    if (!items[i].is_string()) Fail(StrCat("sequence item ", i, ": expected str instance, ", TypeName(items[i]), " found"));
     if (i) AppendStr(out, c.object);
     AppendStr(out, items[i]);
     c.heap.CheckString(out.text.size());
@@ -217,8 +211,7 @@ Value FormatMethod(const Call& c) {
   lookup.look_up = [&](std::string_view name) -> Value {
     if (!name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 9) {
       const auto i = static_cast<size_t>(std::stoul(std::string(name)));
-      if (i >= c.arguments.positional.size())
-        Fail(StrCat("Replacement index ", i, " out of range for positional args tuple"));
+      if (i >= c.arguments.positional.size()) Fail(StrCat("Replacement index ", i, " out of range for positional args tuple"));
       return c.arguments.positional[i];
     }
     for (const auto& [key, value] : c.arguments.keywords) {
@@ -228,10 +221,8 @@ Value FormatMethod(const Call& c) {
   };
   lookup.member = [&](const Value& object, std::string_view name, bool is_attribute) {
     if (is_attribute) return c.interpreter.GetAttr(object, c.String(std::string(name)));
-    const bool number =
-        !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 9;
-    return c.interpreter.GetItem(object, number ? Value::Int(std::stol(std::string(name)))
-                                                : c.String(std::string(name)));
+    const bool number = !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos && name.size() < 9;
+    return c.interpreter.GetItem(object, number ? Value::Int(std::stol(std::string(name))) : c.String(std::string(name)));
   };
   return c.heap.String(FormatBraces(c.heap, c.object, lookup));
 }
@@ -246,9 +237,7 @@ Value Classify(const Call& c) {
   if (c.name == "isascii") return Value::Bool(IsAscii(c.text));
   const auto points = ToCodePoints(c.text);
   c.heap.Step(static_cast<int64_t>(points.size() / 8));
-  const auto all = [&](auto test) {
-    return Value::Bool(!points.empty() && std::all_of(points.begin(), points.end(), test));
-  };
+  const auto all = [&](auto test) { return Value::Bool(!points.empty() && std::all_of(points.begin(), points.end(), test)); };
   if (c.name == "isdigit") return all(IsDigit);
   if (c.name == "isdecimal") return all(IsDecimal);
   if (c.name == "isnumeric") return all(IsNumeric);
@@ -258,16 +247,13 @@ Value Classify(const Call& c) {
   if (c.name == "isprintable") return Value::Bool(std::all_of(points.begin(), points.end(), IsPrintable));
   if (c.name == "isidentifier") {
     const auto part = [](uint32_t x) { return x == '_' || IsAlnum(x); };
-    return Value::Bool(!points.empty() && !IsDigit(points[0]) &&
-                       std::all_of(points.begin(), points.end(), part));
+    return Value::Bool(!points.empty() && !IsDigit(points[0]) && std::all_of(points.begin(), points.end(), part));
   }
-  if (c.name == "istitle")
-    return Value::Bool(std::any_of(points.begin(), points.end(), IsCased) && ToTitle(c.text) == c.text);
+  if (c.name == "istitle") return Value::Bool(std::any_of(points.begin(), points.end(), IsCased) && ToTitle(c.text) == c.text);
   const bool lower = c.name == "islower";
   const auto cased = std::any_of(points.begin(), points.end(), IsCased);
-  return Value::Bool(cased && std::none_of(points.begin(), points.end(), [&](uint32_t x) {
-                       return IsCased(x) && !(lower ? IsLower(x) : IsUpper(x));
-                     }));
+  return Value::Bool(cased && std::none_of(points.begin(), points.end(),
+                                           [&](uint32_t x) { return IsCased(x) && !(lower ? IsLower(x) : IsUpper(x)); }));
 }
 
 Value Justify(const Call& c) {
@@ -278,9 +264,7 @@ Value Justify(const Call& c) {
   if (missing <= 0) return c.Part(c.text);
   c.heap.CheckString(static_cast<size_t>(missing));
   // Python's center puts the odd one to the left when the width is odd.
-  int64_t left = c.name == "rjust"    ? missing
-                 : c.name == "center" ? missing / 2 + (missing & p.Int(0, 0) & 1)
-                                      : 0;
+  int64_t left = c.name == "rjust" ? missing : c.name == "center" ? missing / 2 + (missing & p.Int(0, 0) & 1) : 0;
   MarkedText out;
   const uint8_t level = p.Has(1) ? LevelOf(p[1]) : 0;
   for (int64_t i = 0; i < left; ++i) AppendAt(out, fill, level);
@@ -295,8 +279,7 @@ Value ZeroFill(const Call& c) {
   if (missing <= 0) return c.Part(c.text);
   c.heap.CheckString(static_cast<size_t>(missing));
   const size_t sign = !c.text.empty() && (c.text[0] == '+' || c.text[0] == '-') ? 1 : 0;
-  return c.heap.String(c.text.substr(0, sign) + std::string(static_cast<size_t>(missing), '0') +
-                       c.text.substr(sign));
+  return c.heap.String(c.text.substr(0, sign) + std::string(static_cast<size_t>(missing), '0') + c.text.substr(sign));
 }
 
 Value RemoveAffix(const Call& c) {
@@ -382,12 +365,10 @@ constexpr std::array<Method, 44> kMethods{{
 }  // namespace
 
 bool IsStringMethod(std::string_view name) {
-  return std::any_of(kMethods.begin(), kMethods.end(),
-                     [name](const Method& m) { return m.function && m.name == name; });
+  return std::any_of(kMethods.begin(), kMethods.end(), [name](const Method& m) { return m.function && m.name == name; });
 }
 
-Value CallStringMethod(Interpreter& interpreter, const Value& text, std::string_view name,
-                       const CallArguments& arguments) {
+Value CallStringMethod(Interpreter& interpreter, const Value& text, std::string_view name, const CallArguments& arguments) {
   for (const Method& method : kMethods) {
     if (method.function && method.name == name) {
       return method.function(Call{interpreter, interpreter.heap(), text, text.AsString(), method.name, arguments});

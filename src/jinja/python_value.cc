@@ -72,8 +72,7 @@ int64_t RangeObject::Length() const {
   // Differences in unsigned arithmetic: they never overflow there.
   if (step > 0) {
     if (start >= stop) return 0;
-    return static_cast<int64_t>((static_cast<uint64_t>(stop) - static_cast<uint64_t>(start) - 1) /
-                                static_cast<uint64_t>(step)) +
+    return static_cast<int64_t>((static_cast<uint64_t>(stop) - static_cast<uint64_t>(start) - 1) / static_cast<uint64_t>(step)) +
            1;
   }
   if (start <= stop) return 0;
@@ -104,8 +103,7 @@ void Heap::FailStep() const {
 
 void Heap::CheckString(size_t bytes) const {
   if (bytes > limits_.max_string) {
-    Fail(StrCat("a text of ", HumanBytes(bytes), " is longer than the limit of ",
-                HumanBytes(limits_.max_string)),
+    Fail(StrCat("a text of ", HumanBytes(bytes), " is longer than the limit of ", HumanBytes(limits_.max_string)),
          ErrorCode::kLimit);
   }
 }
@@ -113,12 +111,10 @@ void Heap::CheckString(size_t bytes) const {
 void Heap::Adopt(Object& object, size_t bytes, int depth) {
   bytes += kObjectBytes;
   if (bytes_ + bytes > limits_.max_bytes) {
-    Fail(StrCat("the template needs more than the limit of ", HumanBytes(limits_.max_bytes), " of memory"),
-         ErrorCode::kLimit);
+    Fail(StrCat("the template needs more than the limit of ", HumanBytes(limits_.max_bytes), " of memory"), ErrorCode::kLimit);
   }
   if (depth > limits_.max_depth) {
-    Fail(StrCat("values are nested deeper than the limit of ", limits_.max_depth, " levels"),
-         ErrorCode::kLimit);
+    Fail(StrCat("values are nested deeper than the limit of ", limits_.max_depth, " levels"), ErrorCode::kLimit);
   }
   bytes_ += bytes;
   object.heap = this;
@@ -278,55 +274,33 @@ Value Heap::UndefinedMember(const Value& owner, const Value& key) {
 
 std::string_view TypeName(const Value& value) {
   switch (value.kind()) {
-    case ValueKind::kMissing:
-      return "missing";
-    case ValueKind::kUndefined:
-      return "Undefined";
-    case ValueKind::kNone:
-      return "NoneType";
-    case ValueKind::kBool:
-      return "bool";
+    case ValueKind::kMissing: return "missing";
+    case ValueKind::kUndefined: return "Undefined";
+    case ValueKind::kNone: return "NoneType";
+    case ValueKind::kBool: return "bool";
     case ValueKind::kInt:
-    case ValueKind::kBigInt:
-      return "int";
-    case ValueKind::kFloat:
-      return "float";
-    case ValueKind::kString:
-      return value.IsMarkup() ? "Markup" : "str";
-    case ValueKind::kList:
-      return "list";
-    case ValueKind::kTuple:
-      return "tuple";
-    case ValueKind::kDict:
-      return "dict";
-    case ValueKind::kRange:
-      return "range";
+    case ValueKind::kBigInt: return "int";
+    case ValueKind::kFloat: return "float";
+    case ValueKind::kString: return value.IsMarkup() ? "Markup" : "str";
+    case ValueKind::kList: return "list";
+    case ValueKind::kTuple: return "tuple";
+    case ValueKind::kDict: return "dict";
+    case ValueKind::kRange: return "range";
     case ValueKind::kView:
       switch (value.As<ViewObject>().what) {
-        case ViewObject::What::kKeys:
-          return "dict_keys";
-        case ViewObject::What::kValues:
-          return "dict_values";
-        case ViewObject::What::kItems:
-          return "dict_items";
+        case ViewObject::What::kKeys: return "dict_keys";
+        case ViewObject::What::kValues: return "dict_values";
+        case ViewObject::What::kItems: return "dict_items";
       }
       return "dict_items";
-    case ValueKind::kIterator:
-      return value.As<IteratorObject>().type_name;
-    case ValueKind::kNamespace:
-      return "Namespace";
-    case ValueKind::kLoop:
-      return "LoopContext";
-    case ValueKind::kMacro:
-      return "Macro";
-    case ValueKind::kFunction:
-      return "function";
-    case ValueKind::kMethod:
-      return "builtin_function_or_method";
-    case ValueKind::kCycler:
-      return "Cycler";
-    case ValueKind::kJoiner:
-      return "Joiner";
+    case ValueKind::kIterator: return value.As<IteratorObject>().type_name;
+    case ValueKind::kNamespace: return "Namespace";
+    case ValueKind::kLoop: return "LoopContext";
+    case ValueKind::kMacro: return "Macro";
+    case ValueKind::kFunction: return "function";
+    case ValueKind::kMethod: return "builtin_function_or_method";
+    case ValueKind::kCycler: return "Cycler";
+    case ValueKind::kJoiner: return "Joiner";
   }
   return "object";
 }

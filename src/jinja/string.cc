@@ -19,26 +19,17 @@ int HexDigit(char c) {
 // The simple escapes, or 0.
 char SimpleEscape(char c) {
   switch (c) {
-    case 'a':
-      return '\a';
-    case 'b':
-      return '\b';
-    case 'f':
-      return '\f';
-    case 'n':
-      return '\n';
-    case 'r':
-      return '\r';
-    case 't':
-      return '\t';
-    case 'v':
-      return '\v';
+    case 'a': return '\a';
+    case 'b': return '\b';
+    case 'f': return '\f';
+    case 'n': return '\n';
+    case 'r': return '\r';
+    case 't': return '\t';
+    case 'v': return '\v';
     case '\\':
     case '\'':
-    case '"':
-      return c;
-    default:
-      return 0;
+    case '"': return c;
+    default: return 0;
   }
 }
 
@@ -83,11 +74,7 @@ class Unescaper {
       // escape's text.
       char escape[12];
       const uint32_t point = NextCodePoint(raw_, at_);
-      std::snprintf(escape, sizeof escape,
-                    point < 0x100     ? "\\x%02x"
-                    : point < 0x10000 ? "\\u%04x"
-                                      : "\\U%08x",
-                    point);
+      std::snprintf(escape, sizeof escape, point < 0x100 ? "\\x%02x" : point < 0x10000 ? "\\u%04x" : "\\U%08x", point);
       out_ += escape;
     } else {
       out_ += '\\';
@@ -121,8 +108,6 @@ class Unescaper {
 
 }  // namespace
 
-std::string UnescapeString(std::string_view raw, std::string* problem) {
-  return Unescaper(raw, problem).Run();
-}
+std::string UnescapeString(std::string_view raw, std::string* problem) { return Unescaper(raw, problem).Run(); }
 
 }  // namespace lfm::jinja

@@ -48,10 +48,8 @@ bool IsCallableValue(const Value& v) {
     case ValueKind::kMethod:
     case ValueKind::kMacro:
     case ValueKind::kLoop:
-    case ValueKind::kJoiner:
-      return true;
-    default:
-      return false;
+    case ValueKind::kJoiner: return true;
+    default: return false;
   }
 }
 
@@ -78,21 +76,15 @@ bool IsEven(Interpreter& in, const Value& value, Arguments a) {
   NoArguments("even", a);
   return Remainder(in, value, Value::Int(2), 0);
 }
-bool IsDivisibleBy(Interpreter& in, const Value& value, Arguments a) {
-  return Remainder(in, value, One("divisibleby", a), 0);
-}
+bool IsDivisibleBy(Interpreter& in, const Value& value, Arguments a) { return Remainder(in, value, One("divisibleby", a), 0); }
 
 bool IsEqual(Interpreter&, const Value& value, Arguments a) { return Equal(value, One("eq", a)); }
 bool IsNotEqual(Interpreter&, const Value& value, Arguments a) { return !Equal(value, One("ne", a)); }
 bool IsLess(Interpreter&, const Value& value, Arguments a) { return Less(value, One("lt", a)); }
 bool IsLessOrEqual(Interpreter&, const Value& value, Arguments a) { return LessOrEqual(value, One("le", a)); }
 bool IsGreater(Interpreter&, const Value& value, Arguments a) { return Less(One("gt", a), value, ">"); }
-bool IsGreaterOrEqual(Interpreter&, const Value& value, Arguments a) {
-  return LessOrEqual(One("ge", a), value, ">=");
-}
-bool IsIn(Interpreter& in, const Value& value, Arguments a) {
-  return Contains(in.heap(), One("in", a), value);
-}
+bool IsGreaterOrEqual(Interpreter&, const Value& value, Arguments a) { return LessOrEqual(One("ge", a), value, ">="); }
+bool IsIn(Interpreter& in, const Value& value, Arguments a) { return Contains(in.heap(), One("in", a), value); }
 
 // Python shares small integers and equal constants; texts are compared by value, which is what templates
 // mean.

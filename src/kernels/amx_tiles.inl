@@ -16,10 +16,10 @@ LFM_INLINE void TilesOff() { _tile_release(); }
 
 // Macros, because the compiler's own are: a tile's number must be a literal.
 #define TileZero(tile) _tile_zero(tile)
-#define TileLoad(tile, p, stride)                                                                     \
+#define TileLoad(tile, p, stride)                                                                                 \
   do { /* g++'s tileloadd does not say that it reads memory: without the clobber the stores before it could go */ \
-    __asm__ volatile("" : : : "memory");                                                              \
-    _tile_loadd(tile, p, stride);                                                                     \
+    __asm__ volatile("" : : : "memory");                                                                          \
+    _tile_loadd(tile, p, stride);                                                                                 \
   } while (false)
 #define TileStore(tile, p, stride) _tile_stored(tile, p, stride)
 // C[m][n] += sum over k of A[m][k] * B[k / 4][4 n + k % 4], all int8.

@@ -5,8 +5,8 @@
 // part: their memory may hold anything. The page is unpacked to f32 in pieces, for up to 64 queries at once.
 
 constexpr int kQueryTile = 64;
-constexpr int kQueryStep = 4;                       // queries in registers
-constexpr int kWideStep = kN >= 16 ? 2 : 1;         // virtual vectors of keys or dims beside them
+constexpr int kQueryStep = 4;                // queries in registers
+constexpr int kWideStep = kN >= 16 ? 2 : 1;  // virtual vectors of keys or dims beside them
 constexpr int kMaxHeadDim = 256;
 
 // scores[q * 64 + 16 * i ..] of kQ queries and kG groups of 16 keys, which lie head_dim * 16 floats apart.
@@ -117,8 +117,8 @@ LFM_INLINE void PrefetchValues(const uint8_t* page, const KvLayout<kType>& layou
 }
 
 template <KvType kType>
-void AttendTile(const uint8_t* page, const float* queries, const int* n_keys, int n_queries, int head_dim,
-                AttentionState* state, float* acc) {
+void AttendTile(const uint8_t* page, const float* queries, const int* n_keys, int n_queries, int head_dim, AttentionState* state,
+                float* acc) {
   alignas(64) float scores[kQueryTile * kPagePositions];
   alignas(64) float unpacked[kWideStep * kLanes * kMaxHeadDim];
   const KvLayout<kType> layout(head_dim);
@@ -153,13 +153,13 @@ void AttendPage(const std::byte* page, const float* queries, const int* n_keys, 
                 AttentionState* state, float* acc) noexcept {
   for (int i = 0; i < n_queries; i += kQueryTile) {
     const int n = n_queries - i < kQueryTile ? n_queries - i : kQueryTile;
-    AttendTile<kType>(reinterpret_cast<const uint8_t*>(page), queries + i * head_dim, n_keys + i, n, head_dim,
-                      state + i, acc + i * head_dim);
+    AttendTile<kType>(reinterpret_cast<const uint8_t*>(page), queries + i * head_dim, n_keys + i, n, head_dim, state + i,
+                      acc + i * head_dim);
   }
 }
 
-void AttendMerge(const AttentionState* state, int64_t state_stride, const float* acc, int64_t stride, int n_parts,
-                 int head_dim, float* out) noexcept {
+void AttendMerge(const AttentionState* state, int64_t state_stride, const float* acc, int64_t stride, int n_parts, int head_dim,
+                 float* out) noexcept {
   float m = -__builtin_inff();
   for (int p = 0; p < n_parts; p++) m = state[p * state_stride].m > m ? state[p * state_stride].m : m;
   float l = 0.0f;

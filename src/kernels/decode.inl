@@ -69,7 +69,9 @@ template <>
 struct Decoder<TensorType::kQ4_0> : DecoderBase {
   static constexpr int kBias = 8, kMax = 15;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { Nibbles(at.quants + 4 * at.row, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    Nibbles(at.quants + 4 * at.row, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) { s.d = HalfAt(at.scales + 32 * at.b, at.row); }
 };
 
@@ -77,7 +79,9 @@ template <>
 struct Decoder<TensorType::kQ4_1> : DecoderBase {
   static constexpr int kMins = 1, kMax = 15;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { Nibbles(at.quants + 4 * at.row, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    Nibbles(at.quants + 4 * at.row, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) {
     s.d = HalfAt(at.scales + 64 * at.b, at.row);
     s.m[0] = HalfAt(at.scales + 64 * at.b + 32, at.row);
@@ -93,7 +97,9 @@ template <>
 struct Decoder<TensorType::kQ5_0> : DecoderBase {
   static constexpr int kBias = 16, kMax = 31;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { FiveBitQuants(at, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    FiveBitQuants(at, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) { s.d = HalfAt(at.scales + 32 * at.b, at.row); }
 };
 
@@ -101,7 +107,9 @@ template <>
 struct Decoder<TensorType::kQ5_1> : DecoderBase {
   static constexpr int kMins = 1, kMax = 31;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { FiveBitQuants(at, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    FiveBitQuants(at, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) { Decoder<TensorType::kQ4_1>::GetScales(at, s); }
 };
 
@@ -132,7 +140,9 @@ template <>
 struct Decoder<TensorType::kQ4_K> : DecoderBase {
   static constexpr int kMins = 1, kMax = 15;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { Nibbles(at.quants + 4 * at.row, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    Nibbles(at.quants + 4 * at.row, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) { SixBitPairs(at, s); }
 };
 
@@ -140,7 +150,9 @@ template <>
 struct Decoder<TensorType::kQ5_K> : DecoderBase {
   static constexpr int kMins = 1, kMax = 31;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { FiveBitQuants(at, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    FiveBitQuants(at, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) { SixBitPairs(at, s); }
 };
 
@@ -224,7 +236,9 @@ struct Decoder<TensorType::kIQ4_NL> : DecoderBase {
   static constexpr bool kWide = true;
   static constexpr int kMax = 255;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { Iq4Quants<kUnsigned>(at, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    Iq4Quants<kUnsigned>(at, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) { s.d = HalfAt(at.scales + 32 * at.b, at.row); }
 };
 
@@ -233,7 +247,9 @@ struct Decoder<TensorType::kIQ4_XS> : DecoderBase {
   static constexpr bool kWide = true;
   static constexpr int kMax = 255;
   template <bool kUnsigned>
-  static LFM_INLINE void Quants(const BlockAt& at, VB* w) { Iq4Quants<kUnsigned>(at, w); }
+  static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
+    Iq4Quants<kUnsigned>(at, w);
+  }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) {
     VI low = LoadU8(at.scales + 32 + 16 * (at.b / 2) + at.row);
     if (at.b % 2 == 1) low = ShrI<4>(low);

@@ -54,8 +54,8 @@ void DetectX86(std::vector<Isa>& found) {
   const bool zmm = ymm && (saved & 0xe0) == 0xe0;
   const bool tiles = zmm && (saved & 0x60000) == 0x60000;
   const bool avx2 = ymm && Bit(l1.c, 12) && Bit(l1.c, 28) && Bit(l1.c, 29) && Bit(l7.b, 5) && Bit(l7.b, 8);
-  const bool avx512 = avx2 && zmm && Bit(l7.b, 16) && Bit(l7.b, 17) && Bit(l7.b, 30) && Bit(l7.b, 31) &&
-                      Bit(l7.c, 11);  // F, DQ, BW, VL, VNNI
+  const bool avx512 =
+      avx2 && zmm && Bit(l7.b, 16) && Bit(l7.b, 17) && Bit(l7.b, 30) && Bit(l7.b, 31) && Bit(l7.c, 11);  // F, DQ, BW, VL, VNNI
   if (avx512 && tiles && Bit(l7.d, 24) && Bit(l7.d, 25) && AmxAllowed()) found.push_back(Isa::kAmx);
   if (avx512) found.push_back(Isa::kAvx512Vnni);
   if (avx2 && Bit(l71.a, 4)) found.push_back(Isa::kAvxVnni);

@@ -26,7 +26,7 @@ constexpr int kTileTokens = 16;  // tokens of a Q8Tile
 // Tokens from which matmul_tiles beats matmul_q8. Measured with AMX against AVX-512 VNNI on Emerald Rapids: Q4_0 144 cycles
 // against 143 a tile of 16 x 16 x 32 at 12 tokens, 186 against 164 at 8.
 constexpr int kMinTileTokens = 12;
-constexpr int kSuperBlocks = 8;  // blocks of 32 in a super-panel (layout.h)
+constexpr int kSuperBlocks = 8;     // blocks of 32 in a super-panel (layout.h)
 constexpr int kPagePositions = 64;  // positions of a KV page
 
 // 32 activations as int8 with their scale. nsum0/nsum1 are MINUS the sums of the two halves of q.
@@ -90,14 +90,14 @@ struct AttentionState {
 // A matrix product of one unit with one tile: out[t * out_stride + r] = sum_k w[r, k] x[t, k], r in [0, 32).
 // panel0 and panel1 hold rows 0..15 and 16..31; n_blocks = k / 32. For one token and weights of F32, F16 or BF16
 // panel1 may be null: rows 0..15 alone.
-using MatmulQ8 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
-                          int n_tokens, float* out, int64_t out_stride) noexcept;
-using MatmulF32 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x,
-                           int n_tokens, float* out, int64_t out_stride) noexcept;
+using MatmulQ8 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
+                          float* out, int64_t out_stride) noexcept;
+using MatmulF32 = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x, int n_tokens,
+                           float* out, int64_t out_stride) noexcept;
 
 // The same from the form of tile units.
-using MatmulTiles = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Tile* x,
-                             int n_tokens, float* out, int64_t out_stride) noexcept;
+using MatmulTiles = void (*)(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Tile* x, int n_tokens,
+                             float* out, int64_t out_stride) noexcept;
 
 // One row of numbers per ISA. All pointers but those of matmul_tiles are set in a table that Select() returned.
 struct Table {
@@ -124,8 +124,8 @@ struct Table {
 
   // Short convolution of one token and n channels: y = sum_j taps[j] * u_j by fma from +0, oldest first, where u_j is
   // history[j] for j < n_taps - 1 and u (this token's) at last; out = c * y. taps is [n_taps][n].
-  void (*short_conv)(const float* u, const float* c, const float* const* history, const float* taps, int n_taps,
-                     int64_t n, float* out) noexcept;
+  void (*short_conv)(const float* u, const float* c, const float* const* history, const float* taps, int n_taps, int64_t n,
+                     float* out) noexcept;
 
   // out[i] += x[i]; out[i] = fma(w, x[i], out[i]).
   void (*add)(const float* x, int64_t n, float* out) noexcept;

@@ -5,7 +5,9 @@
 constexpr int kKeyGroups = kPagePositions / kLanes;
 
 template <KvType kType>
-constexpr int kKvSize = kType == KvType::kF32 ? 4 : kType == KvType::kF16 ? 2 : 1;
+constexpr int kKvSize = kType == KvType::kF32   ? 4
+                        : kType == KvType::kF16 ? 2
+                                                : 1;
 
 LFM_INLINE int KvBlocks(int head_dim) { return (head_dim + kBlock - 1) / kBlock; }
 

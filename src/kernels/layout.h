@@ -24,10 +24,10 @@ struct PanelLayout {
 };
 
 // Index as TypeIndex().
-constexpr TensorType kTypeOrder[kTypeCount] = {
-    TensorType::kF32,  TensorType::kF16,  TensorType::kQ4_0, TensorType::kQ4_1, TensorType::kQ5_0,   TensorType::kQ5_1,
-    TensorType::kQ8_0, TensorType::kQ2_K, TensorType::kQ3_K, TensorType::kQ4_K, TensorType::kQ5_K,   TensorType::kQ6_K,
-    TensorType::kIQ4_NL, TensorType::kIQ4_XS, TensorType::kBF16, TensorType::kMXFP4};
+constexpr TensorType kTypeOrder[kTypeCount] = {TensorType::kF32,    TensorType::kF16,    TensorType::kQ4_0, TensorType::kQ4_1,
+                                               TensorType::kQ5_0,   TensorType::kQ5_1,   TensorType::kQ8_0, TensorType::kQ2_K,
+                                               TensorType::kQ3_K,   TensorType::kQ4_K,   TensorType::kQ5_K, TensorType::kQ6_K,
+                                               TensorType::kIQ4_NL, TensorType::kIQ4_XS, TensorType::kBF16, TensorType::kMXFP4};
 
 constexpr PanelLayout LayoutOf(TensorType type) {
   switch (type) {

@@ -3,7 +3,7 @@
 
 constexpr int kUnitParts = 2 * kParts;
 constexpr int kChainParts = kUnitParts < 2 ? 1 : 2;  // native vectors of rows at a time
-constexpr int kChainTokens = kN == 8 ? 2 : 4;         // tokens at a time: enough chains to hide the fma, if registers allow
+constexpr int kChainTokens = kN == 8 ? 2 : 4;        // tokens at a time: enough chains to hide the fma, if registers allow
 
 // Byte e of each lane, less the bias, as f32.
 template <class D, int kByte>
@@ -110,8 +110,8 @@ void MatrixVectorF32(const std::byte* panel, int64_t n_blocks, const F32Block* x
 }
 
 template <TensorType kType>
-void MatmulF32Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x, int n_tokens,
-                 float* out, int64_t out_stride) noexcept {
+void MatmulF32Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const F32Block* x, int n_tokens, float* out,
+                 int64_t out_stride) noexcept {
   if constexpr (kFloats<kType>) {
     if (n_tokens == 1) {
       MatrixVectorF32<kType>(panel0, n_blocks, x, out);

@@ -20,7 +20,9 @@ LFM_INLINE void DecodePairs(BlockAt at, int row, PairWeights<D>& w) {
   }
 }
 
-struct TwoSums { VI t0, t1; };  // four rows of each of two tokens
+struct TwoSums {
+  VI t0, t1;
+};  // four rows of each of two tokens
 
 // Steps [first, first + n) of eight k; the sums start at the bias times nsum0 and nsum1 of the two tokens.
 template <class D>
@@ -52,8 +54,8 @@ LFM_INLINE void AddBlockOfPair(const PairWeights<D>& w, const Q8Block* x, float*
 }
 
 template <TensorType kType>
-void MatmulI8mmOf(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
-                  float* out, int64_t out_stride) noexcept {
+void MatmulI8mmOf(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens, float* out,
+                  int64_t out_stride) noexcept {
   using D = Decoder<kType>;
   if (n_tokens == 1) return MatmulQ8Of<kType>(panel0, panel1, n_blocks, x, 1, out, out_stride);
   // An odd token pairs with a copy of itself, whose results are not stored.

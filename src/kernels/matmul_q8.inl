@@ -66,8 +66,8 @@ void FewTokensQ8(const std::byte* panel, int64_t n_blocks, const Q8Block* x, flo
 
 // Both panels of a unit, if there are at most kMost tokens.
 template <TensorType kType, int kMost>
-LFM_INLINE bool TryFewTokensQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x,
-                               int n_tokens, float* out, int64_t out_stride) {
+LFM_INLINE bool TryFewTokensQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
+                               float* out, int64_t out_stride) {
   if (n_tokens == kMost) {
     FewTokensQ8<kType, kMost>(panel0, n_blocks, x, out, out_stride);
     FewTokensQ8<kType, kMost>(panel1, n_blocks, x, out + kLanes, out_stride);
@@ -80,8 +80,8 @@ LFM_INLINE bool TryFewTokensQ8(const std::byte* panel0, const std::byte* panel1,
 }
 
 template <TensorType kType>
-void MatmulQ8Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
-                float* out, int64_t out_stride) noexcept {
+void MatmulQ8Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens, float* out,
+                int64_t out_stride) noexcept {
   using D = Decoder<kType>;
   if (TryFewTokensQ8<kType, kFewTokens>(panel0, panel1, n_blocks, x, n_tokens, out, out_stride)) return;
   alignas(64) float acc[kMaxTile * kUnitRows];

@@ -8,7 +8,7 @@
 // unit drains; then the flush, without tile instructions. Tiles 0 to 3 are C, 4 and 5 A, 6 and 7 B.
 
 constexpr int kPhaseBlocks = 2;
-constexpr int kPanelBytes = 8 * 64;             // of an unpacked block
+constexpr int kPanelBytes = 8 * 64;              // of an unpacked block
 constexpr int kTileSums = kTileTokens * kLanes;  // in a C tile
 
 TileConfig PhaseConfig() {
@@ -47,8 +47,8 @@ struct SuperPanels {
     const int n = BlocksOf(i);
     const uint8_t* const body = panels[p] + n_supers * kLayout.head + i * kSuperBlocks * kBytes;
     const int64_t unit = 2 * (panels[1] - panels[0]), beyond = i + 2 - n_supers;
-    const uint8_t* const ahead = (beyond < 0 ? body + 2 * kSuperBlocks * kBytes
-                                             : panels[p] + unit + beyond * kSuperBlocks * kBytes) + b * kBytes;
+    const uint8_t* const ahead =
+        (beyond < 0 ? body + 2 * kSuperBlocks * kBytes : panels[p] + unit + beyond * kSuperBlocks * kBytes) + b * kBytes;
     for (int line = 0; line < kBytes; line += 64) __builtin_prefetch(ahead + line, 0, 2);
     const BlockAt at{panels[p] + i * kLayout.head, body, body + n * kLayout.scales + b * kLayout.quants, n, b, 0};
     VB w[8];
@@ -176,13 +176,13 @@ LFM_INLINE void FlushPhase(const int32_t* sums, const Q8Tile* x, const Unpacked&
 }
 
 template <TensorType kType>
-void MatmulTilesOf(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Tile* x, int n_tokens,
-                   float* out, int64_t out_stride) noexcept {
+void MatmulTilesOf(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Tile* x, int n_tokens, float* out,
+                   int64_t out_stride) noexcept {
   using D = Decoder<kType>;
   static_assert(kN == kLanes && !D::kHalves && D::kMins < 2);
-  const SuperPanels<kType> weights{
-      {reinterpret_cast<const uint8_t*>(panel0), reinterpret_cast<const uint8_t*>(panel1)},
-      n_blocks, (n_blocks + kSuperBlocks - 1) / kSuperBlocks};
+  const SuperPanels<kType> weights{{reinterpret_cast<const uint8_t*>(panel0), reinterpret_cast<const uint8_t*>(panel1)},
+                                   n_blocks,
+                                   (n_blocks + kSuperBlocks - 1) / kSuperBlocks};
   const int n_groups = static_cast<int>(TileGroups(n_tokens));
   alignas(64) float acc[kMaxTile * kUnitRows];
   alignas(64) int32_t sums[kPhaseBlocks * 4 * kTileSums];

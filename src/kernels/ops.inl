@@ -5,13 +5,15 @@ template <class Body>
 LFM_INLINE void ForLanes(int64_t n, Body&& body) {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    body(i, [](const float* p) LFM_INLINE_LAMBDA { return Load(p); },
-         [](float* p, const F32x16& a) LFM_INLINE_LAMBDA { Store(p, a); });
+    body(
+        i, [](const float* p) LFM_INLINE_LAMBDA { return Load(p); },
+        [](float* p, const F32x16& a) LFM_INLINE_LAMBDA { Store(p, a); });
   }
   if (i < n) {
     const int64_t rest = n - i;
-    body(i, [rest](const float* p) LFM_INLINE_LAMBDA { return LoadSome(p, rest); },
-         [rest](float* p, const F32x16& a) LFM_INLINE_LAMBDA { StoreSome(p, a, rest); });
+    body(
+        i, [rest](const float* p) LFM_INLINE_LAMBDA { return LoadSome(p, rest); },
+        [rest](float* p, const F32x16& a) LFM_INLINE_LAMBDA { StoreSome(p, a, rest); });
   }
 }
 
@@ -91,9 +93,8 @@ void AddTo(const float* x, int64_t n, float* out) noexcept {
 
 void AddScaled(const float* x, float w, int64_t n, float* out) noexcept {
   const F32x16 scale = Set(w);
-  ForLanes(n, [&](int64_t i, auto load, auto store) LFM_INLINE_LAMBDA {
-    store(out + i, Fma(scale, load(x + i), load(out + i)));
-  });
+  ForLanes(n,
+           [&](int64_t i, auto load, auto store) LFM_INLINE_LAMBDA { store(out + i, Fma(scale, load(x + i), load(out + i))); });
 }
 
 void SigmoidOf(const float* x, int64_t n, float* out) noexcept {

@@ -377,8 +377,7 @@ void UnpackRow(TensorType type, const std::byte* panel, int i_row, int64_t k, fl
     alignas(64) uint8_t blocks[kSuperBlocks * kBlock * sizeof(float)];
     const SuperPanel super = SuperAt(type, in, k, i, i_row);
     MoveSuper<false>(type, blocks, super);
-    Dequantize(type, reinterpret_cast<const std::byte*>(blocks), super.n_blocks * kBlock,
-               out + i * kSuperBlocks * kBlock);
+    Dequantize(type, reinterpret_cast<const std::byte*>(blocks), super.n_blocks * kBlock, out + i * kSuperBlocks * kBlock);
   }
 }
 

@@ -18,8 +18,7 @@ template <TensorType kType, class Body>
 LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, Body&& body) {
   constexpr PanelLayout kLayout = LayoutOf(kType);
   const int64_t n_supers = (n_blocks + kSuperBlocks - 1) / kSuperBlocks;
-  const uint8_t* const panels[2] = {reinterpret_cast<const uint8_t*>(panel0),
-                                    reinterpret_cast<const uint8_t*>(panel1)};
+  const uint8_t* const panels[2] = {reinterpret_cast<const uint8_t*>(panel0), reinterpret_cast<const uint8_t*>(panel1)};
   int64_t position = n_supers * kLayout.head;
   for (int64_t i = 0; i < n_supers; i++) {
     const int64_t left = n_blocks - i * kSuperBlocks;

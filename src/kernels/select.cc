@@ -56,8 +56,8 @@ void AddChosen(const Family& family, Table& table) {
     }
   };
   if (family.name == "ops") {
-    for (const char* name : {"quantize_q8", "rms_norm", "swiglu_q8", "swiglu_f32", "norm_rope", "short_conv", "add",
-                             "add_scaled", "sigmoid", "kv_store", "attend_page", "attend_merge"}) {
+    for (const char* name : {"quantize_q8", "rms_norm", "swiglu_q8", "swiglu_f32", "norm_rope", "short_conv", "add", "add_scaled",
+                             "sigmoid", "kv_store", "attend_page", "attend_merge"}) {
       add(name);
     }
     return;

@@ -95,7 +95,7 @@ std::vector<Q8Tile> TilesOf(const std::vector<Q8Block>& x, int n_blocks, int n) 
   std::vector<Q8Tile> tiles(static_cast<size_t>(TileSupers(n_blocks) * n_groups * kSuperBlocks));
   for (int b = 0; b < n_blocks; b++) {
     for (int t = 0; t < n; t++) {
-      const Q8Block& from = x[static_cast<size_t>(b * n + t)];
+      const Q8Block& from = x[static_cast<size_t>(b) * static_cast<size_t>(n) + static_cast<size_t>(t)];
       Q8Tile& to = tiles[static_cast<size_t>((b / kSuperBlocks * n_groups + t / kTileTokens) * kSuperBlocks + b % kSuperBlocks)];
       std::memcpy(to.q[t % kTileTokens], from.q, kBlock);
       to.d[t % kTileTokens] = from.d;
@@ -177,9 +177,8 @@ bool SameMerge(const Table& a, const Table& b, int dim) {
   const auto width = static_cast<size_t>(dim);
   const std::vector<float> acc = noise.Values(3 * width);
   const AttentionState state[3] = {{0.5f, 2.0f}, {-std::numeric_limits<float>::infinity(), 0.0f}, {1.25f, 3.0f}};
-  return SameResult<float>(a, b, width, [&](const Table& t, float* out) {
-    t.attend_merge(state, 1, acc.data(), dim, 3, dim, out);
-  });
+  return SameResult<float>(a, b, width,
+                           [&](const Table& t, float* out) { t.attend_merge(state, 1, acc.data(), dim, 3, dim, out); });
 }
 
 // Each ForEach...() runs the cases of the operations that wanted(name) asks for, and calls
@@ -215,7 +214,8 @@ void ForEachVectorOp(const Table& scalar, TableRef& table, int64_t n_blocks, con
   const float* const history[] = {&z[0], &z[size]};
 
 #define LFM_CHECK_OP(op, type, n_out, call) \
-  if (wanted(#op)) check(SameResult<type>(scalar, table, n_out, [&](const Table& t, type* out) { t.call; }), #op, table.op, scalar.op)
+  if (wanted(#op))                          \
+  check(SameResult<type>(scalar, table, n_out, [&](const Table& t, type* out) { t.call; }), #op, table.op, scalar.op)
   LFM_CHECK_OP(quantize_q8, Q8Block, blocks, quantize_q8(x.data(), n, out, 1));
   LFM_CHECK_OP(rms_norm, float, size, rms_norm(x.data(), y.data(), n, 1e-5f, out));
   LFM_CHECK_OP(swiglu_q8, Q8Block, blocks, swiglu_q8(wide.data(), y.data(), static_cast<int>(n_blocks), kBlock, out));
@@ -271,8 +271,8 @@ int ReplaceDiffering(const Table& scalar, Table& table) {
     for (auto& [operation, isa] : table.chosen) {
       if (operation == name) isa = replacement ? IsaName(Isa::kScalar) : "not used";
     }
-    Log(LogLevel::kWarning, "kernel " + name + " for " + table.isa +
-                                " differs from the scalar one on this CPU and is not used; please report this");
+    Log(LogLevel::kWarning,
+        "kernel " + name + " for " + table.isa + " differs from the scalar one on this CPU and is not used; please report this");
   });
   return n_replaced;
 }

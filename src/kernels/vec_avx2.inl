@@ -2,7 +2,9 @@
 constexpr int kN = 8;
 using VF = __m256;
 using VI = __m256i;
-struct VB { __m256i v; };
+struct VB {
+  __m256i v;
+};
 
 LFM_INLINE VF LoadF(const float* p) { return _mm256_loadu_ps(p); }
 LFM_INLINE void StoreF(float* p, VF a) { _mm256_storeu_ps(p, a); }
@@ -18,9 +20,7 @@ LFM_INLINE VF AbsF(VF a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
 LFM_INLINE VF NegF(VF a) { return _mm256_xor_ps(a, _mm256_set1_ps(-0.0f)); }
 LFM_INLINE VF ToF(VI a) { return _mm256_cvtepi32_ps(a); }
 LFM_INLINE VI RoundF(VF a) { return _mm256_cvtps_epi32(a); }
-LFM_INLINE VF LoadHalf(const uint8_t* p) {
-  return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
+LFM_INLINE VF LoadHalf(const uint8_t* p) { return _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE void StoreHalf(uint8_t* p, VF a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT));
 }
@@ -31,18 +31,20 @@ LFM_INLINE VI AddI(VI a, VI b) { return _mm256_add_epi32(a, b); }
 LFM_INLINE VI AndI(VI a, int32_t b) { return _mm256_and_si256(a, SetI(b)); }
 LFM_INLINE VI OrI(VI a, VI b) { return _mm256_or_si256(a, b); }
 template <int kShift>
-LFM_INLINE VI ShlI(VI a) { return _mm256_slli_epi32(a, kShift); }
+LFM_INLINE VI ShlI(VI a) {
+  return _mm256_slli_epi32(a, kShift);
+}
 template <int kShift>
-LFM_INLINE VI ShrI(VI a) { return _mm256_srli_epi32(a, kShift); }
+LFM_INLINE VI ShrI(VI a) {
+  return _mm256_srli_epi32(a, kShift);
+}
 template <int kShift>
-LFM_INLINE VI SraI(VI a) { return _mm256_srai_epi32(a, kShift); }
+LFM_INLINE VI SraI(VI a) {
+  return _mm256_srai_epi32(a, kShift);
+}
 LFM_INLINE VF CastF(VI a) { return _mm256_castsi256_ps(a); }
-LFM_INLINE VI LoadU8(const uint8_t* p) {
-  return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
-LFM_INLINE VI LoadS8(const uint8_t* p) {
-  return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)));
-}
+LFM_INLINE VI LoadU8(const uint8_t* p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
+LFM_INLINE VI LoadS8(const uint8_t* p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE void StoreS8(int8_t* p, VI a) {
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));

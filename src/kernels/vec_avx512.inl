@@ -2,7 +2,9 @@
 constexpr int kN = 16;
 using VF = __m512;
 using VI = __m512i;
-struct VB { __m512i v; };
+struct VB {
+  __m512i v;
+};
 
 LFM_INLINE VF LoadF(const float* p) { return _mm512_loadu_ps(p); }
 LFM_INLINE void StoreF(float* p, VF a) { _mm512_storeu_ps(p, a); }
@@ -18,9 +20,7 @@ LFM_INLINE VF AbsF(VF a) { return _mm512_abs_ps(a); }
 LFM_INLINE VF NegF(VF a) { return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f)); }
 LFM_INLINE VF ToF(VI a) { return _mm512_cvtepi32_ps(a); }
 LFM_INLINE VI RoundF(VF a) { return _mm512_cvtps_epi32(a); }
-LFM_INLINE VF LoadHalf(const uint8_t* p) {
-  return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
-}
+LFM_INLINE VF LoadHalf(const uint8_t* p) { return _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))); }
 LFM_INLINE void StoreHalf(uint8_t* p, VF a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
 }
@@ -31,21 +31,21 @@ LFM_INLINE VI AddI(VI a, VI b) { return _mm512_add_epi32(a, b); }
 LFM_INLINE VI AndI(VI a, int32_t b) { return _mm512_and_si512(a, SetI(b)); }
 LFM_INLINE VI OrI(VI a, VI b) { return _mm512_or_si512(a, b); }
 template <int kShift>
-LFM_INLINE VI ShlI(VI a) { return _mm512_slli_epi32(a, kShift); }
+LFM_INLINE VI ShlI(VI a) {
+  return _mm512_slli_epi32(a, kShift);
+}
 template <int kShift>
-LFM_INLINE VI ShrI(VI a) { return _mm512_srli_epi32(a, kShift); }
+LFM_INLINE VI ShrI(VI a) {
+  return _mm512_srli_epi32(a, kShift);
+}
 template <int kShift>
-LFM_INLINE VI SraI(VI a) { return _mm512_srai_epi32(a, kShift); }
+LFM_INLINE VI SraI(VI a) {
+  return _mm512_srai_epi32(a, kShift);
+}
 LFM_INLINE VF CastF(VI a) { return _mm512_castsi512_ps(a); }
-LFM_INLINE VI LoadU8(const uint8_t* p) {
-  return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-LFM_INLINE VI LoadS8(const uint8_t* p) {
-  return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)));
-}
-LFM_INLINE void StoreS8(int8_t* p, VI a) {
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a));
-}
+LFM_INLINE VI LoadU8(const uint8_t* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+LFM_INLINE VI LoadS8(const uint8_t* p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
+LFM_INLINE void StoreS8(int8_t* p, VI a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }
 
 LFM_INLINE VB LoadB(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 LFM_INLINE void StoreB(uint8_t* p, VB a) { _mm512_storeu_si512(p, a.v); }

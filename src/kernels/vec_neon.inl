@@ -2,7 +2,9 @@
 constexpr int kN = 4;
 using VF = float32x4_t;
 using VI = int32x4_t;
-struct VB { uint8x16_t v; };
+struct VB {
+  uint8x16_t v;
+};
 
 LFM_INLINE VF LoadF(const float* p) { return vld1q_f32(p); }
 LFM_INLINE void StoreF(float* p, VF a) { vst1q_f32(p, a); }
@@ -37,19 +39,17 @@ LFM_INLINE VI ShrI(VI a) {
   if constexpr (kShift != 0) return vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a), kShift));
 }
 template <int kShift>  // arithmetic
-LFM_INLINE VI SraI(VI a) { return vshrq_n_s32(a, kShift); }
+LFM_INLINE VI SraI(VI a) {
+  return vshrq_n_s32(a, kShift);
+}
 LFM_INLINE VF CastF(VI a) { return vreinterpretq_f32_s32(a); }
 LFM_INLINE uint8x8_t LoadFour(const uint8_t* p) {
   uint32_t four;
   __builtin_memcpy(&four, p, 4);
   return vreinterpret_u8_u32(vdup_n_u32(four));
 }
-LFM_INLINE VI LoadU8(const uint8_t* p) {
-  return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(LoadFour(p)))));
-}
-LFM_INLINE VI LoadS8(const uint8_t* p) {
-  return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(LoadFour(p)))));
-}
+LFM_INLINE VI LoadU8(const uint8_t* p) { return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(LoadFour(p))))); }
+LFM_INLINE VI LoadS8(const uint8_t* p) { return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(LoadFour(p))))); }
 LFM_INLINE void StoreS8(int8_t* p, VI a) {
   const int16x4_t words = vmovn_s32(a);
   const int8x8_t bytes = vmovn_s16(vcombine_s16(words, words));

@@ -2,26 +2,71 @@
 // exactly these names (docs/numerics.md says what each must round to); the shared .inl files use nothing else.
 constexpr int kN = 16;  // lanes of a native vector
 
-struct VF { float v[kN]; };
-struct VI { int32_t v[kN]; };
-struct VB { uint8_t v[4 * kN]; };  // 4 bytes a lane
-
+// clang-format off: a line an operation
+struct VF {
+  float v[kN];
+};
+struct VI {
+  int32_t v[kN];
+};
+struct VB {
+  uint8_t v[4 * kN];
+};  // 4 bytes a lane
 
 #define LFM_LANES for (int i = 0; i < kN; i++)
 
-LFM_INLINE VF LoadF(const float* p) { VF r; LFM_LANES r.v[i] = p[i]; return r; }
+LFM_INLINE VF LoadF(const float* p) {
+  VF r;
+  LFM_LANES r.v[i] = p[i];
+  return r;
+}
 LFM_INLINE void StoreF(float* p, VF a) { LFM_LANES p[i] = a.v[i]; }
-LFM_INLINE VF SetF(float x) { VF r; LFM_LANES r.v[i] = x; return r; }
-LFM_INLINE VF AddF(VF a, VF b) { LFM_LANES a.v[i] += b.v[i]; return a; }
-LFM_INLINE VF SubF(VF a, VF b) { LFM_LANES a.v[i] -= b.v[i]; return a; }
-LFM_INLINE VF MulF(VF a, VF b) { LFM_LANES a.v[i] *= b.v[i]; return a; }
-LFM_INLINE VF DivF(VF a, VF b) { LFM_LANES a.v[i] /= b.v[i]; return a; }
-LFM_INLINE VF FmaF(VF a, VF b, VF c) { LFM_LANES a.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]); return a; }
-LFM_INLINE VF MaxF(VF a, VF b) { LFM_LANES a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i]; return a; }
-LFM_INLINE VF MinF(VF a, VF b) { LFM_LANES a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i]; return a; }
-LFM_INLINE VF AbsF(VF a) { LFM_LANES a.v[i] = __builtin_fabsf(a.v[i]); return a; }
-LFM_INLINE VF NegF(VF a) { LFM_LANES a.v[i] = -a.v[i]; return a; }
-LFM_INLINE VF ToF(VI a) { VF r; LFM_LANES r.v[i] = static_cast<float>(a.v[i]); return r; }
+LFM_INLINE VF SetF(float x) {
+  VF r;
+  LFM_LANES r.v[i] = x;
+  return r;
+}
+LFM_INLINE VF AddF(VF a, VF b) {
+  LFM_LANES a.v[i] += b.v[i];
+  return a;
+}
+LFM_INLINE VF SubF(VF a, VF b) {
+  LFM_LANES a.v[i] -= b.v[i];
+  return a;
+}
+LFM_INLINE VF MulF(VF a, VF b) {
+  LFM_LANES a.v[i] *= b.v[i];
+  return a;
+}
+LFM_INLINE VF DivF(VF a, VF b) {
+  LFM_LANES a.v[i] /= b.v[i];
+  return a;
+}
+LFM_INLINE VF FmaF(VF a, VF b, VF c) {
+  LFM_LANES a.v[i] = __builtin_fmaf(a.v[i], b.v[i], c.v[i]);
+  return a;
+}
+LFM_INLINE VF MaxF(VF a, VF b) {
+  LFM_LANES a.v[i] = a.v[i] > b.v[i] ? a.v[i] : b.v[i];
+  return a;
+}
+LFM_INLINE VF MinF(VF a, VF b) {
+  LFM_LANES a.v[i] = a.v[i] < b.v[i] ? a.v[i] : b.v[i];
+  return a;
+}
+LFM_INLINE VF AbsF(VF a) {
+  LFM_LANES a.v[i] = __builtin_fabsf(a.v[i]);
+  return a;
+}
+LFM_INLINE VF NegF(VF a) {
+  LFM_LANES a.v[i] = -a.v[i];
+  return a;
+}
+LFM_INLINE VF ToF(VI a) {
+  VF r;
+  LFM_LANES r.v[i] = static_cast<float>(a.v[i]);
+  return r;
+}
 // Round to nearest even; |a| < 2^22.
 LFM_INLINE VI RoundF(VF a) {
   VI r;
@@ -47,33 +92,101 @@ LFM_INLINE void StoreHalf(uint8_t* p, VF a) {
   }
 }
 
-LFM_INLINE VI SetI(int32_t x) { VI r; LFM_LANES r.v[i] = x; return r; }
-LFM_INLINE VI AddI(VI a, VI b) { LFM_LANES a.v[i] += b.v[i]; return a; }
-LFM_INLINE VI NegI(VI a) { LFM_LANES a.v[i] = -a.v[i]; return a; }
-LFM_INLINE VI AndI(VI a, int32_t b) { LFM_LANES a.v[i] &= b; return a; }
-LFM_INLINE VI OrI(VI a, VI b) { LFM_LANES a.v[i] |= b.v[i]; return a; }
+LFM_INLINE VI SetI(int32_t x) {
+  VI r;
+  LFM_LANES r.v[i] = x;
+  return r;
+}
+LFM_INLINE VI AddI(VI a, VI b) {
+  LFM_LANES a.v[i] += b.v[i];
+  return a;
+}
+LFM_INLINE VI NegI(VI a) {
+  LFM_LANES a.v[i] = -a.v[i];
+  return a;
+}
+LFM_INLINE VI AndI(VI a, int32_t b) {
+  LFM_LANES a.v[i] &= b;
+  return a;
+}
+LFM_INLINE VI OrI(VI a, VI b) {
+  LFM_LANES a.v[i] |= b.v[i];
+  return a;
+}
 template <int kShift>
-LFM_INLINE VI ShlI(VI a) { LFM_LANES a.v[i] = static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << kShift); return a; }
+LFM_INLINE VI ShlI(VI a) {
+  LFM_LANES a.v[i] = static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << kShift);
+  return a;
+}
 template <int kShift>  // logical
-LFM_INLINE VI ShrI(VI a) { LFM_LANES a.v[i] = static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) >> kShift); return a; }
+LFM_INLINE VI ShrI(VI a) {
+  LFM_LANES a.v[i] = static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) >> kShift);
+  return a;
+}
 template <int kShift>  // arithmetic
-LFM_INLINE VI SraI(VI a) { LFM_LANES a.v[i] >>= kShift; return a; }
-LFM_INLINE VF CastF(VI a) { VF r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
-LFM_INLINE VI LoadU8(const uint8_t* p) { VI r; LFM_LANES r.v[i] = p[i]; return r; }
-LFM_INLINE VI LoadS8(const uint8_t* p) { VI r; LFM_LANES r.v[i] = static_cast<int8_t>(p[i]); return r; }
+LFM_INLINE VI SraI(VI a) {
+  LFM_LANES a.v[i] >>= kShift;
+  return a;
+}
+LFM_INLINE VF CastF(VI a) {
+  VF r;
+  __builtin_memcpy(&r, &a, sizeof(r));
+  return r;
+}
+LFM_INLINE VI LoadU8(const uint8_t* p) {
+  VI r;
+  LFM_LANES r.v[i] = p[i];
+  return r;
+}
+LFM_INLINE VI LoadS8(const uint8_t* p) {
+  VI r;
+  LFM_LANES r.v[i] = static_cast<int8_t>(p[i]);
+  return r;
+}
 LFM_INLINE void StoreS8(int8_t* p, VI a) { LFM_LANES p[i] = static_cast<int8_t>(a.v[i]); }
 
-LFM_INLINE VB LoadB(const uint8_t* p) { VB r; __builtin_memcpy(&r, p, sizeof(r)); return r; }
+LFM_INLINE VB LoadB(const uint8_t* p) {
+  VB r;
+  __builtin_memcpy(&r, p, sizeof(r));
+  return r;
+}
 LFM_INLINE void StoreB(uint8_t* p, VB a) { __builtin_memcpy(p, &a, sizeof(a)); }
-LFM_INLINE VB SubB(VB a, int b) { for (uint8_t& x : a.v) x = static_cast<uint8_t>(x - b); return a; }
-LFM_INLINE VI LoadI(const int32_t* p) { VI r; __builtin_memcpy(&r, p, sizeof(r)); return r; }
-LFM_INLINE VI WordsOf(VB a) { VI r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
-LFM_INLINE VB BytesOf(VI a) { VB r; __builtin_memcpy(&r, &a, sizeof(r)); return r; }
-LFM_INLINE VB AndB(VB a, uint8_t b) { for (uint8_t& x : a.v) x &= b; return a; }
-LFM_INLINE VB XorB(VB a, uint8_t b) { for (uint8_t& x : a.v) x ^= b; return a; }
-LFM_INLINE VB OrB(VB a, VB b) { for (int i = 0; i < 4 * kN; i++) a.v[i] |= b.v[i]; return a; }
+LFM_INLINE VB SubB(VB a, int b) {
+  for (uint8_t& x : a.v) x = static_cast<uint8_t>(x - b);
+  return a;
+}
+LFM_INLINE VI LoadI(const int32_t* p) {
+  VI r;
+  __builtin_memcpy(&r, p, sizeof(r));
+  return r;
+}
+LFM_INLINE VI WordsOf(VB a) {
+  VI r;
+  __builtin_memcpy(&r, &a, sizeof(r));
+  return r;
+}
+LFM_INLINE VB BytesOf(VI a) {
+  VB r;
+  __builtin_memcpy(&r, &a, sizeof(r));
+  return r;
+}
+LFM_INLINE VB AndB(VB a, uint8_t b) {
+  for (uint8_t& x : a.v) x &= b;
+  return a;
+}
+LFM_INLINE VB XorB(VB a, uint8_t b) {
+  for (uint8_t& x : a.v) x ^= b;
+  return a;
+}
+LFM_INLINE VB OrB(VB a, VB b) {
+  for (int i = 0; i < 4 * kN; i++) a.v[i] |= b.v[i];
+  return a;
+}
 // table[a], a < 16 in every byte.
-LFM_INLINE VB LookUp(const uint8_t* table, VB a) { for (uint8_t& x : a.v) x = table[x]; return a; }
+LFM_INLINE VB LookUp(const uint8_t* table, VB a) {
+  for (uint8_t& x : a.v) x = table[x];
+  return a;
+}
 
 // Over the lanes, by the fixed tree: (i, i + 8), (i, i + 4), (i, i + 2), (i, i + 1).
 LFM_INLINE float SumLanes(VF a) {
@@ -93,3 +206,4 @@ LFM_INLINE int32_t SumLanes(VI a) {
   LFM_LANES sum += a.v[i];
   return sum;
 }
+// clang-format on

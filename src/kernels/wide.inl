@@ -2,27 +2,66 @@
 
 constexpr int kParts = kLanes / kN;  // native vectors of a virtual one
 
-struct F32x16 { VF v[kParts]; };
+struct F32x16 {
+  VF v[kParts];
+};
 
 #define LFM_PARTS for (int i = 0; i < kParts; i++)
 
-LFM_INLINE F32x16 Load(const float* p) { F32x16 r; LFM_PARTS r.v[i] = LoadF(p + kN * i); return r; }
+LFM_INLINE F32x16 Load(const float* p) {
+  F32x16 r;
+  LFM_PARTS r.v[i] = LoadF(p + kN * i);
+  return r;
+}
 LFM_INLINE void Store(float* p, const F32x16& a) { LFM_PARTS StoreF(p + kN * i, a.v[i]); }
-LFM_INLINE F32x16 Set(float x) { F32x16 r; LFM_PARTS r.v[i] = SetF(x); return r; }
-LFM_INLINE F32x16 Add(F32x16 a, const F32x16& b) { LFM_PARTS a.v[i] = AddF(a.v[i], b.v[i]); return a; }
-LFM_INLINE F32x16 Sub(F32x16 a, const F32x16& b) { LFM_PARTS a.v[i] = SubF(a.v[i], b.v[i]); return a; }
-LFM_INLINE F32x16 Mul(F32x16 a, const F32x16& b) { LFM_PARTS a.v[i] = MulF(a.v[i], b.v[i]); return a; }
-LFM_INLINE F32x16 Div(F32x16 a, const F32x16& b) { LFM_PARTS a.v[i] = DivF(a.v[i], b.v[i]); return a; }
-LFM_INLINE F32x16 Max(F32x16 a, const F32x16& b) { LFM_PARTS a.v[i] = MaxF(a.v[i], b.v[i]); return a; }
-LFM_INLINE F32x16 Abs(F32x16 a) { LFM_PARTS a.v[i] = AbsF(a.v[i]); return a; }
-LFM_INLINE F32x16 Neg(F32x16 a) { LFM_PARTS a.v[i] = NegF(a.v[i]); return a; }
+LFM_INLINE F32x16 Set(float x) {
+  F32x16 r;
+  LFM_PARTS r.v[i] = SetF(x);
+  return r;
+}
+LFM_INLINE F32x16 Add(F32x16 a, const F32x16& b) {
+  LFM_PARTS a.v[i] = AddF(a.v[i], b.v[i]);
+  return a;
+}
+LFM_INLINE F32x16 Sub(F32x16 a, const F32x16& b) {
+  LFM_PARTS a.v[i] = SubF(a.v[i], b.v[i]);
+  return a;
+}
+LFM_INLINE F32x16 Mul(F32x16 a, const F32x16& b) {
+  LFM_PARTS a.v[i] = MulF(a.v[i], b.v[i]);
+  return a;
+}
+LFM_INLINE F32x16 Div(F32x16 a, const F32x16& b) {
+  LFM_PARTS a.v[i] = DivF(a.v[i], b.v[i]);
+  return a;
+}
+LFM_INLINE F32x16 Max(F32x16 a, const F32x16& b) {
+  LFM_PARTS a.v[i] = MaxF(a.v[i], b.v[i]);
+  return a;
+}
+LFM_INLINE F32x16 Abs(F32x16 a) {
+  LFM_PARTS a.v[i] = AbsF(a.v[i]);
+  return a;
+}
+LFM_INLINE F32x16 Neg(F32x16 a) {
+  LFM_PARTS a.v[i] = NegF(a.v[i]);
+  return a;
+}
 LFM_INLINE F32x16 Fma(F32x16 a, const F32x16& b, const F32x16& c) {
   LFM_PARTS a.v[i] = FmaF(a.v[i], b.v[i], c.v[i]);
   return a;
 }
-LFM_INLINE F32x16 LoadHalf16(const uint8_t* p) { F32x16 r; LFM_PARTS r.v[i] = LoadHalf(p + 2 * kN * i); return r; }
+LFM_INLINE F32x16 LoadHalf16(const uint8_t* p) {
+  F32x16 r;
+  LFM_PARTS r.v[i] = LoadHalf(p + 2 * kN * i);
+  return r;
+}
 LFM_INLINE void StoreHalf16(uint8_t* p, const F32x16& a) { LFM_PARTS StoreHalf(p + 2 * kN * i, a.v[i]); }
-LFM_INLINE F32x16 LoadInt8(const uint8_t* p) { F32x16 r; LFM_PARTS r.v[i] = ToF(LoadS8(p + kN * i)); return r; }
+LFM_INLINE F32x16 LoadInt8(const uint8_t* p) {
+  F32x16 r;
+  LFM_PARTS r.v[i] = ToF(LoadS8(p + kN * i));
+  return r;
+}
 
 // The first n of 16 values; the rest are 0.
 LFM_INLINE F32x16 LoadSome(const float* p, int64_t n) {
@@ -70,7 +109,10 @@ LFM_INLINE VF ExpV(VF x) {
   const VI one = SetI(127);
   return MulF(MulF(p, CastF(ShlI<23>(AddI(half, one)))), CastF(ShlI<23>(AddI(rest, one))));
 }
-LFM_INLINE F32x16 Exp(F32x16 x) { LFM_PARTS x.v[i] = ExpV(x.v[i]); return x; }
+LFM_INLINE F32x16 Exp(F32x16 x) {
+  LFM_PARTS x.v[i] = ExpV(x.v[i]);
+  return x;
+}
 LFM_INLINE float Exp1(float x) {
   alignas(64) float t[kN];
   StoreF(t, ExpV(SetF(x)));

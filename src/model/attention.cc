@@ -26,12 +26,8 @@ struct Block {
 class AttentionBlocks {
  public:
   AttentionBlocks(const StepContext& step, int i_attention)
-      : step_(step),
-        config_(step.model.config),
-        i_attention_(i_attention),
-        group_(config_.n_heads / config_.n_kv_heads),
-        rows_per_block_(std::max(1, kMaxQueries / group_)),
-        q_width_(int64_t{config_.n_heads} * config_.head_dim) {
+      : step_(step), config_(step.model.config), i_attention_(i_attention), group_(config_.n_heads / config_.n_kv_heads),
+        rows_per_block_(std::max(1, kMaxQueries / group_)), q_width_(int64_t{config_.n_heads} * config_.head_dim) {
     step.b.first_block.clear();
     for (const BatchItem& item : step.batch) {
       step.b.first_block.push_back(n_blocks_);
@@ -73,8 +69,7 @@ class AttentionBlocks {
 
   Block BlockAt(int64_t i) const {
     const std::vector<int64_t>& first_block = step_.b.first_block;
-    const auto item = static_cast<size_t>(std::upper_bound(first_block.begin(), first_block.end(), i) -
-                                          first_block.begin() - 1);
+    const auto item = static_cast<size_t>(std::upper_bound(first_block.begin(), first_block.end(), i) - first_block.begin() - 1);
     const int64_t local = i - first_block[item];
     const int64_t chunk = local / config_.n_kv_heads * rows_per_block_;
     const int64_t n = static_cast<int64_t>(step_.batch[item].tokens.size());
@@ -118,8 +113,8 @@ class AttentionBlocks {
       const int64_t row = block.first_row + i / group_;
       const auto n_splits = static_cast<int>(SplitsFor(RowAt(row).position + 1));
       float* out = step_.b.mixed.data() + row * q_width_ + (int64_t{block.kv_head} * group_ + i % group_) * d;
-      step_.model.kernels->attend_merge(partial.state.data() + i, n_queries, partial.acc.data() + i * d,
-                                        int64_t{n_queries} * d, n_splits, d, out);
+      step_.model.kernels->attend_merge(partial.state.data() + i, n_queries, partial.acc.data() + i * d, int64_t{n_queries} * d,
+                                        n_splits, d, out);
     }
   }
 
@@ -158,8 +153,8 @@ void PrepareHeads(const StepContext& step, const Attention& attention, int i_att
       const auto store = kernels.kv_store[static_cast<size_t>(state.layout().kv_type)];
       for (int h = 0; h < config.n_kv_heads; ++h) {
         kernels.norm_rope(k + h * d, attention.k_norm.data(), cos, sin, d, config.norm_eps);
-        store(state.Kv(row.position / kPagePositions, i_attention, h),
-              static_cast<int>(row.position % kPagePositions), k + h * d, v + h * d, d);
+        store(state.Kv(row.position / kPagePositions, i_attention, h), static_cast<int>(row.position % kPagePositions), k + h * d,
+              v + h * d, d);
       }
     }
   });
@@ -194,9 +189,8 @@ void AttentionStep(const StepContext& step, const Layer& layer, int i_attention)
   for (const Matrix* matrix : {&attention.q, &attention.k, &attention.v}) Need(step.model, *matrix, forms);
   NormRows(step, layer.operator_norm, forms);
   float* q = step.b.wide.data();
-  const Product qkv[] = {{&attention.q, q, stride},
-                         {&attention.k, q + q_width, stride},
-                         {&attention.v, q + q_width + kv_width, stride}};
+  const Product qkv[] = {
+      {&attention.q, q, stride}, {&attention.k, q + q_width, stride}, {&attention.v, q + q_width + kv_width, stride}};
   for (const Product& product : qkv) Observe(step, *product.matrix, step.b.in.tiles());
   Multiply(step.model, qkv, step.b.in.tiles(), step.threads, step.profile);
   PrepareHeads(step, attention, i_attention);

@@ -35,9 +35,8 @@ Status ReadGguf(const Checkpoint& checkpoint, Config& config) {
   LFM_TRY(const auto architecture, metadata.String("general.architecture", ""));
   config.architecture = architecture;
   if (config.architecture != "lfm2" && config.architecture != "lfm2moe") {
-    return Error{ErrorCode::kUnsupported,
-                 StrCat(checkpoint.path, ": architecture ", Quote(config.architecture),
-                        " is not run here: lfm runs the LFM2 family only (lfm2, lfm2moe)")};
+    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, ": architecture ", Quote(config.architecture),
+                                                 " is not run here: lfm runs the LFM2 family only (lfm2, lfm2moe)")};
   }
   const std::string prefix = config.architecture + ".";
   LFM_TRY(const auto name, metadata.String("general.name", ""));
@@ -48,8 +47,8 @@ Status ReadGguf(const Checkpoint& checkpoint, Config& config) {
     if (required && !metadata.Find(prefix + key)) return Missing(checkpoint, "metadata key " + prefix + key);
     LFM_TRY(const int64_t value, metadata.Int(prefix + key, 0));
     if (value < 0 || value > (int64_t{1} << 31) - 1) {
-      return Error{ErrorCode::kCorrupt, StrCat(checkpoint.path, ": ", prefix, key, " is ", value,
-                                               ", out of the range 0 to 2147483647")};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat(checkpoint.path, ": ", prefix, key, " is ", value, ", out of the range 0 to 2147483647")};
     }
     out = static_cast<std::remove_reference_t<decltype(out)>>(value);
     return Ok();
@@ -64,8 +63,8 @@ Status ReadGguf(const Checkpoint& checkpoint, Config& config) {
   LFM_TRY(const double scale, metadata.Float(prefix + "expert_weights_scale", 1.0));
   LFM_TRY(const int64_t gating, metadata.Int(prefix + "expert_gating_func", 2));
   if (gating != 2) {
-    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, ": ", prefix, "expert_gating_func is ", gating,
-                                                 "; LFM2 routers use 2 (sigmoid)")};
+    return Error{ErrorCode::kUnsupported,
+                 StrCat(checkpoint.path, ": ", prefix, "expert_gating_func is ", gating, "; LFM2 routers use 2 (sigmoid)")};
   }
   config.norm_eps = static_cast<float>(eps);
   config.routed_scaling_factor = scale == 0 ? 1.0f : static_cast<float>(scale);  // 0 means "not set" there
@@ -132,8 +131,9 @@ Status ReadHuggingFace(const Checkpoint& checkpoint, Config& config) {
   }
   const Json& factor = rope["factor"];
   if (factor.is_number() && factor.AsDouble() != 1) {
-    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: the rotations are scaled (factor ", factor.AsDouble(),
-                                                 "), which the LFM2 family does not use and lfm does not run")};
+    return Error{ErrorCode::kUnsupported,
+                 StrCat(checkpoint.path, "/config.json: the rotations are scaled (factor ", factor.AsDouble(),
+                        "), which the LFM2 family does not use and lfm does not run")};
   }
   const Json& partial = rope["partial_rotary_factor"];
   if (partial.is_number() && partial.AsDouble() != 1) {
@@ -220,9 +220,9 @@ Status CheckStatedLayers(const Checkpoint& checkpoint, const Config& config) {
   }
   for (size_t i = 0; i < stated.size(); ++i) {
     if (stated[i] >= 0 && (stated[i] == 1) != (config.layers[i].mixer == Mixer::kAttention)) {
-      return Error{ErrorCode::kCorrupt, StrCat(checkpoint.path, ": layer ", i, " is stated as ",
-                                               stated[i] ? "attention" : "convolution",
-                                               " but its tensors are of the other kind")};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat(checkpoint.path, ": layer ", i, " is stated as ", stated[i] ? "attention" : "convolution",
+                          " but its tensors are of the other kind")};
     }
   }
   return Ok();
@@ -237,35 +237,31 @@ Status Validate(const Checkpoint& checkpoint, const Config& config) {
                               "; it must be a positive multiple of 32"));
   LFM_RETURN_IF_ERROR(require(config.vocab_size >= 1, "the vocabulary is empty"));
   LFM_RETURN_IF_ERROR(require(std::isfinite(config.norm_eps) && config.norm_eps >= 0, "norm_eps is ", config.norm_eps));
-  LFM_RETURN_IF_ERROR(require(config.rope_theta > 0 && std::isfinite(config.rope_theta), "rope_theta is ",
-                              config.rope_theta, "; it must be positive"));
-  LFM_RETURN_IF_ERROR(require(config.context_length >= 1 && config.context_length <= (int64_t{1} << 31),
-                              "the context length is ", config.context_length));
+  LFM_RETURN_IF_ERROR(require(config.rope_theta > 0 && std::isfinite(config.rope_theta), "rope_theta is ", config.rope_theta,
+                              "; it must be positive"));
+  LFM_RETURN_IF_ERROR(require(config.context_length >= 1 && config.context_length <= (int64_t{1} << 31), "the context length is ",
+                              config.context_length));
   if (config.n_attention_layers() > 0) {
     LFM_RETURN_IF_ERROR(require(config.head_dim % 16 == 0 && config.head_dim >= 16 && config.head_dim <= kMaxHeadDim,
                                 "the head size is ", config.head_dim, "; multiples of 16 up to 256 are run"));
-    LFM_RETURN_IF_ERROR(require(config.n_heads >= 1 && config.n_kv_heads >= 1 &&
-                                    config.n_heads % config.n_kv_heads == 0 &&
+    LFM_RETURN_IF_ERROR(require(config.n_heads >= 1 && config.n_kv_heads >= 1 && config.n_heads % config.n_kv_heads == 0 &&
                                     config.n_heads / config.n_kv_heads <= 64 && config.n_heads <= 4096,
-                                config.n_heads, " attention heads do not divide into ", config.n_kv_heads,
-                                " key-value heads"));
-    LFM_RETURN_IF_ERROR(require(config.n_heads * config.head_dim % 32 == 0, "the attention width is not a multiple ",
-                                "of 32"));
+                                config.n_heads, " attention heads do not divide into ", config.n_kv_heads, " key-value heads"));
+    LFM_RETURN_IF_ERROR(require(config.n_heads * config.head_dim % 32 == 0, "the attention width is not a multiple ", "of 32"));
   }
   if (config.n_conv_layers() > 0) {
-    LFM_RETURN_IF_ERROR(require(config.n_taps >= 1 && config.n_taps <= kMaxTaps, "the short convolution has ",
-                                config.n_taps, " taps; 1 to 64 are run"));
+    LFM_RETURN_IF_ERROR(require(config.n_taps >= 1 && config.n_taps <= kMaxTaps, "the short convolution has ", config.n_taps,
+                                " taps; 1 to 64 are run"));
   }
   if (config.n_experts > 0) {
-    LFM_RETURN_IF_ERROR(require(config.n_experts_used >= 1 && config.n_experts_used <= std::min(config.n_experts, 256) &&
-                                    config.n_experts <= 4096,
-                                config.n_experts_used, " experts of ", config.n_experts, " cannot be used"));
+    LFM_RETURN_IF_ERROR(require(
+        config.n_experts_used >= 1 && config.n_experts_used <= std::min(config.n_experts, 256) && config.n_experts <= 4096,
+        config.n_experts_used, " experts of ", config.n_experts, " cannot be used"));
     LFM_RETURN_IF_ERROR(require(config.d_ff_expert >= 32 && config.d_ff_expert % 32 == 0, "the experts' width is ",
                                 config.d_ff_expert, "; it must be a multiple of 32"));
     LFM_RETURN_IF_ERROR(require(std::isfinite(config.routed_scaling_factor), "routed_scaling_factor is not finite"));
   }
-  LFM_RETURN_IF_ERROR(require(config.d_ff % 32 == 0, "the feed-forward width is ", config.d_ff,
-                              "; it must be a multiple of 32"));
+  LFM_RETURN_IF_ERROR(require(config.d_ff % 32 == 0, "the feed-forward width is ", config.d_ff, "; it must be a multiple of 32"));
   return Ok();
 }
 
@@ -273,10 +269,9 @@ Status Validate(const Checkpoint& checkpoint, const Config& config) {
 std::string FileType(const Checkpoint& checkpoint) {
   // GGUF's general.file_type numbers (llama_ftype) of the mixes that are published of this family.
   static const std::map<int64_t, const char*> kMixes = {
-      {0, "F32"},     {1, "F16"},     {2, "Q4_0"},    {3, "Q4_1"},    {7, "Q8_0"},    {8, "Q5_0"},
-      {9, "Q5_1"},    {10, "Q2_K"},   {11, "Q3_K_S"}, {12, "Q3_K_M"}, {13, "Q3_K_L"}, {14, "Q4_K_S"},
-      {15, "Q4_K_M"}, {16, "Q5_K_S"}, {17, "Q5_K_M"}, {18, "Q6_K"},   {25, "IQ4_NL"}, {30, "IQ4_XS"},
-      {32, "BF16"},   {38, "MXFP4_MOE"}};
+      {0, "F32"},     {1, "F16"},     {2, "Q4_0"},    {3, "Q4_1"},    {7, "Q8_0"},    {8, "Q5_0"},      {9, "Q5_1"},
+      {10, "Q2_K"},   {11, "Q3_K_S"}, {12, "Q3_K_M"}, {13, "Q3_K_L"}, {14, "Q4_K_S"}, {15, "Q4_K_M"},   {16, "Q5_K_S"},
+      {17, "Q5_K_M"}, {18, "Q6_K"},   {25, "IQ4_NL"}, {30, "IQ4_XS"}, {32, "BF16"},   {38, "MXFP4_MOE"}};
   if (const auto type = checkpoint.metadata.Int("general.file_type", -1); type.ok()) {
     if (const auto mix = kMixes.find(*type); mix != kMixes.end()) return mix->second;
   }
@@ -285,25 +280,24 @@ std::string FileType(const Checkpoint& checkpoint) {
     if (tensor.shape.size() > 1) bytes[tensor.type] += tensor.n_bytes();
   }
   if (bytes.empty()) return "";
-  const auto most = std::max_element(bytes.begin(), bytes.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(bytes.begin(), bytes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return std::string(InfoOf(most->first).name);
 }
 
 }  // namespace
 
 int Config::n_attention_layers() const {
-  return static_cast<int>(std::count_if(layers.begin(), layers.end(),
-                                        [](const LayerConfig& layer) { return layer.mixer == Mixer::kAttention; }));
+  return static_cast<int>(
+      std::count_if(layers.begin(), layers.end(), [](const LayerConfig& layer) { return layer.mixer == Mixer::kAttention; }));
 }
 
 Result<Config> ReadConfig(const Checkpoint& checkpoint) {
   Config config;
-  LFM_RETURN_IF_ERROR(checkpoint.naming == Naming::kGguf ? ReadGguf(checkpoint, config)
-                                                         : ReadHuggingFace(checkpoint, config));
+  LFM_RETURN_IF_ERROR(checkpoint.naming == Naming::kGguf ? ReadGguf(checkpoint, config) : ReadHuggingFace(checkpoint, config));
   if (config.n_layers < 1 || config.n_layers > kMaxLayers) {
-    return Error{ErrorCode::kCorrupt, StrCat(checkpoint.path, ": the number of layers is ", config.n_layers,
-                                             ", out of the range 1 to ", kMaxLayers)};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(checkpoint.path, ": the number of layers is ", config.n_layers, ", out of the range 1 to ", kMaxLayers)};
   }
   LFM_TRY(const Tensor* embedding, Need(checkpoint, TensorField::kEmbedding));
   LFM_TRY(config.vocab_size, Dimension(checkpoint, *embedding, 0, 2));
@@ -313,8 +307,7 @@ Result<Config> ReadConfig(const Checkpoint& checkpoint) {
   LFM_RETURN_IF_ERROR(CheckStatedLayers(checkpoint, config));
   config.file_type = FileType(checkpoint);
   // LFM2-8B-A1B's files state 128,000 positions, but the model was trained for 32,768 (its card).
-  const bool is_8b_a1b = config.n_layers == 24 && config.d_model == 2048 && config.n_experts == 32 &&
-                         config.vocab_size == 65536;
+  const bool is_8b_a1b = config.n_layers == 24 && config.d_model == 2048 && config.n_experts == 32 && config.vocab_size == 65536;
   if (is_8b_a1b) config.context_length = std::min<int64_t>(config.context_length, 32768);
   LFM_RETURN_IF_ERROR(Validate(checkpoint, config));
   LFM_RETURN_IF_ERROR(CheckSettings(checkpoint, config));

@@ -20,9 +20,9 @@ struct LayerConfig {
 
 // All counts are positive and mutually consistent once ReadConfig() returned it.
 struct Config {
-  std::string architecture;  // "lfm2" or "lfm2moe"
-  std::string name;          // for people; may be empty
-  std::string file_type;     // "Q4_K_M" as the file says, or the most frequent tensor type
+  std::string architecture;     // "lfm2" or "lfm2moe"
+  std::string name;             // for people; may be empty
+  std::string file_type;        // "Q4_K_M" as the file says, or the most frequent tensor type
   bool random_weights = false;  // made by `lfm synth`: speed is real, answers are not
 
   int n_layers = 0;
@@ -34,8 +34,8 @@ struct Config {
   int d_ff_expert = 0;  // width of an expert (0: no MoE layer)
   int n_experts = 0;
   int n_experts_used = 0;
-  int vocab_size = 0;   // rows of the embedding; may exceed the tokenizer's tokens
-  int n_taps = 0;       // kernel length of the short convolution (conv_L_cache)
+  int vocab_size = 0;  // rows of the embedding; may exceed the tokenizer's tokens
+  int n_taps = 0;      // kernel length of the short convolution (conv_L_cache)
   float norm_eps = 1e-5f;
   double rope_theta = 1e6;
   bool use_expert_bias = false;

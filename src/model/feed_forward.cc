@@ -130,7 +130,7 @@ void GatherByExpert(const StepContext& step, const Moe& moe, Forms forms) {
   for (size_t i = 0; i < routing.active.size(); ++i) {
     const auto first = static_cast<size_t>(routing.first_tile[i]), end = static_cast<size_t>(routing.first_tile[i + 1]);
     step.b.work.push_back({&moe.experts[static_cast<size_t>(routing.active[i])],
-                    step.n > 1 ? all.subspan(first, end - first) : all, static_cast<int64_t>(first)});
+                           step.n > 1 ? all.subspan(first, end - first) : all, static_cast<int64_t>(first)});
   }
 }
 
@@ -178,8 +178,7 @@ void DenseStep(const StepContext& step, const Layer& layer) {
   Observe(step, ffn.up, work.tiles);
   Count(step.profile, step.model, ffn.gate, step.n);
   Count(step.profile, step.model, ffn.up, step.n);
-  ForUnits(step, 1, ffn.gate.n_units(), step.n,
-           [&](size_t, int64_t begin, int64_t end) { GateUp(step, work, begin, end); });
+  ForUnits(step, 1, ffn.gate.n_units(), step.n, [&](size_t, int64_t begin, int64_t end) { GateUp(step, work, begin, end); });
   Observe(step, ffn.down, step.b.hidden.tiles());
   const Product down{&ffn.down, step.b.x.data(), step.model.config.d_model, true};
   Multiply(step.model, {&down, 1}, step.b.hidden.tiles(), step.threads, step.profile);
@@ -214,17 +213,15 @@ void MoeStep(const StepContext& step, const Layer& layer) {
     Observe(step, one.ffn->gate, one.tiles);
     Observe(step, one.ffn->up, one.tiles);
   }
-  ForUnits(step, work.size(), moe.experts[0].gate.n_units(), step.n, [&](size_t i, int64_t begin, int64_t end) {
-    GateUp(step, work[i], begin, end);
-  });
+  ForUnits(step, work.size(), moe.experts[0].gate.n_units(), step.n,
+           [&](size_t i, int64_t begin, int64_t end) { GateUp(step, work[i], begin, end); });
   ObserveDown(step);
   ForUnits(step, work.size(), moe.experts[0].down.n_units(), step.n, [&](size_t i, int64_t begin, int64_t end) {
     const auto first = static_cast<size_t>(step.b.routing.first_tile[i]);
     const auto last = static_cast<size_t>(step.b.routing.first_tile[i + 1]);
     for (const Tile& tile : std::span(step.b.hidden.tiles()).subspan(first, last - first)) {
       for (int64_t unit = begin; unit < end; ++unit) {
-        MultiplyUnit(step.model, work[i].ffn->down, unit, tile, step.b.y.data() + tile.first_row * d + unit * kUnitRows,
-                     d);
+        MultiplyUnit(step.model, work[i].ffn->down, unit, tile, step.b.y.data() + tile.first_row * d + unit * kUnitRows, d);
       }
     }
   });

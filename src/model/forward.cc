@@ -47,8 +47,7 @@ void Embed(const StepContext& step) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t token = step.b.rows[static_cast<size_t>(i)].token;
       const std::byte* panel = matrix.panel(token / kUnitRows, static_cast<int>(token % kUnitRows / kLanes));
-      kernels::UnpackRow(matrix.type, panel, static_cast<int>(token % kLanes), matrix.k,
-                         step.b.x.data() + i * matrix.k);
+      kernels::UnpackRow(matrix.type, panel, static_cast<int>(token % kLanes), matrix.k, step.b.x.data() + i * matrix.k);
     }
   });
 }
@@ -118,8 +117,8 @@ void Head(const StepContext& step) {
 void CaptureFinalNorm(const StepContext& step, float* out) {
   const int64_t d = step.model.config.d_model;
   for (int64_t i = 0; i < step.n; ++i) {
-    step.model.kernels->rms_norm(step.b.x.data() + i * d, step.model.weights.final_norm.data(), d,
-                                 step.model.config.norm_eps, out + i * d);
+    step.model.kernels->rms_norm(step.b.x.data() + i * d, step.model.weights.final_norm.data(), d, step.model.config.norm_eps,
+                                 out + i * d);
   }
 }
 
@@ -143,8 +142,7 @@ void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& wo
   threads.CountWaiting(workspace.profile ? &workspace.profile->waiting_seconds : nullptr);
   Workspace::Buffers& b = workspace.buffers();
   ListRows(model, batch, b);
-  StepContext step{model, batch, b, threads, workspace.profile, static_cast<int64_t>(b.rows.size()),
-                   workspace.observer};
+  StepContext step{model, batch, b, threads, workspace.profile, static_cast<int64_t>(b.rows.size()), workspace.observer};
   const int64_t n = step.n;
   const size_t stream_size = static_cast<size_t>(n * model.config.d_model);
   float* capture = workspace.capture;

@@ -16,7 +16,7 @@ namespace lfm::model {
 // One sequence's part of a step: tokens that continue `state`. Which rows get logits: none, the last, or all.
 enum class Logits : uint8_t { kNone, kLast, kAll };
 struct BatchItem {
-  State* state = nullptr;  // reserved for tokens.size() more positions; distinct in a batch
+  State* state = nullptr;           // reserved for tokens.size() more positions; distinct in a batch
   std::span<const int32_t> tokens;  // ids in [0, vocab_size)
   Logits logits = Logits::kLast;
 };

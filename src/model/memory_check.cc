@@ -14,7 +14,8 @@ struct TypeBits {
   const char* name;
   double bits;
 };
-constexpr TypeBits kTypeBits[] = {{"Q8_0", 8.6}, {"Q6_K", 6.7}, {"Q5_K_M", 5.8}, {"Q4_K_M", 5.0}, {"Q4_0", 4.7}, {"Q3_K_M", 4.1}, {"Q2_K", 3.2}};
+constexpr TypeBits kTypeBits[] = {{"Q8_0", 8.6}, {"Q6_K", 6.7},   {"Q5_K_M", 5.8}, {"Q4_K_M", 5.0},
+                                  {"Q4_0", 4.7}, {"Q3_K_M", 4.1}, {"Q2_K", 3.2}};
 
 }  // namespace
 
@@ -34,10 +35,11 @@ Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::strin
     smaller = StrCat(", or take the model in ", type.name, " (", HumanBytes(bytes), ")");
     break;
   }
-  return Error{ErrorCode::kOutOfMemory,
-               StrCat("the weights of ", path, " need ", HumanBytes(n_bytes), " of memory, and ", HumanBytes(room), " are free",
-                      memory.limit_bytes > 0 ? StrCat(" within the limit of ", HumanBytes(memory.limit_bytes)) : std::string(), ": ",
-                      HumanBytes(n_bytes - room), " are missing; `lfm pack` the model, so that it runs from the disk", smaller)};
+  return Error{
+      ErrorCode::kOutOfMemory,
+      StrCat("the weights of ", path, " need ", HumanBytes(n_bytes), " of memory, and ", HumanBytes(room), " are free",
+             memory.limit_bytes > 0 ? StrCat(" within the limit of ", HumanBytes(memory.limit_bytes)) : std::string(), ": ",
+             HumanBytes(n_bytes - room), " are missing; `lfm pack` the model, so that it runs from the disk", smaller)};
 }
 
 int64_t PositionsThatFit(const StateLayout& layout, int64_t n_wanted, const MemoryState& memory) {

@@ -14,7 +14,8 @@ namespace lfm::model {
 uint64_t ObtainableBytes(const MemoryState& memory);
 
 // kOutOfMemory where n_bytes of weights (n_elements of them) cannot be had: how much is missing, and what fits.
-Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::string& path, const MemoryState& memory = ReadMemory());
+Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::string& path,
+                         const MemoryState& memory = ReadMemory());
 
 // The positions of one sequence for which there is memory, in whole pages and at most n_wanted; n_wanted where the memory
 // is not known.

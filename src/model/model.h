@@ -28,7 +28,7 @@ struct Model {
 
 struct ModelOptions {
   Compute compute = Compute::kAuto;
-  std::string isa;        // "" is the host's best
+  std::string isa;  // "" is the host's best
   LoadProgress progress;
 };
 

@@ -15,9 +15,10 @@ constexpr std::array<std::string_view, kPhases> kPhaseNames = {"embedding", "con
                                                                "experts",   "dense", "head"};
 
 struct Profile {
-  std::array<double, kPhases> seconds{};       // without waiting
-  std::array<uint64_t, kPhases> read_bytes{};  // weights that the steps needed (of the experts: those really chosen), and their KV pages
-  double waiting_seconds = 0;                  // a thread had no work left in a phase and waited for the others
+  std::array<double, kPhases> seconds{};  // without waiting
+  std::array<uint64_t, kPhases>
+      read_bytes{};            // weights that the steps needed (of the experts: those really chosen), and their KV pages
+  double waiting_seconds = 0;  // a thread had no work left in a phase and waited for the others
   int64_t n_steps = 0;
   int64_t n_tokens = 0;
   uint64_t operations = 0;      // of all matrix products and attention; a multiply-add is two

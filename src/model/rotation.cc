@@ -13,10 +13,22 @@ SineCosine SineCosineOf(double x) {
   const double z = r * r;
 
   // sin r = r - r^3/3! + …, cos r = 1 - r^2/2! + …; Horner's scheme on z.
-  constexpr double kSine[] = {-1.0 / 6,          1.0 / 120,           -1.0 / 5040,          1.0 / 362880,
-                              -1.0 / 39916800.0, 1.0 / 6227020800.0, -1.0 / 1307674368000.0, 1.0 / 355687428096000.0};
-  constexpr double kCosine[] = {1.0 / 24,           -1.0 / 720,         1.0 / 40320,           -1.0 / 3628800,
-                                1.0 / 479001600.0, -1.0 / 87178291200.0, 1.0 / 20922789888000.0, -1.0 / 6402373705728000.0};
+  constexpr double kSine[] = {-1.0 / 6,
+                              1.0 / 120,
+                              -1.0 / 5040,
+                              1.0 / 362880,
+                              -1.0 / 39916800.0,
+                              1.0 / 6227020800.0,
+                              -1.0 / 1307674368000.0,
+                              1.0 / 355687428096000.0};
+  constexpr double kCosine[] = {1.0 / 24,
+                                -1.0 / 720,
+                                1.0 / 40320,
+                                -1.0 / 3628800,
+                                1.0 / 479001600.0,
+                                -1.0 / 87178291200.0,
+                                1.0 / 20922789888000.0,
+                                -1.0 / 6402373705728000.0};
   double s = kSine[7], c = kCosine[7];
   for (int i = 6; i >= 0; --i) {
     s = std::fma(s, z, kSine[i]);
@@ -27,14 +39,10 @@ SineCosine SineCosineOf(double x) {
   const double cosine = head + ((1 - head - half) + z * z * c);
 
   switch (static_cast<int64_t>(n) & 3) {
-    case 0:
-      return {sine, cosine};
-    case 1:
-      return {cosine, -sine};
-    case 2:
-      return {-sine, -cosine};
-    default:
-      return {-cosine, sine};
+    case 0: return {sine, cosine};
+    case 1: return {cosine, -sine};
+    case 2: return {-sine, -cosine};
+    default: return {-cosine, sine};
   }
 }
 

@@ -57,13 +57,26 @@ bool IsOff(const MetadataValue& value) {
 }
 
 // Keys that ReadConfig reads, that the tensors say better, or that only describe.
-constexpr std::string_view kReadKeys[] = {
-    "block_count",          "context_length",         "embedding_length",     "feed_forward_length",
-    "attention.head_count", "attention.head_count_kv", "attention.layer_norm_rms_epsilon",
-    "rope.freq_base",       "vocab_size",             "shortconv.l_cache",    "expert_count",
-    "expert_used_count",    "expert_feed_forward_length", "leading_dense_block_count",
-    "expert_gating_func",   "expert_weights_norm",    "expert_weights_scale", "tensor_data_layout",
-    "rope.scaling.original_context_length",           "rope.scaling.finetuned"};
+constexpr std::string_view kReadKeys[] = {"block_count",
+                                          "context_length",
+                                          "embedding_length",
+                                          "feed_forward_length",
+                                          "attention.head_count",
+                                          "attention.head_count_kv",
+                                          "attention.layer_norm_rms_epsilon",
+                                          "rope.freq_base",
+                                          "vocab_size",
+                                          "shortconv.l_cache",
+                                          "expert_count",
+                                          "expert_used_count",
+                                          "expert_feed_forward_length",
+                                          "leading_dense_block_count",
+                                          "expert_gating_func",
+                                          "expert_weights_norm",
+                                          "expert_weights_scale",
+                                          "tensor_data_layout",
+                                          "rope.scaling.original_context_length",
+                                          "rope.scaling.finetuned"};
 
 // A number that must be the one that the model computes with.
 struct Stated {
@@ -120,7 +133,8 @@ class GgufChecker {
         {"attention.value_length", h, "the keys' norm has another length"},
         {"rope.dimension_count", h, "only rotations of whole heads are run"},
         {"attention.scale", 1 / std::sqrt(h), "only scores scaled by 1/sqrt(head size) are run"},
-        {"embedding_length_out", static_cast<double>(config_.d_model), "the model has a projection behind its last norm; it makes embeddings and no text"},
+        {"embedding_length_out", static_cast<double>(config_.d_model),
+         "the model has a projection behind its last norm; it makes embeddings and no text"},
         {"logit_scale", 1, "scaled logits are not run"},
         {"embedding_scale", 1, "scaled embeddings are not run"},
         {"residual_scale", 1, "scaled residuals are not run"},
@@ -135,8 +149,9 @@ class GgufChecker {
       return Refuse(key, value, StrCat(entry.why, "; this model computes with ", entry.computed));
     }
     if (IsOff(value)) return Ok();
-    return Refuse(key, value, "this lfm does not know or run it, and it may change what the model computes; get a file of the "
-                              "model as it was published, or a newer lfm");
+    return Refuse(key, value,
+                  "this lfm does not know or run it, and it may change what the model computes; get a file of the "
+                  "model as it was published, or a newer lfm");
   }
 
   // Without a type a factor means linear scaling, as in llama.cpp; type "none" makes all but attn_factor mean nothing.
@@ -193,7 +208,8 @@ constexpr JsonSetting kJsonSettings[] = {
     {"n_shared_experts", JsonSetting::kOff, "shared experts are not run"},
     {"num_shared_experts", JsonSetting::kOff, "shared experts are not run"},
     {"shared_expert_intermediate_size", JsonSetting::kOff, "shared experts are not run"},
-    {"quantization_config", JsonSetting::kOff, "its weights are quantised in a way of its own; get the bf16 files or a GGUF file"},
+    {"quantization_config", JsonSetting::kOff,
+     "its weights are quantised in a way of its own; get the bf16 files or a GGUF file"},
     {"compression_config", JsonSetting::kOff, "its weights are quantised in a way of its own; get the bf16 files or a GGUF file"},
     {"add_cross_attention", JsonSetting::kOff, "only decoders are run"},
 };
@@ -208,14 +224,11 @@ bool IsOff(const Json& value) {
 
 bool Allows(const JsonSetting& setting, const Json& value, const Config& config) {
   switch (setting.allowed) {
-    case JsonSetting::kOff:
-      return IsOff(value);
+    case JsonSetting::kOff: return IsOff(value);
     case JsonSetting::kTrue:
       return value.is_bool() && (value.AsBool() || setting.name == "is_decoder");  // false is its default and means nothing
-    case JsonSetting::kOne:
-      return value.is_number() && value.AsDouble() == 1;
-    case JsonSetting::kSilu:
-      return value.AsString() == "silu" || value.AsString() == "swish";
+    case JsonSetting::kOne: return value.is_number() && value.AsDouble() == 1;
+    case JsonSetting::kSilu: return value.AsString() == "silu" || value.AsString() == "swish";
     case JsonSetting::kHeadDim:
       return config.n_attention_layers() == 0 || (value.is_number() && value.AsDouble() == config.head_dim);
     case JsonSetting::kWindow:
@@ -232,7 +245,8 @@ Status CheckFolder(const Checkpoint& checkpoint, const Config& config) {
   for (const JsonSetting& setting : kJsonSettings) {
     const Json* const value = json.Find(setting.name);
     if (!value || value->is_null() || Allows(setting, *value, config)) continue;
-    if (setting.name == "sliding_window" && json["use_sliding_window"].is_bool() && !json["use_sliding_window"].AsBool()) continue;
+    if (setting.name == "sliding_window" && json["use_sliding_window"].is_bool() && !json["use_sliding_window"].AsBool())
+      continue;
     std::string shown = value->Dump();
     if (shown.size() > 60) shown = "set";
     return refuse(StrCat("/config.json: ", setting.name, " is ", shown), setting.why);
@@ -240,11 +254,14 @@ Status CheckFolder(const Checkpoint& checkpoint, const Config& config) {
   for (const Json& name : json["architectures"].items()) {
     const std::string& text = name.AsString();
     if (text.ends_with("ForCausalLM") || text == "Lfm2Model" || text == "Lfm2MoeModel") continue;
-    return refuse(StrCat("/config.json: architectures names ", Quote(text)), "it is no model that writes text; only ...ForCausalLM is run");
+    return refuse(StrCat("/config.json: architectures names ", Quote(text)),
+                  "it is no model that writes text; only ...ForCausalLM is run");
   }
   // These make the libraries around transformers compute something else from the same files.
   if (FileExists(checkpoint.path + "/adapter_config.json")) {
-    return refuse("", "there is an adapter beside the model (adapter_config.json), which transformers would apply; merge it first, or move it away");
+    return refuse("",
+                  "there is an adapter beside the model (adapter_config.json), which transformers would apply; merge it first, "
+                  "or move it away");
   }
   if (FileExists(checkpoint.path + "/modules.json")) {
     return refuse("", "it is an embedding model (modules.json of sentence-transformers), which makes no text");
@@ -275,7 +292,8 @@ int LayerOf(std::string_view name) {
 std::string_view WhyNeeded(const Tensor& tensor, const Config& config) {
   const std::string_view name = tensor.name;
   const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  for (const std::string_view buffer : {"inv_freq", "position_ids", "num_batches_tracked", "masked_bias", "cos_cached", "sin_cached"}) {
+  for (const std::string_view buffer :
+       {"inv_freq", "position_ids", "num_batches_tracked", "masked_bias", "cos_cached", "sin_cached"}) {
     if (has(buffer)) return "";
   }
   if (has("lora_") || has("lora.") || has(".base_layer.")) return "it is part of an adapter (LoRA); merge the adapter first";
@@ -283,9 +301,9 @@ std::string_view WhyNeeded(const Tensor& tensor, const Config& config) {
   if (name.starts_with("dense_2") || name.starts_with("dense_3") || name.starts_with("cls.") || name.starts_with("cls_")) {
     return "it is the head of an embedding model or a classifier, which makes no text";
   }
-  for (const std::string_view head : {"score.", "classifier.", "pooler.", "model.score.", "position_embd.", "pos_embd.", "token_types.",
-                                      "per_layer_", "output.bias", "output_norm.", "token_embd_norm.", "lm_head.bias",
-                                      "model.norm.", "embedding_norm.", "token_embd.", "model.embed_"}) {
+  for (const std::string_view head : {"score.", "classifier.", "pooler.", "model.score.", "position_embd.", "pos_embd.",
+                                      "token_types.", "per_layer_", "output.bias", "output_norm.", "token_embd_norm.",
+                                      "lm_head.bias", "model.norm.", "embedding_norm.", "token_embd.", "model.embed_"}) {
     if (name.starts_with(head)) return "the model would compute something else with it, and this lfm does not run it";
   }
   const int layer = LayerOf(name);

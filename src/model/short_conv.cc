@@ -20,8 +20,7 @@ void SaveAtPageBounds(const BatchItem& item, const float* u, const float* state,
   for (int64_t p = (begin / page_size + 1) * page_size; p <= begin + n; p += page_size) {
     float* saved = item.state->PageConv(p / page_size - 1) + int64_t{i_conv} * n_history * d;
     for (int j = 0; j < n_history; ++j) {
-      std::memcpy(saved + j * d, Past(u, state, p - begin, n_history - j, n_history, d),
-                  sizeof(float) * static_cast<size_t>(d));
+      std::memcpy(saved + j * d, Past(u, state, p - begin, n_history - j, n_history, d), sizeof(float) * static_cast<size_t>(d));
     }
   }
 }

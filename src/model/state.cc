@@ -38,13 +38,8 @@ uint64_t Mix(uint64_t hash, uint64_t value) {  // FNV-1a over 64-bit words
 }  // namespace
 
 StateLayout::StateLayout(const Config& config, kernels::KvType type)
-    : kv_type(type),
-      n_attention(config.n_attention_layers()),
-      n_conv(config.n_conv_layers()),
-      n_kv_heads(config.n_kv_heads),
-      head_dim(config.head_dim),
-      d_model(config.d_model),
-      n_history(std::max(0, config.n_taps - 1)) {
+    : kv_type(type), n_attention(config.n_attention_layers()), n_conv(config.n_conv_layers()), n_kv_heads(config.n_kv_heads),
+      head_dim(config.head_dim), d_model(config.d_model), n_history(std::max(0, config.n_taps - 1)) {
   head_bytes = n_attention > 0 ? kernels::KvPageBytes(type, head_dim) : 0;
   kv_bytes = static_cast<size_t>(n_attention) * static_cast<size_t>(n_kv_heads) * head_bytes;
   conv_floats = static_cast<size_t>(n_conv) * static_cast<size_t>(n_history) * static_cast<size_t>(d_model);
@@ -61,14 +56,14 @@ PagePool::PagePool(const StateLayout& layout, int64_t max_pages) : layout_(layou
 
 PagePool::~PagePool() {
   LFM_CHECK(n_used_ == 0);
-  for (std::byte* slab : slabs_) ::operator delete(slab, std::align_val_t{kHugePage});
+  for (std::byte* slab : slabs_) ::operator delete (slab, std::align_val_t{kHugePage});
 }
 
 bool PagePool::AddSlab() {
   const int64_t wanted = std::max<int64_t>(1, static_cast<int64_t>(kSlabBytes / std::max<size_t>(1, layout_.page_bytes)));
   const int64_t n = std::min(wanted, max_pages_ - n_made_);
   const size_t size = static_cast<size_t>(n) * layout_.page_bytes;
-  auto* slab = static_cast<std::byte*>(::operator new(size, std::align_val_t{kHugePage}, std::nothrow));
+  auto* slab = static_cast<std::byte*>(::operator new (size, std::align_val_t{kHugePage}, std::nothrow));
   if (!slab) return false;
   if (size >= kHugePage) madvise(slab, size / kHugePage * kHugePage, MADV_HUGEPAGE);
   slabs_.push_back(slab);
@@ -85,8 +80,8 @@ Result<std::vector<std::shared_ptr<Page>>> PagePool::Take(int64_t n) {
   {
     std::lock_guard lock(mutex_);
     if (n > max_pages_ - n_used_) {
-      return Error{ErrorCode::kLimit, StrCat("the cache of keys and values has ", max_pages_, " pages of ", kPage,
-                                             " positions, ", n_used_, " in use; ", n, " more are needed")};
+      return Error{ErrorCode::kLimit, StrCat("the cache of keys and values has ", max_pages_, " pages of ", kPage, " positions, ",
+                                             n_used_, " in use; ", n, " more are needed")};
     }
     while (static_cast<int64_t>(free_.size()) < n) {
       if (AddSlab()) continue;
@@ -173,9 +168,8 @@ int64_t State::TruncationPoint(int64_t position) const {
 Status State::Truncate(int64_t position) {
   if (position == n_tokens_) return Ok();
   if (position < 0 || position > n_tokens_ || position % kPage != 0) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat("a sequence of ", n_tokens_, " tokens cannot be cut to ", position,
-                        "; multiples of 64 up to its length can")};
+    return Error{ErrorCode::kInvalidArgument, StrCat("a sequence of ", n_tokens_, " tokens cannot be cut to ", position,
+                                                     "; multiples of 64 up to its length can")};
   }
   if (position == 0) {
     Clear();
@@ -192,8 +186,7 @@ Status State::Truncate(int64_t position) {
 Status State::Truncate(const Snapshot& snapshot) {
   if (snapshot.position < 0 || snapshot.position > n_tokens_ || snapshot.conv.size() != conv_.size()) {
     return Error{ErrorCode::kInvalidArgument, StrCat("the snapshot at position ", snapshot.position,
-                                                     " is not in the past of this sequence of ", n_tokens_,
-                                                     " tokens")};
+                                                     " is not in the past of this sequence of ", n_tokens_, " tokens")};
   }
   conv_ = snapshot.conv;
   n_tokens_ = snapshot.position;
@@ -245,8 +238,8 @@ Status State::Restore(std::span<const std::byte> bytes) {
   const auto n_pages = static_cast<int64_t>(n_body / layout().page_bytes);
   if (n_body % layout().page_bytes != 0 || header.n_tokens > static_cast<uint64_t>(kMaxPositions) ||
       PagesFor(static_cast<int64_t>(header.n_tokens)) != n_pages) {
-    return Error{ErrorCode::kCorrupt, StrCat("a saved state of ", header.n_tokens, " tokens does not have ",
-                                             bytes.size(), " bytes")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("a saved state of ", header.n_tokens, " tokens does not have ", bytes.size(), " bytes")};
   }
   if (header.hash != Hash64(bytes.subspan(sizeof header))) {
     return Error{ErrorCode::kCorrupt, "the saved state is damaged: its hash differs"};

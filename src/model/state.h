@@ -21,11 +21,11 @@ struct StateLayout {
 
   kernels::KvType kv_type;
   int n_attention, n_conv, n_kv_heads, head_dim, d_model, n_history;  // n_history = taps - 1
-  size_t head_bytes;       // keys and values of one layer and head in a page
-  size_t kv_bytes;         // all layers and heads
-  size_t conv_floats;      // [n_conv][n_history][d_model]
-  size_t page_bytes;       // kv_bytes + the convolution state after the page's last position
-  uint64_t fingerprint;    // of all the above, for saved states
+  size_t head_bytes;                                                  // keys and values of one layer and head in a page
+  size_t kv_bytes;                                                    // all layers and heads
+  size_t conv_floats;                                                 // [n_conv][n_history][d_model]
+  size_t page_bytes;     // kv_bytes + the convolution state after the page's last position
+  uint64_t fingerprint;  // of all the above, for saved states
 
   double kv_bytes_per_token() const { return static_cast<double>(kv_bytes) / kernels::kPagePositions; }
 };
@@ -127,9 +127,7 @@ class State {
   const StateLayout& layout() const { return pool_->layout(); }
 
  private:
-  size_t conv_stride() const {
-    return static_cast<size_t>(layout().n_history) * static_cast<size_t>(layout().d_model);
-  }
+  size_t conv_stride() const { return static_cast<size_t>(layout().n_history) * static_cast<size_t>(layout().d_model); }
 
   PagePool* pool_;
   std::vector<std::shared_ptr<Page>> pages_;

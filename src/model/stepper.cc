@@ -12,8 +12,7 @@ Stepper::Stepper(const Model& model, Threads& threads, const StepSizes& sizes, s
 Result<std::unique_ptr<Stepper>> Stepper::Create(const Model& model, Threads& threads, const StepSizes& sizes) {
   StepSizes filled = sizes;
   if (filled.max_positions == 0) filled.max_positions = model.config.context_length;
-  LFM_TRY(auto workspace, Workspace::Create(model, filled.max_tokens, filled.max_logits, filled.max_positions,
-                                            threads.size()));
+  LFM_TRY(auto workspace, Workspace::Create(model, filled.max_tokens, filled.max_logits, filled.max_positions, threads.size()));
   return std::unique_ptr<Stepper>(new Stepper(model, threads, filled, std::move(workspace)));
 }
 
@@ -21,8 +20,8 @@ Status Stepper::CheckIds(std::span<const int32_t> ids) const {
   const int n_vocab = model_.config.vocab_size;
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] >= 0 && ids[i] < n_vocab) continue;
-    return Error{ErrorCode::kInvalidArgument, StrCat("token ", ids[i], " at place ", i,
-                                                     " is outside of the vocabulary (0 to ", n_vocab - 1, ")")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("token ", ids[i], " at place ", i, " is outside of the vocabulary (0 to ", n_vocab - 1, ")")};
   }
   return Ok();
 }
@@ -34,19 +33,17 @@ Status Stepper::Step(std::span<const StepItem> items) {
     n_tokens += n;
     n_logits += item.logits == Logits::kAll ? n : item.logits == Logits::kLast ? 1 : 0;
     if (n > sizes_.max_positions - item.sequence->n_tokens()) {
-      return Error{ErrorCode::kLimit, StrCat(item.sequence->n_tokens() + n, " tokens exceed the context of ",
-                                             sizes_.max_positions)};
+      return Error{ErrorCode::kLimit,
+                   StrCat(item.sequence->n_tokens() + n, " tokens exceed the context of ", sizes_.max_positions)};
     }
   }
   if (n_tokens > sizes_.max_tokens || n_logits > sizes_.max_logits) {
-    return Error{ErrorCode::kLimit, StrCat("a step of ", n_tokens, " tokens with ", n_logits,
-                                           " rows of logits exceeds its ", sizes_.max_tokens, " and ",
-                                           sizes_.max_logits)};
+    return Error{ErrorCode::kLimit, StrCat("a step of ", n_tokens, " tokens with ", n_logits, " rows of logits exceeds its ",
+                                           sizes_.max_tokens, " and ", sizes_.max_logits)};
   }
   batch_.clear();
   for (const StepItem& item : items) {
-    if (const Status reserved = item.sequence->state_.Reserve(static_cast<int64_t>(item.tokens.size()));
-        !reserved.ok()) {
+    if (const Status reserved = item.sequence->state_.Reserve(static_cast<int64_t>(item.tokens.size())); !reserved.ok()) {
       for (const BatchItem& before : batch_) before.state->Trim();
       return reserved;
     }

@@ -21,9 +21,9 @@ struct StepItem {
 };
 
 struct StepSizes {
-  int64_t max_tokens = 512;    // rows of a step
-  int64_t max_logits = 1;      // of these, with logits
-  int64_t max_positions = 0;   // of a sequence; 0: the model's context length
+  int64_t max_tokens = 512;   // rows of a step
+  int64_t max_logits = 1;     // of these, with logits
+  int64_t max_positions = 0;  // of a sequence; 0: the model's context length
 };
 
 // Not thread-safe. Many Steppers may share a model; each needs threads of its own.

@@ -35,8 +35,8 @@ constexpr Alias kAliases[] = {
 };
 // What stands in place of "model.": nothing (the bare Lfm2Model), and the prefixes of wrappers.
 constexpr std::string_view kModel = "model.";
-constexpr std::string_view kPrefixes[] = {"", "language_model.model.", "model.language_model.", "_orig_mod.model.", "module.model.",
-                                          "base_model.model.model."};
+constexpr std::string_view kPrefixes[] = {
+    "", "language_model.model.", "model.language_model.", "_orig_mod.model.", "module.model.", "base_model.model.model."};
 constexpr std::string_view kHeadPrefixes[] = {"model.", "language_model.", "_orig_mod.", "module.", "base_model.model."};
 
 void Substitute(std::string& name, std::string_view mark, int value) {
@@ -71,7 +71,8 @@ const Tensor* FindPrefixed(const Checkpoint& checkpoint, const std::string& name
   if (const Tensor* tensor = checkpoint.Find(name)) return tensor;
   if (checkpoint.Find(kNames[static_cast<size_t>(TensorField::kEmbedding)].hugging_face)) return nullptr;
   const bool in_model = name.starts_with(kModel);
-  for (const std::string_view prefix : in_model ? std::span<const std::string_view>(kPrefixes) : std::span<const std::string_view>(kHeadPrefixes)) {
+  for (const std::string_view prefix :
+       in_model ? std::span<const std::string_view>(kPrefixes) : std::span<const std::string_view>(kHeadPrefixes)) {
     if (const Tensor* tensor = FindUnder(checkpoint, name, prefix)) return tensor;
   }
   return nullptr;
@@ -102,16 +103,19 @@ Error MissingTensor(const Checkpoint& checkpoint, TensorField field, int i_layer
   const std::string name = TensorName(field, checkpoint.naming, i_layer, i_expert);
   for (const formats::ForeignTensor& foreign : checkpoint.foreign_tensors) {
     if (foreign.name != name) continue;
-    return {ErrorCode::kUnsupported, StrCat(checkpoint.path, ": tensor ", name, " is of dtype ", Quote(foreign.type),
-                                            "; lfm reads F32, F16 and BF16: get the original weights, or a .gguf file for a smaller one")};
+    return {ErrorCode::kUnsupported,
+            StrCat(checkpoint.path, ": tensor ", name, " is of dtype ", Quote(foreign.type),
+                   "; lfm reads F32, F16 and BF16: get the original weights, or a .gguf file for a smaller one")};
   }
   for (const Tensor& tensor : checkpoint.tensors) {
     if (tensor.name.find("lora_") == std::string::npos) continue;
-    return {ErrorCode::kUnsupported, StrCat(checkpoint.path, ": tensor ", name, " is missing, and there are tensors of an adapter (",
-                                            Quote(tensor.name, 80), "): merge the adapter into its model first")};
+    return {ErrorCode::kUnsupported,
+            StrCat(checkpoint.path, ": tensor ", name, " is missing, and there are tensors of an adapter (",
+                   Quote(tensor.name, 80), "): merge the adapter into its model first")};
   }
   return {ErrorCode::kCorrupt,
-          StrCat(checkpoint.path, ": tensor ", name, " is missing; the file is incomplete or was made by an unknown converter: download it again")};
+          StrCat(checkpoint.path, ": tensor ", name,
+                 " is missing; the file is incomplete or was made by an unknown converter: download it again")};
 }
 
 std::vector<int64_t> ShapeOf(TensorField field, const Config& config) {

@@ -23,8 +23,7 @@ std::string TensorName(TensorField field, formats::Naming naming, int i_layer = 
 // The tensor, or null when the checkpoint has none of that name. Other spellings that the field uses are found too:
 // ollama's output_norm.weight, folders without "model." or with a prefix of a wrapper. A head beside a configuration that
 // ties it to the embedding is not found: the model does not read it.
-const formats::Tensor* FindTensor(const formats::Checkpoint& checkpoint, TensorField field, int i_layer = -1,
-                                  int i_expert = -1);
+const formats::Tensor* FindTensor(const formats::Checkpoint& checkpoint, TensorField field, int i_layer = -1, int i_expert = -1);
 
 // That the tensor is missing, with what helps: the type of a tensor of that name that lfm cannot read, or to download.
 Error MissingTensor(const formats::Checkpoint& checkpoint, TensorField field, int i_layer = -1, int i_expert = -1);

@@ -190,8 +190,7 @@ void Multiply(const Model& model, std::span<const Product> products, std::span<c
   for (const Product& product : products) n_units += product.matrix->n_units();
   for (const Tile& tile : tiles) n_tokens += tile.n_tokens;
   for (const Product& product : products) Count(profile, model, *product.matrix, n_tokens);
-  if (n_units < threads.size() && n_tokens == 1 && products.size() == 1 && !products[0].add &&
-      !products[0].matrix->quantized()) {
+  if (n_units < threads.size() && n_tokens == 1 && products.size() == 1 && !products[0].add && !products[0].matrix->quantized()) {
     return MultiplyByPanels(model, products[0], tiles[0], threads);
   }
   threads.For(n_units, UnitGrain(n_units, n_tokens, threads.size()), [&](int64_t begin, int64_t end, int) {
@@ -204,8 +203,8 @@ void Multiply(const Model& model, std::span<const Product> products, std::span<c
           if (product.add || (unit + 1) * kUnitRows > product.matrix->rows) {
             MultiplyBuffered(model, product, unit, tile);
           } else {
-            MultiplyUnit(model, *product.matrix, unit, tile,
-                         product.out + tile.first_row * product.stride + unit * kUnitRows, product.stride);
+            MultiplyUnit(model, *product.matrix, unit, tile, product.out + tile.first_row * product.stride + unit * kUnitRows,
+                         product.stride);
           }
         }
         first += n;

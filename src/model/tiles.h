@@ -30,9 +30,7 @@ struct Forms {
   bool q8_tiles = false;  // as q8 in tiles that are too small for it
 };
 
-inline bool ReadsQ8(const Model& model, const Matrix& matrix) {
-  return model.compute == Compute::kAuto && matrix.quantized();
-}
+inline bool ReadsQ8(const Model& model, const Matrix& matrix) { return model.compute == Compute::kAuto && matrix.quantized(); }
 
 inline void Need(const Model& model, const Matrix& matrix, Forms& forms) {
   if (!ReadsQ8(model, matrix)) {
@@ -105,8 +103,7 @@ void Multiply(const Model& model, std::span<const Product> products, std::span<c
               Profile* profile);
 
 // One unit of one matrix with one tile, into out[t * stride + r], r in [0, 32).
-inline void MultiplyUnit(const Model& model, const Matrix& matrix, int64_t unit, const Tile& tile, float* out,
-                         int64_t stride) {
+inline void MultiplyUnit(const Model& model, const Matrix& matrix, int64_t unit, const Tile& tile, float* out, int64_t stride) {
   const int type = kernels::TypeIndex(matrix.type);
   const std::byte *panel0 = matrix.panel(unit, 0), *panel1 = matrix.panel(unit, 1);
   if (const auto by_tiles = model.kernels->matmul_tiles[type]; by_tiles && tile.q8_tiles && model.compute == Compute::kAuto) {

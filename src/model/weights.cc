@@ -43,8 +43,8 @@ class Arena {
     if (size == 0) return arena;
     void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED) {
-      return Error{ErrorCode::kOutOfMemory, StrCat("no memory for ", HumanBytes(size), " of weights; close other ",
-                                                   "programs or choose a smaller file")};
+      return Error{ErrorCode::kOutOfMemory,
+                   StrCat("no memory for ", HumanBytes(size), " of weights; close other ", "programs or choose a smaller file")};
     }
     madvise(data, size, MADV_HUGEPAGE);
     arena->data_ = static_cast<std::byte*>(data);
@@ -120,9 +120,9 @@ class Loader {
   uint64_t Fingerprint() const {
     uint64_t hash = 0xCBF29CE484222325ull;
     for (const PackJob& job : jobs_) {
-      for (const uint64_t value : {uint64_t{job.offset}, static_cast<uint64_t>(job.source.rows),
-                                   static_cast<uint64_t>(job.source.k), uint64_t{job.matrix->unit_stride},
-                                   static_cast<uint64_t>(job.matrix->type)}) {
+      for (const uint64_t value :
+           {uint64_t{job.offset}, static_cast<uint64_t>(job.source.rows), static_cast<uint64_t>(job.source.k),
+            uint64_t{job.matrix->unit_stride}, static_cast<uint64_t>(job.matrix->type)}) {
         hash = (hash ^ value) * 0x100000001B3ull;
       }
     }
@@ -225,8 +225,7 @@ class Loader {
 
   // Expert e's matrix: its slice of a stacked tensor, its own tensor, or its rows of the fused gate-and-up tensor
   // (from `fused_row` on; -1 where the matrix is never fused).
-  Result<Source> ExpertRows(TensorField stacked, TensorField single, int i, int e, int64_t rows, int64_t k,
-                            int64_t fused_row) {
+  Result<Source> ExpertRows(TensorField stacked, TensorField single, int i, int e, int64_t rows, int64_t k, int64_t fused_row) {
     const int64_t n = config_.n_experts;
     if (const Tensor* tensor = FindTensor(checkpoint_, stacked, i)) {
       if (tensor->shape != std::vector<int64_t>{n, rows, k}) {
@@ -296,8 +295,8 @@ class Loader {
     matrix.data = arena + job.offset;
     const Tensor& tensor = *job.source.tensor;
     const size_t row_bytes = RowBytes(matrix.type, static_cast<size_t>(matrix.k));
-    const std::span<const std::byte> rows = tensor.bytes.subspan(
-        static_cast<size_t>(job.source.first_row) * row_bytes, static_cast<size_t>(matrix.rows) * row_bytes);
+    const std::span<const std::byte> rows =
+        tensor.bytes.subspan(static_cast<size_t>(job.source.first_row) * row_bytes, static_cast<size_t>(matrix.rows) * row_bytes);
     std::atomic<int64_t> bad_row{-1};
     threads_.For(matrix.n_units() * 2, 8, [&](int64_t begin, int64_t end, int) {
       for (int64_t i = begin; i < end; ++i) {
@@ -318,8 +317,7 @@ class Loader {
   uint64_t Total() {
     if (total_ == 0) {
       for (const PackJob& job : jobs_) {
-        total_ += static_cast<uint64_t>(job.source.rows) *
-                  RowBytes(job.source.tensor->type, static_cast<size_t>(job.source.k));
+        total_ += static_cast<uint64_t>(job.source.rows) * RowBytes(job.source.tensor->type, static_cast<size_t>(job.source.k));
       }
     }
     return total_;
@@ -328,8 +326,8 @@ class Loader {
   Error WrongShape(const Tensor& tensor, const std::string& expected) const {
     std::string shape;
     for (const int64_t n : tensor.shape) shape += StrCat(shape.empty() ? "" : " x ", n);
-    return {ErrorCode::kCorrupt, StrCat(checkpoint_.path, ": tensor ", tensor.name, " has shape ", shape, ", expected ",
-                                        expected)};
+    return {ErrorCode::kCorrupt,
+            StrCat(checkpoint_.path, ": tensor ", tensor.name, " has shape ", shape, ", expected ", expected)};
   }
   Error NotFinite(const Tensor& tensor, int64_t row) const {
     return {ErrorCode::kCorrupt, StrCat(checkpoint_.path, ": tensor ", tensor.name, " holds a value that is no finite ",
@@ -349,8 +347,7 @@ class Loader {
 
 }  // namespace
 
-Result<Weights> LoadWeights(const Checkpoint& checkpoint, const Config& config, Threads& threads,
-                            const LoadProgress& progress) {
+Result<Weights> LoadWeights(const Checkpoint& checkpoint, const Config& config, Threads& threads, const LoadProgress& progress) {
   return Loader(checkpoint, config, threads, progress).Load();
 }
 

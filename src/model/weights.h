@@ -37,8 +37,8 @@ struct Matrix {
 };
 
 struct ShortConv {
-  Matrix in_proj;     // [3 d, d]: B, C, X
-  Matrix out_proj;    // [d, d]
+  Matrix in_proj;           // [3 d, d]: B, C, X
+  Matrix out_proj;          // [d, d]
   std::vector<float> taps;  // [n_taps][d], oldest first
 };
 
@@ -88,7 +88,7 @@ Result<Weights> LoadWeights(const formats::Checkpoint& checkpoint, const Config&
 
 // Writes the packed file of a checkpoint to `path`: the same bytes as LoadWeights makes in memory, ready to be mapped, and
 // everything else of the model beside them. Needs no memory for weights.
-Status PackModel(const formats::Checkpoint& checkpoint, const Config& config, Threads& threads,
-                 const std::string& path, const LoadProgress& progress = {});
+Status PackModel(const formats::Checkpoint& checkpoint, const Config& config, Threads& threads, const std::string& path,
+                 const LoadProgress& progress = {});
 
 }  // namespace lfm::model

@@ -70,7 +70,8 @@ void ReserveTiles(const Model& model, int64_t n, Workspace::Buffers& b) {
 
 // About the bytes of all buffers that grow with a step.
 uint64_t StepBytes(const Config& config, int64_t n, int64_t n_logits) {
-  const int64_t d = config.d_model, q = int64_t{config.n_heads} * config.head_dim, kv = int64_t{config.n_kv_heads} * config.head_dim;
+  const int64_t d = config.d_model, q = int64_t{config.n_heads} * config.head_dim,
+                kv = int64_t{config.n_kv_heads} * config.head_dim;
   const int64_t used = std::max(1, config.n_experts_used), ffn = std::max<int64_t>(config.d_ff, used * config.d_ff_expert);
   const int64_t floats = d + std::max(3 * d, q + 2 * kv) + std::max(d, q) + used * d + ffn;
   const int64_t tiles = 5 * (std::max(d, q) + used * d + ffn) / 4;  // rows as f32 and as int8
@@ -85,8 +86,9 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(const Model& model, int64_t
   if (const uint64_t wanted = StepBytes(model.config, max_tokens, max_logits); wanted > kSmall) {
     const uint64_t obtainable = ObtainableBytes(ReadMemory());
     if (obtainable > 0 && wanted > obtainable) {
-      return Error{ErrorCode::kOutOfMemory, StrCat("a step of ", max_tokens, " tokens needs ", HumanBytes(wanted), " of memory, ",
-                                                   HumanBytes(wanted - obtainable), " more than is free; choose a smaller one (-c)")};
+      return Error{ErrorCode::kOutOfMemory,
+                   StrCat("a step of ", max_tokens, " tokens needs ", HumanBytes(wanted), " of memory, ",
+                          HumanBytes(wanted - obtainable), " more than is free; choose a smaller one (-c)")};
     }
   }
   std::unique_ptr<Workspace> workspace(new Workspace);

@@ -55,19 +55,19 @@ struct Workspace::Buffers {
   std::vector<Row> rows;
   std::vector<int64_t> first_row;    // of each item
   std::vector<int64_t> first_block;  // of each item, counted in attention blocks
-  std::vector<float> x;        // [n, d]: the residual stream
-  std::vector<float> normed;   // [n_threads, d]: a normed row on its way into a tile
-  std::vector<float> wide;     // [n, max(3 d, q + 2 kv)]: B, C, X or Q, K, V
-  std::vector<float> mixed;    // [n, max(d, q)]: what the mixers hand to their output projection; u of the conv
-  std::vector<float> cos, sin;  // [n, head_dim / 2]
-  std::vector<float> scores;   // [n, experts]
-  std::vector<float> y;        // [n * used, d]: the experts' outputs
-  std::vector<float> logits;   // [max_logits, vocab]
-  std::vector<int64_t> wanted;  // rows that get logits
-  std::vector<uint8_t> is_finite;  // of each item: all numbers of its rows were finite
-  TileBuffer in;               // normed activations, width d (or q for the attention output)
-  TileBuffer expert_in;        // the same by expert
-  TileBuffer hidden;           // SwiGLU outputs
+  std::vector<float> x;              // [n, d]: the residual stream
+  std::vector<float> normed;         // [n_threads, d]: a normed row on its way into a tile
+  std::vector<float> wide;           // [n, max(3 d, q + 2 kv)]: B, C, X or Q, K, V
+  std::vector<float> mixed;          // [n, max(d, q)]: what the mixers hand to their output projection; u of the conv
+  std::vector<float> cos, sin;       // [n, head_dim / 2]
+  std::vector<float> scores;         // [n, experts]
+  std::vector<float> y;              // [n * used, d]: the experts' outputs
+  std::vector<float> logits;         // [max_logits, vocab]
+  std::vector<int64_t> wanted;       // rows that get logits
+  std::vector<uint8_t> is_finite;    // of each item: all numbers of its rows were finite
+  TileBuffer in;                     // normed activations, width d (or q for the attention output)
+  TileBuffer expert_in;              // the same by expert
+  TileBuffer hidden;                 // SwiGLU outputs
   Routing routing;
   std::vector<NetworkWork> work;
   std::vector<AttentionPartial> partials;  // a slot a thread, or a block when decoding

@@ -71,9 +71,9 @@ void BaseRow::Decode(std::span<float> out) const {
 }
 
 BaseWriter::BaseWriter(BaseWriter&& other) noexcept
-    : path_(std::move(other.path_)), partial_(std::move(other.partial_)), fd_(std::exchange(other.fd_, -1)), n_vocab_(other.n_vocab_),
-      n_done_(other.n_done_), n_passages_(other.n_passages_), rows_before_(std::move(other.rows_before_)),
-      buffer_(std::move(other.buffer_)) {}
+    : path_(std::move(other.path_)), partial_(std::move(other.partial_)), fd_(std::exchange(other.fd_, -1)),
+      n_vocab_(other.n_vocab_), n_done_(other.n_done_), n_passages_(other.n_passages_),
+      rows_before_(std::move(other.rows_before_)), buffer_(std::move(other.buffer_)) {}
 
 BaseWriter::~BaseWriter() {
   if (fd_ >= 0) close(fd_);
@@ -97,10 +97,12 @@ Result<BaseWriter> BaseWriter::Open(const std::string& path, std::span<const Pas
   struct stat info {};
   uint64_t n_rows = 0;
   const bool is_file = fstat(writer.fd_, &info) == 0 && S_ISREG(info.st_mode);
-  const bool is_ours = is_file && (info.st_size == 0 || (pread(writer.fd_, &present, kHeaderBytes, 0) > 0 &&
-                                                         std::memcmp(present.magic, kMagic, 8) == 0));
+  const bool is_ours =
+      is_file &&
+      (info.st_size == 0 || (pread(writer.fd_, &present, kHeaderBytes, 0) > 0 && std::memcmp(present.magic, kMagic, 8) == 0));
   if (!is_ours) {
-    return Error{ErrorCode::kInvalidArgument, StrCat(Plain(partial), " is there and holds no predictions that could be gone on "
+    return Error{ErrorCode::kInvalidArgument, StrCat(Plain(partial),
+                                                     " is there and holds no predictions that could be gone on "
                                                      "with; move it away, or name another file")};
   }
   if (pread(writer.fd_, &present, kHeaderBytes, 0) == static_cast<ssize_t>(kHeaderBytes) &&
@@ -112,8 +114,8 @@ Result<BaseWriter> BaseWriter::Open(const std::string& path, std::span<const Pas
   }
   const uint64_t keep = writer.rows_before_[static_cast<size_t>(writer.n_done_)];
   const auto size = static_cast<off_t>(kHeaderBytes + keep * RowSize(n_vocab));
-  if (pwrite(writer.fd_, &header, kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes) ||
-      ftruncate(writer.fd_, size) != 0 || lseek(writer.fd_, size, SEEK_SET) < 0) {
+  if (pwrite(writer.fd_, &header, kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes) || ftruncate(writer.fd_, size) != 0 ||
+      lseek(writer.fd_, size, SEEK_SET) < 0) {
     return SystemError(partial, "write");
   }
   return writer;
@@ -169,8 +171,9 @@ Result<BaseReader> BaseReader::Open(const std::string& path, std::span<const Pas
   }
   const Header wanted = MakeHeader(passages, n_vocab);
   if (std::memcmp(&header, &wanted, kHeaderBytes) != 0) {
-    return Error{ErrorCode::kInvalidArgument, path + " was made from another text, context or vocabulary; use the same "
-                                                     "-f, --chat and --ctx, or make it again with --save-base"};
+    return Error{ErrorCode::kInvalidArgument, path +
+                                                  " was made from another text, context or vocabulary; use the same "
+                                                  "-f, --chat and --ctx, or make it again with --save-base"};
   }
   reader.row_bytes_ = RowSize(n_vocab);
   if (bytes.size() != kHeaderBytes + wanted.n_rows * reader.row_bytes_) {

@@ -15,9 +15,9 @@
 namespace lfm::quant {
 
 struct CollectOptions {
-  int64_t n_ctx = 512;         // tokens of a window; each begins with bos, if there is one
-  int32_t bos = -1;            // -1: none
-  std::string dataset;         // noted in the file
+  int64_t n_ctx = 512;                                          // tokens of a window; each begins with bos, if there is one
+  int32_t bos = -1;                                             // -1: none
+  std::string dataset;                                          // noted in the file
   std::function<bool(uint64_t done, uint64_t total)> progress;  // in windows; false cancels
 };
 

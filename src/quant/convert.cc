@@ -35,14 +35,13 @@ TensorType MainType(const std::vector<ModelTensor>& tensors) {
     if (at == counts.end()) at = counts.insert(counts.end(), {type, 0});
     at->second += tensor.n_elements();
   }
-  const auto most = std::max_element(counts.begin(), counts.end(),
-                                     [](const auto& a, const auto& b) { return a.second < b.second; });
+  const auto most =
+      std::max_element(counts.begin(), counts.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == counts.end() ? TensorType::kF32 : most->first;
 }
 
-Result<ConvertResult> ToGguf(const Checkpoint& source, const model::Config& config,
-                             const std::vector<ModelTensor>& tensors, const std::string& out, Threads& threads,
-                             const ConvertOptions& options) {
+Result<ConvertResult> ToGguf(const Checkpoint& source, const model::Config& config, const std::vector<ModelTensor>& tensors,
+                             const std::string& out, Threads& threads, const ConvertOptions& options) {
   formats::GgufWriter writer;
   const TensorType main_type = options.type.value_or(MainType(tensors));
   if (source.naming == Naming::kGguf) {
@@ -84,8 +83,8 @@ bool IsExact(const ModelTensor& tensor, TensorType type) {
   for (int64_t i = 0; i < tensor.n_rows; ++i) {
     ReadRow(tensor, i, row.data());
     for (const float x : row) {
-      const float back = type == TensorType::kF16 ? kernels::HalfToFloat(kernels::FloatToHalf(x))
-                                                  : kernels::Bfloat16ToFloat(FloatToBfloat16(x));
+      const float back =
+          type == TensorType::kF16 ? kernels::HalfToFloat(kernels::FloatToHalf(x)) : kernels::Bfloat16ToFloat(FloatToBfloat16(x));
       if (type != TensorType::kF32 && back != x) return false;
     }
   }
@@ -137,15 +136,15 @@ class NewFolder {
     std::error_code failed;
     const bool existed = fs::exists(path, failed);
     if (existed && (!fs::is_directory(path, failed) || !fs::is_empty(path, failed))) {
-      return Error{ErrorCode::kInvalidArgument,
-                   StrCat(path, " exists already; name a new folder, or a file that ends in .gguf")};
+      return Error{ErrorCode::kInvalidArgument, StrCat(path, " exists already; name a new folder, or a file that ends in .gguf")};
     }
     if (!existed) fs::create_directories(path, failed);
     if (failed) return Error{ErrorCode::kIo, StrCat("cannot create ", path, ": ", failed.message())};
     return NewFolder(path, existed);
   }
   NewFolder(NewFolder&& other) noexcept
-      : path_(std::move(other.path_)), existed_(other.existed_), files_(std::move(other.files_)), owns_(std::exchange(other.owns_, false)) {}
+      : path_(std::move(other.path_)), existed_(other.existed_), files_(std::move(other.files_)),
+        owns_(std::exchange(other.owns_, false)) {}
   NewFolder& operator=(NewFolder&&) = delete;
   ~NewFolder() {
     if (!owns_) return;
@@ -166,9 +165,8 @@ class NewFolder {
   bool owns_ = true;
 };
 
-Result<ConvertResult> ToFolder(const Checkpoint& source, const model::Config& config,
-                               const std::vector<ModelTensor>& tensors, const std::string& out, Threads& threads,
-                               const ConvertOptions& options) {
+Result<ConvertResult> ToFolder(const Checkpoint& source, const model::Config& config, const std::vector<ModelTensor>& tensors,
+                               const std::string& out, Threads& threads, const ConvertOptions& options) {
   ConvertResult result;
   TensorType type = options.type.value_or(MainType(tensors));
   if (InfoOf(type).quantized) {
@@ -207,18 +205,18 @@ Result<ConvertResult> ToFolder(const Checkpoint& source, const model::Config& co
 
 bool NamesGguf(const std::string& path) {
   std::string end = path.size() < 5 ? "" : path.substr(path.size() - 5);
-  std::transform(end.begin(), end.end(), end.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(end.begin(), end.end(), end.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return end == ".gguf";
 }
 
-Result<ConvertResult> Convert(const Checkpoint& source, const std::string& out, Threads& threads,
-                              const ConvertOptions& options) {
+Result<ConvertResult> Convert(const Checkpoint& source, const std::string& out, Threads& threads, const ConvertOptions& options) {
   LFM_TRY(const model::Config config, model::ReadConfig(source));
   LFM_TRY(const std::vector<ModelTensor> tensors, ListModelTensors(source, config));
   if (NamesGguf(out)) return ToGguf(source, config, tensors, out, threads, options);
   if (source.naming == Naming::kHuggingFace) {
-    return Error{ErrorCode::kInvalidArgument, StrCat(source.path, " is a Hugging Face folder already; name an output ",
-                                                     "that ends in .gguf")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat(source.path, " is a Hugging Face folder already; name an output ", "that ends in .gguf")};
   }
   return ToFolder(source, config, tensors, out, threads, options);
 }

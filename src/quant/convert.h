@@ -18,9 +18,9 @@ struct ConvertOptions {
 };
 
 struct ConvertResult {
-  std::string type_name;   // of the matrices: "BF16", or "as stored" where they differ
-  uint64_t n_bytes = 0;    // of the weight file
-  bool rounded = false;    // quantised weights became BF16: values were rounded
+  std::string type_name;  // of the matrices: "BF16", or "as stored" where they differ
+  uint64_t n_bytes = 0;   // of the weight file
+  bool rounded = false;   // quantised weights became BF16: values were rounded
 };
 
 // Writes the checkpoint to `out`: a GGUF file where its name ends in .gguf, else a folder, which must not exist or be

@@ -19,8 +19,8 @@ LFM_INLINE Lanes Quant(const Lanes& x, const Lanes& inverse, const Lanes& offset
 // Quants by (inverse, offset), then scale and offset by least squares; kept where they explain more.
 // Offsets below zero cannot be stored where `kSigned` is false.
 template <int N, bool kSigned>
-LFM_INLINE void TryLine(const Group<N>& group, const DataSums& data, const Lanes& inverse, const Lanes& offset,
-                        float top, LineFit& best) {
+LFM_INLINE void TryLine(const Group<N>& group, const DataSums& data, const Lanes& inverse, const Lanes& offset, float top,
+                        LineFit& best) {
   Lanes q1 = Fill(0), q2 = Fill(0), xq = Fill(0);
   for (int i = 0; i < N; ++i) {
     const Lanes q = Quant(group.x[i], inverse, offset, top);
@@ -33,8 +33,7 @@ LFM_INLINE void TryLine(const Group<N>& group, const DataSums& data, const Lanes
   const Mask solvable = determinant > data.w * q2 * 1e-6f;
   Lanes scale = Select(solvable, Ratio(data.w * xq - data.wx * q1, determinant), Ratio(xq, q2));
   // The line is scale q + minus. Where all quants are 0 (equal values) it is the mean.
-  Lanes minus = Select(solvable, Ratio(data.wx * q2 - q1 * xq, determinant),
-                       Select(q2 > 0.0f, Fill(0), Ratio(data.wx, data.w)));
+  Lanes minus = Select(solvable, Ratio(data.wx * q2 - q1 * xq, determinant), Select(q2 > 0.0f, Fill(0), Ratio(data.wx, data.w)));
   if (!kSigned) {
     const Mask bad = minus > 0.0f;
     scale = Select(bad, Ratio(xq, q2), scale);
@@ -42,8 +41,8 @@ LFM_INLINE void TryLine(const Group<N>& group, const DataSums& data, const Lanes
   }
   const Mask legal = scale >= 0.0f;
   // The error is const - 2 (s xq + m wx) + s^2 qq + 2 s m q + m^2 w.
-  const Lanes gain = (scale * xq + minus * data.wx) * 2.0f - scale * scale * q2 - scale * 2.0f * minus * q1 -
-                     minus * minus * data.w;
+  const Lanes gain =
+      (scale * xq + minus * data.wx) * 2.0f - scale * scale * q2 - scale * 2.0f * minus * q1 - minus * minus * data.w;
   const Mask better = (gain > best.gain) & legal;
   best.scale = Select(better, scale, best.scale);
   best.offset = Select(better, -minus, best.offset);
@@ -261,8 +260,8 @@ struct Search {
 };
 
 template <int N, int kTop, int kMaxScale, class Store>
-LFM_INLINE void EncodeAll(size_t block_bytes, Search search, Store store, const float* x, const float* importance,
-                          int64_t n, std::byte* out) {
+LFM_INLINE void EncodeAll(size_t block_bytes, Search search, Store store, const float* x, const float* importance, int64_t n,
+                          std::byte* out) {
   using G = AffineGroup<N, kTop, kMaxScale>;
   Group<N> group;
   Lanes code[N];

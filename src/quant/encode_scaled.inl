@@ -7,7 +7,7 @@ struct BlockScales {
 
 template <class Levels, int N, int kLowScale, int kHighScale>
 struct ScaledGroup {
-  static constexpr int kSubs = kKBlock / N;           // sub-blocks of a block
+  static constexpr int kSubs = kKBlock / N;  // sub-blocks of a block
   static constexpr float kLow = kLowScale, kHigh = kHighScale;
 
   LFM_INLINE static Lanes ToLevel(const Lanes& value) { return Round(Min(Max(value, Fill(kLow)), Fill(kHigh))); }
@@ -86,8 +86,8 @@ void StoreQ6K(const BlockFit& fit, const uint8_t* codes, std::byte* out) {
     const uint8_t* c = codes + 128 * half;
     for (int i = 0; i < 64; ++i) out[64 * half + i] = static_cast<std::byte>((c[i] & 15) | (c[i + 64] & 15) << 4);
     for (int i = 0; i < 32; ++i) {
-      out[128 + 32 * half + i] = static_cast<std::byte>(c[i] >> 4 | (c[i + 32] >> 4) << 2 | (c[i + 64] >> 4) << 4 |
-                                                        (c[i + 96] >> 4) << 6);
+      out[128 + 32 * half + i] =
+          static_cast<std::byte>(c[i] >> 4 | (c[i + 32] >> 4) << 2 | (c[i + 64] >> 4) << 4 | (c[i + 96] >> 4) << 6);
     }
   }
   for (int j = 0; j < 16; ++j) out[192 + j] = static_cast<std::byte>(fit.scales[j]);
@@ -121,8 +121,8 @@ void StoreIq4Xs(const BlockFit& fit, const uint8_t* codes, std::byte* out) {
 }
 
 template <class Levels, int N, int kSteps, int kLowScale, int kHighScale, class Store>
-LFM_INLINE void EncodeScales(size_t block_bytes, float spread, Store store, const float* x, const float* importance,
-                             int64_t n, std::byte* out) {
+LFM_INLINE void EncodeScales(size_t block_bytes, float spread, Store store, const float* x, const float* importance, int64_t n,
+                             std::byte* out) {
   using G = ScaledGroup<Levels, N, kLowScale, kHighScale>;
   Group<N> group;
   Lanes code[N];

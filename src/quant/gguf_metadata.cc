@@ -121,8 +121,8 @@ class TokenizerWriter {
       if (i < n_used && n_holes++ == 0) first = i;
     }
     if (n_holes > 0) {
-      Log(LogLevel::kWarning, StrCat("tokenizer.json has no token for ", n_holes, " ids below ", n_used, " (the first is ",
-                                     first, "); they become unused tokens"));
+      Log(LogLevel::kWarning, StrCat("tokenizer.json has no token for ", n_holes, " ids below ", n_used, " (the first is ", first,
+                                     "); they become unused tokens"));
     }
   }
 
@@ -165,8 +165,8 @@ class TokenizerWriter {
   bool Adds(bool before) const {
     const Json& processor = file_["post_processor"];
     if (processor.is_null()) return false;  // as transformers: the flags of the configuration do not count
-    const Json::Array parts = processor["type"].AsString() == "Sequence" ? processor["processors"].items()
-                                                                         : Json::Array{processor};
+    const Json::Array parts =
+        processor["type"].AsString() == "Sequence" ? processor["processors"].items() : Json::Array{processor};
     for (const Json& part : parts) {
       const Json::Array& single = part["single"].items();
       if (!single.empty() && (before ? single.front() : single.back()).Find("SpecialToken")) return true;
@@ -186,7 +186,8 @@ void WriteSampling(const Json& generation, GgufWriter& writer) {
   const auto real = [&](const char* name, const char* key) {
     if (generation[name].is_number()) writer.SetF32(key, static_cast<float>(generation[name].AsDouble()));
   };
-  if (generation["top_k"].is_integer()) writer.SetI32("general.sampling.top_k", static_cast<int32_t>(std::clamp<int64_t>(generation["top_k"].AsInt(), 0, 1 << 30)));
+  if (generation["top_k"].is_integer())
+    writer.SetI32("general.sampling.top_k", static_cast<int32_t>(std::clamp<int64_t>(generation["top_k"].AsInt(), 0, 1 << 30)));
   real("top_p", "general.sampling.top_p");
   real("min_p", "general.sampling.min_p");
   real("temperature", "general.sampling.temp");
@@ -258,9 +259,10 @@ Status WriteMetadata(const Checkpoint& folder, const Config& config, GgufWriter&
     if (!config.norm_topk_prob) writer.SetBool(prefix + "expert_weights_norm", false);
     if (config.routed_scaling_factor != 1) writer.SetF32(prefix + "expert_weights_scale", config.routed_scaling_factor);
     if (!config.norm_topk_prob || config.routed_scaling_factor != 1) {
-      Log(LogLevel::kWarning, "this model does not normalise its experts' weights, or scales them; lfm honours that "
-                              "(expert_weights_norm, expert_weights_scale), but llama.cpp ignores it and will answer "
-                              "differently");
+      Log(LogLevel::kWarning,
+          "this model does not normalise its experts' weights, or scales them; lfm honours that "
+          "(expert_weights_norm, expert_weights_scale), but llama.cpp ignores it and will answer "
+          "differently");
     }
   }
   return WriteTokenizerMetadata(folder, config, writer);

@@ -17,8 +17,7 @@ namespace lfm::quant {
 Status WriteMetadata(const formats::Checkpoint& folder, const model::Config& config, formats::GgufWriter& writer);
 
 // The part of it that describes the tokenizer (tokenizer.ggml.*, tokenizer.chat_template).
-Status WriteTokenizerMetadata(const formats::Checkpoint& folder, const model::Config& config,
-                              formats::GgufWriter& writer);
+Status WriteTokenizerMetadata(const formats::Checkpoint& folder, const model::Config& config, formats::GgufWriter& writer);
 
 // general.file_type: llama.cpp's number for a file whose matrices are mostly of this type.
 uint32_t FileTypeNumber(TensorType type);

@@ -58,8 +58,12 @@ struct Vocabulary {
   bool IsUnused(size_t i) const { return types[i] == static_cast<int64_t>(GgufTokenType::kUnused); }
   Json AddedToken(size_t i) const {
     const bool special = types[i] == static_cast<int64_t>(GgufTokenType::kControl);
-    return Object({{"content", tokens[i]}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
-                   {"normalized", !special}, {"special", special}});
+    return Object({{"content", tokens[i]},
+                   {"single_word", false},
+                   {"lstrip", false},
+                   {"rstrip", false},
+                   {"normalized", !special},
+                   {"special", special}});
   }
 };
 
@@ -95,28 +99,22 @@ Result<bool> AddsBos(const Metadata& metadata) {
 
 Json PostProcessor(const std::string& bos, int64_t id) {
   const Json special = Object({{"SpecialToken", Object({{"id", bos}, {"type_id", 0}})}});
-  const auto sequence = [](const char* name) {
-    return Object({{"Sequence", Object({{"id", name}, {"type_id", 0}})}});
-  };
-  return Object({{"type", "TemplateProcessing"},
-                 {"single", Json::MakeArray({special, sequence("A")})},
-                 {"pair", Json::MakeArray({special, sequence("A"), sequence("B")})},
-                 {"special_tokens", Object({{bos, Object({{"id", bos},
-                                                          {"ids", Json::MakeArray({Json(id)})},
-                                                          {"tokens", Json::MakeArray({Json(bos)})}})}})}});
+  const auto sequence = [](const char* name) { return Object({{"Sequence", Object({{"id", name}, {"type_id", 0}})}}); };
+  return Object(
+      {{"type", "TemplateProcessing"},
+       {"single", Json::MakeArray({special, sequence("A")})},
+       {"pair", Json::MakeArray({special, sequence("A"), sequence("B")})},
+       {"special_tokens",
+        Object({{bos, Object({{"id", bos}, {"ids", Json::MakeArray({Json(id)})}, {"tokens", Json::MakeArray({Json(bos)})}})}})}});
 }
 
 Json PreTokenizer() {
-  return Object({{"type", "Sequence"},
-                 {"pretokenizers",
-                  Json::MakeArray({Object({{"type", "Split"},
-                                           {"pattern", Object({{"Regex", kRegex}})},
-                                           {"behavior", "Isolated"},
-                                           {"invert", false}}),
-                                   Object({{"type", "ByteLevel"},
-                                           {"add_prefix_space", false},
-                                           {"trim_offsets", true},
-                                           {"use_regex", false}})})}});
+  return Object(
+      {{"type", "Sequence"},
+       {"pretokenizers",
+        Json::MakeArray(
+            {Object({{"type", "Split"}, {"pattern", Object({{"Regex", kRegex}})}, {"behavior", "Isolated"}, {"invert", false}}),
+             Object({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"trim_offsets", true}, {"use_regex", false}})})}});
 }
 
 Result<Json> MakeTokenizerConfig(const Metadata& metadata) {
@@ -127,12 +125,11 @@ Result<Json> MakeTokenizerConfig(const Metadata& metadata) {
   }
   LFM_TRY(const bool adds_bos, AddsBos(metadata));
   LFM_TRY(const bool adds_eos, metadata.Bool("tokenizer.ggml.add_eos_token", false));
-  Json config = Object({{"add_bos_token", adds_bos},
-                        {"add_eos_token", adds_eos},
-                        {"added_tokens_decoder", Object(std::move(added))}});
-  for (const auto& [name, key] : {std::pair("bos_token", "tokenizer.ggml.bos_token_id"),
-                                  std::pair("eos_token", "tokenizer.ggml.eos_token_id"),
-                                  std::pair("pad_token", "tokenizer.ggml.padding_token_id")}) {
+  Json config =
+      Object({{"add_bos_token", adds_bos}, {"add_eos_token", adds_eos}, {"added_tokens_decoder", Object(std::move(added))}});
+  for (const auto& [name, key] :
+       {std::pair("bos_token", "tokenizer.ggml.bos_token_id"), std::pair("eos_token", "tokenizer.ggml.eos_token_id"),
+        std::pair("pad_token", "tokenizer.ggml.padding_token_id")}) {
     LFM_TRY(const std::string text, NamedToken(metadata, vocabulary, key));
     if (!text.empty()) config.Set(name, text);
   }
@@ -153,8 +150,11 @@ Json SpecialTokensMap(const Json& tokenizer_config) {
   Json map = Object({});
   for (const char* name : {"bos_token", "eos_token", "pad_token"}) {
     if (tokenizer_config[name].is_null()) continue;
-    map.Set(name, Object({{"content", tokenizer_config[name]}, {"lstrip", false}, {"normalized", false},
-                          {"rstrip", false}, {"single_word", false}}));
+    map.Set(name, Object({{"content", tokenizer_config[name]},
+                          {"lstrip", false},
+                          {"normalized", false},
+                          {"rstrip", false},
+                          {"single_word", false}}));
   }
   return map;
 }
@@ -165,9 +165,9 @@ const char* TorchType(TensorType type) {
 
 // The ids that config.json and generation_config.json repeat.
 Status SetIds(const Metadata& metadata, Json& json) {
-  for (const auto& [name, key] : {std::pair("bos_token_id", "tokenizer.ggml.bos_token_id"),
-                                  std::pair("eos_token_id", "tokenizer.ggml.eos_token_id"),
-                                  std::pair("pad_token_id", "tokenizer.ggml.padding_token_id")}) {
+  for (const auto& [name, key] :
+       {std::pair("bos_token_id", "tokenizer.ggml.bos_token_id"), std::pair("eos_token_id", "tokenizer.ggml.eos_token_id"),
+        std::pair("pad_token_id", "tokenizer.ggml.padding_token_id")}) {
     LFM_TRY(const int64_t id, metadata.Int(key, -1));
     if (id >= 0) json.Set(name, id);
   }
@@ -235,10 +235,9 @@ Result<Json> MakeGenerationConfig(const Metadata& metadata) {
   Json json = Object({});
   LFM_RETURN_IF_ERROR(SetIds(metadata, json));
   bool samples = false;
-  for (const auto& [name, key] : {std::pair("temperature", "general.sampling.temp"),
-                                  std::pair("top_p", "general.sampling.top_p"),
-                                  std::pair("min_p", "general.sampling.min_p"),
-                                  std::pair("repetition_penalty", "general.sampling.penalty_repeat")}) {
+  for (const auto& [name, key] :
+       {std::pair("temperature", "general.sampling.temp"), std::pair("top_p", "general.sampling.top_p"),
+        std::pair("min_p", "general.sampling.min_p"), std::pair("repetition_penalty", "general.sampling.penalty_repeat")}) {
     if (!metadata.Find(key)) continue;
     LFM_TRY(const double value, metadata.Float(key, 0));
     json.Set(name, ShortFloat(static_cast<float>(value)));
@@ -290,7 +289,8 @@ Result<Json> MakeTokenizerJson(const Metadata& metadata) {
   LFM_TRY(const std::string bos, NamedToken(metadata, vocabulary, "tokenizer.ggml.bos_token_id"));
   LFM_TRY(const int64_t bos_id, metadata.Int("tokenizer.ggml.bos_token_id", -1));
   LFM_TRY(const bool adds_bos, AddsBos(metadata));
-  const Json byte_level = Object({{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}});
+  const Json byte_level =
+      Object({{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}});
   return Object({{"version", "1.0"},
                  {"truncation", nullptr},
                  {"padding", nullptr},

@@ -41,8 +41,8 @@ bool LooksOld(std::span<const std::byte> bytes) {
 Result<Imatrix> ImatrixFromGguf(const formats::Checkpoint& file) {
   LFM_TRY(const std::string_view type, file.metadata.String("general.type", ""));
   if (type != "imatrix") {
-    return Error{ErrorCode::kInvalidArgument, StrCat(file.path, " is no importance matrix (general.type is ", Quote(type),
-                                                     "); make one with lfm imatrix")};
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat(file.path, " is no importance matrix (general.type is ", Quote(type), "); make one with lfm imatrix")};
   }
   Imatrix imatrix;
   LFM_TRY(const auto datasets, file.metadata.Strings("imatrix.datasets"));
@@ -62,8 +62,8 @@ Result<Imatrix> ImatrixFromGguf(const formats::Checkpoint& file) {
     LFM_TRY(entry.sums, ReadFloats(file, tensor));
     LFM_TRY(entry.counts, ReadFloats(file, *counts));
     if (entry.counts.empty() || entry.sums.size() % entry.counts.size() != 0) {
-      return Error{ErrorCode::kCorrupt, StrCat(file.path, ": tensor ", tensor.name, " has ", entry.sums.size(),
-                                               " sums for ", entry.counts.size(), " counts")};
+      return Error{ErrorCode::kCorrupt, StrCat(file.path, ": tensor ", tensor.name, " has ", entry.sums.size(), " sums for ",
+                                               entry.counts.size(), " counts")};
     }
     imatrix.entries.emplace(name, std::move(entry));
   }
@@ -87,7 +87,8 @@ Result<Imatrix> ParseOldImatrix(std::span<const std::byte> bytes) {
     const std::string name(reinterpret_cast<const char*>(name_bytes.data()), name_bytes.size());
     LFM_TRY(const int32_t n_calls, reader.Read<int32_t>("a number of calls"));
     LFM_TRY(const int32_t n_values, reader.Read<int32_t>("a number of values"));
-    if (n_calls < 0 || n_values < 1) return corrupt(StrCat("entry ", Quote(name), " has ", n_values, " values of ", n_calls, " calls"));
+    if (n_calls < 0 || n_values < 1)
+      return corrupt(StrCat("entry ", Quote(name), " has ", n_values, " values of ", n_calls, " calls"));
     LFM_TRY(const auto values, reader.ReadBytes(static_cast<uint64_t>(n_values) * sizeof(float), "values"));
     ImatrixEntry entry;
     entry.sums.resize(static_cast<size_t>(n_values));

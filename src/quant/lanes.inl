@@ -21,34 +21,38 @@ struct Mask {
   NativeInts v[kParts];
 };
 
-#define LFM_LANES(result, expression)           \
-  {                                             \
-    result r;                                   \
+#define LFM_LANES(result, expression)                       \
+  {                                                         \
+    result r;                                               \
     for (int p = 0; p < kParts; ++p) r.v[p] = (expression); \
-    return r;                                   \
+    return r;                                               \
   }
-LFM_INLINE Lanes operator+(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] + b.v[p])
-LFM_INLINE Lanes operator-(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] - b.v[p])
-LFM_INLINE Lanes operator*(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] * b.v[p])
-LFM_INLINE Lanes operator/(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] / b.v[p])
-LFM_INLINE Lanes operator+(const Lanes& a, float b) LFM_LANES(Lanes, a.v[p] + b)
-LFM_INLINE Lanes operator-(const Lanes& a, float b) LFM_LANES(Lanes, a.v[p] - b)
-LFM_INLINE Lanes operator*(const Lanes& a, float b) LFM_LANES(Lanes, a.v[p] * b)
-LFM_INLINE Lanes operator-(const Lanes& a) LFM_LANES(Lanes, -a.v[p])
-LFM_INLINE Mask operator>(const Lanes& a, const Lanes& b) LFM_LANES(Mask, a.v[p] > b.v[p])
-LFM_INLINE Mask operator>(const Lanes& a, float b) LFM_LANES(Mask, a.v[p] > b)
-LFM_INLINE Mask operator<(const Lanes& a, const Lanes& b) LFM_LANES(Mask, a.v[p] < b.v[p])
-LFM_INLINE Mask operator>=(const Lanes& a, float b) LFM_LANES(Mask, a.v[p] >= b)
-LFM_INLINE Mask operator==(const Lanes& a, float b) LFM_LANES(Mask, a.v[p] == b)
-LFM_INLINE Mask operator&(const Mask& a, const Mask& b) LFM_LANES(Mask, a.v[p] & b.v[p])
-// a where the mask is set, else b.
-LFM_INLINE Lanes Select(const Mask& m, const Lanes& a, const Lanes& b) LFM_LANES(Lanes, m.v[p] ? a.v[p] : b.v[p])
-LFM_INLINE Lanes Fill(float value) LFM_LANES(Lanes, NativeFloats{} + value)
-LFM_INLINE Lanes Min(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] < b.v[p] ? a.v[p] : b.v[p])
-LFM_INLINE Lanes Max(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] > b.v[p] ? a.v[p] : b.v[p])
-LFM_INLINE Lanes Abs(const Lanes& a) LFM_LANES(Lanes, a.v[p] < NativeFloats{} ? -a.v[p] : a.v[p])
+LFM_INLINE Lanes operator+(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] + b.v[p]) LFM_INLINE Lanes operator-(
+    const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] - b.v[p]) LFM_INLINE Lanes
+operator*(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] * b.v[p]) LFM_INLINE Lanes
+operator/(const Lanes& a, const Lanes& b) LFM_LANES(Lanes, a.v[p] / b.v[p]) LFM_INLINE Lanes
+operator+(const Lanes& a, float b) LFM_LANES(Lanes, a.v[p] + b) LFM_INLINE Lanes
+operator-(const Lanes& a, float b) LFM_LANES(Lanes, a.v[p] - b) LFM_INLINE Lanes
+operator*(const Lanes& a, float b) LFM_LANES(Lanes, a.v[p] * b) LFM_INLINE Lanes
+operator-(const Lanes& a) LFM_LANES(Lanes, -a.v[p]) LFM_INLINE Mask
+operator>(const Lanes& a, const Lanes& b) LFM_LANES(Mask, a.v[p] > b.v[p]) LFM_INLINE Mask
+operator>(const Lanes& a, float b) LFM_LANES(Mask, a.v[p] > b) LFM_INLINE Mask
+operator<(const Lanes& a, const Lanes& b) LFM_LANES(Mask, a.v[p] < b.v[p]) LFM_INLINE Mask
+operator>=(const Lanes& a, float b) LFM_LANES(Mask, a.v[p] >= b) LFM_INLINE Mask
+operator==(const Lanes& a, float b) LFM_LANES(Mask, a.v[p] == b) LFM_INLINE Mask
+operator&(const Mask& a, const Mask& b) LFM_LANES(Mask, a.v[p] & b.v[p])
+    // a where the mask is set, else b.
+    LFM_INLINE Lanes Select(const Mask& m, const Lanes& a, const Lanes& b)
+        LFM_LANES(Lanes, m.v[p] ? a.v[p] : b.v[p]) LFM_INLINE Lanes Fill(float value)
+            LFM_LANES(Lanes, NativeFloats{} + value) LFM_INLINE Lanes Min(const Lanes& a, const Lanes& b)
+                LFM_LANES(Lanes, a.v[p] < b.v[p] ? a.v[p] : b.v[p]) LFM_INLINE Lanes Max(const Lanes& a, const Lanes& b)
+                    LFM_LANES(Lanes, a.v[p] > b.v[p] ? a.v[p] : b.v[p]) LFM_INLINE Lanes Abs(const Lanes& a)
+                        LFM_LANES(Lanes, a.v[p] < NativeFloats{} ? -a.v[p] : a.v[p])
 #undef LFM_LANES
-LFM_INLINE Lanes& operator+=(Lanes& a, const Lanes& b) { return a = a + b; }
+                            LFM_INLINE Lanes&
+                            operator+=(Lanes& a, const Lanes& b) {
+  return a = a + b;
+}
 
 // a / b, or 0 where b is 0.
 LFM_INLINE Lanes Ratio(const Lanes& a, const Lanes& b) {

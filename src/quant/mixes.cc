@@ -11,10 +11,10 @@ namespace {
 using model::TensorField;
 
 constexpr Mix kMixes[] = {
-    {"q4_k_m", TensorType::kQ4_K, 15},  {"q4_k_s", TensorType::kQ4_K, 14}, {"q5_k_m", TensorType::kQ5_K, 17},
-    {"q6_k", TensorType::kQ6_K, 18},    {"q8_0", TensorType::kQ8_0, 7},    {"q4_0", TensorType::kQ4_0, 2},
+    {"q4_k_m", TensorType::kQ4_K, 15},   {"q4_k_s", TensorType::kQ4_K, 14},   {"q5_k_m", TensorType::kQ5_K, 17},
+    {"q6_k", TensorType::kQ6_K, 18},     {"q8_0", TensorType::kQ8_0, 7},      {"q4_0", TensorType::kQ4_0, 2},
     {"iq4_nl", TensorType::kIQ4_NL, 25}, {"iq4_xs", TensorType::kIQ4_XS, 30}, {"mxfp4", TensorType::kMXFP4, 38},
-    {"bf16", TensorType::kBF16, 32},    {"f16", TensorType::kF16, 1},      {"f32", TensorType::kF32, 0}};
+    {"bf16", TensorType::kBF16, 32},     {"f16", TensorType::kF16, 1},        {"f32", TensorType::kF32, 0}};
 
 // The first and last eighth of n, and every third between.
 bool UseMoreBits(int i, int n) { return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2; }
@@ -37,8 +37,7 @@ struct Chooser {
     if (tensor.field == TensorField::kAttentionV) return Value(i_value++);
     if (tensor.field == TensorField::kAttentionK) return config.n_experts == 8 ? TensorType::kQ8_0 : mix.type;
     if (IsFfnDown(tensor.field)) return Down(tensor.i_layer);
-    if (tensor.field == TensorField::kAttentionOut && config.n_experts == 8 &&
-        (mix.type == TensorType::kQ4_K || IsIq4(mix))) {
+    if (tensor.field == TensorField::kAttentionOut && config.n_experts == 8 && (mix.type == TensorType::kQ4_K || IsIq4(mix))) {
       return TensorType::kQ5_K;
     }
     return mix.type;
@@ -73,9 +72,8 @@ std::span<const Mix> Mixes() { return kMixes; }
 Result<Mix> FindMix(std::string_view name) {
   std::string list;
   for (const Mix& mix : kMixes) {
-    const bool same = std::equal(name.begin(), name.end(), mix.name.begin(), mix.name.end(), [](char a, char b) {
-      return std::tolower(static_cast<unsigned char>(a)) == b;
-    });
+    const bool same = std::equal(name.begin(), name.end(), mix.name.begin(), mix.name.end(),
+                                 [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; });
     if (same) return mix;
     list += StrCat(list.empty() ? "" : ", ", mix.name);
   }
@@ -99,8 +97,8 @@ TensorType FittingType(TensorType type, int64_t k) {
 
 std::vector<TensorType> TypesOfMix(const Mix& mix, std::span<const ModelTensor> tensors, const model::Config& config,
                                    bool has_imatrix) {
-  const bool tied = std::none_of(tensors.begin(), tensors.end(),
-                                 [](const ModelTensor& tensor) { return tensor.field == TensorField::kHead; });
+  const bool tied =
+      std::none_of(tensors.begin(), tensors.end(), [](const ModelTensor& tensor) { return tensor.field == TensorField::kHead; });
   Chooser chooser{mix, config, has_imatrix, tied};
   std::vector<TensorType> types;
   for (const ModelTensor& tensor : tensors) {

@@ -14,9 +14,9 @@
 namespace lfm::quant {
 
 struct Mix {
-  std::string_view name;   // "q4_k_m"
-  TensorType type;         // of most matrices
-  uint32_t file_type;      // general.file_type
+  std::string_view name;  // "q4_k_m"
+  TensorType type;        // of most matrices
+  uint32_t file_type;     // general.file_type
 };
 
 // All mixes, in the order of the help page.

@@ -131,8 +131,8 @@ class Lister {
       for (const int64_t n : dims) out += StrCat(out.empty() ? "" : " x ", n);
       return out;
     };
-    return Error{ErrorCode::kCorrupt, StrCat(checkpoint_.path, ": tensor ", tensor.name, " has shape ",
-                                             text(tensor.shape), ", expected ", text(expected))};
+    return Error{ErrorCode::kCorrupt, StrCat(checkpoint_.path, ": tensor ", tensor.name, " has shape ", text(tensor.shape),
+                                             ", expected ", text(expected))};
   }
 
   Error Missing(TensorField field, int i, int e) const { return model::MissingTensor(checkpoint_, field, i, e); }
@@ -184,8 +184,7 @@ std::span<const std::byte> StoredRows(const ModelTensor& tensor, TensorType type
   if (place.part->tensor->type != type) return {};
   if (place.i_row + n > place.part->first_row + place.part->n_rows) return {};
   const size_t row_bytes = RowBytes(type, static_cast<size_t>(tensor.k));
-  return place.part->tensor->bytes.subspan(static_cast<size_t>(place.i_row) * row_bytes,
-                                           static_cast<size_t>(n) * row_bytes);
+  return place.part->tensor->bytes.subspan(static_cast<size_t>(place.i_row) * row_bytes, static_cast<size_t>(n) * row_bytes);
 }
 
 void ReadRow(const ModelTensor& tensor, int64_t i_row, float* out) {
@@ -224,8 +223,7 @@ std::string DescribeRow(const ModelTensor& tensor, int64_t i_row) {
   if (shape.size() == 1) return StrCat("tensor ", place.part->tensor->name);
   const bool stacked = tensor.n_experts() > 1 && shape.size() == 3;
   const int64_t rows = stacked ? shape[1] : shape[0];
-  return stacked ? StrCat("tensor ", place.part->tensor->name, ", expert ", place.i_row / rows, ", row ",
-                          place.i_row % rows)
+  return stacked ? StrCat("tensor ", place.part->tensor->name, ", expert ", place.i_row / rows, ", row ", place.i_row % rows)
                  : StrCat("tensor ", place.part->tensor->name, ", row ", place.i_row);
 }
 

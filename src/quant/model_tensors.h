@@ -25,11 +25,11 @@ struct RowRange {
 struct ModelTensor {
   model::TensorField field{};
   int i_layer = -1;
-  std::string name;            // in GGUF
-  std::vector<int64_t> shape;  // in GGUF, slowest first
-  int64_t n_rows = 0;          // of all experts together
-  int64_t k = 0;               // elements of a row
-  std::vector<RowRange> parts; // in order; their rows add up to n_rows
+  std::string name;             // in GGUF
+  std::vector<int64_t> shape;   // in GGUF, slowest first
+  int64_t n_rows = 0;           // of all experts together
+  int64_t k = 0;                // elements of a row
+  std::vector<RowRange> parts;  // in order; their rows add up to n_rows
 
   int64_t n_elements() const { return n_rows * k; }
   int64_t n_experts() const { return shape.size() == 3 ? shape[0] : 1; }

@@ -16,9 +16,7 @@ constexpr int kMaxDepth = 32;
 
 using Set = std::bitset<256>;
 
-bool IsWord(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
+bool IsWord(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_'; }
 
 Set Range(char first, char last) {
   Set set;
@@ -129,7 +127,8 @@ class NamePatternParser {
     const auto number = [&]() -> std::optional<int> {
       const size_t begin = at_;
       int value = 0;
-      while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9' && value <= 1000) value = value * 10 + (text_[at_++] - '0');
+      while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9' && value <= 1000)
+        value = value * 10 + (text_[at_++] - '0');
       return at_ == begin ? std::nullopt : std::optional(value);
     };
     const auto first = number();
@@ -139,7 +138,8 @@ class NamePatternParser {
       ++at_;
       most = number().value_or(-1);
     }
-    if (!Has('}') || least > 1000 || most > 1000 || (most >= 0 && most < least)) return At("counts are {m}, {m,} or {m,n} up to 1000");
+    if (!Has('}') || least > 1000 || most > 1000 || (most >= 0 && most < least))
+      return At("counts are {m}, {m,} or {m,n} up to 1000");
     ++at_;
     return Ok();
   }
@@ -166,24 +166,16 @@ class NamePatternParser {
         ++at_;
         return group;
       }
-      case '[':
-        return Bracket();
-      case '\\':
-        return Escape();
-      case '.':
-        return OfSet(~(Range('\n', '\n') | Range('\r', '\r')));
-      case '^':
-        return Edge(Step::Kind::kBegin);
-      case '$':
-        return Edge(Step::Kind::kEnd);
+      case '[': return Bracket();
+      case '\\': return Escape();
+      case '.': return OfSet(~(Range('\n', '\n') | Range('\r', '\r')));
+      case '^': return Edge(Step::Kind::kBegin);
+      case '$': return Edge(Step::Kind::kEnd);
       case '*':
       case '+':
       case '?':
-      case '{':
-        --at_;
-        return At("there is nothing to repeat");
-      default:
-        return OfSet(Range(c, c));
+      case '{': --at_; return At("there is nothing to repeat");
+      default: return OfSet(Range(c, c));
     }
   }
 
@@ -263,8 +255,7 @@ class NamePatternParser {
         }
         return first;
       }
-      case Node::Kind::kRepeat:
-        return BuildRepeat(node, next);
+      case Node::Kind::kRepeat: return BuildRepeat(node, next);
     }
     return next;
   }
@@ -310,11 +301,8 @@ bool NamePattern::Matches(std::string_view name) const {
       seen[i] = at + 1;
       const Step& step = steps_[i];
       switch (step.kind) {
-        case Step::Kind::kMatch:
-          return true;
-        case Step::Kind::kSet:
-          here.push_back(i);
-          break;
+        case Step::Kind::kMatch: return true;
+        case Step::Kind::kSet: here.push_back(i); break;
         case Step::Kind::kSplit:
           open.push_back(step.next);
           open.push_back(step.other);

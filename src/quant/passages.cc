@@ -4,7 +4,9 @@
 
 namespace lfm::quant {
 
-int64_t Passage::n_counted() const { return std::count_if(counts.begin(), counts.end(), [](uint8_t c) { return c != 0; }); }
+int64_t Passage::n_counted() const {
+  return std::count_if(counts.begin(), counts.end(), [](uint8_t c) { return c != 0; });
+}
 
 std::vector<Passage> CutWindows(std::span<const int32_t> tokens, int64_t n_ctx, int32_t bos) {
   std::vector<Passage> passages;

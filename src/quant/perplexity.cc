@@ -117,8 +117,7 @@ class Measurement {
       i_row += static_cast<uint64_t>(passages[i].n_counted());
       done += passages[i].tokens.size();
       if (options_.progress && !options_.progress(done, total)) {
-        return Error{ErrorCode::kCancelled, writer_ ? "interrupted; the same command goes on where it stopped"
-                                                    : "interrupted"};
+        return Error{ErrorCode::kCancelled, writer_ ? "interrupted; the same command goes on where it stopped" : "interrupted"};
       }
     }
     if (writer_) LFM_RETURN_IF_ERROR(writer_->Finish());
@@ -154,7 +153,8 @@ class Measurement {
       // What was compared with a base is not kept, so that such a run begins anew.
       n_resumed_ = reader_ ? 0 : writer_->n_done();
       if (reader_ && writer_->n_done() > 0) {
-        return Error{ErrorCode::kInvalidArgument, StrCat(options_.save_base, ".partial is an interrupted run; finish it "
+        return Error{ErrorCode::kInvalidArgument, StrCat(options_.save_base,
+                                                         ".partial is an interrupted run; finish it "
                                                          "without --base, or remove it")};
       }
     }
@@ -240,9 +240,8 @@ void LogSoftmax(std::span<float> logits) {
   for (float& logit : logits) logit -= log_sum;
 }
 
-Result<PerplexityReport> MeasurePerplexity(const model::Model& model, model::PagePool& pages,
-                                           std::span<const Passage> passages, Threads& threads,
-                                           const PerplexityOptions& options) {
+Result<PerplexityReport> MeasurePerplexity(const model::Model& model, model::PagePool& pages, std::span<const Passage> passages,
+                                           Threads& threads, const PerplexityOptions& options) {
   return Measurement(model, pages, threads, options).Run(passages);
 }
 

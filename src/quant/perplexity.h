@@ -25,17 +25,17 @@ struct Estimate {
 };
 
 struct PerplexityReport {
-  int64_t n_passages = 0, n_tokens = 0;  // n_tokens: those that count
-  Estimate nll;                          // mean, nats
-  Estimate perplexity;                   // exp(nll)
+  int64_t n_passages = 0, n_tokens = 0;         // n_tokens: those that count
+  Estimate nll;                                 // mean, nats
+  Estimate perplexity;                          // exp(nll)
   double standard_error = Estimate().interval;  // of the perplexity, over tokens, as llama.cpp prints it; NaN: none
 
   // Against a base.
   bool has_base = false;
   Estimate base_perplexity;
-  Estimate kl;           // mean of KL(base || model), nats
+  Estimate kl;  // mean of KL(base || model), nats
   double kl_median = 0, kl_99 = 0, kl_max = 0;
-  Estimate same_top;     // share of positions where both hold the same token for the best
+  Estimate same_top;  // share of positions where both hold the same token for the best
 };
 
 struct PerplexityOptions {
@@ -45,9 +45,8 @@ struct PerplexityOptions {
 };
 
 // Reads every passage and scores the tokens that count. Passages must not be empty, and their ids be those of the model.
-Result<PerplexityReport> MeasurePerplexity(const model::Model& model, model::PagePool& pages,
-                                           std::span<const Passage> passages, Threads& threads,
-                                           const PerplexityOptions& options);
+Result<PerplexityReport> MeasurePerplexity(const model::Model& model, model::PagePool& pages, std::span<const Passage> passages,
+                                           Threads& threads, const PerplexityOptions& options);
 
 // log softmax of a row of logits, in place. Sums are taken in double, in order.
 void LogSoftmax(std::span<float> logits);

@@ -12,9 +12,9 @@ namespace lfm::quant {
 namespace {
 
 // What a tensor may become, from small to large; types that do not fit its rows fall out.
-constexpr TensorType kCandidates[] = {TensorType::kQ2_K,  TensorType::kQ3_K, TensorType::kIQ4_XS, TensorType::kIQ4_NL,
-                                      TensorType::kQ4_K,  TensorType::kQ5_0, TensorType::kQ5_K,   TensorType::kQ6_K,
-                                      TensorType::kQ8_0};
+constexpr TensorType kCandidates[] = {TensorType::kQ2_K,   TensorType::kQ3_K, TensorType::kIQ4_XS,
+                                      TensorType::kIQ4_NL, TensorType::kQ4_K, TensorType::kQ5_0,
+                                      TensorType::kQ5_K,   TensorType::kQ6_K, TensorType::kQ8_0};
 constexpr int64_t kSampleRows = 96;
 
 struct Choice {
@@ -69,9 +69,8 @@ double MeasureError(const ModelTensor& tensor, TensorType type, std::span<const 
 
 // The choices on the lower convex hull of (bytes, error): each step up is worth less for a byte than the one before.
 std::vector<Choice> Hull(std::vector<Choice> choices) {
-  std::sort(choices.begin(), choices.end(), [](const Choice& a, const Choice& b) {
-    return a.n_bytes != b.n_bytes ? a.n_bytes < b.n_bytes : a.error < b.error;
-  });
+  std::sort(choices.begin(), choices.end(),
+            [](const Choice& a, const Choice& b) { return a.n_bytes != b.n_bytes ? a.n_bytes < b.n_bytes : a.error < b.error; });
   std::vector<Choice> hull;
   const auto slope = [](const Choice& a, const Choice& b) {
     return (a.error - b.error) / static_cast<double>(b.n_bytes - a.n_bytes);
@@ -125,8 +124,7 @@ Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const Mod
   }
   if (goal.n_bytes && plan.n_bytes > *goal.n_bytes) {
     return Error{ErrorCode::kInvalidArgument, StrCat("the smallest file that is possible has ", plan.n_bytes,
-                                                     " bytes of weights (", HumanBytes(plan.n_bytes),
-                                                     "); name a larger size")};
+                                                     " bytes of weights (", HumanBytes(plan.n_bytes), "); name a larger size")};
   }
   std::vector<Step> steps;
   for (size_t i = 0; i < hulls.size(); ++i) {

@@ -31,8 +31,8 @@ Result<std::vector<std::optional<TensorType>>> Overrides(const std::vector<Model
       types[i] = FittingType(type, tensors[i].k);
     }
     if (!any) {
-      return Error{ErrorCode::kInvalidArgument, StrCat("--tensor-type: no tensor's name matches ", Quote(pattern),
-                                                       "; lfm info --tensors lists the names")};
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat("--tensor-type: no tensor's name matches ", Quote(pattern), "; lfm info --tensors lists the names")};
     }
   }
   return types;
@@ -43,8 +43,7 @@ struct Target {
   uint32_t file_type = 0;
 };
 
-Result<Target> TypesByName(const std::vector<ModelTensor>& tensors, const model::Config& config,
-                           const QuantizeOptions& options) {
+Result<Target> TypesByName(const std::vector<ModelTensor>& tensors, const model::Config& config, const QuantizeOptions& options) {
   Target target;
   const auto mix = FindMix(options.type);
   if (mix.ok()) {
@@ -78,8 +77,7 @@ uint32_t MainFileType(const std::vector<ModelTensor>& tensors, const std::vector
   return FileTypeNumber(main);
 }
 
-Status Declare(const std::vector<ModelTensor>& tensors, const std::vector<TensorType>& types,
-               formats::GgufWriter& writer) {
+Status Declare(const std::vector<ModelTensor>& tensors, const std::vector<TensorType>& types, formats::GgufWriter& writer) {
   for (size_t i = 0; i < tensors.size(); ++i) {
     LFM_RETURN_IF_ERROR(writer.AddTensor({tensors[i].name, types[i], tensors[i].shape}));
   }

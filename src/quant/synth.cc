@@ -62,20 +62,14 @@ struct SynthMix {
 
 constexpr std::array<SynthMix, 9> kSynthMixes = {{
     {"q4_0", 2, TensorType::kQ4_0, TensorType::kQ6_K, TensorType::kQ4_0, TensorType::kQ4_0, SynthMix::More::kNone},
-    {"q4_k_m", 15, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ4_K,
-     SynthMix::More::kMedium},
+    {"q4_k_m", 15, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ4_K, SynthMix::More::kMedium},
     {"q8_0", 7, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, SynthMix::More::kNone},
-    {"bf16", 32, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16,
-     SynthMix::More::kNone},
-    {"q4_k_s", 14, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ5_K, TensorType::kQ4_K,
-     SynthMix::More::kSmall},
-    {"q5_k_m", 17, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ5_K,
-     SynthMix::More::kMedium},
-    {"q6_k", 18, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K,
-     SynthMix::More::kNone},
+    {"bf16", 32, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, TensorType::kBF16, SynthMix::More::kNone},
+    {"q4_k_s", 14, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ5_K, TensorType::kQ4_K, SynthMix::More::kSmall},
+    {"q5_k_m", 17, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ5_K, SynthMix::More::kMedium},
+    {"q6_k", 18, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, SynthMix::More::kNone},
     {"f16", 1, TensorType::kF16, TensorType::kF16, TensorType::kF16, TensorType::kF16, SynthMix::More::kNone},
-    {"mxfp4", 38, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kMXFP4,
-     SynthMix::More::kNone},
+    {"mxfp4", 38, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kMXFP4, SynthMix::More::kNone},
 }};
 
 // The layers, or the i-th of n like tensors, to which llama.cpp's _M mixes give more bits.
@@ -116,14 +110,14 @@ class Planner {
   TensorType DownType(int64_t i_layer, TensorType base) const {
     const bool more = mix_.more_rule == SynthMix::More::kMedium  ? MediumGetsMore(i_layer, shape_.n_layers)
                       : mix_.more_rule == SynthMix::More::kSmall ? i_layer < shape_.n_layers / 8
-                                                            : false;
+                                                                 : false;
     return more ? mix_.more : base;
   }
   TensorType ValueType(int64_t i_attention) const {
     const auto n = static_cast<int64_t>(shape_.attention.size());
     const bool more = mix_.more_rule == SynthMix::More::kMedium  ? MediumGetsMore(i_attention, n)
                       : mix_.more_rule == SynthMix::More::kSmall ? i_attention < 4
-                                                            : false;
+                                                                 : false;
     return more ? mix_.more : mix_.base;
   }
 
@@ -174,9 +168,7 @@ class Planner {
 void SetModelKeys(const Shape& shape, const SynthMix& mix, formats::GgufWriter& writer) {
   const bool moe = shape.n_experts > 0;
   const std::string arch = moe ? "lfm2moe" : "lfm2";
-  const auto u32 = [&](const char* key, int64_t value) {
-    writer.SetU32(arch + key, static_cast<uint32_t>(value));
-  };
+  const auto u32 = [&](const char* key, int64_t value) { writer.SetU32(arch + key, static_cast<uint32_t>(value)); };
   writer.SetString("general.architecture", arch);
   writer.SetString("general.type", "model");
   writer.SetString("general.name", StrCat(shape.name, " (random weights)"));
@@ -232,15 +224,13 @@ bool SameName(std::string_view a, std::string_view b) {
 
 // The entry of this name, or an error that lists the names.
 template <typename Table>
-Result<const typename Table::value_type*> Choose(const Table& table, const std::string& name,
-                                                 const char* what) {
+Result<const typename Table::value_type*> Choose(const Table& table, const std::string& name, const char* what) {
   std::string names;
   for (const auto& entry : table) {
     if (SameName(entry.name, name)) return &entry;
     names += StrCat(names.empty() ? "" : ", ", entry.name);
   }
-  return Error{ErrorCode::kInvalidArgument,
-               StrCat("there is no synthetic ", what, " ", Quote(name), "; use one of ", names)};
+  return Error{ErrorCode::kInvalidArgument, StrCat("there is no synthetic ", what, " ", Quote(name), "; use one of ", names)};
 }
 
 // Everything of the file but its weights.

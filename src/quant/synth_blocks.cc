@@ -191,10 +191,8 @@ bool CanFillRandom(TensorType type) {
     case TensorType::kQ4_K:
     case TensorType::kQ5_K:
     case TensorType::kQ6_K:
-    case TensorType::kMXFP4:
-      return true;
-    default:
-      return false;
+    case TensorType::kMXFP4: return true;
+    default: return false;
   }
 }
 
@@ -203,25 +201,16 @@ void FillRandom(TensorType type, float deviation, CounterRandom& random, std::sp
   LFM_CHECK(CanFillRandom(type) && out.size() % block_bytes == 0);
   const double wanted = static_cast<double>(deviation);
   switch (type) {
-    case TensorType::kQ4_0:
-      return FillSimple(ScaleTable(wanted / kDeviation4Bits, true), block_bytes, 0, random, out);
+    case TensorType::kQ4_0: return FillSimple(ScaleTable(wanted / kDeviation4Bits, true), block_bytes, 0, random, out);
     case TensorType::kQ8_0:  // odd quants only: never -128, which symmetric kernels may not expect
-      return FillSimple(ScaleTable(wanted / kDeviationOdd, true), block_bytes, 0x0101010101010101u, random,
-                        out);
-    case TensorType::kQ4_K:
-      return FillKBlocks(wanted, kDeviation4Bits, 7.5, block_bytes, random, out);
-    case TensorType::kQ5_K:
-      return FillKBlocks(wanted, kDeviation5Bits, 15.5, block_bytes, random, out);
-    case TensorType::kQ6_K:
-      return FillQ6K(wanted, random, out);
-    case TensorType::kMXFP4:
-      return FillMxfp4(wanted, random, out);
-    case TensorType::kF16:
-      return FillHalves(HalfBits, deviation, random, out);
-    case TensorType::kBF16:
-      return FillHalves(Bf16Bits, deviation, random, out);
-    default:
-      return FillRandomF32(0, deviation, random, out);
+      return FillSimple(ScaleTable(wanted / kDeviationOdd, true), block_bytes, 0x0101010101010101u, random, out);
+    case TensorType::kQ4_K: return FillKBlocks(wanted, kDeviation4Bits, 7.5, block_bytes, random, out);
+    case TensorType::kQ5_K: return FillKBlocks(wanted, kDeviation5Bits, 15.5, block_bytes, random, out);
+    case TensorType::kQ6_K: return FillQ6K(wanted, random, out);
+    case TensorType::kMXFP4: return FillMxfp4(wanted, random, out);
+    case TensorType::kF16: return FillHalves(HalfBits, deviation, random, out);
+    case TensorType::kBF16: return FillHalves(Bf16Bits, deviation, random, out);
+    default: return FillRandomF32(0, deviation, random, out);
   }
 }
 

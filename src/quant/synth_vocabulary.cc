@@ -47,9 +47,8 @@ std::array<std::string, 256> ByteAlphabet() {
   for (unsigned byte = 0; byte < 256; ++byte) {
     const bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
     const unsigned code = printable ? byte : next++;
-    alphabet[byte] =
-        code < 0x80 ? std::string(1, static_cast<char>(code))
-                    : std::string{static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
+    alphabet[byte] = code < 0x80 ? std::string(1, static_cast<char>(code))
+                                 : std::string{static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
   }
   return alphabet;
 }
@@ -58,9 +57,7 @@ std::array<std::string, 256> ByteAlphabet() {
 std::array<unsigned, 256> ByteOrder() {
   std::array<unsigned, 256> order{};
   size_t n = 0;
-  const auto printable = [](unsigned b) {
-    return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE;
-  };
+  const auto printable = [](unsigned b) { return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE; };
   for (unsigned byte = 0; byte < 256; ++byte)
     if (printable(byte)) order[n++] = byte;
   for (unsigned byte = 0; byte < 256; ++byte)
@@ -238,8 +235,7 @@ SynthVocabulary MakeSynthVocabulary65536() {
                                            "tool_call_end",
                                            "tool_response_start",
                                            "tool_response_end"};
-  constexpr std::string_view kLate[] = {"cot_start",  "cot_end",    "review_start",
-                                        "review_end", "file_start", "file_end"};
+  constexpr std::string_view kLate[] = {"cot_start", "cot_end", "review_start", "review_end", "file_start", "file_end"};
   constexpr size_t kFirstByte = 510, kFirstMerged = 766, kFirstLate = 64394;
   Table table(65536);
   for (size_t i = 0; i < std::size(kSpecial); ++i) {

@@ -34,8 +34,8 @@ bool FitsHalf(const float* x, int64_t n) {
 
 enum class Fault : int { kNone, kNotFinite, kTooLarge };
 
-Fault EncodeOne(const ModelTensor& tensor, int64_t i_row, TensorType type, std::span<const float> importance,
-                float* row, std::byte* out) {
+Fault EncodeOne(const ModelTensor& tensor, int64_t i_row, TensorType type, std::span<const float> importance, float* row,
+                std::byte* out) {
   ReadRow(tensor, i_row, row);
   if (!AllFinite(row, tensor.k)) return Fault::kNotFinite;
   if (type == TensorType::kF16 && !FitsHalf(row, tensor.k)) return Fault::kTooLarge;
@@ -70,8 +70,7 @@ Status WriteTensor(const formats::Checkpoint& checkpoint, const ModelTensor& ten
   const int64_t chunk_rows = std::clamp<int64_t>(kChunkElements / tensor.k, 1, tensor.n_rows);
   const int64_t grain = std::max<int64_t>(1, std::min(chunk_rows / (4 * threads.size()), 65536 / tensor.k));
   std::vector<std::byte> chunk(static_cast<size_t>(chunk_rows) * row_bytes);
-  std::vector<std::vector<float>> rows(static_cast<size_t>(threads.size()),
-                                       std::vector<float>(static_cast<size_t>(tensor.k)));
+  std::vector<std::vector<float>> rows(static_cast<size_t>(threads.size()), std::vector<float>(static_cast<size_t>(tensor.k)));
   for (int64_t first = 0; first < tensor.n_rows; first += chunk_rows) {
     const int64_t n = std::min(chunk_rows, tensor.n_rows - first);
     // The lowest faulty row, so that the message does not depend on the threads.

@@ -73,8 +73,8 @@ class Runner {
     for (int64_t at = 0; at < n; at += chunk_) {
       if (cancelled_ && cancelled_()) return Error{ErrorCode::kCancelled, "interrupted"};
       const int64_t n_part = std::min(chunk_, n - at);
-      const auto part = std::span<const int32_t>(tokens_[i]).subspan(static_cast<size_t>(first + at),
-                                                                     static_cast<size_t>(n_part));
+      const auto part =
+          std::span<const int32_t>(tokens_[i]).subspan(static_cast<size_t>(first + at), static_cast<size_t>(n_part));
       const StepItem item{&sequences_[i], part, at + n_part == n ? Logits::kLast : Logits::kNone};
       LFM_RETURN_IF_ERROR(Step({&item, 1}));
     }
@@ -146,8 +146,8 @@ std::string BenchCase::name() const {
   return name;
 }
 
-Result<BenchRow> RunBench(engine::LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions,
-                          int64_t chunk, bool measure_limits, const std::function<bool()>& cancelled) {
+Result<BenchRow> RunBench(engine::LoadedModel& model, Threads& threads, const BenchCase& test, int64_t repetitions, int64_t chunk,
+                          bool measure_limits, const std::function<bool()>& cancelled) {
   BenchRow row;
   row.test = test;
   Runner runner(model, threads, test, chunk, cancelled);

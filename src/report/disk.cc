@@ -24,7 +24,7 @@ namespace {
 constexpr size_t kReadBlock = size_t{4} << 20;
 constexpr uint64_t kMostBytes = uint64_t{1} << 30;
 constexpr double kMostSeconds = 1;
-constexpr int kReaders = 4;        // one reader does not keep a solid-state disk busy
+constexpr int kReaders = 4;          // one reader does not keep a solid-state disk busy
 constexpr size_t kAlignment = 4096;  // what O_DIRECT may ask for
 
 struct FreeBytes {

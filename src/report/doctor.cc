@@ -85,8 +85,8 @@ Speed LimitOf(const Work& work, const Roofline& roofline, int64_t n_tokens, int 
 }  // namespace
 
 int IsaCheck::n_failed() const {
-  return static_cast<int>(std::count_if(operations.begin(), operations.end(),
-                                        [](const kernels::KernelCheck& one) { return one.n_differing > 0; }));
+  return static_cast<int>(
+      std::count_if(operations.begin(), operations.end(), [](const kernels::KernelCheck& one) { return one.n_differing > 0; }));
 }
 
 int IsaCheck::n_cases() const {

@@ -52,9 +52,9 @@ struct MachineReport {
   double others_percent = 0, stolen_percent = 0;  // of all hardware threads' time, before anything was measured
   int n_threads = 0;                              // that lfm would use, or was told to
   bool threads_given = false;
-  std::string isa, best_isa;                      // chosen, and what this host has
-  std::vector<std::string> isas;                  // best first
-  std::vector<ThreadBandwidth> bandwidths;        // by rising number of threads
+  std::string isa, best_isa;                // chosen, and what this host has
+  std::vector<std::string> isas;            // best first
+  std::vector<ThreadBandwidth> bandwidths;  // by rising number of threads
   std::vector<IsaPeak> peaks;
   std::vector<IsaCheck> checks;
 
@@ -66,11 +66,11 @@ struct MachineReport {
 Result<MachineReport> ExamineMachine(int n_threads, const std::string& isa, const DoctorProgress& progress);
 
 struct Speed {
-  int64_t n_tokens = 0;      // of the measurement
+  int64_t n_tokens = 0;  // of the measurement
   int n_threads = 0;
-  double limit_ts = 0;       // tokens per second at most
-  std::string limit_name;    // "memory" or "arithmetic"
-  double now_ts = 0;         // 0: not measured
+  double limit_ts = 0;     // tokens per second at most
+  std::string limit_name;  // "memory" or "arithmetic"
+  double now_ts = 0;       // 0: not measured
 };
 
 struct ModelReport {
@@ -79,7 +79,7 @@ struct ModelReport {
   bool packed = false;
   uint64_t needed_bytes = 0;  // of memory, for the weights
   std::optional<DiskSpeed> disk;
-  std::string disk_error;     // without a path
+  std::string disk_error;  // without a path
   Work decode_work, prefill_work;
   Speed decode, prefill;
   std::vector<Speed> decode_by_threads;  // further numbers of threads that were tried

@@ -53,7 +53,8 @@ class DoctorRules {
     for (const IsaCheck& check : machine_.checks) {
       for (const kernels::KernelCheck& one : check.operations) {
         if (one.n_differing == 0) continue;
-        Add("kernel", StrCat("The kernel ", one.operation, " for ", check.isa, " gives other bits than the scalar one on this CPU. "
+        Add("kernel", StrCat("The kernel ", one.operation, " for ", check.isa,
+                             " gives other bits than the scalar one on this CPU. "
                              "Please report it with this page; until then use --isa scalar."));
       }
     }
@@ -79,7 +80,8 @@ class DoctorRules {
       Add("memory", StrCat("The weights need ", HumanBytes(model_->needed_bytes), " and ", HumanBytes(free),
                            " is free: end other programs, or use a smaller file", smaller, "."));
     } else if (model_->n_page_faults > 0) {
-      Add("page-faults", StrCat("While tokens were made, ", model_->n_page_faults, " pages had to be read from the disk: "
+      Add("page-faults", StrCat("While tokens were made, ", model_->n_page_faults,
+                                " pages had to be read from the disk: "
                                 "memory is short. End other programs, or use a smaller file."));
     }
   }
@@ -95,8 +97,8 @@ class DoctorRules {
     }
     const MemoryState& memory = machine_.memory;
     if (memory.pressure_percent.value_or(0) > 5) {
-      Add("pressure", StrCat("Programs waited for memory in ", PercentText(*memory.pressure_percent),
-                             " of the last ten seconds: end some."));
+      Add("pressure",
+          StrCat("Programs waited for memory in ", PercentText(*memory.pressure_percent), " of the last ten seconds: end some."));
     } else if (memory.swap_used_bytes > memory.swap_bytes / 2 && memory.available_bytes < memory.total_bytes / 10) {
       Add("swap", StrCat(HumanBytes(memory.swap_used_bytes), " of programs is swapped out and little memory is free: end some."));
     }
@@ -106,14 +108,16 @@ class DoctorRules {
     const Power& power = machine_.power;
     if (power.on_battery) Add("battery", "The machine runs on its battery, where many slow down: plug it in.");
     if (power.profile == "low-power" || power.profile == "quiet" || power.profile == "cool") {
-      Add("profile", StrCat("The power profile is ", power.profile, ": choose balanced or performance (powerprofilesctl set performance)."));
+      Add("profile",
+          StrCat("The power profile is ", power.profile, ": choose balanced or performance (powerprofilesctl set performance)."));
     }
     if (power.preference == "power" || power.preference == "balance_power") {
       Add("preference", StrCat("The CPU is told to prefer saving energy (", power.preference,
                                "): choose performance in the system's power settings."));
     } else if (power.governor == "powersave" && power.preference.empty()) {
-      Add("governor", "The frequency governor is powersave, which keeps the lowest frequency: "
-                      "sudo cpupower frequency-set -g schedutil (or performance).");
+      Add("governor",
+          "The frequency governor is powersave, which keeps the lowest frequency: "
+          "sudo cpupower frequency-set -g schedutil (or performance).");
     }
   }
 
@@ -122,14 +126,16 @@ class DoctorRules {
     if (cpus.quota > 0 && cpus.quota < cpus.n_fast_cores()) {
       char quota[32];
       std::snprintf(quota, sizeof quota, "%.1f", cpus.quota);
-      Add("quota", StrCat("The container pays for ", quota, " CPUs of ", cpus.n_fast_cores(), " cores: raise its limit (--cpus of Docker)."));
+      Add("quota", StrCat("The container pays for ", quota, " CPUs of ", cpus.n_fast_cores(),
+                          " cores: raise its limit (--cpus of Docker)."));
     }
     if (cpus.n_allowed < cpus.n_online) {
       Add("affinity", StrCat("This process may use ", cpus.n_allowed, " of ", cpus.n_online,
                              " hardware threads (taskset, cpuset): allow more, if it should have the machine."));
     }
     if (machine_.n_numa_nodes > 1) {
-      Add("numa", StrCat("Memory has ", machine_.n_numa_nodes, " nodes. Compare lfm bench with numactl --interleave=all, and "
+      Add("numa", StrCat("Memory has ", machine_.n_numa_nodes,
+                         " nodes. Compare lfm bench with numactl --interleave=all, and "
                          "with numactl --cpunodebind=0 --membind=0 where a node holds the weights."));
     }
   }
@@ -143,16 +149,18 @@ class DoctorRules {
         if (one.now_ts > best->now_ts) best = &one;
       }
       if (best->now_ts > kNoticeableRatio * model_->decode.now_ts) {
-        Add("threads", StrCat(ThreadsText(best->n_threads), " decoded ", PercentText(100 * (best->now_ts / model_->decode.now_ts - 1)),
-                              " faster here than ", machine_.n_threads, ": use -t ", best->n_threads, "."));
+        Add("threads",
+            StrCat(ThreadsText(best->n_threads), " decoded ", PercentText(100 * (best->now_ts / model_->decode.now_ts - 1)),
+                   " faster here than ", machine_.n_threads, ": use -t ", best->n_threads, "."));
       }
       return;
     }
     const ThreadBandwidth& best = machine_.best_bandwidth();
     for (const ThreadBandwidth& one : machine_.bandwidths) {
       if (one.n_threads != machine_.n_threads || best.bytes_per_s <= kNoticeableRatio * one.bytes_per_s) continue;
-      Add("threads", StrCat(ThreadsText(best.n_threads), " read memory ", PercentText(100 * (best.bytes_per_s / one.bytes_per_s - 1)),
-                            " faster than ", machine_.n_threads, ": try -t ", best.n_threads, " and compare lfm bench."));
+      Add("threads",
+          StrCat(ThreadsText(best.n_threads), " read memory ", PercentText(100 * (best.bytes_per_s / one.bytes_per_s - 1)),
+                 " faster than ", machine_.n_threads, ": try -t ", best.n_threads, " and compare lfm bench."));
     }
   }
 
@@ -163,12 +171,12 @@ class DoctorRules {
 
   void File() {
     const engine::Description& description = model_->description;
-    const double bits = 8.0 * static_cast<double>(description.file_bytes) /
-                        static_cast<double>(std::max<int64_t>(1, description.parameters));
+    const double bits =
+        8.0 * static_cast<double>(description.file_bytes) / static_cast<double>(std::max<int64_t>(1, description.parameters));
     if (description.file_bytes >= kLargeFile && bits > 6 && model_->decode.limit_name == "memory") {
       const FileType target = bits > 9 ? kFileTypes[0] : kFileTypes[3];
-      Add("file-type", StrCat("A token reads ", HumanBytes(static_cast<uint64_t>(model_->decode_work.read_bytes)), ". As ", target.name,
-                              " it would read about ", PercentText(100 * target.bits / bits),
+      Add("file-type", StrCat("A token reads ", HumanBytes(static_cast<uint64_t>(model_->decode_work.read_bytes)), ". As ",
+                              target.name, " it would read about ", PercentText(100 * target.bits / bits),
                               " of that, and decode so much faster: lfm quantize, and docs/which-file.md for what it loses."));
     }
     if (!model_->packed && description.file_bytes >= kLargeFile) {

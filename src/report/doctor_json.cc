@@ -77,8 +77,10 @@ Json KernelsJson(const MachineReport& machine) {
   Json list = Json::MakeArray();
   for (const IsaCheck& check : machine.checks) {
     for (const kernels::KernelCheck& one : check.operations) {
-      list.Append(Json::MakeObject({{"isa", Json(check.isa)}, {"operation", Json(one.operation)},
-                                    {"pass", Json(one.n_differing == 0)}, {"cases", Json(one.n_cases)},
+      list.Append(Json::MakeObject({{"isa", Json(check.isa)},
+                                    {"operation", Json(one.operation)},
+                                    {"pass", Json(one.n_differing == 0)},
+                                    {"cases", Json(one.n_cases)},
                                     {"differing", Json(one.n_differing)}}));
     }
   }

@@ -30,15 +30,25 @@ class Counter {
     const double n = place.i_layer == config.n_layers - 1 ? 1 : n_mixer;
     const double used = config.n_experts == 0 ? 0 : static_cast<double>(config.n_experts_used) / config.n_experts;
     switch (place.field) {
-      case kConvIn: case kConvOut: case kAttentionQ: case kAttentionK: case kAttentionV: case kAttentionQkv: case kAttentionOut:
-        return Add(&tensor, n_mixer);
-      case kFfnGate: case kFfnUp: case kFfnDown: case kRouter:
-        return Add(&tensor, n);
-      case kExpertGate: case kExpertUp: case kExpertDown:
-      case kExpertsGate: case kExpertsUp: case kExpertsDown: case kExpertsGateUp:
-        return Add(&tensor, used * n, 1 - std::pow(1 - used, n));
-      default:
-        return;  // vectors, and the embedding and the head, which CountWork knows
+      case kConvIn:
+      case kConvOut:
+      case kAttentionQ:
+      case kAttentionK:
+      case kAttentionV:
+      case kAttentionQkv:
+      case kAttentionOut: return Add(&tensor, n_mixer);
+      case kFfnGate:
+      case kFfnUp:
+      case kFfnDown:
+      case kRouter: return Add(&tensor, n);
+      case kExpertGate:
+      case kExpertUp:
+      case kExpertDown:
+      case kExpertsGate:
+      case kExpertsUp:
+      case kExpertsDown:
+      case kExpertsGateUp: return Add(&tensor, used * n, 1 - std::pow(1 - used, n));
+      default: return;  // vectors, and the embedding and the head, which CountWork knows
     }
   }
 

@@ -69,9 +69,8 @@ double ReadProbe::Pass() {
   next_ = (next_ + n) % n_lines_;
   std::atomic<uint64_t> sink{0};
   const auto begin = Clock::now();
-  threads_.For(n, kProbeGrain, [&](int64_t first, int64_t last, int) {
-    sink += table_.read_peak(lines + first * kLineBytes, last - first);
-  });
+  threads_.For(n, kProbeGrain,
+               [&](int64_t first, int64_t last, int) { sink += table_.read_peak(lines + first * kLineBytes, last - first); });
   const double seconds = SecondsSince(begin);
   const auto bytes = static_cast<double>(n * kLineBytes);
   bytes_ += bytes;

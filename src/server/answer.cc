@@ -8,16 +8,11 @@ namespace {
 
 Part::Kind KindOf(text::AnswerEvent::Kind kind) {
   switch (kind) {
-    case text::AnswerEvent::Kind::kContent:
-      return Part::Kind::kText;
-    case text::AnswerEvent::Kind::kReasoning:
-      return Part::Kind::kReasoning;
-    case text::AnswerEvent::Kind::kCallBegin:
-      return Part::Kind::kCallBegin;
-    case text::AnswerEvent::Kind::kArguments:
-      return Part::Kind::kArguments;
-    case text::AnswerEvent::Kind::kCallEnd:
-      return Part::Kind::kCallEnd;
+    case text::AnswerEvent::Kind::kContent: return Part::Kind::kText;
+    case text::AnswerEvent::Kind::kReasoning: return Part::Kind::kReasoning;
+    case text::AnswerEvent::Kind::kCallBegin: return Part::Kind::kCallBegin;
+    case text::AnswerEvent::Kind::kArguments: return Part::Kind::kArguments;
+    case text::AnswerEvent::Kind::kCallEnd: return Part::Kind::kCallEnd;
   }
   return Part::Kind::kText;
 }
@@ -42,8 +37,7 @@ bool Answer::Has(Block::Kind kind) const {
 }
 
 std::string RandomId(std::string_view prefix) {
-  static thread_local std::mt19937_64 generator{
-      (uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
+  static thread_local std::mt19937_64 generator{(uint64_t{std::random_device{}()} << 32) ^ std::random_device{}()};
   constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
   std::string id(prefix);
   for (int i = 0; i < 2; ++i) {

@@ -59,9 +59,8 @@ void AddGeneration(Router& router, const ApiPtr& api) {
   router.Add("POST", "/v1/responses", Works(api, [api](const Json& body, const HttpRequest& http) {
                return TranslateResponses(body, http, api->model, api->responses);
              }));
-  router.Add("POST", "/v1/messages", Works(api, [&model](const Json& body, const HttpRequest& http) {
-               return TranslateMessages(body, http, model);
-             }));
+  router.Add("POST", "/v1/messages",
+             Works(api, [&model](const Json& body, const HttpRequest& http) { return TranslateMessages(body, http, model); }));
 }
 
 void AddCounting(Router& router, const ApiPtr& api) {
@@ -83,10 +82,10 @@ void AddCounting(Router& router, const ApiPtr& api) {
                LFM_TRY(const Prompt prompt, ChatPrompt(body, model));
                return Compact(Json::MakeObject({{"prompt", prompt.text}, {"count", static_cast<int64_t>(prompt.ids.size())}}));
              }));
-  router.Add("POST", "/tokenize",
-             Documents([&model](const Json& body, const HttpRequest&) { return Tokenize(body, model); }), {.quick = true});
-  router.Add("POST", "/detokenize",
-             Documents([&model](const Json& body, const HttpRequest&) { return Detokenize(body, model); }), {.quick = true});
+  router.Add("POST", "/tokenize", Documents([&model](const Json& body, const HttpRequest&) { return Tokenize(body, model); }),
+             {.quick = true});
+  router.Add("POST", "/detokenize", Documents([&model](const Json& body, const HttpRequest&) { return Detokenize(body, model); }),
+             {.quick = true});
 }
 
 ApiError NoSuchResponse(const std::string& id) {
@@ -122,10 +121,10 @@ ApiResult<std::string> ItemsPage(const StoredResponse& stored, const HttpRequest
   if (more) list.resize(static_cast<size_t>(limit));
   const Json first = list.empty() ? Json() : list.front()["id"], last = list.empty() ? Json() : list.back()["id"];
   return Compact(Json::MakeObject({{"object", "list"},
-                           {"data", Json::MakeArray(std::move(list))},
-                           {"first_id", first},
-                           {"last_id", last},
-                           {"has_more", more}}));
+                                   {"data", Json::MakeArray(std::move(list))},
+                                   {"first_id", first},
+                                   {"last_id", last},
+                                   {"has_more", more}}));
 }
 
 void AddStoredResponses(Router& router, const ApiPtr& api) {
@@ -141,8 +140,7 @@ void AddStoredResponses(Router& router, const ApiPtr& api) {
   router.Add("DELETE", "/v1/responses/{id}", [api](const HttpRequest& http, const ReplyPtr& reply) {
     const std::string id(http.param("id"));
     if (!api->responses.Remove(CallerOf(http), id)) return reply->Fail(NoSuchResponse(id));
-    reply->Send(200, kJson,
-                Compact(Json::MakeObject({{"id", id}, {"object", "response.deleted"}, {"deleted", true}})));
+    reply->Send(200, kJson, Compact(Json::MakeObject({{"id", id}, {"object", "response.deleted"}, {"deleted", true}})));
   });
   router.Add("GET", "/v1/responses/{id}/input_items", [api](const HttpRequest& http, const ReplyPtr& reply) {
     const std::string id(http.param("id"));
@@ -152,25 +150,27 @@ void AddStoredResponses(Router& router, const ApiPtr& api) {
     if (!page.ok()) return reply->Fail(page.error());
     reply->Send(200, kJson, std::move(page).value());
   });
-  router.Add("POST", "/v1/responses/{id}/cancel", [api](const HttpRequest& http, const ReplyPtr& reply) {
-    const std::string id(http.param("id"));
-    if (!api->responses.Find(CallerOf(http), id)) return reply->Fail(NoSuchResponse(id));
-    reply->Fail(BadRequest("only background responses can be cancelled, and this one is finished", "response_id"));
-  }, {.any_type = true});
+  router.Add("POST", "/v1/responses/{id}/cancel",
+             [api](const HttpRequest& http, const ReplyPtr& reply) {
+               const std::string id(http.param("id"));
+               if (!api->responses.Find(CallerOf(http), id)) return reply->Fail(NoSuchResponse(id));
+               reply->Fail(BadRequest("only background responses can be cancelled, and this one is finished", "response_id"));
+             },
+             {.any_type = true});
 }
 
 void AddLookUps(Router& router, const ApiPtr& api) {
   const auto fixed = [&router](const char* path, std::string document) {
-    router.Add("GET", path, [document = std::move(document)](const HttpRequest&, const ReplyPtr& reply) {
-      reply->Send(200, kJson, document);
-    }, {.quick = true});
+    router.Add("GET", path,
+               [document = std::move(document)](const HttpRequest&, const ReplyPtr& reply) { reply->Send(200, kJson, document); },
+               {.quick = true});
   };
   fixed("/props", Compact(PropsJson(*api)));
   fixed("/tokenizer_info", Compact(TokenizerInfoJson(api->model)));
   fixed("/openapi.json", OpenApiDocument(*api));
   router.Add("GET", "/v1/models",
-             [document = ModelsDocument(api->model), open_router = OpenRouterDocument(api->model)](
-                 const HttpRequest& http, const ReplyPtr& reply) {
+             [document = ModelsDocument(api->model), open_router = OpenRouterDocument(api->model)](const HttpRequest& http,
+                                                                                                   const ReplyPtr& reply) {
                const std::string_view schema = http.query_value("schema");
                if (!schema.empty() && schema != "openrouter" && schema != "openai") {
                  return reply->Fail(BadRequest(StrCat("schema is ", Quote(schema), "; supported: openai, openrouter"), "schema"));

@@ -18,8 +18,8 @@ struct Api {
   ServedModel model;
   std::shared_ptr<Backend> backend;
   ResponseStore responses;
-  std::string version;   // of the program
-  int n_parallel = 0;    // sequences at a time, for /props
+  std::string version;                 // of the program
+  int n_parallel = 0;                  // sequences at a time, for /props
   double limit_tokens_per_second = 0;  // what the machine allows one answer, for /props; 0: not measured
 };
 

@@ -75,9 +75,10 @@ class Worker {
 class LineReply : public Reply, public std::enable_shared_from_this<LineReply> {
  public:
   using Done = std::function<void(int status, const std::string& body)>;
-  LineReply(HttpRequest http, Worker& worker, Done done)
-      : http_(std::move(http)), worker_(worker), done_(std::move(done)) {}
-  ~LineReply() override { Send(500, "", ErrorBody({500, "The request was not answered.", std::nullopt, std::nullopt}, false), {}); }
+  LineReply(HttpRequest http, Worker& worker, Done done) : http_(std::move(http)), worker_(worker), done_(std::move(done)) {}
+  ~LineReply() override {
+    Send(500, "", ErrorBody({500, "The request was not answered.", std::nullopt, std::nullopt}, false), {});
+  }
 
   const HttpRequest& request() const override { return http_; }
   void Send(int status, std::string_view, std::string body, Headers) override {
@@ -102,9 +103,7 @@ class LineReply : public Reply, public std::enable_shared_from_this<LineReply> {
   std::atomic<bool> ended_ = false;
 };
 
-Error LineError(size_t i, std::string message) {
-  return {ErrorCode::kInvalidArgument, StrCat("line ", i + 1, ": ", message)};
-}
+Error LineError(size_t i, std::string message) { return {ErrorCode::kInvalidArgument, StrCat("line ", i + 1, ": ", message)}; }
 
 std::vector<std::string_view> SplitLines(std::string_view text) {
   std::vector<std::string_view> lines;
@@ -188,10 +187,10 @@ class Results {
 
 std::string ResultLine(const std::string& custom_id, const std::string& request_id, int status, const std::string& body) {
   auto parsed = ParseJson(body);
-  const Json response = Json::MakeObject({{"status_code", status},
-                                          {"request_id", request_id},
-                                          {"body", parsed.ok() ? std::move(parsed).value() : Json()}});
-  return Compact(Json::MakeObject({{"id", RandomId("batch_req_")}, {"custom_id", custom_id}, {"response", response}, {"error", nullptr}})) +
+  const Json response = Json::MakeObject(
+      {{"status_code", status}, {"request_id", request_id}, {"body", parsed.ok() ? std::move(parsed).value() : Json()}});
+  return Compact(Json::MakeObject(
+             {{"id", RandomId("batch_req_")}, {"custom_id", custom_id}, {"response", response}, {"error", nullptr}})) +
          "\n";
 }
 

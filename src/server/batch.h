@@ -12,14 +12,14 @@
 namespace lfm::server {
 
 struct BatchOptions {
-  int n_together = 64;                         // requests in work at a time
-  const std::atomic<bool>* cancel = nullptr;   // true: nothing new is begun; what is in work is finished
+  int n_together = 64;                                           // requests in work at a time
+  const std::atomic<bool>* cancel = nullptr;                     // true: nothing new is begun; what is in work is finished
   std::function<void(int64_t done, int64_t total)> on_progress;  // from one thread at a time
 };
 
 struct BatchSummary {
   int64_t n_lines = 0;
-  int64_t n_before = 0;  // answered by an earlier run
+  int64_t n_before = 0;                   // answered by an earlier run
   int64_t n_answered = 0, n_refused = 0;  // by this one: status 200, and others
 };
 

@@ -19,11 +19,10 @@ Schema AssistantParts() {
 }
 
 Schema CallSchema() {
-  const Schema function = ObjectSchema({Required("name", TextSchema(1, 256), ""),
-                                        Required("arguments", TextSchema(), "a JSON object as text")});
+  const Schema function =
+      ObjectSchema({Required("name", TextSchema(1, 256), ""), Required("arguments", TextSchema(), "a JSON object as text")});
   return VariantSchema("type",
-                       {{"function", ObjectSchema({Optional("id", TextSchema(0, 256), ""),
-                                                   Required("function", function, "")})}},
+                       {{"function", ObjectSchema({Optional("id", TextSchema(0, 256), ""), Required("function", function, "")})}},
                        "function");
 }
 
@@ -40,21 +39,17 @@ bool SaysSomething(const Json& message) {
 Schema MessagesSchema() {
   const SchemaMember name = Optional("name", TextSchema(0, 256), "accepted");
   const Schema said = ObjectSchema({Required("content", TextSchema().Or(TextParts()), "a text or text parts"), name});
-  const Schema assistant = ObjectSchema(
-      {Optional("content", TextSchema().Or(AssistantParts()), "a text, text parts, or null beside calls"),
-       Optional("refusal", TextSchema(), ""), Optional("reasoning_content", TextSchema(), "what the model thought"),
-       Optional("reasoning", TextSchema(), "the same under vLLM's name"),
-       Optional("tool_calls", ListSchema(CallSchema(), 0, kMaxTools), "the calls of this turn"),
-       Refused("audio", "this is a text model"), Refused("function_call", "use tool_calls"), name});
-  const Schema tool =
-      ObjectSchema({Required("content", TextSchema().Or(TextParts()), "the call's result"),
-                    Required("tool_call_id", TextSchema(0, 256), "the call that this is the result of"), name});
-  return ListSchema(VariantSchema("role", {{"system", said},
-                                           {"developer", said},
-                                           {"user", said},
-                                           {"assistant", assistant},
-                                           {"tool", tool}}),
-                    1, kMaxMessages);
+  const Schema assistant =
+      ObjectSchema({Optional("content", TextSchema().Or(AssistantParts()), "a text, text parts, or null beside calls"),
+                    Optional("refusal", TextSchema(), ""), Optional("reasoning_content", TextSchema(), "what the model thought"),
+                    Optional("reasoning", TextSchema(), "the same under vLLM's name"),
+                    Optional("tool_calls", ListSchema(CallSchema(), 0, kMaxTools), "the calls of this turn"),
+                    Refused("audio", "this is a text model"), Refused("function_call", "use tool_calls"), name});
+  const Schema tool = ObjectSchema({Required("content", TextSchema().Or(TextParts()), "the call's result"),
+                                    Required("tool_call_id", TextSchema(0, 256), "the call that this is the result of"), name});
+  return ListSchema(
+      VariantSchema("role", {{"system", said}, {"developer", said}, {"user", said}, {"assistant", assistant}, {"tool", tool}}), 1,
+      kMaxMessages);
 }
 
 ApiResult<Json> ReadMessages(const Json& messages, const std::string& path) {
@@ -75,8 +70,8 @@ ApiResult<Json> ReadMessages(const Json& messages, const std::string& path) {
       }
       Json calls = Json::MakeArray();
       for (const Json& call : message["tool_calls"].items()) {
-        calls.Append(MakeCall(call["id"].AsString(), call["function"]["name"].AsString(),
-                              call["function"]["arguments"].AsString()));
+        calls.Append(
+            MakeCall(call["id"].AsString(), call["function"]["name"].AsString(), call["function"]["arguments"].AsString()));
       }
       if (!calls.items().empty()) one.Set("tool_calls", std::move(calls));
     }

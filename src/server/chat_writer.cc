@@ -6,10 +6,9 @@ namespace lfm::server {
 namespace {
 
 Json CallJson(const Block& block) {
-  return Json::MakeObject(
-      {{"id", block.call_id},
-       {"type", "function"},
-       {"function", Json::MakeObject({{"name", block.name}, {"arguments", block.text}})}});
+  return Json::MakeObject({{"id", block.call_id},
+                           {"type", "function"},
+                           {"function", Json::MakeObject({{"name", block.name}, {"arguments", block.text}})}});
 }
 
 // content is null beside calls or reasoning where nothing is said.
@@ -20,8 +19,8 @@ Json MessageJson(const Answer& answer) {
     if (block.kind == Block::Kind::kCall) calls.Append(CallJson(block));
   }
   const bool silent = text.empty() && !calls.items().empty();
-  Json message = Json::MakeObject(
-      {{"role", "assistant"}, {"content", silent ? Json() : Json(std::move(text))}, {"refusal", nullptr}});
+  Json message =
+      Json::MakeObject({{"role", "assistant"}, {"content", silent ? Json() : Json(std::move(text))}, {"refusal", nullptr}});
   if (answer.Has(Block::Kind::kReasoning)) message.Set("reasoning_content", answer.Text(Block::Kind::kReasoning));
   if (!calls.items().empty()) message.Set("tool_calls", std::move(calls));
   return message;
@@ -36,14 +35,14 @@ int CallIndex(const Answer& answer, size_t block) {
 }
 
 ChatWriter::ChatWriter(ChatForm form) : form_(std::move(form)) {
-  open_ = StrCat("{\"id\":", JsonQuote(form_.head.id), ",\"object\":\"chat.completion.chunk\",\"created\":",
-                 form_.head.created, ",\"model\":", JsonQuote(form_.head.model),
-                 ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint), ",\"choices\":[");
+  open_ = StrCat("{\"id\":", JsonQuote(form_.head.id), ",\"object\":\"chat.completion.chunk\",\"created\":", form_.head.created,
+                 ",\"model\":", JsonQuote(form_.head.model), ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint),
+                 ",\"choices\":[");
   close_ = form_.include_usage ? "],\"usage\":null}" : "]}";
 }
 
-void ChatWriter::Chunk(int choice, std::string_view delta, std::string_view finish,
-                       const std::vector<TokenFigure>* figures, std::string& out) const {
+void ChatWriter::Chunk(int choice, std::string_view delta, std::string_view finish, const std::vector<TokenFigure>* figures,
+                       std::string& out) const {
   out += "data: ";
   out += open_;
   out += StrCat("{\"index\":", choice, ",\"delta\":", delta, ",\"logprobs\":");
@@ -60,12 +59,8 @@ void ChatWriter::Begin(int64_t, std::string& out) {
 void ChatWriter::Write(int choice, const Answer& answer, const Part& part, std::string& out) {
   std::string delta;
   switch (part.kind) {
-    case Part::Kind::kText:
-      delta = StrCat("{\"content\":", JsonQuote(part.text), "}");
-      break;
-    case Part::Kind::kReasoning:
-      delta = StrCat("{\"reasoning_content\":", JsonQuote(part.text), "}");
-      break;
+    case Part::Kind::kText: delta = StrCat("{\"content\":", JsonQuote(part.text), "}"); break;
+    case Part::Kind::kReasoning: delta = StrCat("{\"reasoning_content\":", JsonQuote(part.text), "}"); break;
     case Part::Kind::kCallBegin:
       delta = StrCat("{\"tool_calls\":[{\"index\":", CallIndex(answer, part.block),
                      ",\"id\":", JsonQuote(answer.blocks[part.block].call_id),
@@ -106,8 +101,8 @@ void ChatWriter::EndChoice(int choice, const Answer& answer, std::vector<TokenFi
 
 void ChatWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
   if (form_.include_usage) {
-    out += StrCat("data: ", open_, "],\"usage\":", Compact(OpenAiUsage(totals)),
-                  ",\"timings\":", Compact(TimingsJson(totals)), "}\n\n");
+    out += StrCat("data: ", open_, "],\"usage\":", Compact(OpenAiUsage(totals)), ",\"timings\":", Compact(TimingsJson(totals)),
+                  "}\n\n");
   }
   AppendEvent("[DONE]", out);
 }
@@ -122,18 +117,18 @@ std::string ChatWriter::Document(std::span<const Answer* const> answers, const T
                                      {"finish_reason", answer->finish}}));
   }
   return Compact(Json::MakeObject({{"id", form_.head.id},
-                           {"object", "chat.completion"},
-                           {"created", form_.head.created},
-                           {"model", form_.head.model},
-                           {"system_fingerprint", form_.head.fingerprint},
-                           {"choices", std::move(choices)},
-                           {"usage", OpenAiUsage(totals)},
-                           {"timings", TimingsJson(totals)}}));
+                                   {"object", "chat.completion"},
+                                   {"created", form_.head.created},
+                                   {"model", form_.head.model},
+                                   {"system_fingerprint", form_.head.fingerprint},
+                                   {"choices", std::move(choices)},
+                                   {"usage", OpenAiUsage(totals)},
+                                   {"timings", TimingsJson(totals)}}));
 }
 
 void ChatWriter::Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out) {
-  const Json progress = Json::MakeObject(
-      {{"total", n_total}, {"cache", n_cached}, {"processed", n_done}, {"time_ms", static_cast<int64_t>(ms)}});
+  const Json progress =
+      Json::MakeObject({{"total", n_total}, {"cache", n_cached}, {"processed", n_done}, {"time_ms", static_cast<int64_t>(ms)}});
   out += StrCat("data: ", open_, "{\"index\":0,\"delta\":{},\"logprobs\":null,\"finish_reason\":null}],",
                 form_.include_usage ? "\"usage\":null," : "", "\"prompt_progress\":", Compact(progress), "}\n\n");
 }

@@ -65,9 +65,9 @@ ApiResult<TokenPrompt> FromIds(const ServedModel& model, const Json::Array& ids,
   for (size_t i = 0; i < ids.size(); ++i) {
     const int64_t id = ids[i].AsInt(-1);
     if (!ids[i].is_number() || id < 0 || id >= model.vocab_size) {
-      return BadRequest(StrCat(path, "[", i, "] is ", Quote(ids[i].Dump(), 30), ", which is no token id from 0 to ",
-                               model.vocab_size - 1),
-                        path);
+      return BadRequest(
+          StrCat(path, "[", i, "] is ", Quote(ids[i].Dump(), 30), ", which is no token id from 0 to ", model.vocab_size - 1),
+          path);
     }
     prompt.ids.push_back(static_cast<int32_t>(id));
   }
@@ -97,8 +97,8 @@ ApiResult<std::vector<TokenPrompt>> ReadPrompts(const Json& body, const ServedMo
   for (size_t i = 0; i < items.size(); ++i) {
     const std::string path = StrCat("prompt[", i, "]");
     if (items[i].is_number()) return BadRequest(path + " must be a text or a list of token ids", path, "invalid_type");
-    ApiResult<TokenPrompt> one = items[i].is_string() ? FromText(model, items[i].AsString(), add_special)
-                                                      : FromIds(model, items[i].items(), path);
+    ApiResult<TokenPrompt> one =
+        items[i].is_string() ? FromText(model, items[i].AsString(), add_special) : FromIds(model, items[i].items(), path);
     if (!one.ok()) return one.error();
     prompts.push_back(std::move(one).value());
   }
@@ -122,17 +122,16 @@ const Schema& CompletionsSchema() {
   return schema;
 }
 
-ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& http, const ServedModel& model,
-                                           bool lenient) {
+ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& http, const ServedModel& model, bool lenient) {
   LFM_RETURN_IF_ERROR(Check(lenient ? LenientSchema() : CompletionsSchema(), body));
   LFM_RETURN_IF_ERROR(CheckModelName(model, body.Find("model"), !lenient));
   const int n = body["n"].is_number() ? static_cast<int>(body["n"].AsInt()) : 1;
   LFM_RETURN_IF_ERROR(CheckCompletions(body, n));
   LFM_TRY(std::vector<TokenPrompt> prompts, ReadPrompts(body, model));
   if (static_cast<int64_t>(prompts.size()) * n > kMaxAnswers) {
-    return BadRequest(StrCat("prompts times n are ", prompts.size() * static_cast<size_t>(n), "; at most ", kMaxAnswers,
-                             " are allowed"),
-                      "n", "integer_above_max_value");
+    return BadRequest(
+        StrCat("prompts times n are ", prompts.size() * static_cast<size_t>(n), "; at most ", kMaxAnswers, " are allowed"), "n",
+        "integer_above_max_value");
   }
   Translated out;
   CompletionsForm form;

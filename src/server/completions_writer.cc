@@ -44,13 +44,13 @@ Json OldLogprobs(std::span<const TokenFigure> figures, int64_t& offset) {
 
 CompletionsWriter::CompletionsWriter(CompletionsForm form) : form_(std::move(form)) {
   open_ = StrCat("{\"id\":", JsonQuote(form_.head.id), ",\"object\":\"text_completion\",\"created\":", form_.head.created,
-                 ",\"model\":", JsonQuote(form_.head.model),
-                 ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint), ",\"choices\":[");
+                 ",\"model\":", JsonQuote(form_.head.model), ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint),
+                 ",\"choices\":[");
   close_ = form_.include_usage ? "],\"usage\":null}" : "]}";
 }
 
-void CompletionsWriter::Chunk(int choice, std::string_view text, std::string_view finish,
-                              std::span<const TokenFigure> figures, std::string& out) {
+void CompletionsWriter::Chunk(int choice, std::string_view text, std::string_view finish, std::span<const TokenFigure> figures,
+                              std::string& out) {
   const auto index = static_cast<size_t>(choice);
   if (index >= offsets_.size()) offsets_.resize(index + 1, 0);
   out += "data: ";
@@ -108,20 +108,19 @@ std::string CompletionsWriter::Document(std::span<const Answer* const> answers, 
     if (form_.echo && prompt < prompt_figures_.size()) figures = prompt_figures_[prompt];
     figures.insert(figures.end(), answer->figures.begin(), answer->figures.end());
     int64_t offset = 0;
-    choices.Append(Json::MakeObject(
-        {{"index", index++},
-         {"text", (form_.echo ? form_.prompts[prompt] : "") + answer->Text(Block::Kind::kText)},
-         {"logprobs", form_.logprobs ? OldLogprobs(figures, offset) : Json()},
-         {"finish_reason", answer->finish}}));
+    choices.Append(Json::MakeObject({{"index", index++},
+                                     {"text", (form_.echo ? form_.prompts[prompt] : "") + answer->Text(Block::Kind::kText)},
+                                     {"logprobs", form_.logprobs ? OldLogprobs(figures, offset) : Json()},
+                                     {"finish_reason", answer->finish}}));
   }
   return Compact(Json::MakeObject({{"id", form_.head.id},
-                           {"object", "text_completion"},
-                           {"created", form_.head.created},
-                           {"model", form_.head.model},
-                           {"system_fingerprint", form_.head.fingerprint},
-                           {"choices", std::move(choices)},
-                           {"usage", OpenAiUsage(totals)},
-                           {"timings", TimingsJson(totals)}}));
+                                   {"object", "text_completion"},
+                                   {"created", form_.head.created},
+                                   {"model", form_.head.model},
+                                   {"system_fingerprint", form_.head.fingerprint},
+                                   {"choices", std::move(choices)},
+                                   {"usage", OpenAiUsage(totals)},
+                                   {"timings", TimingsJson(totals)}}));
 }
 
 }  // namespace lfm::server

@@ -29,8 +29,7 @@ class CompletionsWriter : public AnswerWriter {
   void TakePrompt(int prompt, std::vector<TokenFigure> figures) override;
 
  private:
-  void Chunk(int choice, std::string_view text, std::string_view finish, std::span<const TokenFigure> figures,
-             std::string& out);
+  void Chunk(int choice, std::string_view text, std::string_view finish, std::span<const TokenFigure> figures, std::string& out);
   // The prompt as the first chunk of its choice, once its figures are there.
   void Echo(int choice, std::string& out);
   int PromptOf(int choice) const { return choice / form_.n; }

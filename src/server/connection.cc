@@ -13,14 +13,12 @@ using boost::system::error_code;
 namespace {
 
 constexpr size_t kReadBytes = 16 << 10;
-constexpr size_t kMaxPipelined = 64 << 10;   // read ahead while an answer is being made
+constexpr size_t kMaxPipelined = 64 << 10;  // read ahead while an answer is being made
 constexpr size_t kQuickBody = 16 << 10;
 constexpr size_t kDiscardedBody = 64 << 10;  // of a refused request, read over so that the connection lives on
 constexpr size_t kProgressBytes = 16 << 10;  // that a reader must take in each window
 
-double SecondsSince(Clock::time_point then, Clock::time_point now) {
-  return std::chrono::duration<double>(now - then).count();
-}
+double SecondsSince(Clock::time_point then, Clock::time_point now) { return std::chrono::duration<double>(now - then).count(); }
 
 std::string MakeRequestId() {
   thread_local std::mt19937_64 random{std::random_device{}()};
@@ -51,8 +49,8 @@ ApiError NotNow(Life life) {
 }  // namespace
 
 Connection::Connection(ServerCore& core, std::unique_ptr<Wire> wire, GuardOptions guard)
-    : core_(core), wire_(std::move(wire)), guard_(std::move(guard)), reader_(core.options.limits),
-      since_(Clock::now()), draining_(core.life->get() == Life::kDraining) {}
+    : core_(core), wire_(std::move(wire)), guard_(std::move(guard)), reader_(core.options.limits), since_(Clock::now()),
+      draining_(core.life->get() == Life::kDraining) {}
 
 Connection::~Connection() = default;
 
@@ -71,9 +69,7 @@ void Connection::Read() {
   if (phase_ == Phase::kAnswering && in_.size() >= kMaxPipelined) return;
   reading_ = true;
   scratch_.resize(kReadBytes);
-  wire_->Read(asio::buffer(scratch_), [self = shared_from_this()](const error_code& ec, size_t n) {
-    self->OnRead(ec, n);
-  });
+  wire_->Read(asio::buffer(scratch_), [self = shared_from_this()](const error_code& ec, size_t n) { self->OnRead(ec, n); });
 }
 
 void Connection::OnRead(const error_code& ec, size_t n) {
@@ -114,8 +110,11 @@ void Connection::ProcessInput() {
       continue;
     }
     if (core_.body_bytes > core_.options.max_bodies) {
-      return Answer({.status = 503, .message = "the server holds too many requests; try again soon",
-                     .code = "overloaded", .headers = {{"Retry-After", "1"}}}, true);
+      return Answer({.status = 503,
+                     .message = "the server holds too many requests; try again soon",
+                     .code = "overloaded",
+                     .headers = {{"Retry-After", "1"}}},
+                    true);
     }
     if (state == RequestReader::State::kDone) return Dispatch();
     if (used == 0 || in_.empty()) return;
@@ -166,7 +165,8 @@ std::optional<ApiError> Connection::FindProblem() {
     return ApiError{.status = 401,
                     .message = PresentedKey(request) ? "the API key is not one of this server's"
                                                      : "an API key is needed: Authorization: Bearer KEY",
-                    .code = "invalid_api_key", .headers = {{"WWW-Authenticate", "Bearer"}}};
+                    .code = "invalid_api_key",
+                    .headers = {{"WWW-Authenticate", "Bearer"}}};
   }
   return FindRoute(request);
 }
@@ -178,8 +178,10 @@ std::optional<ApiError> Connection::FindRoute(HttpRequest& request) {
     if (match_.allow.empty()) {
       return ApiError{.status = 404, .message = StrCat("there is nothing at ", Quote(request.path)), .code = "not_found"};
     }
-    return ApiError{.status = 405, .message = StrCat(Quote(request.path), " takes ", match_.allow),
-                    .code = "method_not_allowed", .headers = {{"Allow", match_.allow}}};
+    return ApiError{.status = 405,
+                    .message = StrCat(Quote(request.path), " takes ", match_.allow),
+                    .code = "method_not_allowed",
+                    .headers = {{"Allow", match_.allow}}};
   }
   for (const std::string& segment : match_.route->segments) route_ += "/" + segment;
   request.params = match_.params;
@@ -203,9 +205,12 @@ void Connection::BeginExchange() {
   if (request.request_id.empty()) request.request_id = MakeRequestId();
   if (!request.caller) request.caller = std::make_shared<const Caller>();
   if (!judged_) request.arrived = arrived_;
-  ExchangeOptions options{.http11 = reader_.http11(), .keep_alive = reader_.keep_alive() && !draining_,
-                          .head_only = head_only_, .max_buffered = core_.options.max_buffered,
-                          .headers = CorsHeaders(request, guard_), .route = std::move(route_)};
+  ExchangeOptions options{.http11 = reader_.http11(),
+                          .keep_alive = reader_.keep_alive() && !draining_,
+                          .head_only = head_only_,
+                          .max_buffered = core_.options.max_buffered,
+                          .headers = CorsHeaders(request, guard_),
+                          .route = std::move(route_)};
   auto wake = [weak = weak_from_this()] {
     if (const auto self = weak.lock()) self->Wake();
   };
@@ -355,8 +360,7 @@ void Connection::Tick(Clock::time_point now) {
     case Phase::kLinger:
       if (elapsed > timeouts.linger) Close();
       break;
-    case Phase::kClosed:
-      break;
+    case Phase::kClosed: break;
   }
 }
 

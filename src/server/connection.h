@@ -39,9 +39,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   ~Connection();
 
   void Start();
-  void Tick(Clock::time_point now);         // deadlines
-  void Drain();                             // no further request; closes at once when idle
-  void CutOff(const ApiError& error);       // ends what is running
+  void Tick(Clock::time_point now);    // deadlines
+  void Drain();                        // no further request; closes at once when idle
+  void CutOff(const ApiError& error);  // ends what is running
   void Close();
   bool evictable() const { return phase_ == Phase::kIdle || phase_ == Phase::kLinger; }
 
@@ -75,8 +75,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Clock::time_point since_;  // when this phase began; of the last progress while answering
   size_t progress_ = 0;
 
-  std::string in_;          // received, not consumed
-  std::string scratch_;     // where reads land
+  std::string in_;       // received, not consumed
+  std::string scratch_;  // where reads land
   bool reading_ = false, eof_ = false;
 
   bool judged_ = false, draining_ = false;

@@ -76,18 +76,18 @@ Schema NamedFunctionSchema() {
 
 constexpr std::string_view kJsonTypes[] = {"object", "array", "string", "number", "integer", "boolean", "null"};
 // Members of a schema that hold one schema, a list of schemas, or an object of schemas.
-constexpr std::string_view kOneSchema[] = {"additionalProperties", "additionalItems", "contains", "not", "if", "then",
-                                           "else", "propertyNames", "unevaluatedItems", "unevaluatedProperties"};
+constexpr std::string_view kOneSchema[] = {
+    "additionalProperties", "additionalItems",      "contains", "not", "if", "then", "else", "propertyNames",
+    "unevaluatedItems",     "unevaluatedProperties"};
 constexpr std::string_view kSchemaLists[] = {"anyOf", "oneOf", "allOf", "prefixItems"};
 constexpr std::string_view kSchemaMaps[] = {"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"};
 
 ApiStatus CheckType(const Json& type, const std::string& path) {
   const auto known = [](const Json& name) {
-    return name.is_string() &&
-           std::find(std::begin(kJsonTypes), std::end(kJsonTypes), name.AsString()) != std::end(kJsonTypes);
+    return name.is_string() && std::find(std::begin(kJsonTypes), std::end(kJsonTypes), name.AsString()) != std::end(kJsonTypes);
   };
-  const bool good = type.is_array() ? std::all_of(type.items().begin(), type.items().end(), known) && !type.items().empty()
-                                    : known(type);
+  const bool good =
+      type.is_array() ? std::all_of(type.items().begin(), type.items().end(), known) && !type.items().empty() : known(type);
   if (good) return {};
   return BadRequest(StrCat(path, ".type is ", Quote(type.Dump(), 40), ", which is no type of JSON Schema"), path + ".type");
 }
@@ -121,7 +121,8 @@ const Json* Resolve(const Json& root, std::string_view reference) {
 // Depth is bounded by the request's.
 ApiStatus CheckSubschema(const Json& root, const Json& schema, const std::string& path) {
   if (schema.is_bool()) return {};
-  if (!schema.is_object()) return BadRequest(StrCat(path, " must be a JSON Schema: an object, true or false"), path, "invalid_type");
+  if (!schema.is_object())
+    return BadRequest(StrCat(path, " must be a JSON Schema: an object, true or false"), path, "invalid_type");
   if (const Json* type = schema.Find("type")) LFM_RETURN_IF_ERROR(CheckType(*type, path));
   if (const Json* reference = schema.Find("$ref")) {
     if (!reference->is_string()) return BadRequest(path + ".$ref must be a string", path + ".$ref", "invalid_type");
@@ -132,7 +133,9 @@ ApiStatus CheckSubschema(const Json& root, const Json& schema, const std::string
     }
   }
   for (const auto& [name, value] : schema.members()) {
-    const auto among = [&key = name](const auto& list) { return std::find(std::begin(list), std::end(list), key) != std::end(list); };
+    const auto among = [&key = name](const auto& list) {
+      return std::find(std::begin(list), std::end(list), key) != std::end(list);
+    };
     const std::string inner = StrCat(path, ".", name);
     if (among(kOneSchema) || (name == "items" && !value.is_array())) {
       LFM_RETURN_IF_ERROR(CheckSubschema(root, value, inner));
@@ -154,8 +157,8 @@ ApiStatus CheckSubschema(const Json& root, const Json& schema, const std::string
 ApiStatus CheckJsonSchema(const Json& schema, const std::string& path) { return CheckSubschema(schema, schema, path); }
 
 SchemaMembers FormatMembers(bool name_required) {
-  const SchemaMember name = name_required ? Required("name", TextSchema().Named(), "")
-                                          : Optional("name", TextSchema().Named(), "");
+  const SchemaMember name =
+      name_required ? Required("name", TextSchema().Named(), "") : Optional("name", TextSchema().Named(), "");
   const Schema json_schema = ObjectSchema({name, Required("schema", JsonSchemaSchema(), "what the answer fits"),
                                            Optional("description", TextSchema(0, 65'536), "accepted"),
                                            Optional("strict", BoolSchema(), "the schema holds either way")});
@@ -163,11 +166,10 @@ SchemaMembers FormatMembers(bool name_required) {
       "type", {{"text", ObjectSchema()},
                {"json_object", ObjectSchema({Optional("schema", JsonSchemaSchema(), "llama.cpp's: what the object fits")})},
                {"json_schema", ObjectSchema({Required("json_schema", json_schema, "")})}});
-  const Schema outputs = ObjectSchema(
-      {Optional("json", JsonSchemaSchema().Or(TextSchema(1)), "a JSON Schema, or its text"),
-       Optional("regex", TextSchema(1, 65'536), "the whole answer matches it"),
-       Optional("choice", ListSchema(TextSchema(1, 4096), 1, 1000), "the answer is one of these"),
-       Optional("grammar", TextSchema(1, size_t{1} << 20), "GBNF or Lark")});
+  const Schema outputs = ObjectSchema({Optional("json", JsonSchemaSchema().Or(TextSchema(1)), "a JSON Schema, or its text"),
+                                       Optional("regex", TextSchema(1, 65'536), "the whole answer matches it"),
+                                       Optional("choice", ListSchema(TextSchema(1, 4096), 1, 1000), "the answer is one of these"),
+                                       Optional("grammar", TextSchema(1, size_t{1} << 20), "GBNF or Lark")});
   return {
       Optional("response_format", format, "the answer fits the format from its first token on"),
       Optional("structured_outputs", outputs, "vLLM's: one of its members"),
@@ -228,9 +230,10 @@ SchemaMembers ToolMembers() {
   const Schema allowed = ObjectSchema(
       {Required("mode", ChoiceSchema({"auto", "required"}), ""),
        Required("tools", ListSchema(VariantSchema("type", {{"function", NamedFunctionSchema()}}), 1, kMaxTools), "")});
-  const Schema choice = ChoiceSchema({"none", "auto", "required"})
-                            .Or(VariantSchema("type", {{"function", NamedFunctionSchema()},
-                                                       {"allowed_tools", ObjectSchema({Required("allowed_tools", allowed, "")})}}));
+  const Schema choice =
+      ChoiceSchema({"none", "auto", "required"})
+          .Or(VariantSchema("type", {{"function", NamedFunctionSchema()},
+                                     {"allowed_tools", ObjectSchema({Required("allowed_tools", allowed, "")})}}));
   return {
       Optional("tools", ListSchema(tool, 0, kMaxTools), "functions that the model may call"),
       Optional("tool_choice", choice, "none, auto (the default with tools), required, one function, or allowed_tools"),
@@ -240,8 +243,7 @@ SchemaMembers ToolMembers() {
   };
 }
 
-ApiStatus ChooseTools(const std::string& mode, const std::vector<std::string>& names, const std::string& path,
-                      ToolUse& use) {
+ApiStatus ChooseTools(const std::string& mode, const std::vector<std::string>& names, const std::string& path, ToolUse& use) {
   if (mode == "none") {
     use.choice = ToolUse::Choice::kNone;
     return {};

@@ -21,8 +21,8 @@ ApiError Refuse(const Error& error, const grammar::Refusal& refusal, const std::
                     unsupported ? "unsupported_value" : "invalid_value");
 }
 
-ApiResult<Mask> Compiled(const ServedModel& model, const grammar::Spec& spec, const std::string& key,
-                         const std::string& param, bool opens_reasoning) {
+ApiResult<Mask> Compiled(const ServedModel& model, const grammar::Spec& spec, const std::string& key, const std::string& param,
+                         bool opens_reasoning) {
   grammar::Refusal refusal;
   auto grammar = model.grammars->Get(spec, key, refusal);
   if (!grammar.ok()) return Refuse(grammar.error(), refusal, param);
@@ -35,8 +35,7 @@ ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format,
   grammar::Spec spec;
   std::string key;
   switch (format.kind) {
-    case OutputFormat::Kind::kText:
-      return Mask();
+    case OutputFormat::Kind::kText: return Mask();
     case OutputFormat::Kind::kJsonObject:
       spec.kind = grammar::Kind::kJson;
       key = "object";
@@ -69,8 +68,8 @@ ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format,
 // Where a tool names its arguments and does not ask for more, the model is not to invent any.
 Json ClosedArguments(Json parameters) {
   if (!parameters["properties"].is_object()) return parameters;
-  for (const char* name : {"additionalProperties", "unevaluatedProperties", "patternProperties", "allOf", "anyOf", "oneOf",
-                           "$ref", "if"}) {
+  for (const char* name :
+       {"additionalProperties", "unevaluatedProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref", "if"}) {
     if (parameters.Find(name)) return parameters;
   }
   parameters.Set("additionalProperties", false);

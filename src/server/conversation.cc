@@ -23,10 +23,9 @@ Json MakeMessage(std::string role, std::string content) {
 }
 
 Json MakeCall(std::string id, std::string name, std::string arguments) {
-  return Json::MakeObject(
-      {{"id", std::move(id)},
-       {"type", "function"},
-       {"function", Json::MakeObject({{"name", std::move(name)}, {"arguments", std::move(arguments)}})}});
+  return Json::MakeObject({{"id", std::move(id)},
+                           {"type", "function"},
+                           {"function", Json::MakeObject({{"name", std::move(name)}, {"arguments", std::move(arguments)}})}});
 }
 
 std::string ContentText(const Json& content) {

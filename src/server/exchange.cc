@@ -91,15 +91,13 @@ std::string_view StatusText(int status) {
   }
 }
 
-Exchange::Exchange(HttpRequest request, ExchangeOptions options, Observer& observer, Workers& workers,
-                   std::function<void()> wake)
-    : request_(std::move(request)), options_(std::move(options)), observer_(observer), workers_(workers),
-      wake_(std::move(wake)), keep_alive_(options_.keep_alive) {
+Exchange::Exchange(HttpRequest request, ExchangeOptions options, Observer& observer, Workers& workers, std::function<void()> wake)
+    : request_(std::move(request)), options_(std::move(options)), observer_(observer), workers_(workers), wake_(std::move(wake)),
+      keep_alive_(options_.keep_alive) {
   observer_.OnStart(request_);
 }
 
-std::string Exchange::Head(int status, std::string_view content_type, const Headers& headers,
-                           std::optional<size_t> length) {
+std::string Exchange::Head(int status, std::string_view content_type, const Headers& headers, std::optional<size_t> length) {
   status_ = status;
   std::string head;
   head.reserve(320);
@@ -244,8 +242,13 @@ void Exchange::Release() {
 }
 
 Record Exchange::MakeRecord() const {
-  Record record{.request = &request_, .route = options_.route, .status = status_, .bytes_sent = bytes_sent_,
-                .seconds = Seconds(Clock::now() - request_.arrived), .ttft_s = std::nullopt, .usage = usage_,
+  Record record{.request = &request_,
+                .route = options_.route,
+                .status = status_,
+                .bytes_sent = bytes_sent_,
+                .seconds = Seconds(Clock::now() - request_.arrived),
+                .ttft_s = std::nullopt,
+                .usage = usage_,
                 .cut_short = closed_};
   if (first_token_) record.ttft_s = Seconds(*first_token_ - request_.arrived);
   if (record.status == 0) record.status = 499;
@@ -410,8 +413,6 @@ void Exchange::Dropped() {
   FailLocked({.status = 500, .message = "the request was given up inside the server"}, lock);
 }
 
-void ReplyHandle::Run(std::function<void()> work) {
-  exchange_->Run(std::move(work));
-}
+void ReplyHandle::Run(std::function<void()> work) { exchange_->Run(std::move(work)); }
 
 }  // namespace lfm::server

@@ -23,7 +23,7 @@ struct Record {
   std::string route;  // the pattern's words, or "" where none was found
   int status = 0;     // of the answer; 499 when the client left before there was one
   uint64_t bytes_sent = 0;
-  double seconds = 0;               // from the first byte of the request to the end
+  double seconds = 0;                 // from the first byte of the request to the end
   std::optional<double> ttft_s = {};  // to the first token
   std::optional<Usage> usage = {};
   bool cut_short = false;  // the client left, read too slowly, or the server ended it
@@ -44,9 +44,9 @@ class Observer {
 struct ExchangeOptions {
   bool http11 = true;
   bool keep_alive = true;
-  bool head_only = false;              // the request was HEAD
+  bool head_only = false;                 // the request was HEAD
   size_t max_buffered = size_t{1} << 20;  // bytes of an answer that wait for a slow reader
-  Headers headers;                     // for every answer of this connection: CORS
+  Headers headers;                        // for every answer of this connection: CORS
   std::string route;
 };
 
@@ -54,8 +54,7 @@ struct ExchangeOptions {
 class Exchange : public std::enable_shared_from_this<Exchange> {
  public:
   // `wake` tells the connection that TakeOutput has something; from any thread, outside of locks.
-  Exchange(HttpRequest request, ExchangeOptions options, Observer& observer, Workers& workers,
-           std::function<void()> wake);
+  Exchange(HttpRequest request, ExchangeOptions options, Observer& observer, Workers& workers, std::function<void()> wake);
 
   const HttpRequest& request() const { return request_; }
 
@@ -106,10 +105,10 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   mutable std::mutex mutex_;
   Phase phase_ = Phase::kFresh;
   bool keep_alive_, chunked_ = false, event_stream_ = false;
-  std::string out_, held_;        // ready to be sent; ready when the ledger has the row
-  size_t n_unsent_ = 0;           // taken by the connection and not yet sent
-  bool closed_ = false;           // nobody reads any more
-  bool cut_off_ = false;          // the client was given its end by CutOff; the handler still owes its own
+  std::string out_, held_;  // ready to be sent; ready when the ledger has the row
+  size_t n_unsent_ = 0;     // taken by the connection and not yet sent
+  bool closed_ = false;     // nobody reads any more
+  bool cut_off_ = false;    // the client was given its end by CutOff; the handler still owes its own
   bool detached_ = false, finished_ = false;
   std::vector<std::function<void()>> gone_;
   int status_ = 0;

@@ -77,8 +77,8 @@ std::optional<ApiError> CheckOrigins(const HttpRequest& request, const GuardOpti
   const std::string_view host = request.header("host");
   if (!options.any_host && !host.empty()) {
     const auto name = HostName(host);
-    const bool good = name && (IsLoopbackName(*name) || Listed(options.allowed_hosts, *name) ||
-                               (options.address_names && IsAddress(*name)));
+    const bool good =
+        name && (IsLoopbackName(*name) || Listed(options.allowed_hosts, *name) || (options.address_names && IsAddress(*name)));
     if (!good) {
       return ApiError{.status = 403,
                       .message = StrCat("the Host ", Quote(host), " is not a name of this server; --allow-host adds one"),

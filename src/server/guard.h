@@ -11,8 +11,8 @@
 namespace lfm::server {
 
 struct GuardOptions {
-  bool any_host = false;                   // a UNIX socket, or "*" is allowed
-  bool address_names = false;              // an address that is not loopback listens: its numbers are good names too
+  bool any_host = false;                        // a UNIX socket, or "*" is allowed
+  bool address_names = false;                   // an address that is not loopback listens: its numbers are good names too
   std::vector<std::string> allowed_hosts = {};  // in lower case, without a port
   std::vector<std::string> cors_origins = {};   // "https://example.org"; "*": every one
 };

@@ -30,13 +30,13 @@ struct Caller {
 // One request, read whole: head and body are within their limits, the Host, Origin, key and Content-Type were accepted.
 // Immutable once a handler sees it, and alive as long as its Reply.
 struct HttpRequest {
-  std::string method;  // upper case, of those that routes have; HEAD arrives as the GET it stands for
-  std::string path;    // percent-decoded, valid UTF-8, without the query
-  std::string body;    // after chunked decoding
-  std::string request_id;  // what x-request-id of the answer says: the client's own where it was acceptable
-  Headers headers;         // names in lower case
-  Headers query;           // decoded, in order
-  Headers params;          // parts of the path that the route's pattern names
+  std::string method;                    // upper case, of those that routes have; HEAD arrives as the GET it stands for
+  std::string path;                      // percent-decoded, valid UTF-8, without the query
+  std::string body;                      // after chunked decoding
+  std::string request_id;                // what x-request-id of the answer says: the client's own where it was acceptable
+  Headers headers;                       // names in lower case
+  Headers query;                         // decoded, in order
+  Headers params;                        // parts of the path that the route's pattern names
   std::shared_ptr<const Caller> caller;  // never null
   Clock::time_point arrived;             // when its first byte was there
   bool anthropic = false;                // errors have Anthropic's shape
@@ -65,12 +65,12 @@ std::string ErrorBody(const ApiError& error, bool anthropic);
 // metrics, limits of the key and the log line agree with what the answer says.
 struct Usage {
   std::string model = {};
-  int64_t prompt_tokens = 0;     // all of them, cached ones included
+  int64_t prompt_tokens = 0;  // all of them, cached ones included
   int64_t cached_tokens = 0;
   int64_t completion_tokens = 0;  // of all choices, reasoning included
   int64_t reasoning_tokens = 0;
   int64_t cost_pico_dollars = 0;
-  std::string finish_reason = {};  // "stop", "length", "tool_calls", "abort", "error": of the first choice
+  std::string finish_reason = {};                   // "stop", "length", "tool_calls", "abort", "error": of the first choice
   double queue_s = 0, prefill_s = 0, decode_s = 0;  // as the engine measured them
 };
 
@@ -114,9 +114,9 @@ class Reply {
 using Handler = std::function<void(const HttpRequest&, const std::shared_ptr<Reply>&)>;
 
 struct RouteOptions {
-  bool open = false;   // needs no key: /health and the page
-  bool quick = false;  // with a body of at most 16 KiB it runs on the I/O thread: some tens of microseconds at most.
-                       // Everything else runs on a small pool of workers
+  bool open = false;      // needs no key: /health and the page
+  bool quick = false;     // with a body of at most 16 KiB it runs on the I/O thread: some tens of microseconds at most.
+                          // Everything else runs on a small pool of workers
   bool any_type = false;  // the body need not be application/json
   bool always = false;    // also while the model loads and while the server drains: /health, /metrics
 };

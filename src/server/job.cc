@@ -10,7 +10,7 @@
 namespace lfm::server {
 namespace {
 
-constexpr size_t kMaxTogether = 16;      // prompts of one request that the engine has at a time
+constexpr size_t kMaxTogether = 16;       // prompts of one request that the engine has at a time
 constexpr size_t kFlushBytes = 16 << 10;  // of a stream, while events keep coming
 
 // Lives as long as the engine or the client may still need it. All but Cancel runs on the reply's workers, one at a time.
@@ -53,9 +53,7 @@ class Job : public std::enable_shared_from_this<Job> {
     while (next_ < work_.requests.size() && n_running_ < kMaxTogether) {
       engine::Request request = work_.requests[next_];
       // The stream keeps the job until the last event is taken, and the job the stream.
-      auto stream = backend_.Submit(std::move(request), [job = shared_from_this()] {
-        job->reply_->Run([job] { job->Pump(); });
-      });
+      auto stream = backend_.Submit(std::move(request), [job = shared_from_this()] { job->reply_->Run([job] { job->Pump(); }); });
       if (!stream.ok()) {
         if (stream.error().code == ErrorCode::kBusy && n_running_ > 0) return;  // again when one is done
         return Fail(stream.error());
@@ -94,13 +92,9 @@ class Job : public std::enable_shared_from_this<Job> {
           work_.writer->Progress(event.usage.n_prompt, event.usage.n_cached, event.n_done, event.timings.prompt_ms, out_);
         }
         break;
-      case Kind::kPromptLogprobs:
-        TakePromptFigures(prompt, event);
-        break;
+      case Kind::kPromptLogprobs: TakePromptFigures(prompt, event); break;
       case Kind::kToken:
-      case Kind::kChoiceEnd:
-        TakeToken(choice, event);
-        break;
+      case Kind::kChoiceEnd: TakeToken(choice, event); break;
       case Kind::kFinished:
         AddUsage(prompt, event);
         streams_[prompt].reset();
@@ -225,7 +219,7 @@ class Job : public std::enable_shared_from_this<Job> {
   Backend& backend_;
   const std::shared_ptr<Reply> reply_;
   int n_choices_ = 1;
-  std::vector<AnswerReader> readers_;                    // by choice, prompt-major
+  std::vector<AnswerReader> readers_;                     // by choice, prompt-major
   std::vector<std::shared_ptr<engine::Stream>> streams_;  // by prompt; null before and after
   std::vector<engine::Usage> usages_;
   size_t next_ = 0;  // the first prompt that the engine does not have yet

@@ -56,9 +56,8 @@ std::vector<std::string_view> Words(std::string_view line) {
 }
 
 bool IsLabel(std::string_view text) {
-  return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-    return c > ' ' && c < 127 && c != '"' && c != '\\';
-  });
+  return !text.empty() && text.size() <= 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return c > ' ' && c < 127 && c != '"' && c != '\\'; });
 }
 
 Result<KeyEntry> ParseKey(std::string_view line) {
@@ -216,7 +215,9 @@ std::optional<ApiError> KeyRing::Admit(const Caller& caller, Clock::time_point n
   Account& account = found->second;
   const KeyLimits& limits = account.limits;
   if (limits.budget_pico_dollars > 0 && account.spent_pico_dollars >= limits.budget_pico_dollars) {
-    return ApiError{.status = 429, .message = "the budget of this key is spent", .code = "insufficient_quota",
+    return ApiError{.status = 429,
+                    .message = "the budget of this key is spent",
+                    .code = "insufficient_quota",
                     .headers = {{"x-should-retry", "false"}}};
   }
   Refill(account, now);

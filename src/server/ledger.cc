@@ -38,9 +38,7 @@ constexpr const char* kColumns =
     "completion_tokens, reasoning_tokens, cost_pico_dollars, queue_s, prefill_s, decode_s, ttft_s, total_s";
 constexpr const char* kInsert = "INSERT INTO requests (%) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)";
 
-Error Failed(const std::string& path, const std::string& why) {
-  return {ErrorCode::kIo, StrCat("ledger ", path, ": ", why)};
-}
+Error Failed(const std::string& path, const std::string& why) { return {ErrorCode::kIo, StrCat("ledger ", path, ": ", why)}; }
 
 Result<DatabaseHandle> OpenDatabase(const std::string& path, int flags) {
   sqlite3* raw = nullptr;
@@ -83,8 +81,8 @@ bool Insert(sqlite3_stmt* statement, const LedgerRow& row) {
   for (const std::string* text : {&row.request_id, &row.key, &row.label, &row.route, &row.model}) Bind(statement, ++i, *text);
   integer(row.status);
   Bind(statement, ++i, row.finish_reason);
-  for (const int64_t value : {row.prompt_tokens, row.cached_tokens, row.completion_tokens, row.reasoning_tokens,
-                              row.cost_pico_dollars}) {
+  for (const int64_t value :
+       {row.prompt_tokens, row.cached_tokens, row.completion_tokens, row.reasoning_tokens, row.cost_pico_dollars}) {
     integer(value);
   }
   for (const double value : {row.queue_s, row.prefill_s, row.decode_s, row.ttft_s, row.total_s}) real(value);
@@ -105,8 +103,8 @@ LedgerRow ReadRow(sqlite3_stmt* s) {
   for (std::string* text : {&row.request_id, &row.key, &row.label, &row.route, &row.model}) *text = TextColumn(s, i++);
   row.status = sqlite3_column_int64(s, i++);
   row.finish_reason = TextColumn(s, i++);
-  for (int64_t* value : {&row.prompt_tokens, &row.cached_tokens, &row.completion_tokens, &row.reasoning_tokens,
-                         &row.cost_pico_dollars}) {
+  for (int64_t* value :
+       {&row.prompt_tokens, &row.cached_tokens, &row.completion_tokens, &row.reasoning_tokens, &row.cost_pico_dollars}) {
     *value = sqlite3_column_int64(s, i++);
   }
   for (double* value : {&row.queue_s, &row.prefill_s, &row.decode_s, &row.ttft_s, &row.total_s}) {
@@ -149,8 +147,8 @@ Result<LedgerReader> LedgerReader::Open(const std::string& path) {
 }
 
 Status LedgerReader::ForEach(const LedgerFilter& filter, const std::function<void(const LedgerRow&)>& take) {
-  const std::string sql = StrCat("SELECT * FROM (SELECT ", kColumns, ", id FROM requests", kWhere,
-                                 " ORDER BY id DESC LIMIT ?3) ORDER BY id");
+  const std::string sql =
+      StrCat("SELECT * FROM (SELECT ", kColumns, ", id FROM requests", kWhere, " ORDER BY id DESC LIMIT ?3) ORDER BY id");
   LFM_TRY(const Statement statement, Prepare(database_->handle.get(), database_->path, sql));
   BindFilter(statement.get(), filter);
   sqlite3_bind_int64(statement.get(), 3, filter.limit);
@@ -164,7 +162,8 @@ Result<std::vector<LedgerSum>> LedgerReader::Sums(const LedgerFilter& filter, Le
   const char* name = by == LedgerGroup::kKey   ? "key"
                      : by == LedgerGroup::kDay ? "strftime('%Y-%m-%d', time_us / 1000000, 'unixepoch')"
                                                : "model";
-  const std::string sql = StrCat("SELECT ", name, ", max(label), count(*), sum(prompt_tokens), sum(cached_tokens), "
+  const std::string sql = StrCat("SELECT ", name,
+                                 ", max(label), count(*), sum(prompt_tokens), sum(cached_tokens), "
                                  "sum(completion_tokens), sum(reasoning_tokens), sum(cost_pico_dollars) FROM requests",
                                  kWhere, " GROUP BY 1 ORDER BY 1");
   LFM_TRY(const Statement statement, Prepare(database_->handle.get(), database_->path, sql));
@@ -175,8 +174,8 @@ Result<std::vector<LedgerSum>> LedgerReader::Sums(const LedgerFilter& filter, Le
   while ((code = sqlite3_step(s)) == SQLITE_ROW) {
     LedgerSum sum{.name = TextColumn(s, 0), .label = TextColumn(s, 1)};
     int i = 2;
-    for (int64_t* value : {&sum.n_requests, &sum.prompt_tokens, &sum.cached_tokens, &sum.completion_tokens,
-                           &sum.reasoning_tokens, &sum.cost_pico_dollars}) {
+    for (int64_t* value : {&sum.n_requests, &sum.prompt_tokens, &sum.cached_tokens, &sum.completion_tokens, &sum.reasoning_tokens,
+                           &sum.cost_pico_dollars}) {
       *value = sqlite3_column_int64(s, i++);
     }
     sums.push_back(std::move(sum));
@@ -204,8 +203,8 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path) {
   }
   LFM_RETURN_IF_ERROR(Execute(handle, path, "PRAGMA journal_mode=WAL"));
   LFM_RETURN_IF_ERROR(Execute(handle, path, "PRAGMA synchronous=FULL"));
-  LFM_RETURN_IF_ERROR(Execute(handle, path, StrCat("BEGIN IMMEDIATE;", kSchema, "PRAGMA user_version=", kSchemaVersion,
-                                                   ";COMMIT").c_str()));
+  LFM_RETURN_IF_ERROR(
+      Execute(handle, path, StrCat("BEGIN IMMEDIATE;", kSchema, "PRAGMA user_version=", kSchemaVersion, ";COMMIT").c_str()));
   std::string insert = kInsert;
   insert.replace(insert.find('%'), 1, kColumns);
   LFM_TRY(database->insert, Prepare(handle, path, insert));

@@ -28,7 +28,7 @@ struct LedgerRow {
 
 // Sums of rows that share a key, day (UTC) or model.
 struct LedgerSum {
-  std::string name;   // key id, "2026-11-29", model
+  std::string name;        // key id, "2026-11-29", model
   std::string label = {};  // by key
   int64_t n_requests = 0, prompt_tokens = 0, cached_tokens = 0, completion_tokens = 0, reasoning_tokens = 0;
   int64_t cost_pico_dollars = 0;
@@ -37,7 +37,7 @@ struct LedgerSum {
 struct LedgerFilter {
   int64_t since_us = 0;
   std::optional<std::string> key = {};  // only of this key
-  int64_t limit = -1;              // the newest rows only
+  int64_t limit = -1;                   // the newest rows only
 };
 
 enum class LedgerGroup { kKey, kDay, kModel };

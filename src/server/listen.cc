@@ -56,15 +56,13 @@ int OpenSocket(int family, const sockaddr* address, socklen_t size) {
 }  // namespace
 
 Listener::Listener(Listener&& other) noexcept
-    : fd_(std::exchange(other.fd_, -1)), name_(std::move(other.name_)),
-      unlink_path_(std::exchange(other.unlink_path_, {})), device_(other.device_), inode_(other.inode_),
-      is_unix_(other.is_unix_), is_loopback_(other.is_loopback_) {}
+    : fd_(std::exchange(other.fd_, -1)), name_(std::move(other.name_)), unlink_path_(std::exchange(other.unlink_path_, {})),
+      device_(other.device_), inode_(other.inode_), is_unix_(other.is_unix_), is_loopback_(other.is_loopback_) {}
 
 Listener::~Listener() {
   if (fd_ >= 0) close(fd_);
   struct stat found {};
-  if (!unlink_path_.empty() && lstat(unlink_path_.c_str(), &found) == 0 && found.st_dev == device_ &&
-      found.st_ino == inode_) {
+  if (!unlink_path_.empty() && lstat(unlink_path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_) {
     unlink(unlink_path_.c_str());
   }
 }
@@ -151,8 +149,8 @@ Result<std::vector<int>> OpenTcp(const std::string& address) {
   std::string host = address.substr(0, colon);
   const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
   if (host.size() > 2 && host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
-      std::stoi(port) > 65535 || host.empty()) {
+  if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos || std::stoi(port) > 65535 ||
+      host.empty()) {
     return Error{ErrorCode::kInvalidArgument, StrCat(Quote(address), " is no address; use HOST:PORT or unix:PATH")};
   }
   addrinfo hints{}, *found = nullptr;

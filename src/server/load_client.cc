@@ -18,7 +18,7 @@
 namespace lfm::server {
 namespace {
 
-constexpr int kWaitMs = 600'000;        // without a byte
+constexpr int kWaitMs = 600'000;  // without a byte
 constexpr size_t kMaxErrorBytes = 64 << 10;
 constexpr size_t kMaxEventBytes = 16 << 20;
 
@@ -44,7 +44,8 @@ class LoadConnection {
       fd_ = -1;
     }
     freeaddrinfo(found);
-    if (fd_ < 0) return Error{ErrorCode::kIo, StrCat("cannot connect to ", target.host, ":", target.port, ": ", std::strerror(error))};
+    if (fd_ < 0)
+      return Error{ErrorCode::kIo, StrCat("cannot connect to ", target.host, ":", target.port, ": ", std::strerror(error))};
     const int on = 1;
     setsockopt(fd_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     return Ok();
@@ -119,8 +120,8 @@ class LoadConnection {
 };
 
 std::string Request(const LoadTarget& target, std::string_view method, std::string_view path, const std::string& body) {
-  std::string head = StrCat(method, " ", target.root, path, " HTTP/1.1\r\nHost: ", target.host, ":", target.port,
-                            "\r\nConnection: close\r\n");
+  std::string head =
+      StrCat(method, " ", target.root, path, " HTTP/1.1\r\nHost: ", target.host, ":", target.port, "\r\nConnection: close\r\n");
   if (!target.api_key.empty()) head += StrCat("Authorization: Bearer ", target.api_key, "\r\n");
   if (!body.empty()) head += StrCat("Content-Type: application/json\r\nContent-Length: ", body.size(), "\r\n");
   return head + "\r\n" + body;
@@ -173,9 +174,7 @@ Status Ask(const LoadTarget& target, const std::string& request, LoadAnswer& ans
 
 }  // namespace
 
-double LoadClock() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double LoadClock() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 Result<LoadTarget> ParseLoadUrl(const std::string& url) {
   const Error bad{ErrorCode::kInvalidArgument, StrCat("--url: ", Quote(url), " is no address; use http://HOST:PORT")};

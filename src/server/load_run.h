@@ -13,9 +13,9 @@
 namespace lfm::server {
 
 struct LoadCase {
-  int n_clients = 1;         // closed loop; at most so many at a time in the open loop too
-  double rate = 0;           // requests a second; 0: closed loop
-  int n_requests = 4;        // in all
+  int n_clients = 1;   // closed loop; at most so many at a time in the open loop too
+  double rate = 0;     // requests a second; 0: closed loop
+  int n_requests = 4;  // in all
   int64_t prompt_tokens = 128, answer_tokens = 128;
   int64_t shared_prefix = 0;  // of the prompt, the same in all requests
   uint64_t seed = 0;          // prompts of equal seeds are equal

@@ -33,16 +33,15 @@ Json Parameter(const char* type, Json more = Json::MakeObject()) {
 
 Json OpenRouterParameters(const ServedModel& model) {
   Json out = Json::MakeObject();
-  for (const char* name : {"temperature", "top_p", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty",
-                           "stop", "logit_bias"}) {
+  for (const char* name :
+       {"temperature", "top_p", "min_p", "frequency_penalty", "presence_penalty", "repetition_penalty", "stop", "logit_bias"}) {
     out.Set(name, Parameter("unknown"));
   }
   out.Set("top_k", Parameter("integer", Json::MakeObject({{"min", 0}})));
   out.Set("seed", Parameter("integer", Json::MakeObject({{"min", 0}, {"max", int64_t{9007199254740991}}})));
   out.Set("max_tokens", Parameter("integer", Json::MakeObject({{"min", 1}, {"max", model.n_ctx}, {"unit", "token"}})));
   for (const char* name : {"json_mode", "structured_outputs", "tools", "logprobs"}) out.Set(name, Parameter("boolean"));
-  out.Set("tool_choice",
-          Parameter("enum", Json::MakeObject({{"values", Json::MakeArray({"auto", "none", "required"})}})));
+  out.Set("tool_choice", Parameter("enum", Json::MakeObject({{"values", Json::MakeArray({"auto", "none", "required"})}})));
   return out;
 }
 
@@ -115,16 +114,15 @@ Json PropsJson(const Api& api) {
                                         {"presence_penalty", static_cast<double>(sampling.presence_penalty)},
                                         {"frequency_penalty", static_cast<double>(sampling.frequency_penalty)},
                                         {"max_tokens", model.max_tokens}});
-  Json out = Json::MakeObject(
-      {{"default_generation_settings", Json::MakeObject({{"n_ctx", model.n_ctx}, {"params", params}})},
-       {"total_slots", api.n_parallel},
-       {"model_alias", model.names.front()},
-       {"model_path", model.path},
-       {"chat_template", model.text->chat_template},
-       {"bos_token", SpecialText(model, "bos_token")},
-       {"eos_token", SpecialText(model, "eos_token")},
-       {"build_info", api.version},
-       {"system_fingerprint", model.fingerprint}});
+  Json out = Json::MakeObject({{"default_generation_settings", Json::MakeObject({{"n_ctx", model.n_ctx}, {"params", params}})},
+                               {"total_slots", api.n_parallel},
+                               {"model_alias", model.names.front()},
+                               {"model_path", model.path},
+                               {"chat_template", model.text->chat_template},
+                               {"bos_token", SpecialText(model, "bos_token")},
+                               {"eos_token", SpecialText(model, "eos_token")},
+                               {"build_info", api.version},
+                               {"system_fingerprint", model.fingerprint}});
   if (api.limit_tokens_per_second > 0) out.Set("limit_tokens_per_second", api.limit_tokens_per_second);
   return out;
 }
@@ -141,28 +139,27 @@ Json TokenizerInfoJson(const ServedModel& model) {
 }
 
 const Schema& TokenizeSchema() {
-  static const Schema schema = ObjectSchema(
-      {Optional("model", TextSchema(), ""), Optional("content", TextSchema(), "the text"),
-       Optional("text", TextSchema(), "the same"), Optional("prompt", TextSchema(), "the same under vLLM's name"),
-       Optional("messages", MessagesSchema(), "instead of a text: a conversation, through the chat template"),
-       Optional("add_special", BoolSchema(), "true: with the beginning-of-text token"),
-       Optional("add_special_tokens", BoolSchema(), "the same under vLLM's name"),
-       Optional("parse_special", BoolSchema(), "false: special tokens in the text are ordinary text"),
-       Optional("with_pieces", BoolSchema(), "each token with its text")});
+  static const Schema schema =
+      ObjectSchema({Optional("model", TextSchema(), ""), Optional("content", TextSchema(), "the text"),
+                    Optional("text", TextSchema(), "the same"), Optional("prompt", TextSchema(), "the same under vLLM's name"),
+                    Optional("messages", MessagesSchema(), "instead of a text: a conversation, through the chat template"),
+                    Optional("add_special", BoolSchema(), "true: with the beginning-of-text token"),
+                    Optional("add_special_tokens", BoolSchema(), "the same under vLLM's name"),
+                    Optional("parse_special", BoolSchema(), "false: special tokens in the text are ordinary text"),
+                    Optional("with_pieces", BoolSchema(), "each token with its text")});
   return schema;
 }
 
 const Schema& DetokenizeSchema() {
-  static const Schema schema = ObjectSchema({Optional("model", TextSchema(), ""),
-                                             Required("tokens", ListSchema(IntegerSchema(0)), "token ids")});
+  static const Schema schema =
+      ObjectSchema({Optional("model", TextSchema(), ""), Required("tokens", ListSchema(IntegerSchema(0)), "token ids")});
   return schema;
 }
 
 const Schema& ApplyTemplateSchema() {
-  static const Schema schema = ObjectSchema(
-      {Required("messages", MessagesSchema(), "the conversation"),
-       Optional("tools", ListSchema(Schema(), 0, kMaxTools), "as in chat completions"),
-       Optional("add_generation_prompt", BoolSchema(), "true where it is not given")});
+  static const Schema schema = ObjectSchema({Required("messages", MessagesSchema(), "the conversation"),
+                                             Optional("tools", ListSchema(Schema(), 0, kMaxTools), "as in chat completions"),
+                                             Optional("add_generation_prompt", BoolSchema(), "true where it is not given")});
   return schema;
 }
 

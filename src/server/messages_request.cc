@@ -16,8 +16,8 @@ SchemaMember CacheControl() {
 }
 
 Schema TextBlocks() {
-  return ListSchema(VariantSchema("type", {{"text", ObjectSchema({Required("text", TextSchema(), ""), CacheControl()})}}),
-                    0, kMaxParts);
+  return ListSchema(VariantSchema("type", {{"text", ObjectSchema({Required("text", TextSchema(), ""), CacheControl()})}}), 0,
+                    kMaxParts);
 }
 
 Schema BlocksOf(const char* role) {
@@ -31,11 +31,11 @@ Schema BlocksOf(const char* role) {
                                         Optional("content", TextSchema().Or(TextBlocks()), "a text or text blocks"),
                                         Optional("is_error", BoolSchema(), ""), CacheControl()}));
   } else {
-    variants.emplace_back("tool_use", ObjectSchema({Required("id", TextSchema(0, 256), ""),
-                                                    Required("name", TextSchema(1, 256), ""),
-                                                    Required("input", anything, ""), CacheControl()}));
-    variants.emplace_back("thinking", ObjectSchema({Required("thinking", TextSchema(), ""),
-                                                    Optional("signature", TextSchema(), "accepted")}));
+    variants.emplace_back("tool_use",
+                          ObjectSchema({Required("id", TextSchema(0, 256), ""), Required("name", TextSchema(1, 256), ""),
+                                        Required("input", anything, ""), CacheControl()}));
+    variants.emplace_back(
+        "thinking", ObjectSchema({Required("thinking", TextSchema(), ""), Optional("signature", TextSchema(), "accepted")}));
     variants.emplace_back("redacted_thinking", ObjectSchema({Optional("data", TextSchema(), "dropped")}));
   }
   return ListSchema(VariantSchema("type", std::move(variants)), 0, kMaxParts);
@@ -52,17 +52,16 @@ Schema AnthropicMessages() {
 SchemaMembers PromptMembers() {
   Schema anything = ObjectSchema();
   anything.members = nullptr;
-  const Schema tool = ObjectSchema({Required("name", TextSchema().Named(), ""),
-                                    Optional("type", ChoiceSchema({"custom"}), "tools of yours only"),
-                                    Optional("description", TextSchema(0, 65'536), "what the model reads of it"),
-                                    Required("input_schema", anything, "a JSON Schema of an object"),
-                                    Optional("strict", BoolSchema(), "inputs fit the schema either way"), CacheControl()});
+  const Schema tool =
+      ObjectSchema({Required("name", TextSchema().Named(), ""), Optional("type", ChoiceSchema({"custom"}), "tools of yours only"),
+                    Optional("description", TextSchema(0, 65'536), "what the model reads of it"),
+                    Required("input_schema", anything, "a JSON Schema of an object"),
+                    Optional("strict", BoolSchema(), "inputs fit the schema either way"), CacheControl()});
   const SchemaMember single = Optional("disable_parallel_tool_use", BoolSchema(), "at most one call");
-  const Schema choice = VariantSchema(
-      "type", {{"auto", ObjectSchema({single})},
-               {"any", ObjectSchema({single})},
-               {"none", ObjectSchema()},
-               {"tool", ObjectSchema({Required("name", TextSchema(1, 256), ""), single})}});
+  const Schema choice = VariantSchema("type", {{"auto", ObjectSchema({single})},
+                                               {"any", ObjectSchema({single})},
+                                               {"none", ObjectSchema()},
+                                               {"tool", ObjectSchema({Required("name", TextSchema(1, 256), ""), single})}});
   return {
       Required("model", TextSchema(), "an id of /v1/models"),
       Required("messages", AnthropicMessages(), "the conversation"),

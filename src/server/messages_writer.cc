@@ -8,10 +8,8 @@ namespace {
 // Thinking blocks carry a signature that their makers check; ours has nothing to sign.
 Json BlockJson(const Block& block) {
   switch (block.kind) {
-    case Block::Kind::kText:
-      return Json::MakeObject({{"type", "text"}, {"text", block.text}, {"citations", nullptr}});
-    case Block::Kind::kReasoning:
-      return Json::MakeObject({{"type", "thinking"}, {"thinking", block.text}, {"signature", ""}});
+    case Block::Kind::kText: return Json::MakeObject({{"type", "text"}, {"text", block.text}, {"citations", nullptr}});
+    case Block::Kind::kReasoning: return Json::MakeObject({{"type", "thinking"}, {"thinking", block.text}, {"signature", ""}});
     case Block::Kind::kCall: {
       auto input = ParseJson(block.text);
       const bool whole = input.ok() && input->is_object();  // a call that was cut by the limit is not
@@ -39,9 +37,7 @@ std::string StopReason(const Answer& answer) {
   return answer.stop.empty() ? "end_turn" : "stop_sequence";
 }
 
-Json StopSequence(const Answer& answer) {
-  return StopReason(answer) == "stop_sequence" ? Json(answer.stop) : Json();
-}
+Json StopSequence(const Answer& answer) { return StopReason(answer) == "stop_sequence" ? Json(answer.stop) : Json(); }
 
 }  // namespace
 
@@ -56,8 +52,7 @@ void MessagesWriter::Begin(int64_t n_prompt, std::string& out) {
                                          {"stop_reason", nullptr},
                                          {"stop_sequence", nullptr},
                                          {"usage", AnthropicUsage(totals)}});
-  AppendEvent("message_start",
-              Compact(Json::MakeObject({{"type", "message_start"}, {"message", message}})), out);
+  AppendEvent("message_start", Compact(Json::MakeObject({{"type", "message_start"}, {"message", message}})), out);
 }
 
 void MessagesWriter::Open(const Block& block, std::string& out) {
@@ -65,9 +60,10 @@ void MessagesWriter::Open(const Block& block, std::string& out) {
   empty.text.clear();
   kind_ = block.kind;
   is_open_ = true;
-  AppendEvent("content_block_start",
-              Compact(Json::MakeObject({{"type", "content_block_start"}, {"index", ++index_}, {"content_block", BlockJson(empty)}})),
-              out);
+  AppendEvent(
+      "content_block_start",
+      Compact(Json::MakeObject({{"type", "content_block_start"}, {"index", ++index_}, {"content_block", BlockJson(empty)}})),
+      out);
 }
 
 void MessagesWriter::Close(std::string& out) {
@@ -91,20 +87,15 @@ void MessagesWriter::Write(int, const Answer& answer, const Part& part, std::str
   }
   std::string delta;
   switch (part.kind) {
-    case Part::Kind::kText:
-      delta = StrCat("{\"type\":\"text_delta\",\"text\":", JsonQuote(part.text), "}");
-      break;
-    case Part::Kind::kReasoning:
-      delta = StrCat("{\"type\":\"thinking_delta\",\"thinking\":", JsonQuote(part.text), "}");
-      break;
+    case Part::Kind::kText: delta = StrCat("{\"type\":\"text_delta\",\"text\":", JsonQuote(part.text), "}"); break;
+    case Part::Kind::kReasoning: delta = StrCat("{\"type\":\"thinking_delta\",\"thinking\":", JsonQuote(part.text), "}"); break;
     case Part::Kind::kArguments:
       delta = StrCat("{\"type\":\"input_json_delta\",\"partial_json\":", JsonQuote(part.text), "}");
       break;
-    default:
-      return;
+    default: return;
   }
-  AppendEvent("content_block_delta",
-              StrCat("{\"type\":\"content_block_delta\",\"index\":", index_, ",\"delta\":", delta, "}"), out);
+  AppendEvent("content_block_delta", StrCat("{\"type\":\"content_block_delta\",\"index\":", index_, ",\"delta\":", delta, "}"),
+              out);
 }
 
 void MessagesWriter::EndChoice(int, const Answer&, std::vector<TokenFigure>, std::string& out) {
@@ -116,8 +107,7 @@ void MessagesWriter::End(std::span<const Answer* const> answers, const Totals& t
   const Answer& answer = *answers.front();
   const Json delta = Json::MakeObject({{"stop_reason", StopReason(answer)}, {"stop_sequence", StopSequence(answer)}});
   AppendEvent("message_delta",
-              Compact(Json::MakeObject({{"type", "message_delta"}, {"delta", delta}, {"usage", AnthropicUsage(totals)}})),
-              out);
+              Compact(Json::MakeObject({{"type", "message_delta"}, {"delta", delta}, {"usage", AnthropicUsage(totals)}})), out);
   AppendEvent("message_stop", "{\"type\":\"message_stop\"}", out);
 }
 
@@ -127,13 +117,13 @@ std::string MessagesWriter::Document(std::span<const Answer* const> answers, con
   for (const Block& block : answer.blocks) content.Append(BlockJson(block));
   if (content.items().empty()) content.Append(BlockJson(Block{}));
   return Compact(Json::MakeObject({{"id", head_.id},
-                           {"type", "message"},
-                           {"role", "assistant"},
-                           {"model", head_.model},
-                           {"content", std::move(content)},
-                           {"stop_reason", StopReason(answer)},
-                           {"stop_sequence", StopSequence(answer)},
-                           {"usage", AnthropicUsage(totals)}}));
+                                   {"type", "message"},
+                                   {"role", "assistant"},
+                                   {"model", head_.model},
+                                   {"content", std::move(content)},
+                                   {"stop_reason", StopReason(answer)},
+                                   {"stop_sequence", StopSequence(answer)},
+                                   {"usage", AnthropicUsage(totals)}}));
 }
 
 }  // namespace lfm::server

@@ -8,10 +8,10 @@
 namespace lfm::server {
 namespace {
 
-constexpr double kLatencies[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5,
-                                 5, 7.5, 10, 20, 40, 80, 160, 640, 2560};
-constexpr double kGaps[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1,
-                            2.5, 5, 7.5, 10, 20, 40, 80};
+constexpr double kLatencies[] = {0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75,
+                                 1,     2.5,   5,    7.5,  10,   20,   40,   80,  160,  640, 2560};
+constexpr double kGaps[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3,
+                            0.4,   0.5,    0.75,  1,    2.5,   5,    7.5,   10,  20,   40,  80};
 constexpr double kLengths[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 constexpr double kHttpSeconds[] = {0.0001, 0.001, 0.01, 0.1, 1, 10, 100};
 
@@ -21,8 +21,8 @@ void Number(std::string& out, double value) {
 }
 
 // One family of a single value.
-void Family(std::string& out, std::string_view name, std::string_view type, std::string_view help,
-            std::string_view labels, double value) {
+void Family(std::string& out, std::string_view name, std::string_view type, std::string_view help, std::string_view labels,
+            double value) {
   out += StrCat("# HELP ", name, " ", help, "\n# TYPE ", name, " ", type, "\n", name);
   if (!labels.empty()) out += StrCat("{", labels, "}");
   out += ' ';
@@ -64,9 +64,8 @@ void Histogram::Write(std::string& out, std::string_view name, std::string_view 
 }
 
 Metrics::Metrics()
-    : ttft_(kLatencies), between_tokens_(kGaps), per_token_(kGaps), whole_(kLatencies), queue_(kLatencies),
-      prefill_(kLatencies), decode_(kLatencies), prompt_length_(kLengths), answer_length_(kLengths),
-      http_seconds_(kHttpSeconds) {
+    : ttft_(kLatencies), between_tokens_(kGaps), per_token_(kGaps), whole_(kLatencies), queue_(kLatencies), prefill_(kLatencies),
+      decode_(kLatencies), prompt_length_(kLengths), answer_length_(kLengths), http_seconds_(kHttpSeconds) {
   for (const char* reason : {"stop", "length", "tool_calls", "abort", "error"}) finished_[reason] = 0;
 }
 
@@ -130,8 +129,8 @@ void Metrics::RenderRequests(std::string& out, const MetricsNow& now, const std:
          count(n_prompt_tokens_));
   Family(out, p + "prefix_cache_hits_total", "counter", "Tokens of prompts found in the prefix cache.", labels,
          count(n_cached_tokens_));
-  out += StrCat("# HELP ", p, "request_success_total Answers, by what ended them.\n# TYPE ", p,
-                "request_success_total counter\n");
+  out +=
+      StrCat("# HELP ", p, "request_success_total Answers, by what ended them.\n# TYPE ", p, "request_success_total counter\n");
   std::lock_guard lock(mutex_);
   for (const auto& [reason, n] : finished_) {
     out += StrCat(p, "request_success_total{", labels, ",finished_reason=\"", LabelValue(reason), "\"} ", n, "\n");
@@ -146,8 +145,8 @@ void Metrics::RenderHttp(std::string& out) const {
   std::lock_guard lock(mutex_);
   for (const auto& [key, n] : http_) {
     const auto& [route, method, status] = key;
-    out += StrCat("lfm_http_requests_total{route=\"", LabelValue(route), "\",method=\"", LabelValue(method),
-                  "\",status=\"", status, "\"} ", n, "\n");
+    out += StrCat("lfm_http_requests_total{route=\"", LabelValue(route), "\",method=\"", LabelValue(method), "\",status=\"",
+                  status, "\"} ", n, "\n");
   }
 }
 
@@ -180,8 +179,8 @@ void RenderEngine(std::string& out, const MetricsNow& now, const std::string& la
   Family(out, "lfm_engine_cancelled_requests_total", "counter", "Requests whose client left.", labels, number(stats.n_cancelled));
   Family(out, "lfm_engine_steps_total", "counter", "Steps of the model.", labels, number(stats.n_steps));
   out += "# HELP lfm_engine_step_seconds_total Time in steps, by phase.\n# TYPE lfm_engine_step_seconds_total counter\n";
-  for (const auto& [phase, seconds] : {std::pair("forward", stats.step_seconds - stats.sampling_seconds),
-                                       std::pair("sampling", stats.sampling_seconds)}) {
+  for (const auto& [phase, seconds] :
+       {std::pair("forward", stats.step_seconds - stats.sampling_seconds), std::pair("sampling", stats.sampling_seconds)}) {
     out += StrCat("lfm_engine_step_seconds_total{", labels, ",phase=\"", phase, "\"} ");
     Number(out, std::max(0.0, seconds));
     out += '\n';

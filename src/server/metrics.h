@@ -61,7 +61,7 @@ class Metrics {
   std::atomic<uint64_t> n_prompt_tokens_{0}, n_cached_tokens_{0}, n_generated_tokens_{0}, cost_pico_{0};
   std::atomic<int64_t> n_http_running_{0};
   mutable std::mutex mutex_;
-  std::map<std::string, uint64_t> finished_;  // by reason
+  std::map<std::string, uint64_t> finished_;                            // by reason
   std::map<std::tuple<std::string, std::string, int>, uint64_t> http_;  // by route, method, status
 };
 

@@ -21,8 +21,8 @@ constexpr size_t kMaxNameBytes = 200;
 
 // OpenRouter's word for a file type, where it has one.
 std::string QuantizationName(const std::string& file_type) {
-  constexpr std::pair<std::string_view, const char*> kNames[] = {
-      {"F32", "fp32"}, {"F16", "fp16"}, {"BF16", "bf16"}, {"Q8", "int8"}, {"Q4", "int4"}, {"IQ4", "int4"}};
+  constexpr std::pair<std::string_view, const char*> kNames[] = {{"F32", "fp32"}, {"F16", "fp16"}, {"BF16", "bf16"},
+                                                                 {"Q8", "int8"},  {"Q4", "int4"},  {"IQ4", "int4"}};
   for (const auto& [prefix, name] : kNames) {
     if (file_type.starts_with(prefix)) return name;
   }
@@ -39,8 +39,7 @@ int64_t FileTime(const std::string& path) {
 
 Status AddName(std::vector<std::string>& names, const std::string& name, const char* what) {
   if (name.empty() || name.size() > kMaxNameBytes || ToValidUtf8(name) != name) {
-    return Error{ErrorCode::kInvalidArgument,
-                 StrCat(what, " ", Quote(name), " must be UTF-8 of 1 to ", kMaxNameBytes, " bytes")};
+    return Error{ErrorCode::kInvalidArgument, StrCat(what, " ", Quote(name), " must be UTF-8 of 1 to ", kMaxNameBytes, " bytes")};
   }
   if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   return {};

@@ -17,9 +17,9 @@ struct ServedOptions {
   std::string id;                    // "": the model's own name, or its file's
   std::vector<std::string> aliases;  // further names, in their order
   bool any_name = false;
-  int64_t n_ctx = 0;                 // of the engine
-  std::string version;               // of the program, and its commit: part of the fingerprint
-  std::string price_file;            // path; "": the published prices of the names, where they have any
+  int64_t n_ctx = 0;       // of the engine
+  std::string version;     // of the program, and its commit: part of the fingerprint
+  std::string price_file;  // path; "": the published prices of the names, where they have any
 };
 
 // Reads headers and small tensors only. The result borrows `model`'s text half; `sampling`, `has_seed` and `max_tokens` are

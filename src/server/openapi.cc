@@ -17,13 +17,17 @@ Json Content(const char* type, Json schema) {
 
 // What every answer but the expected one looks like.
 Json Errors(bool anthropic, std::initializer_list<const char*> statuses) {
-  const std::pair<const char*, const char*> known[] = {
-      {"400", "the request must be changed"},  {"401", "no key, or a wrong one"},
-      {"403", "a foreign host or origin"},     {"404", "no such model or object"},
-      {"408", "the request's timeout"},        {"413", "the body is too large"},
-      {"415", "the body is no JSON"},          {"421", "a foreign host"},
-      {"429", "too many requests; see Retry-After"}, {"500", "a defect of the server"},
-      {"503", "loading, draining, or out of memory; see Retry-After"}};
+  const std::pair<const char*, const char*> known[] = {{"400", "the request must be changed"},
+                                                       {"401", "no key, or a wrong one"},
+                                                       {"403", "a foreign host or origin"},
+                                                       {"404", "no such model or object"},
+                                                       {"408", "the request's timeout"},
+                                                       {"413", "the body is too large"},
+                                                       {"415", "the body is no JSON"},
+                                                       {"421", "a foreign host"},
+                                                       {"429", "too many requests; see Retry-After"},
+                                                       {"500", "a defect of the server"},
+                                                       {"503", "loading, draining, or out of memory; see Retry-After"}};
   Json out = Json::MakeObject();
   for (const auto& [status, what] : known) {
     bool wanted = false;
@@ -66,9 +70,9 @@ std::string PathOf(std::string path) {
 }
 
 Json OperationJson(const Operation& operation, const ServedModel& model) {
-  Json responses = operation.body ? Errors(operation.anthropic, {"400", "401", "403", "404", "408", "413", "415", "421",
-                                                                 "429", "500", "503"})
-                                  : Errors(operation.anthropic, {"400", "401", "403", "404", "421", "429", "503"});
+  Json responses =
+      operation.body ? Errors(operation.anthropic, {"400", "401", "403", "404", "408", "413", "415", "421", "429", "500", "503"})
+                     : Errors(operation.anthropic, {"400", "401", "403", "404", "421", "429", "503"});
   Json content = Content("application/json", Json::MakeObject({{"type", "object"}}));
   if (operation.streams) {
     content.Set("text/event-stream", Json::MakeObject({{"schema", Json::MakeObject({{"type", "string"}})}}));
@@ -78,14 +82,15 @@ Json OperationJson(const Operation& operation, const ServedModel& model) {
   const std::string path = PathOf(operation.path);
   if (const size_t open = path.find('{'); open != std::string::npos) {
     const std::string name = path.substr(open + 1, path.find('}') - open - 1);
-    out.Set("parameters", Json::MakeArray({Json::MakeObject({{"name", name},
-                                                             {"in", "path"},
-                                                             {"required", true},
-                                                             {"schema", Json::MakeObject({{"type", "string"}, {"minLength", 1}})}})}));
+    out.Set("parameters",
+            Json::MakeArray({Json::MakeObject({{"name", name},
+                                               {"in", "path"},
+                                               {"required", true},
+                                               {"schema", Json::MakeObject({{"type", "string"}, {"minLength", 1}})}})}));
   }
   if (operation.body) {
-    out.Set("requestBody", Json::MakeObject({{"required", true},
-                                             {"content", Content("application/json", BodySchema(*operation.body, model))}}));
+    out.Set("requestBody",
+            Json::MakeObject({{"required", true}, {"content", Content("application/json", BodySchema(*operation.body, model))}}));
   }
   return out.Set("responses", std::move(responses));
 }
@@ -97,15 +102,13 @@ Json ErrorSchemas() {
       {{"type", "object"},
        {"properties", Json::MakeObject({{"message", text}, {"type", text}, {"param", text_or_null}, {"code", text_or_null}})},
        {"required", Json::MakeArray({"message", "type", "param", "code"})}});
-  const Json anthropic = Json::MakeObject(
-      {{"type", "object"},
-       {"properties", Json::MakeObject({{"message", text}, {"type", text}})},
-       {"required", Json::MakeArray({"message", "type"})}});
+  const Json anthropic = Json::MakeObject({{"type", "object"},
+                                           {"properties", Json::MakeObject({{"message", text}, {"type", text}})},
+                                           {"required", Json::MakeArray({"message", "type"})}});
   const auto wrapped = [](const Json& inner, Json::Object more) {
     more.emplace_back("error", inner);
-    return Json::MakeObject({{"type", "object"},
-                             {"properties", Json::MakeObject(std::move(more))},
-                             {"required", Json::MakeArray({"error"})}});
+    return Json::MakeObject(
+        {{"type", "object"}, {"properties", Json::MakeObject(std::move(more))}, {"required", Json::MakeArray({"error"})}});
   };
   return Json::MakeObject({{"Error", wrapped(error, {})},
                            {"AnthropicError", wrapped(anthropic, {{"type", Json::MakeObject({{"const", "error"}})}})}});
@@ -122,7 +125,8 @@ std::string OpenApiDocument(const Api& api) {
       {"/v1/responses/{id}", "delete", "deleteResponse", "Forgets a kept response"},
       {"/v1/responses/{id}/input_items", "get", "listInputItems", "What a kept response was asked"},
       {"/v1/messages", "post", "createMessage", "Answers a conversation (Anthropic)", &MessagesRequestSchema(), true, true},
-      {"/v1/messages/count_tokens", "post", "countMessageTokens", "Tokens of a conversation (Anthropic)", &CountTokensSchema(), false, true},
+      {"/v1/messages/count_tokens", "post", "countMessageTokens", "Tokens of a conversation (Anthropic)", &CountTokensSchema(),
+       false, true},
       {"/v1/chat/completions/input_tokens", "post", "countChatTokens", "Tokens of a conversation", &ChatSchema()},
       {"/v1/models", "get", "listModels", "What is served; ?schema=openrouter for OpenRouter's document"},
       {"/v1/models/{id...}", "get", "getModel", "One model"},
@@ -141,11 +145,11 @@ std::string OpenApiDocument(const Api& api) {
   }
   const Json bearer = Json::MakeObject({{"type", "http"}, {"scheme", "bearer"}});
   return Compact(Json::MakeObject(
-             {{"openapi", "3.1.0"},
-              {"info", Json::MakeObject({{"title", "lfm serve"}, {"version", api.version}})},
-              {"paths", std::move(paths)},
-              {"components", Json::MakeObject({{"schemas", ErrorSchemas()},
-                                               {"securitySchemes", Json::MakeObject({{"key", bearer}})}})}}));
+      {{"openapi", "3.1.0"},
+       {"info", Json::MakeObject({{"title", "lfm serve"}, {"version", api.version}})},
+       {"paths", std::move(paths)},
+       {"components",
+        Json::MakeObject({{"schemas", ErrorSchemas()}, {"securitySchemes", Json::MakeObject({{"key", bearer}})}})}}));
 }
 
 }  // namespace lfm::server

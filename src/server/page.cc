@@ -57,12 +57,9 @@ const PageFile* FindPageFile(std::string_view path) {
 }
 
 void SendPageFile(const PageFile& file, const HttpRequest& request, Reply& reply) {
-  Headers headers = {{"ETag", std::string(file.etag)},
-                     {"Cache-Control", "no-cache"},
-                     {"Vary", "Accept-Encoding"},
-                     {"Content-Security-Policy", std::string(kPolicy)},
-                     {"Referrer-Policy", "no-referrer"},
-                     {"Cross-Origin-Resource-Policy", "same-origin"}};
+  Headers headers = {{"ETag", std::string(file.etag)},   {"Cache-Control", "no-cache"},
+                     {"Vary", "Accept-Encoding"},        {"Content-Security-Policy", std::string(kPolicy)},
+                     {"Referrer-Policy", "no-referrer"}, {"Cross-Origin-Resource-Policy", "same-origin"}};
   if (HasTag(request.header("if-none-match"), file.etag)) {
     reply.Send(304, file.content_type, "", std::move(headers));
     return;
@@ -74,10 +71,9 @@ void SendPageFile(const PageFile& file, const HttpRequest& request, Reply& reply
 
 void AddPageRoutes(Router& router) {
   for (const PageFile& file : PageFiles()) {
-    router.Add(
-        "GET", file.path,
-        [&file](const HttpRequest& request, const std::shared_ptr<Reply>& reply) { SendPageFile(file, request, *reply); },
-        {.open = true, .quick = true});
+    router.Add("GET", file.path,
+               [&file](const HttpRequest& request, const std::shared_ptr<Reply>& reply) { SendPageFile(file, request, *reply); },
+               {.open = true, .quick = true});
   }
 }
 

@@ -26,9 +26,7 @@ bool HasNonFinite(const Json& value) {
   return false;
 }
 
-ApiError InvalidJson(std::string message) {
-  return ApiError{400, std::move(message), std::nullopt, "json_invalid"};
-}
+ApiError InvalidJson(std::string message) { return ApiError{400, std::move(message), std::nullopt, "json_invalid"}; }
 
 uint64_t DrawSeed() {
   static thread_local std::mt19937_64 generator{std::random_device{}()};
@@ -70,9 +68,7 @@ ApiResult<Json> ParseBody(std::string_view body) {
   return std::move(json).value();
 }
 
-Schema StopSchema() {
-  return TextSchema(1, kMaxStopBytes).Or(ListSchema(TextSchema(1, kMaxStopBytes), 0, kMaxStopStrings));
-}
+Schema StopSchema() { return TextSchema(1, kMaxStopBytes).Or(ListSchema(TextSchema(1, kMaxStopBytes), 0, kMaxStopStrings)); }
 
 SchemaMembers SamplingMembers(double max_temperature) {
   Schema repetition = NumberSchema(0, 100);
@@ -216,24 +212,21 @@ ApiError ContextExceeded(int64_t n_prompt, int64_t n_ctx, const std::string& par
 ApiError FromEngine(const Error& error, double retry_after_seconds) {
   const auto retry = [&](int status, std::string message, std::string code, std::string type) {
     const auto seconds = static_cast<int64_t>(std::ceil(std::clamp(retry_after_seconds, 1.0, 3600.0)));
-    return ApiError{status, std::move(message), std::nullopt, std::move(code), std::move(type),
-                    {{"Retry-After", std::to_string(seconds)}}};
+    return ApiError{status,          std::move(message), std::nullopt,
+                    std::move(code), std::move(type),    {{"Retry-After", std::to_string(seconds)}}};
   };
   switch (error.code) {
     case ErrorCode::kBusy:
       return retry(429, "The server's queue is full. Please try again later.", "rate_limit_exceeded", "rate_limit_error");
     case ErrorCode::kDeadline:
       return ApiError{408, "The request's timeout was reached.", "timeout", "request_timeout", "timeout_error"};
-    case ErrorCode::kCancelled:
-      return ApiError{503, "The request was cancelled.", std::nullopt, "cancelled", "server_error"};
+    case ErrorCode::kCancelled: return ApiError{503, "The request was cancelled.", std::nullopt, "cancelled", "server_error"};
     case ErrorCode::kOutOfMemory:
       return retry(503, "The server has no memory for this request now.", "overloaded", "server_error");
     case ErrorCode::kInvalidArgument:
     case ErrorCode::kLimit:
-    case ErrorCode::kUnsupported:
-      return ApiError{400, error.message, std::nullopt, "invalid_value"};
-    default:
-      return ApiError{500, "The server failed to answer this request.", std::nullopt, std::nullopt, "server_error"};
+    case ErrorCode::kUnsupported: return ApiError{400, error.message, std::nullopt, "invalid_value"};
+    default: return ApiError{500, "The server failed to answer this request.", std::nullopt, std::nullopt, "server_error"};
   }
 }
 

@@ -14,7 +14,7 @@
 namespace lfm::server {
 
 // Limits of one request (docs/server.md lists them).
-constexpr int kMaxDepth = 100;               // of JSON
+constexpr int kMaxDepth = 100;                // of JSON
 constexpr size_t kMaxJsonValues = 2'000'000;  // numbers, texts, lists and objects of a body
 constexpr int kMaxStopStrings = 16;
 constexpr size_t kMaxStopBytes = 256;

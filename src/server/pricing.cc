@@ -44,7 +44,8 @@ Cost Pricing::Of(int64_t n_prompt, int64_t n_cached, int64_t n_completion) const
 
 std::optional<Prices> CardPrices(const std::string& id) {
   std::string lower = id;
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   if (lower != "liquid/lfm2-8b-a1b") return std::nullopt;
   return Prices{10'000, 10'000, 20'000};
 }

@@ -28,8 +28,8 @@ std::string Milliseconds(double seconds) {
 std::string RequestLine(const Record& record, int64_t now_us, bool with_body) {
   const HttpRequest& request = *record.request;
   std::string line = StrCat("{\"time\": \"", TimeText(now_us), "\", \"request_id\": ", JsonQuote(request.request_id),
-                            ", \"method\": ", JsonQuote(request.method.substr(0, 32)), ", \"path\": ",
-                            JsonQuote(ToValidUtf8(request.path.substr(0, 200))), ", \"status\": ", record.status,
+                            ", \"method\": ", JsonQuote(request.method.substr(0, 32)),
+                            ", \"path\": ", JsonQuote(ToValidUtf8(request.path.substr(0, 200))), ", \"status\": ", record.status,
                             ", \"ms\": ", Milliseconds(record.seconds), ", \"bytes_in\": ", request.body.size(),
                             ", \"bytes_out\": ", record.bytes_sent);
   if (!request.caller->label.empty()) line += StrCat(", \"key\": ", JsonQuote(request.caller->label));
@@ -61,8 +61,8 @@ RequestLog::~RequestLog() {
 void RequestLog::Write(const Record& record) {
   if (options_.only_errors && record.status < 400) return;
   const auto now = std::chrono::system_clock::now().time_since_epoch();
-  const std::string line = RequestLine(
-      record, std::chrono::duration_cast<std::chrono::microseconds>(now).count(), options_.prompts);
+  const std::string line =
+      RequestLine(record, std::chrono::duration_cast<std::chrono::microseconds>(now).count(), options_.prompts);
   std::lock_guard lock(mutex_);
   if (queue_.size() + line.size() > kMaxQueued) {
     n_lost_.fetch_add(1);

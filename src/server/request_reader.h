@@ -14,9 +14,9 @@
 namespace lfm::server {
 
 struct ReaderLimits {
-  size_t max_target = 8192;    // bytes of the request line; beyond: 414
-  size_t max_head = 32768;     // bytes of line and headers together, also of trailers or one chunk's line; beyond: 431
-  int max_headers = 100;       // beyond: 431
+  size_t max_target = 8192;            // bytes of the request line; beyond: 414
+  size_t max_head = 32768;             // bytes of line and headers together, also of trailers or one chunk's line; beyond: 431
+  int max_headers = 100;               // beyond: 431
   size_t max_body = size_t{32} << 20;  // after chunked decoding; beyond: 413
 };
 

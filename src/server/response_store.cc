@@ -20,8 +20,7 @@ void ResponseStore::Erase(std::list<Entry>::iterator entry) {
 }
 
 void ResponseStore::Put(const std::string& caller, const std::string& id, StoredResponse response) {
-  const size_t bytes =
-      kEntryBytes + response.response.size() + response.input_items.size() + response.messages.size();
+  const size_t bytes = kEntryBytes + response.response.size() + response.input_items.size() + response.messages.size();
   const std::lock_guard lock(mutex_);
   if (const auto old = by_key_.find({caller, id}); old != by_key_.end()) Erase(old->second);
   if (bytes > max_bytes_ || max_responses_ == 0) return;

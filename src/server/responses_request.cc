@@ -28,8 +28,7 @@ Schema ItemSchema() {
   const Schema said = ObjectSchema(
       {Required("content", TextSchema().Or(TextParts({"input_text", "output_text", "text"})), "a text or text parts"), id,
        status});
-  const Schema message = VariantSchema(
-      "role", {{"user", said}, {"system", said}, {"developer", said}, {"assistant", said}});
+  const Schema message = VariantSchema("role", {{"user", said}, {"system", said}, {"developer", said}, {"assistant", said}});
   const Schema call = ObjectSchema({Required("call_id", TextSchema(1, 256), ""), Required("name", TextSchema(1, 256), ""),
                                     Required("arguments", TextSchema(), "a JSON object as text"), id, status});
   const Schema output =
@@ -37,12 +36,9 @@ Schema ItemSchema() {
                     Required("output", TextSchema().Or(TextParts({"input_text", "output_text", "text"})), ""), id, status});
   const Schema reasoning = ObjectSchema({Optional("summary", ListSchema(Anything(), 0, kMaxParts), ""),
                                          Optional("content", ListSchema(Anything(), 0, kMaxParts), ""), id, status});
-  return VariantSchema("type",
-                       {{"message", message},
-                        {"function_call", call},
-                        {"function_call_output", output},
-                        {"reasoning", reasoning}},
-                       "message");
+  return VariantSchema(
+      "type", {{"message", message}, {"function_call", call}, {"function_call_output", output}, {"reasoning", reasoning}},
+      "message");
 }
 
 SchemaMembers FormatAndToolMembers() {
@@ -68,9 +64,10 @@ SchemaMembers FormatAndToolMembers() {
                              Optional("verbosity", ChoiceSchema({"low", "medium", "high"}), "accepted")}),
                ""),
       Optional("tools", ListSchema(tool, 0, kMaxTools), "functions that the model may call"),
-      Optional("tool_choice",
-               ChoiceSchema({"none", "auto", "required"}).Or(VariantSchema("type", {{"function", named}, {"allowed_tools", allowed}})),
-               "none, auto (the default with tools), required, one function, or allowed_tools"),
+      Optional(
+          "tool_choice",
+          ChoiceSchema({"none", "auto", "required"}).Or(VariantSchema("type", {{"function", named}, {"allowed_tools", allowed}})),
+          "none, auto (the default with tools), required, one function, or allowed_tools"),
       Optional("parallel_tool_calls", BoolSchema(), "false: at most one call"),
       Optional("max_tool_calls", IntegerSchema(1), "of built-in tools, of which there are none"),
   };
@@ -87,13 +84,13 @@ SchemaMembers ResponsesMembers() {
       Optional("stream", BoolSchema(), "server-sent events"),
       Optional("stream_options", ObjectSchema({Optional("include_obfuscation", BoolSchema(), "accepted")}), "only with stream"),
       Optional("metadata", MapSchema(TextSchema(0, 512), 16), "repeated by the response"),
-      Optional("include",
-               ListSchema(ChoiceSchema({"message.output_text.logprobs", "reasoning.encrypted_content",
-                                        "file_search_call.results", "web_search_call.action.sources",
-                                        "web_search_call.results", "message.input_image.image_url",
-                                        "computer_call_output.output.image_url", "code_interpreter_call.outputs"}),
-                          0, 16),
-               "log probabilities; the others have nothing to show"),
+      Optional(
+          "include",
+          ListSchema(ChoiceSchema({"message.output_text.logprobs", "reasoning.encrypted_content", "file_search_call.results",
+                                   "web_search_call.action.sources", "web_search_call.results", "message.input_image.image_url",
+                                   "computer_call_output.output.image_url", "code_interpreter_call.outputs"}),
+                     0, 16),
+          "log probabilities; the others have nothing to show"),
       Optional("top_logprobs", IntegerSchema(0, kMaxTopLogprobs), ""),
       Optional("reasoning",
                ObjectSchema({Optional("effort", ChoiceSchema({"none", "minimal", "low", "medium", "high", "xhigh"}),
@@ -261,33 +258,30 @@ Json EchoedText(const Json& text) {
 }
 
 Json Echo(const Json& body, const engine::SamplingParams& sampling) {
-  const auto given = [&](const char* name, const Json& otherwise) {
-    return body[name].is_null() ? otherwise : body[name];
-  };
+  const auto given = [&](const char* name, const Json& otherwise) { return body[name].is_null() ? otherwise : body[name]; };
   const Json& reasoning = body["reasoning"];
-  return Json::MakeObject(
-      {{"previous_response_id", body["previous_response_id"]},
-       {"instructions", body["instructions"]},
-       {"tools", EchoedTools(body["tools"])},
-       {"tool_choice", given("tool_choice", "auto")},
-       {"parallel_tool_calls", given("parallel_tool_calls", true)},
-       {"max_tool_calls", body["max_tool_calls"]},
-       {"text", EchoedText(body["text"])},
-       {"temperature", FloatNumber(sampling.temperature)},
-       {"top_p", FloatNumber(sampling.top_p)},
-       {"presence_penalty", FloatNumber(sampling.presence_penalty)},
-       {"frequency_penalty", FloatNumber(sampling.frequency_penalty)},
-       {"top_logprobs", given("top_logprobs", 0)},
-       {"max_output_tokens", body["max_output_tokens"]},
-       {"reasoning", Json::MakeObject({{"effort", reasoning["effort"]}, {"summary", reasoning["summary"]}})},
-       {"truncation", given("truncation", "disabled")},
-       {"store", given("store", true)},
-       {"background", false},
-       {"service_tier", "default"},
-       {"metadata", given("metadata", Json::MakeObject())},
-       {"user", body["user"]},
-       {"safety_identifier", body["safety_identifier"]},
-       {"prompt_cache_key", body["prompt_cache_key"]}});
+  return Json::MakeObject({{"previous_response_id", body["previous_response_id"]},
+                           {"instructions", body["instructions"]},
+                           {"tools", EchoedTools(body["tools"])},
+                           {"tool_choice", given("tool_choice", "auto")},
+                           {"parallel_tool_calls", given("parallel_tool_calls", true)},
+                           {"max_tool_calls", body["max_tool_calls"]},
+                           {"text", EchoedText(body["text"])},
+                           {"temperature", FloatNumber(sampling.temperature)},
+                           {"top_p", FloatNumber(sampling.top_p)},
+                           {"presence_penalty", FloatNumber(sampling.presence_penalty)},
+                           {"frequency_penalty", FloatNumber(sampling.frequency_penalty)},
+                           {"top_logprobs", given("top_logprobs", 0)},
+                           {"max_output_tokens", body["max_output_tokens"]},
+                           {"reasoning", Json::MakeObject({{"effort", reasoning["effort"]}, {"summary", reasoning["summary"]}})},
+                           {"truncation", given("truncation", "disabled")},
+                           {"store", given("store", true)},
+                           {"background", false},
+                           {"service_tier", "default"},
+                           {"metadata", given("metadata", Json::MakeObject())},
+                           {"user", body["user"]},
+                           {"safety_identifier", body["safety_identifier"]},
+                           {"prompt_cache_key", body["prompt_cache_key"]}});
 }
 
 // The conversation without instructions, which belong to one response only.
@@ -327,7 +321,8 @@ ApiResult<ChatAsk> ReadAsk(const Json& body, const std::string& caller, const Se
     conversation.messages.Append(MakeMessage("system", body["instructions"].AsString()));
   }
   for (const Json& message : whole.items()) conversation.messages.Append(message);
-  if (!ask.tools.tools.empty() && ask.tools.choice != ToolUse::Choice::kNone) conversation.tools = ToolsOfResponses(body["tools"]);
+  if (!ask.tools.tools.empty() && ask.tools.choice != ToolUse::Choice::kNone)
+    conversation.tools = ToolsOfResponses(body["tools"]);
   conversation.variables = Json::MakeObject();
   if (body["reasoning"]["effort"].is_string()) conversation.variables.Set("reasoning_effort", body["reasoning"]["effort"]);
   const Json& max_tokens = body["max_output_tokens"];
@@ -347,8 +342,7 @@ const Schema& ResponsesSchema() {
   return schema;
 }
 
-ApiResult<Prompt> ResponsesPrompt(const Json& body, const HttpRequest& http, const ServedModel& model,
-                                  ResponseStore& store) {
+ApiResult<Prompt> ResponsesPrompt(const Json& body, const HttpRequest& http, const ServedModel& model, ResponseStore& store) {
   Json whole;
   LFM_TRY(const ChatAsk ask, ReadAsk(body, CallerId(http), model, store, whole));
   return MakePrompt(model, ask.conversation, ask.param);
@@ -373,8 +367,7 @@ ApiResult<Translated> TranslateResponses(const Json& body, const HttpRequest& ht
                     items = StoredItems(body["input"])](std::span<const Answer* const> answers) {
       Json messages = whole;
       messages.Append(AnswerMessage(*answers.front()));
-      store.Put(caller, id,
-                {Compact(made->response()), Compact(items), Compact(messages)});
+      store.Put(caller, id, {Compact(made->response()), Compact(items), Compact(messages)});
     };
   }
   out.writer = std::move(writer);

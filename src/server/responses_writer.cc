@@ -6,12 +6,11 @@ namespace lfm::server {
 namespace {
 
 Json ResponsesUsage(const Totals& totals) {
-  Json usage = Json::MakeObject(
-      {{"input_tokens", totals.n_prompt},
-       {"input_tokens_details", Json::MakeObject({{"cached_tokens", totals.n_cached}})},
-       {"output_tokens", totals.n_completion},
-       {"output_tokens_details", Json::MakeObject({{"reasoning_tokens", totals.n_reasoning}})},
-       {"total_tokens", totals.n_prompt + totals.n_completion}});
+  Json usage = Json::MakeObject({{"input_tokens", totals.n_prompt},
+                                 {"input_tokens_details", Json::MakeObject({{"cached_tokens", totals.n_cached}})},
+                                 {"output_tokens", totals.n_completion},
+                                 {"output_tokens_details", Json::MakeObject({{"reasoning_tokens", totals.n_reasoning}})},
+                                 {"total_tokens", totals.n_prompt + totals.n_completion}});
   SetCost(totals, usage);
   return usage;
 }
@@ -29,9 +28,7 @@ Json TextPart(std::string text, Json logprobs) {
                            {"logprobs", std::move(logprobs)}});
 }
 
-Json ReasoningPart(std::string text) {
-  return Json::MakeObject({{"type", "reasoning_text"}, {"text", std::move(text)}});
-}
+Json ReasoningPart(std::string text) { return Json::MakeObject({{"type", "reasoning_text"}, {"text", std::move(text)}}); }
 
 const char* PrefixOf(Block::Kind kind) {
   if (kind == Block::Kind::kText) return "msg_";
@@ -58,12 +55,14 @@ Json ResponsesWriter::Item(const Block& block, size_t index, const std::string& 
       Json content = Json::MakeArray();
       const bool has_figures = form_.logprobs && index < figures_.size();
       if (!begins) content.Append(TextPart(block.text, has_figures ? FiguresJson(figures_[index]) : Json::MakeArray()));
-      return Json::MakeObject({{"id", id}, {"type", "message"}, {"status", status}, {"role", "assistant"}, {"content", std::move(content)}});
+      return Json::MakeObject(
+          {{"id", id}, {"type", "message"}, {"status", status}, {"role", "assistant"}, {"content", std::move(content)}});
     }
     case Block::Kind::kReasoning: {
       Json content = Json::MakeArray();
       if (!begins) content.Append(ReasoningPart(block.text));
-      return Json::MakeObject({{"id", id}, {"type", "reasoning"}, {"summary", Json::MakeArray()}, {"content", std::move(content)}});
+      return Json::MakeObject(
+          {{"id", id}, {"type", "reasoning"}, {"summary", Json::MakeArray()}, {"content", std::move(content)}});
     }
     case Block::Kind::kCall:
       return Json::MakeObject({{"id", id},
@@ -124,16 +123,14 @@ void ResponsesWriter::Close(const Answer& answer, std::string& out) {
     const Json& part = item["content"].items().front();
     if (block.kind == Block::Kind::kText) {
       Event("response.output_text.done",
-            StrCat(place, ",\"content_index\":0,\"text\":", JsonQuote(block.text),
-                   ",\"logprobs\":", Compact(part["logprobs"])),
+            StrCat(place, ",\"content_index\":0,\"text\":", JsonQuote(block.text), ",\"logprobs\":", Compact(part["logprobs"])),
             out);
     } else {
       Event("response.reasoning.done", StrCat(place, ",\"content_index\":0,\"text\":", JsonQuote(block.text)), out);
     }
     Event("response.content_part.done", StrCat(place, ",\"content_index\":0,\"part\":", Compact(part)), out);
   }
-  Event("response.output_item.done",
-        StrCat("\"output_index\":", block_, ",\"item\":", Compact(item)), out);
+  Event("response.output_item.done", StrCat("\"output_index\":", block_, ",\"item\":", Compact(item)), out);
 }
 
 void ResponsesWriter::Write(int, const Answer& answer, const Part& part, std::string& out) {
@@ -153,8 +150,8 @@ void ResponsesWriter::Write(int, const Answer& answer, const Part& part, std::st
   switch (part.kind) {
     case Part::Kind::kText:
       Event("response.output_text.delta",
-            StrCat(place, ",\"content_index\":0,\"delta\":", JsonQuote(part.text), ",\"logprobs\":",
-                   form_.logprobs ? Compact(FiguresJson(part.figures)) : std::string("[]")),
+            StrCat(place, ",\"content_index\":0,\"delta\":", JsonQuote(part.text),
+                   ",\"logprobs\":", form_.logprobs ? Compact(FiguresJson(part.figures)) : std::string("[]")),
             out);
       break;
     case Part::Kind::kReasoning:
@@ -163,8 +160,7 @@ void ResponsesWriter::Write(int, const Answer& answer, const Part& part, std::st
     case Part::Kind::kArguments:
       Event("response.function_call_arguments.delta", StrCat(place, ",\"delta\":", JsonQuote(part.text)), out);
       break;
-    default:
-      break;
+    default: break;
   }
 }
 
@@ -197,8 +193,7 @@ void ResponsesWriter::Finish(const Answer& answer, const Totals& totals) {
 void ResponsesWriter::End(std::span<const Answer* const> answers, const Totals& totals, std::string& out) {
   Finish(*answers.front(), totals);
   const bool incomplete = response_["status"].AsString() == "incomplete";
-  Event(incomplete ? "response.incomplete" : "response.completed",
-        StrCat("\"response\":", Compact(response_)), out);
+  Event(incomplete ? "response.incomplete" : "response.completed", StrCat("\"response\":", Compact(response_)), out);
 }
 
 std::string ResponsesWriter::Document(std::span<const Answer* const> answers, const Totals& totals) {

@@ -11,8 +11,8 @@ namespace lfm::server {
 
 struct ResponsesForm {
   AnswerHead head;
-  Json echo;              // an object: members of the request that the response repeats, with the values that were used
-  bool logprobs = false;  // include: message.output_text.logprobs, or top_logprobs
+  Json echo;                     // an object: members of the request that the response repeats, with the values that were used
+  bool logprobs = false;         // include: message.output_text.logprobs, or top_logprobs
   std::function<int64_t()> now;  // seconds since 1970
   IdMaker make_id = RandomId;
 };
@@ -44,9 +44,9 @@ class ResponsesWriter : public AnswerWriter {
   ResponsesForm form_;
   int64_t sequence_ = 0;
   bool is_open_ = false;
-  size_t block_ = 0;  // of the answer: the one that is open
-  std::vector<std::string> item_ids_;                // by block
-  std::vector<std::vector<TokenFigure>> figures_;    // by block
+  size_t block_ = 0;                               // of the answer: the one that is open
+  std::vector<std::string> item_ids_;              // by block
+  std::vector<std::vector<TokenFigure>> figures_;  // by block
   Json response_;
 };
 

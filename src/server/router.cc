@@ -73,9 +73,7 @@ Router::Match FindParts(const std::vector<Router::Route>& routes, std::string_vi
 
 }  // namespace
 
-std::string_view HttpRequest::header(std::string_view lower_case_name) const {
-  return Value(headers, lower_case_name);
-}
+std::string_view HttpRequest::header(std::string_view lower_case_name) const { return Value(headers, lower_case_name); }
 std::string_view HttpRequest::query_value(std::string_view name) const { return Value(query, name); }
 std::string_view HttpRequest::param(std::string_view name) const { return Value(params, name); }
 

@@ -11,31 +11,23 @@ namespace {
 
 unsigned TypeOf(const Json& value) {
   switch (value.kind()) {
-    case Json::Kind::kNull:
-      return Schema::kNull;
-    case Json::Kind::kBool:
-      return Schema::kBool;
-    case Json::Kind::kInteger:
-      return Schema::kInteger | Schema::kNumber;
+    case Json::Kind::kNull: return Schema::kNull;
+    case Json::Kind::kBool: return Schema::kBool;
+    case Json::Kind::kInteger: return Schema::kInteger | Schema::kNumber;
     case Json::Kind::kFloat: {
       const double number = value.AsDouble();
-      return std::abs(number) < 9e15 && number == std::floor(number) ? Schema::kInteger | Schema::kNumber
-                                                                     : Schema::kNumber;
+      return std::abs(number) < 9e15 && number == std::floor(number) ? Schema::kInteger | Schema::kNumber : Schema::kNumber;
     }
-    case Json::Kind::kString:
-      return Schema::kString;
-    case Json::Kind::kArray:
-      return Schema::kArray;
-    case Json::Kind::kObject:
-      return Schema::kObject;
+    case Json::Kind::kString: return Schema::kString;
+    case Json::Kind::kArray: return Schema::kArray;
+    case Json::Kind::kObject: return Schema::kObject;
   }
   return 0;
 }
 
 constexpr std::pair<unsigned, const char*> kTypeNames[] = {
-    {Schema::kString, "string"}, {Schema::kInteger, "integer"}, {Schema::kNumber, "number"},
-    {Schema::kBool, "boolean"},  {Schema::kArray, "array"},     {Schema::kObject, "object"},
-    {Schema::kNull, "null"}};
+    {Schema::kString, "string"}, {Schema::kInteger, "integer"}, {Schema::kNumber, "number"}, {Schema::kBool, "boolean"},
+    {Schema::kArray, "array"},   {Schema::kObject, "object"},   {Schema::kNull, "null"}};
 
 // "a string or an array"
 std::string TypeList(unsigned types) {
@@ -79,15 +71,16 @@ ApiStatus CheckNumber(const Schema& schema, const Json& value, const std::string
   const bool below = number < schema.min_number || (schema.above_min && number == schema.min_number);
   if (!below && number <= schema.max_number) return {};
   return BadRequest(StrCat(Subject(path), " is ", Shown(value), "; it must be ",
-                           !below ? "at most " : schema.above_min ? "above " : "at least ",
+                           !below             ? "at most "
+                           : schema.above_min ? "above "
+                                              : "at least ",
                            below ? schema.min_number : schema.max_number),
                     path, below ? "decimal_below_min_value" : "decimal_above_max_value");
 }
 
 ApiStatus CheckString(const Schema& schema, const std::string& text, const std::string& path) {
   if (schema.is_name && !IsName(text)) {
-    return BadRequest(StrCat(Subject(path), " must be 1 to 64 of the characters a-z A-Z 0-9 _ -, not ", Quote(text)),
-                      path);
+    return BadRequest(StrCat(Subject(path), " must be 1 to 64 of the characters a-z A-Z 0-9 _ -, not ", Quote(text)), path);
   }
   if (!schema.values.empty() && std::find(schema.values.begin(), schema.values.end(), text) == schema.values.end()) {
     std::string list;
@@ -95,12 +88,11 @@ ApiStatus CheckString(const Schema& schema, const std::string& text, const std::
     return BadRequest(StrCat(Subject(path), " is ", Quote(text), "; supported: ", list), path);
   }
   if (text.size() < schema.min_bytes) {
-    return BadRequest(StrCat(Subject(path), " must have at least ", schema.min_bytes, " bytes"), path,
-                      "string_below_min_length");
+    return BadRequest(StrCat(Subject(path), " must have at least ", schema.min_bytes, " bytes"), path, "string_below_min_length");
   }
   if (text.size() > schema.max_bytes) {
-    return BadRequest(StrCat(Subject(path), " has ", text.size(), " bytes; at most ", schema.max_bytes, " are allowed"),
-                      path, "string_above_max_length");
+    return BadRequest(StrCat(Subject(path), " has ", text.size(), " bytes; at most ", schema.max_bytes, " are allowed"), path,
+                      "string_above_max_length");
   }
   return {};
 }
@@ -108,8 +100,7 @@ ApiStatus CheckString(const Schema& schema, const std::string& text, const std::
 ApiStatus CheckArray(const Schema& schema, const Json& value, const std::string& path) {
   const size_t n = value.items().size();
   if (n < schema.min_items) {
-    return BadRequest(StrCat(Subject(path), " must have at least ", schema.min_items, " item",
-                             schema.min_items == 1 ? "" : "s"),
+    return BadRequest(StrCat(Subject(path), " must have at least ", schema.min_items, " item", schema.min_items == 1 ? "" : "s"),
                       path, "array_below_min_length");
   }
   if (n > schema.max_items) {
@@ -157,9 +148,8 @@ ApiStatus CheckVariant(const Schema& schema, const Json& value, const std::strin
 
 ApiStatus CheckObject(const Schema& schema, const Json& value, const std::string& path) {
   if (value.members().size() > schema.max_members) {
-    return BadRequest(StrCat(Subject(path), " has ", value.members().size(), " members; at most ", schema.max_members,
-                             " are allowed"),
-                      path);
+    return BadRequest(
+        StrCat(Subject(path), " has ", value.members().size(), " members; at most ", schema.max_members, " are allowed"), path);
   }
   if (schema.variants) return CheckVariant(schema, value, path);
   if (schema.members) {
@@ -230,8 +220,7 @@ Json ObjectToJsonSchema(const Schema& schema) {
     properties.Set(schema.discriminator, Json::MakeObject({{"const", name}}));
     Json required = one["required"].is_array() ? one["required"] : Json::MakeArray();
     const Json discriminator = schema.discriminator;
-    const bool listed =
-        std::find(required.items().begin(), required.items().end(), discriminator) != required.items().end();
+    const bool listed = std::find(required.items().begin(), required.items().end(), discriminator) != required.items().end();
     if (!listed) required.Append(discriminator);
     one.Set("properties", std::move(properties));
     one.Set("required", std::move(required));
@@ -261,13 +250,9 @@ std::optional<Json> TypeToJsonSchema(const Schema& schema, unsigned type, const 
       if (!schema.values.empty()) out.Set("enum", std::move(values));
       break;
     }
-    case Schema::kArray:
-      SetArrayLimits(schema, out);
-      break;
-    case Schema::kObject:
-      return ObjectToJsonSchema(schema);
-    default:
-      break;
+    case Schema::kArray: SetArrayLimits(schema, out); break;
+    case Schema::kObject: return ObjectToJsonSchema(schema);
+    default: break;
   }
   return out;
 }
@@ -380,8 +365,7 @@ SchemaMember Refused(std::string name, std::string why, Json::Array neutral) {
 ApiStatus Check(const Schema& schema, const Json& value, const std::string& path) {
   const unsigned type = TypeOf(value);
   if (!(type & schema.types)) {
-    return BadRequest(StrCat(Subject(path), " must be ", TypeList(schema.types), ", not ", Shown(value)), path,
-                      "invalid_type");
+    return BadRequest(StrCat(Subject(path), " must be ", TypeList(schema.types), ", not ", Shown(value)), path, "invalid_type");
   }
   if (schema.types == Schema::kAnything) return {};
   if (value.is_number()) {

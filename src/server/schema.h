@@ -37,8 +37,8 @@ struct Schema {
   bool above_min = false;  // min_number itself is refused
 
   size_t min_bytes = 0, max_bytes = std::numeric_limits<size_t>::max();  // of a string
-  std::vector<std::string> values;  // of a string: one of these; empty: any
-  bool is_name = false;             // of a string: [A-Za-z0-9_-]{1,64}
+  std::vector<std::string> values;                                       // of a string: one of these; empty: any
+  bool is_name = false;                                                  // of a string: [A-Za-z0-9_-]{1,64}
 
   std::shared_ptr<const Schema> items;  // of an array; null: anything
   size_t min_items = 0, max_items = std::numeric_limits<size_t>::max();
@@ -72,8 +72,7 @@ struct SchemaMember {
 using SchemaMembers = std::vector<SchemaMember>;
 
 Schema BoolSchema();
-Schema IntegerSchema(int64_t min = std::numeric_limits<int64_t>::min(),
-                     int64_t max = std::numeric_limits<int64_t>::max());
+Schema IntegerSchema(int64_t min = std::numeric_limits<int64_t>::min(), int64_t max = std::numeric_limits<int64_t>::max());
 Schema NumberSchema(double min, double max);
 Schema TextSchema(size_t min_bytes = 0, size_t max_bytes = std::numeric_limits<size_t>::max());
 Schema ChoiceSchema(std::vector<std::string> values);

@@ -124,15 +124,15 @@ Status ServerImpl::Open() {
   if (listeners.empty()) return Error{ErrorCode::kInvalidArgument, "there is no address to listen on"};
   for (Listener& listener : listeners) {
     if (!listener.is_loopback() && core_.keys->empty() && !core_.options.no_auth) {
-      return Error{ErrorCode::kInvalidArgument,
-                   StrCat(listener.name(), " can be reached from other machines and there is no API key; give one "
-                          "(--api-key-file), or say --no-auth")};
+      return Error{ErrorCode::kInvalidArgument, StrCat(listener.name(),
+                                                       " can be reached from other machines and there is no API key; give one "
+                                                       "(--api-key-file), or say --no-auth")};
     }
     GuardOptions guard = MakeGuard(core_.options, listener);
     // The waiter has a descriptor of its own for the same socket: it closes it.
     const int copy = fcntl(listener.fd(), F_DUPFD_CLOEXEC, 0);
-    doors_.push_back(std::unique_ptr<Door>(
-        new Door{std::move(listener), std::move(guard), asio::posix::stream_descriptor(core_.io)}));
+    doors_.push_back(
+        std::unique_ptr<Door>(new Door{std::move(listener), std::move(guard), asio::posix::stream_descriptor(core_.io)}));
     error_code ec;
     doors_.back()->waiter.assign(copy, ec);
     if (ec) return Error{ErrorCode::kIo, StrCat(doors_.back()->listener.name(), ": ", ec.message())};

@@ -25,9 +25,9 @@ struct ServerParts {
 
 // What the program wants to hear of; called on the I/O thread.
 struct ServerHooks {
-  std::function<void()> reload;          // SIGHUP
-  std::function<void()> draining;        // the first SIGTERM or SIGINT
-  std::function<void()> stopping_now;    // the second one
+  std::function<void()> reload;        // SIGHUP
+  std::function<void()> draining;      // the first SIGTERM or SIGINT
+  std::function<void()> stopping_now;  // the second one
 };
 
 class Server {

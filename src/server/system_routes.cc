@@ -14,14 +14,19 @@ constexpr int64_t kMaxUsageRows = 100'000;
 
 void SendHealth(const Lifecycle& life, Reply& reply) {
   switch (life.get()) {
-    case Life::kReady:
-      return reply.Send(200, "application/json", R"({"status": "ok"})");
+    case Life::kReady: return reply.Send(200, "application/json", R"({"status": "ok"})");
     case Life::kLoading:
-      return reply.Fail({.status = 503, .message = "the model is being loaded", .code = "model_loading",
-                         .type = "unavailable_error", .headers = {{"Retry-After", "1"}}});
+      return reply.Fail({.status = 503,
+                         .message = "the model is being loaded",
+                         .code = "model_loading",
+                         .type = "unavailable_error",
+                         .headers = {{"Retry-After", "1"}}});
     case Life::kDraining:
-      return reply.Fail({.status = 503, .message = "the server is shutting down", .code = "shutting_down",
-                         .type = "unavailable_error", .headers = {{"Retry-After", "5"}}});
+      return reply.Fail({.status = 503,
+                         .message = "the server is shutting down",
+                         .code = "shutting_down",
+                         .type = "unavailable_error",
+                         .headers = {{"Retry-After", "5"}}});
   }
 }
 
@@ -89,15 +94,13 @@ void SendUsage(const SystemParts& parts, const HttpRequest& request, Reply& repl
 }  // namespace
 
 void AddSystemRoutes(Router& router, const SystemParts& parts) {
-  router.Add("GET", "/health", [parts](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
-    SendHealth(*parts.life, *reply);
-  }, {.open = true, .quick = true, .always = true});
-  router.Add("GET", "/metrics", [parts](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
-    SendMetrics(parts, *reply);
-  }, {.always = true});
-  router.Add("GET", "/v1/usage", [parts](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-    SendUsage(parts, request, *reply);
-  });
+  router.Add("GET", "/health",
+             [parts](const HttpRequest&, const std::shared_ptr<Reply>& reply) { SendHealth(*parts.life, *reply); },
+             {.open = true, .quick = true, .always = true});
+  router.Add("GET", "/metrics", [parts](const HttpRequest&, const std::shared_ptr<Reply>& reply) { SendMetrics(parts, *reply); },
+             {.always = true});
+  router.Add("GET", "/v1/usage",
+             [parts](const HttpRequest& request, const std::shared_ptr<Reply>& reply) { SendUsage(parts, request, *reply); });
 }
 
 }  // namespace lfm::server

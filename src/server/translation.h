@@ -42,8 +42,7 @@ const Schema& CountTokensSchema();
 
 // `lenient`: llama.cpp's own routes (without /v1) let model and a format's name be absent.
 ApiResult<Translated> TranslateChat(const Json& body, const HttpRequest& http, const ServedModel& model, bool lenient);
-ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& http, const ServedModel& model,
-                                           bool lenient);
+ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& http, const ServedModel& model, bool lenient);
 // The store keeps the finished response, and must outlive it.
 ApiResult<Translated> TranslateResponses(const Json& body, const HttpRequest& http, const ServedModel& model,
                                          ResponseStore& store);
@@ -51,8 +50,7 @@ ApiResult<Translated> TranslateMessages(const Json& body, const HttpRequest& htt
 
 // The prompt of a body, for the routes that only count or show it.
 ApiResult<Prompt> ChatPrompt(const Json& body, const ServedModel& model);
-ApiResult<Prompt> ResponsesPrompt(const Json& body, const HttpRequest& http, const ServedModel& model,
-                                  ResponseStore& store);
+ApiResult<Prompt> ResponsesPrompt(const Json& body, const HttpRequest& http, const ServedModel& model, ResponseStore& store);
 ApiResult<Prompt> MessagesPrompt(const Json& body, const ServedModel& model);
 
 // Whether a path is one of llama.cpp's (without /v1).

@@ -40,8 +40,7 @@ class TlsWire final : public Wire {
   TlsWire(Socket socket, asio::ssl::context& context) : stream_(std::move(socket), context) {}
 
   void Handshake(WireHandler done) override {
-    stream_.async_handshake(asio::ssl::stream_base::server,
-                            [done = std::move(done)](const error_code& ec) { done(ec, 0); });
+    stream_.async_handshake(asio::ssl::stream_base::server, [done = std::move(done)](const error_code& ec) { done(ec, 0); });
   }
   void Read(asio::mutable_buffer into, WireHandler done) override {
     stream_.async_read_some(asio::mutable_buffers_1(into), std::move(done));
@@ -66,9 +65,7 @@ class TlsWire final : public Wire {
 class Context final : public TlsContext {
  public:
   Context() : context_(asio::ssl::context::tls_server) {}
-  std::unique_ptr<Wire> Wrap(Socket socket) override {
-    return std::make_unique<TlsWire>(std::move(socket), context_);
-  }
+  std::unique_ptr<Wire> Wrap(Socket socket) override { return std::make_unique<TlsWire>(std::move(socket), context_); }
   asio::ssl::context& context() { return context_; }
 
  private:
@@ -83,8 +80,9 @@ Result<std::shared_ptr<TlsContext>> TlsContext::Load(const TlsFiles& files) {
   auto context = std::make_shared<Context>();
   asio::ssl::context& ssl = context->context();
   error_code ec;
-  ssl.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 |
-                      asio::ssl::context::no_tlsv1_1 | asio::ssl::context::no_compression, ec);
+  ssl.set_options(asio::ssl::context::default_workarounds | asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1 |
+                      asio::ssl::context::no_compression,
+                  ec);
   if (!ec) ssl.use_certificate_chain_file(files.certificate, ec);
   if (ec) {
     return Error{ErrorCode::kInvalidArgument,

@@ -21,10 +21,10 @@ class Wire {
  public:
   virtual ~Wire() = default;
   virtual void Handshake(WireHandler done) = 0;
-  virtual void Read(boost::asio::mutable_buffer into, WireHandler done) = 0;   // some bytes
-  virtual void Write(boost::asio::const_buffer from, WireHandler done) = 0;    // some bytes
-  virtual void CloseSending() = 0;  // the peer sees the end; reading goes on
-  virtual void Close() = 0;         // handlers in flight hear of an error
+  virtual void Read(boost::asio::mutable_buffer into, WireHandler done) = 0;  // some bytes
+  virtual void Write(boost::asio::const_buffer from, WireHandler done) = 0;   // some bytes
+  virtual void CloseSending() = 0;                                            // the peer sees the end; reading goes on
+  virtual void Close() = 0;                                                   // handlers in flight hear of an error
 };
 
 std::unique_ptr<Wire> MakePlainWire(Socket socket);

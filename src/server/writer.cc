@@ -39,17 +39,10 @@ void WriteCompact(const Json& json, std::string& out) {
       out += '}';
       break;
     }
-    case Json::Kind::kString:
-      out += JsonQuote(json.AsString());
-      break;
-    case Json::Kind::kBool:
-      out += json.AsBool() ? "true" : "false";
-      break;
-    case Json::Kind::kNull:
-      out += "null";
-      break;
-    default:
-      out += json.NumberText();
+    case Json::Kind::kString: out += JsonQuote(json.AsString()); break;
+    case Json::Kind::kBool: out += json.AsBool() ? "true" : "false"; break;
+    case Json::Kind::kNull: out += "null"; break;
+    default: out += json.NumberText();
   }
 }
 
@@ -86,16 +79,15 @@ void SetCost(const Totals& totals, Json& usage) {
 }
 
 Json OpenAiUsage(const Totals& totals) {
-  Json usage = Json::MakeObject(
-      {{"prompt_tokens", totals.n_prompt},
-       {"completion_tokens", totals.n_completion},
-       {"total_tokens", totals.n_prompt + totals.n_completion},
-       {"prompt_tokens_details", Json::MakeObject({{"cached_tokens", totals.n_cached}, {"audio_tokens", 0}})},
-       {"completion_tokens_details",
-        Json::MakeObject({{"reasoning_tokens", totals.n_reasoning},
-                          {"audio_tokens", 0},
-                          {"accepted_prediction_tokens", 0},
-                          {"rejected_prediction_tokens", 0}})}});
+  Json usage =
+      Json::MakeObject({{"prompt_tokens", totals.n_prompt},
+                        {"completion_tokens", totals.n_completion},
+                        {"total_tokens", totals.n_prompt + totals.n_completion},
+                        {"prompt_tokens_details", Json::MakeObject({{"cached_tokens", totals.n_cached}, {"audio_tokens", 0}})},
+                        {"completion_tokens_details", Json::MakeObject({{"reasoning_tokens", totals.n_reasoning},
+                                                                        {"audio_tokens", 0},
+                                                                        {"accepted_prediction_tokens", 0},
+                                                                        {"rejected_prediction_tokens", 0}})}});
   SetCost(totals, usage);
   return usage;
 }

@@ -46,8 +46,7 @@ void AddedTokenMatcher::Tree::Add(std::string_view content, int32_t token) {
   for (size_t i = 0; i < content.size(); ++i) {
     const auto byte = static_cast<unsigned char>(content[i]);
     int32_t node = *link;
-    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte)
-      node = nodes[static_cast<size_t>(node)].sibling;
+    while (node >= 0 && nodes[static_cast<size_t>(node)].byte != byte) node = nodes[static_cast<size_t>(node)].sibling;
     if (node < 0) {
       node = static_cast<int32_t>(nodes.size());
       const int32_t sibling = *link;
@@ -59,15 +58,14 @@ void AddedTokenMatcher::Tree::Add(std::string_view content, int32_t token) {
   }
 }
 
-AddedTokenMatcher::Verdict AddedTokenMatcher::Judge(const AddedToken& token, const Rule& rule, size_t begin,
-                                                    size_t end) {
+AddedTokenMatcher::Verdict AddedTokenMatcher::Judge(const AddedToken& token, const Rule& rule, size_t begin, size_t end) {
   if (!token.special) return Verdict::kCounts;
   const auto by = [&](ParseSpecial parse) {
     const bool counts = parse == ParseSpecial::kAll || (parse == ParseSpecial::kAnswer && token.of_answers);
     return counts ? Verdict::kCounts : Verdict::kStaysText;
   };
-  const auto span = std::partition_point(rule.spans.begin(), rule.spans.end(),
-                                         [&](const ParseSpan& s) { return s.end <= begin; });
+  const auto span =
+      std::partition_point(rule.spans.begin(), rule.spans.end(), [&](const ParseSpan& s) { return s.end <= begin; });
   if (span == rule.spans.end() || span->begin >= end) return by(rule.otherwise);
   if (span->begin <= begin && end <= span->end) return by(span->parse);
   return Verdict::kCrosses;
@@ -88,19 +86,16 @@ AddedTokenMatcher::Match AddedTokenMatcher::Longest(const Tree& tree, std::strin
     if (i == text.size()) break;
     node = here.first_child;
     const auto byte = static_cast<unsigned char>(text[i]);
-    while (node >= 0 && tree.nodes[static_cast<size_t>(node)].byte != byte)
-      node = tree.nodes[static_cast<size_t>(node)].sibling;
+    while (node >= 0 && tree.nodes[static_cast<size_t>(node)].byte != byte) node = tree.nodes[static_cast<size_t>(node)].sibling;
   }
   return best;
 }
 
-void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, const Rule& rule,
-                                std::vector<TextPart>& parts) const {
+void AddedTokenMatcher::SplitBy(const Tree& tree, std::string_view text, const Rule& rule, std::vector<TextPart>& parts) const {
   size_t done = 0;                        // everything before is in `parts`
   size_t space_begin = 0, space_end = 0;  // the last run that rstrip took: not walked twice
   for (size_t i = 0; i < text.size();) {
-    const Match found =
-        tree.roots[static_cast<unsigned char>(text[i])] < 0 ? Match() : Longest(tree, text, i, rule);
+    const Match found = tree.roots[static_cast<unsigned char>(text[i])] < 0 ? Match() : Longest(tree, text, i, rule);
     const int32_t match = found.token;
     if (match < 0) {
       // As in the reference, nothing begins inside a special token that stays text. One that crosses the end of a

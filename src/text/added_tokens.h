@@ -31,8 +31,7 @@ class AddedTokenMatcher {
   // are not `normalized` are searched first, the others in the text between. Special tokens count where
   // `spans` allows them, and elsewhere by `otherwise`; none counts that crosses the end of a span. Replaces
   // `parts`.
-  void Split(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans,
-             std::vector<TextPart>& parts) const;
+  void Split(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans, std::vector<TextPart>& parts) const;
 
  private:
   // A tree of the contents' bytes. Children are chained; the root has a table.

@@ -60,8 +60,7 @@ class QuoteScanner {
 class AnswerParser::Machine {
  public:
   explicit Machine(AnswerParserOptions options)
-      : options_(std::move(options)),
-        bare_possible_(options_.calls && !options_.tools.empty()),
+      : options_(std::move(options)), bare_possible_(options_.calls && !options_.tools.empty()),
         place_(options_.reasoning ? Place::kBefore : Place::kText) {}
 
   void Push(std::string_view bytes, std::vector<AnswerEvent>& out) {
@@ -73,9 +72,7 @@ class AnswerParser::Machine {
   void Finish(std::vector<AnswerEvent>& out);
 
   bool has_calls() const { return n_calls_ > 0; }
-  bool in_reasoning() const {
-    return place_ == Place::kReasoning || (place_ == Place::kBefore && options_.reasoning_open);
-  }
+  bool in_reasoning() const { return place_ == Place::kReasoning || (place_ == Place::kBefore && options_.reasoning_open); }
 
  private:
   enum class Place : uint8_t { kBefore, kReasoning, kText, kBare, kEcho, kBlock };
@@ -124,25 +121,25 @@ class AnswerParser::Machine {
   Place place_;
   Utf8Stream stream_;
   std::vector<AnswerEvent>* out_ = nullptr;
-  size_t first_ = 0;     // of out_: what this Push has added
+  size_t first_ = 0;  // of out_: what this Push has added
 
-  std::string marker_;   // what may become a marker
-  std::string blanks_;   // white space whose place is not known yet
-  std::string held_;     // text that may be an echo or a call without markers
-  bool said_ = false;        // there was content
-  bool after_block_ = false; // nothing was said since the last block
-  bool trim_ = false;        // blanks are dropped: behind the reasoning or a block
-  bool verbatim_ = false;    // the text is written out without looking for echoes
+  std::string marker_;        // what may become a marker
+  std::string blanks_;        // white space whose place is not known yet
+  std::string held_;          // text that may be an echo or a call without markers
+  bool said_ = false;         // there was content
+  bool after_block_ = false;  // nothing was said since the last block
+  bool trim_ = false;         // blanks are dropped: behind the reasoning or a block
+  bool verbatim_ = false;     // the text is written out without looking for echoes
   size_t n_calls_ = 0;
 
   std::string block_;
   ToolCallReader reader_;
   QuoteScanner quotes_;
-  size_t n_emitted_ = 0;     // calls of this block
+  size_t n_emitted_ = 0;                  // calls of this block
   size_t first_end_ = std::string::npos;  // of end markers inside a string of this block
   int n_tries_ = 0;
-  bool open_emitted_ = false;   // the call being read was begun with its arguments on their way
-  size_t open_sent_ = 0;        // of the tape
+  bool open_emitted_ = false;  // the call being read was begun with its arguments on their way
+  size_t open_sent_ = 0;       // of the tape
   uint64_t n_read_ = 0, n_reread_ = 0;
   int reread_depth_ = 0;
 };

@@ -8,13 +8,10 @@
 
 namespace lfm::text {
 
-Bpe::Bpe(std::span<const TokenizerSpec::Merge> merges, const std::array<int32_t, 256>& byte_ids,
-         std::optional<int32_t> unknown, bool fuse_unknown)
-    : slots_(std::bit_ceil(2 * merges.size() + 2)),
-      shift_(64 - std::countr_zero(slots_.size())),
-      byte_ids_(byte_ids),
-      unknown_(unknown.value_or(-1)),
-      fuse_unknown_(fuse_unknown) {
+Bpe::Bpe(std::span<const TokenizerSpec::Merge> merges, const std::array<int32_t, 256>& byte_ids, std::optional<int32_t> unknown,
+         bool fuse_unknown)
+    : slots_(std::bit_ceil(2 * merges.size() + 2)), shift_(64 - std::countr_zero(slots_.size())), byte_ids_(byte_ids),
+      unknown_(unknown.value_or(-1)), fuse_unknown_(fuse_unknown) {
   for (size_t rank = 0; rank < merges.size(); ++rank) {
     const uint64_t pair = PairOf(merges[rank].left, merges[rank].right);
     size_t i = SlotOf(pair);
@@ -77,9 +74,7 @@ void Bpe::EncodeShort(std::string_view piece, std::vector<int32_t>& out) const {
 namespace {
 
 // Orders a heap so that the lowest rank, then the leftmost, is on top.
-bool ComesLater(const Bpe::Step& a, const Bpe::Step& b) {
-  return a.rank != b.rank ? a.rank > b.rank : a.position > b.position;
-}
+bool ComesLater(const Bpe::Step& a, const Bpe::Step& b) { return a.rank != b.rank ? a.rank > b.rank : a.position > b.position; }
 
 }  // namespace
 

@@ -31,8 +31,8 @@ class Bpe {
   Bpe() = default;
   // byte_ids: the token of each byte, or -1. `unknown` stands for bytes without one (absent: they are
   // dropped).
-  Bpe(std::span<const TokenizerSpec::Merge> merges, const std::array<int32_t, 256>& byte_ids,
-      std::optional<int32_t> unknown, bool fuse_unknown);
+  Bpe(std::span<const TokenizerSpec::Merge> merges, const std::array<int32_t, 256>& byte_ids, std::optional<int32_t> unknown,
+      bool fuse_unknown);
 
   // Appends the tokens of a piece of at most 2^31 bytes. O(n log n); pieces of up to kShort symbols without a
   // heap.

@@ -42,8 +42,7 @@ Result<Json> PrepareMessages(const Json& messages) {
   Json prepared = Json::MakeArray();
   for (size_t i = 0; i < messages.items().size(); ++i) {
     const Json& message = messages.items()[i];
-    if (!message.is_object())
-      return Invalid(StrCat("message ", i, " must be an object with \"role\" and \"content\""));
+    if (!message.is_object()) return Invalid(StrCat("message ", i, " must be an object with \"role\" and \"content\""));
     prepared.Append(PrepareMessage(message));
   }
   return prepared;
@@ -62,9 +61,7 @@ Result<Json> ListOfObjects(const Json* list, std::string_view what) {
 // Appends the tag to what the last message says. Returns the text before the tag.
 Result<std::string> TagFinalMessage(Json& message, const std::string& field, std::string_view source) {
   const Json* content = message.Find(field);
-  if (!content)
-    return Invalid(
-        StrCat("continue_final_message: the final message has no \"", Quote(field), "\" to continue"));
+  if (!content) return Invalid(StrCat("continue_final_message: the final message has no \"", Quote(field), "\" to continue"));
   std::vector<std::string> fields{field};
   const auto is_reasoning = [](std::string_view name) {
     for (const auto reasoning : kReasoningFields) {
@@ -81,8 +78,7 @@ Result<std::string> TagFinalMessage(Json& message, const std::string& field, std
   }
   bool known = false;
   for (const std::string& name : fields) known |= source.find(name) != std::string_view::npos;
-  if (!known)
-    return Invalid(StrCat("continue_final_message: the chat template does not use \"", Quote(field), "\""));
+  if (!known) return Invalid(StrCat("continue_final_message: the chat template does not use \"", Quote(field), "\""));
   if (content->is_array()) {
     Json blocks = *content;
     for (auto block = blocks.items().rbegin(); block != blocks.items().rend(); ++block) {

@@ -20,8 +20,7 @@ struct ChatTemplate {
 
   // `special_tokens`: variables by name (bos_token, image_token, …), each a text or an object with "content"; members
   // of other kinds are ignored.
-  static Result<ChatTemplate> Make(std::string_view source, const Json& special_tokens,
-                                   const jinja::TemplateLimits& limits = {});
+  static Result<ChatTemplate> Make(std::string_view source, const Json& special_tokens, const jinja::TemplateLimits& limits = {});
 };
 
 struct ChatOptions {

@@ -14,8 +14,7 @@ namespace lfm::text {
 std::string DecodedBytes(std::string_view token_text);
 
 // Appends the merge of two texts; `vocabulary` has the texts of all tokens that merging may use.
-Status AddMerge(std::string_view left, std::string_view right, const StringIndex& vocabulary,
-                TokenizerSpec& spec);
+Status AddMerge(std::string_view left, std::string_view right, const StringIndex& vocabulary, TokenizerSpec& spec);
 // Appends the merge "left right".
 Status AddMerge(std::string_view line, const StringIndex& vocabulary, TokenizerSpec& spec);
 

@@ -60,15 +60,11 @@ size_t EndOfContraction(std::string_view text, size_t i, bool fold_case) {
     case 's':
     case 't':
     case 'm':
-    case 'd':
-      return i + 2;
+    case 'd': return i + 2;
     case 'r':
-    case 'v':
-      return letter(i + 2) == 'e' ? i + 3 : i;
-    case 'l':
-      return letter(i + 2) == 'l' ? i + 3 : i;
-    default:
-      return fold_case && text.substr(i + 1, 2) == "\u017F" ? i + 3 : i;
+    case 'v': return letter(i + 2) == 'e' ? i + 3 : i;
+    case 'l': return letter(i + 2) == 'l' ? i + 3 : i;
+    default: return fold_case && text.substr(i + 1, 2) == "\u017F" ? i + 3 : i;
   }
 }
 
@@ -151,12 +147,9 @@ constexpr KnownRegex kKnownRegexes[] = {
 
 size_t EndOfPiece(SplitRule rule, std::string_view text, size_t begin) {
   switch (rule) {
-    case SplitRule::kLlama3:
-      return EndOfPieceLlama3(text, begin, 3);
-    case SplitRule::kQwen2:
-      return EndOfPieceLlama3(text, begin, 1);
-    case SplitRule::kGpt2:
-      return EndOfPieceGpt2(text, begin);
+    case SplitRule::kLlama3: return EndOfPieceLlama3(text, begin, 3);
+    case SplitRule::kQwen2: return EndOfPieceLlama3(text, begin, 1);
+    case SplitRule::kGpt2: return EndOfPieceGpt2(text, begin);
   }
   return text.size();
 }

@@ -12,10 +12,7 @@ size_t UnfinishedTail(std::string_view bytes) {
     const std::string_view tail = bytes.substr(bytes.size() - n);
     const auto lead = static_cast<unsigned char>(tail[0]);
     if ((lead & 0xC0) == 0x80) continue;  // inside a character: look for its lead byte
-    const size_t length = lead >= 0xC2 && lead <= 0xDF   ? 2
-                          : (lead & 0xF0) == 0xE0        ? 3
-                          : lead >= 0xF0 && lead <= 0xF4 ? 4
-                                                         : 1;
+    const size_t length = lead >= 0xC2 && lead <= 0xDF ? 2 : (lead & 0xF0) == 0xE0 ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 1;
     if (n >= length) return 0;
     if (n >= 2) {
       // The second byte of these leads has a narrower range; outside it no character can follow.

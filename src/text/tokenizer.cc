@@ -21,8 +21,7 @@ constexpr size_t kMaxPieceBytes = size_t{1} << 30;  // longer ones are cut: what
 constexpr size_t kCacheFrom = 4096;                 // bytes of text from which a cache of pieces pays
 
 // Special tokens that the text of an answer shows: what a reader or a parser of tool calls needs.
-constexpr std::string_view kShownSpecials[] = {"<|tool_call_start|>", "<|tool_call_end|>", "<think>",
-                                               "</think>"};
+constexpr std::string_view kShownSpecials[] = {"<|tool_call_start|>", "<|tool_call_end|>", "<think>", "</think>"};
 
 }  // namespace
 
@@ -42,27 +41,23 @@ struct Tokenizer::Tables {
   std::optional<int32_t> bos, eos, pad;
   std::vector<std::pair<std::string, std::string>> special_names;
 
-  std::string_view BytesOf(size_t id) const {
-    return std::string_view(bytes).substr(offsets[id], offsets[id + 1] - offsets[id]);
-  }
+  std::string_view BytesOf(size_t id) const { return std::string_view(bytes).substr(offsets[id], offsets[id + 1] - offsets[id]); }
   bool Holds(int32_t id) const { return id >= 0 && static_cast<size_t>(id) < kinds.size(); }
 
   Status AddTokens(const std::vector<SpecToken>& tokens);
   Status AddAddedTokens(std::vector<AddedToken> tokens);
   Status CheckIds(const TokenizerSpec& spec) const;
-  void EncodePart(std::string_view text, PieceCache* cache, Bpe::Scratch& scratch,
-                  std::vector<int32_t>& out) const;
+  void EncodePart(std::string_view text, PieceCache* cache, Bpe::Scratch& scratch, std::vector<int32_t>& out) const;
 };
 
 Status Tokenizer::Tables::AddTokens(const std::vector<SpecToken>& tokens) {
   if (tokens.size() > kMaxTokens) {
-    return Error{ErrorCode::kLimit, StrCat("the tokenizer has ", tokens.size(), " tokens; at most ",
-                                           kMaxTokens, " are supported")};
+    return Error{ErrorCode::kLimit,
+                 StrCat("the tokenizer has ", tokens.size(), " tokens; at most ", kMaxTokens, " are supported")};
   }
   size_t n_bytes = 0, n_pieces = 0;
   for (const SpecToken& token : tokens) n_bytes += token.bytes.size(), n_pieces += token.in_model;
-  if (n_bytes > kMaxTokenBytes)
-    return Error{ErrorCode::kLimit, "the tokenizer's tokens are longer than 1 GiB together"};
+  if (n_bytes > kMaxTokenBytes) return Error{ErrorCode::kLimit, "the tokenizer's tokens are longer than 1 GiB together"};
   bytes.reserve(n_bytes);
   offsets.reserve(tokens.size() + 1);
   kinds.reserve(tokens.size());
@@ -77,8 +72,7 @@ Status Tokenizer::Tables::AddTokens(const std::vector<SpecToken>& tokens) {
     if (!tokens[id].in_model || kinds[id] == TokenKind::kUnused || BytesOf(id).empty()) continue;
     const int32_t other = pieces.Insert(BytesOf(id), static_cast<int32_t>(id));
     if (other >= 0) {
-      return Error{ErrorCode::kCorrupt,
-                   StrCat("tokens ", other, " and ", id, " have the same text ", Quote(BytesOf(id)))};
+      return Error{ErrorCode::kCorrupt, StrCat("tokens ", other, " and ", id, " have the same text ", Quote(BytesOf(id)))};
     }
   }
   return Ok();
@@ -88,8 +82,7 @@ Status Tokenizer::Tables::AddAddedTokens(std::vector<AddedToken> tokens) {
   // Entries without text can never be found.
   std::erase_if(tokens, [](const AddedToken& token) { return token.content.empty(); });
   for (AddedToken& token : tokens) {
-    token.of_answers = std::find(std::begin(kShownSpecials), std::end(kShownSpecials), token.content) !=
-                       std::end(kShownSpecials);
+    token.of_answers = std::find(std::begin(kShownSpecials), std::end(kShownSpecials), token.content) != std::end(kShownSpecials);
   }
   added_tokens = std::move(tokens);
   added = StringIndex(added_tokens.size(), kinds.size());
@@ -101,13 +94,13 @@ Status Tokenizer::Tables::AddAddedTokens(std::vector<AddedToken> tokens) {
                    StrCat("added token ", Quote(token.content), " has id ", token.id, ", which is no token")};
     }
     if (token.content.size() > AddedTokenMatcher::kMaxBytes) {
-      return Error{ErrorCode::kLimit, StrCat("added token ", token.id, " is longer than ",
-                                             AddedTokenMatcher::kMaxBytes, " bytes")};
+      return Error{ErrorCode::kLimit,
+                   StrCat("added token ", token.id, " is longer than ", AddedTokenMatcher::kMaxBytes, " bytes")};
     }
     const int32_t other = added.Insert(token.content, token.id);
     if (other >= 0) {
-      return Error{ErrorCode::kCorrupt, StrCat("added tokens ", other, " and ", token.id,
-                                               " have the same text ", Quote(token.content))};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat("added tokens ", other, " and ", token.id, " have the same text ", Quote(token.content))};
     }
     if (token.of_answers) shown[static_cast<size_t>(token.id)] = true;
   }
@@ -118,14 +111,12 @@ Status Tokenizer::Tables::AddAddedTokens(std::vector<AddedToken> tokens) {
 Status Tokenizer::Tables::CheckIds(const TokenizerSpec& spec) const {
   const auto check = [this](int64_t id, std::string_view what) -> Status {
     if (id >= 0 && static_cast<size_t>(id) < kinds.size()) return Ok();
-    return Error{ErrorCode::kCorrupt,
-                 StrCat(what, " is token ", id, ", but the tokenizer has ", kinds.size(), " tokens")};
+    return Error{ErrorCode::kCorrupt, StrCat(what, " is token ", id, ", but the tokenizer has ", kinds.size(), " tokens")};
   };
   for (size_t i = 0; i < spec.merges.size(); ++i) {
     const auto& [left, right, result] = spec.merges[i];
     if (!Holds(left) || !Holds(right) || !Holds(result)) {
-      return Error{ErrorCode::kCorrupt,
-                   StrCat("merge ", i, " names a token beyond the ", kinds.size(), " there are")};
+      return Error{ErrorCode::kCorrupt, StrCat("merge ", i, " names a token beyond the ", kinds.size(), " there are")};
     }
   }
   if (spec.unknown) LFM_RETURN_IF_ERROR(check(*spec.unknown, "the unknown token"));
@@ -184,8 +175,7 @@ void Tokenizer::Tables::EncodePart(std::string_view text, PieceCache* cache, Bpe
   }
 }
 
-void Tokenizer::Encode(std::string_view text, bool add_special, bool parse_special,
-                       std::vector<int32_t>& out) const {
+void Tokenizer::Encode(std::string_view text, bool add_special, bool parse_special, std::vector<int32_t>& out) const {
   const Tables& t = *tables_;
   if (add_special) out.insert(out.end(), t.prefix.begin(), t.prefix.end());
   Append(text, parse_special ? ParseSpecial::kAll : ParseSpecial::kNone, {}, out);
@@ -236,9 +226,7 @@ TokenKind Tokenizer::KindOf(int32_t id) const {
   return tables_->Holds(id) ? tables_->kinds[static_cast<size_t>(id)] : TokenKind::kUnused;
 }
 bool Tokenizer::IsSpecial(int32_t id) const { return KindOf(id) == TokenKind::kSpecial; }
-bool Tokenizer::IsShown(int32_t id) const {
-  return tables_->Holds(id) && tables_->shown[static_cast<size_t>(id)];
-}
+bool Tokenizer::IsShown(int32_t id) const { return tables_->Holds(id) && tables_->shown[static_cast<size_t>(id)]; }
 bool Tokenizer::IsEndOfGeneration(int32_t id) const {
   return std::binary_search(tables_->end_of_generation.begin(), tables_->end_of_generation.end(), id);
 }
@@ -254,12 +242,8 @@ std::optional<int32_t> Tokenizer::bos() const { return tables_->bos; }
 std::optional<int32_t> Tokenizer::eos() const { return tables_->eos; }
 std::optional<int32_t> Tokenizer::pad() const { return tables_->pad; }
 std::span<const int32_t> Tokenizer::end_of_generation() const { return tables_->end_of_generation; }
-bool Tokenizer::adds_bos() const {
-  return tables_->bos && !tables_->prefix.empty() && tables_->prefix.front() == *tables_->bos;
-}
-std::span<const std::pair<std::string, std::string>> Tokenizer::special_names() const {
-  return tables_->special_names;
-}
+bool Tokenizer::adds_bos() const { return tables_->bos && !tables_->prefix.empty() && tables_->prefix.front() == *tables_->bos; }
+std::span<const std::pair<std::string, std::string>> Tokenizer::special_names() const { return tables_->special_names; }
 
 void Tokenizer::AddEndOfGeneration(std::span<const int32_t> ids) {
   auto& all = tables_->end_of_generation;

@@ -64,8 +64,7 @@ class Tokenizer {
   std::span<const std::pair<std::string, std::string>> special_names() const;
 
  private:
-  void Append(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans,
-              std::vector<int32_t>& out) const;
+  void Append(std::string_view text, ParseSpecial otherwise, std::span<const ParseSpan> spans, std::vector<int32_t>& out) const;
 
   struct Tables;
   explicit Tokenizer(std::unique_ptr<Tables> tables);

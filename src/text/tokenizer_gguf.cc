@@ -28,15 +28,11 @@ constexpr PreTokenizer kPreTokenizers[] = {
 // The bytes of a text outside the alphabet: <0x41> of kind byte is "A", other texts are themselves.
 std::string BytesOfByteToken(TokenKind kind, std::string_view text) {
   const auto digit = [](char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                                  : -1;
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
   };
-  if (kind == TokenKind::kByte && text.size() == 6 && text.starts_with("<0x") && text[5] == '>' &&
-      digit(text[3]) >= 0 && digit(text[4]) >= 0) {
-    return std::string(1,
-                       static_cast<char>(static_cast<unsigned char>(digit(text[3]) * 16 + digit(text[4]))));
+  if (kind == TokenKind::kByte && text.size() == 6 && text.starts_with("<0x") && text[5] == '>' && digit(text[3]) >= 0 &&
+      digit(text[4]) >= 0) {
+    return std::string(1, static_cast<char>(static_cast<unsigned char>(digit(text[3]) * 16 + digit(text[4]))));
   }
   return std::string(text);
 }
@@ -46,17 +42,11 @@ Result<TokenKind> KindOfType(int64_t type, size_t id) {
     case 1:  // normal
     case 2:  // unknown
       return TokenKind::kNormal;
-    case 3:
-      return TokenKind::kSpecial;
-    case 4:
-      return TokenKind::kUserDefined;
-    case 5:
-      return TokenKind::kUnused;
-    case 6:
-      return TokenKind::kByte;
-    default:
-      return Error{ErrorCode::kCorrupt,
-                   StrCat("tokenizer.ggml.token_type[", id, "] is ", type, "; types are 1 to 6")};
+    case 3: return TokenKind::kSpecial;
+    case 4: return TokenKind::kUserDefined;
+    case 5: return TokenKind::kUnused;
+    case 6: return TokenKind::kByte;
+    default: return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.token_type[", id, "] is ", type, "; types are 1 to 6")};
   }
 }
 
@@ -80,8 +70,8 @@ Status ReadTokens(const GgufVocabulary& vocabulary, TokenizerSpec& spec, StringI
     std::string bytes = decoded ? *std::move(decoded) : BytesOfByteToken(kind, text);
     const int32_t other = index.Insert(text, static_cast<int32_t>(id));
     if (other >= 0) {
-      return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.tokens: ", Quote(text), " is there twice, as ",
-                                               other, " and ", id)};
+      return Error{ErrorCode::kCorrupt,
+                   StrCat("tokenizer.ggml.tokens: ", Quote(text), " is there twice, as ", other, " and ", id)};
     }
     if (kind == TokenKind::kSpecial || kind == TokenKind::kUserDefined) {
       AddedToken added;
@@ -99,33 +89,29 @@ Status ReadTokens(const GgufVocabulary& vocabulary, TokenizerSpec& spec, StringI
 Status ReadId(std::optional<int64_t> id, std::string_view key, size_t n_tokens, std::optional<int32_t>& out) {
   if (!id) return Ok();
   if (*id < 0 || static_cast<uint64_t>(*id) >= n_tokens) {
-    return Error{ErrorCode::kCorrupt,
-                 StrCat("tokenizer.ggml.", key, " is ", *id, ", but there are ", n_tokens, " tokens")};
+    return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.", key, " is ", *id, ", but there are ", n_tokens, " tokens")};
   }
   out = static_cast<int32_t>(*id);
   return Ok();
 }
 
-void AddName(std::string name, std::optional<int32_t> id, const GgufVocabulary& vocabulary,
-             TokenizerSpec& spec) {
-  if (id)
-    spec.special_names.emplace_back(std::move(name),
-                                    std::string(vocabulary.tokens[static_cast<size_t>(*id)]));
+void AddName(std::string name, std::optional<int32_t> id, const GgufVocabulary& vocabulary, TokenizerSpec& spec) {
+  if (id) spec.special_names.emplace_back(std::move(name), std::string(vocabulary.tokens[static_cast<size_t>(*id)]));
 }
 
 }  // namespace
 
 Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary) {
   if (vocabulary.model != "gpt2") {
-    return Error{ErrorCode::kUnsupported, StrCat("tokenizer.ggml.model is ", Quote(vocabulary.model),
-                                                 "; only byte-level BPE ('gpt2') is supported")};
+    return Error{ErrorCode::kUnsupported,
+                 StrCat("tokenizer.ggml.model is ", Quote(vocabulary.model), "; only byte-level BPE ('gpt2') is supported")};
   }
   // Converters that do not know a vocabulary write "default": then the family's own rule is right.
   const bool of_family = vocabulary.architecture == "lfm2" || vocabulary.architecture == "lfm2moe";
   const bool unnamed = vocabulary.pre.empty() || vocabulary.pre == "default";
   const std::string_view name = of_family && unnamed ? "lfm2" : vocabulary.pre;
-  const auto* pre = std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers),
-                                 [&](const PreTokenizer& p) { return p.name == name; });
+  const auto* pre =
+      std::find_if(std::begin(kPreTokenizers), std::end(kPreTokenizers), [&](const PreTokenizer& p) { return p.name == name; });
   if (pre == std::end(kPreTokenizers)) {
     return Error{ErrorCode::kUnsupported,
                  StrCat("tokenizer.ggml.pre is ", vocabulary.pre.empty() ? "missing" : Quote(vocabulary.pre),
@@ -135,11 +121,10 @@ Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary) {
   const size_t n = vocabulary.tokens.size();
   if (n == 0) return Error{ErrorCode::kCorrupt, "tokenizer.ggml.tokens is missing or empty"};
   if (n > size_t{1} << 22)
-    return Error{ErrorCode::kLimit,
-                 StrCat("tokenizer.ggml.tokens has ", n, " entries; at most 4194304 are supported")};
+    return Error{ErrorCode::kLimit, StrCat("tokenizer.ggml.tokens has ", n, " entries; at most 4194304 are supported")};
   if (!vocabulary.types.empty() && vocabulary.types.size() != n) {
-    return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.token_type has ", vocabulary.types.size(),
-                                             " entries for ", n, " tokens")};
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("tokenizer.ggml.token_type has ", vocabulary.types.size(), " entries for ", n, " tokens")};
   }
 
   TokenizerSpec spec;
@@ -149,8 +134,7 @@ Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary) {
   LFM_RETURN_IF_ERROR(ReadTokens(vocabulary, spec, index));
   spec.merges.reserve(vocabulary.merges.size());
   for (const std::string_view merge : vocabulary.merges) {
-    if (Status status = AddMerge(merge, index, spec); !status.ok())
-      return status.error().Within("tokenizer.ggml.merges");
+    if (Status status = AddMerge(merge, index, spec); !status.ok()) return status.error().Within("tokenizer.ggml.merges");
   }
 
   std::optional<int32_t> eot,

@@ -11,39 +11,29 @@
 namespace lfm::text {
 namespace {
 
-Error Unsupported(std::string message) {
-  return {ErrorCode::kUnsupported, "tokenizer.json: " + std::move(message)};
-}
+Error Unsupported(std::string message) { return {ErrorCode::kUnsupported, "tokenizer.json: " + std::move(message)}; }
 Error Corrupt(std::string message) { return {ErrorCode::kCorrupt, "tokenizer.json: " + std::move(message)}; }
 
 std::string TypeOf(const Json& part) {
-  return part["type"].is_string() ? Quote(part["type"].AsString())
-         : part.is_null()         ? "null"
-                                  : "an entry without a type";
+  return part["type"].is_string() ? Quote(part["type"].AsString()) : part.is_null() ? "null" : "an entry without a type";
 }
-bool IsType(const Json& part, std::string_view type) {
-  return part["type"].is_string() && part["type"].AsString() == type;
-}
+bool IsType(const Json& part, std::string_view type) { return part["type"].is_string() && part["type"].AsString() == type; }
 
 // A string, or the content of an added token's object; else empty.
-const std::string& TextOf(const Json& token) {
-  return token.is_object() ? token["content"].AsString() : token.AsString();
-}
+const std::string& TextOf(const Json& token) { return token.is_object() ? token["content"].AsString() : token.AsString(); }
 
 // Ids with room for holes, but never many more slots than there are entries.
 Result<int32_t> ReadId(const Json& id, std::string_view token, size_t n_entries) {
   const int64_t limit = std::min<int64_t>(int64_t{1} << 22, 4 * static_cast<int64_t>(n_entries) + 65536);
   const int64_t value = id.is_integer() ? id.AsInt(-1) : -1;
   if (value >= 0 && value < limit) return static_cast<int32_t>(value);
-  return Corrupt(StrCat("token ", Quote(token), " has id ",
-                        id.is_number() ? id.NumberText() : "that is no number", "; ids of ", n_entries,
-                        " tokens must lie in [0, ", limit, ")"));
+  return Corrupt(StrCat("token ", Quote(token), " has id ", id.is_number() ? id.NumberText() : "that is no number", "; ids of ",
+                        n_entries, " tokens must lie in [0, ", limit, ")"));
 }
 
 class Reader {
  public:
-  Reader(const Json& tokenizer, const Json& config)
-      : file_(tokenizer), model_(tokenizer["model"]), config_(config) {}
+  Reader(const Json& tokenizer, const Json& config) : file_(tokenizer), model_(tokenizer["model"]), config_(config) {}
 
   Result<TokenizerSpec> Read() {
     LFM_RETURN_IF_ERROR(CheckModel());
@@ -90,8 +80,7 @@ Status Reader::CheckModel() const {
     return Unsupported(StrCat("model.type is ", TypeOf(model_), "; only byte-level BPE is supported"));
   }
   if (model_["dropout"].AsDouble() != 0) return Unsupported("model.dropout is not supported");
-  if (model_["byte_fallback"].AsBool())
-    return Unsupported("model.byte_fallback is not supported: the model is not byte-level");
+  if (model_["byte_fallback"].AsBool()) return Unsupported("model.byte_fallback is not supported: the model is not byte-level");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!model_[name].AsString().empty()) return Unsupported(StrCat("model.", name, " is not supported"));
   }
@@ -122,13 +111,12 @@ Status Reader::ReadPreTokenizer() {
     parts.push_back(&pre);
   }
   if (parts.empty() || !IsType(*parts.back(), "ByteLevel")) {
-    return Unsupported(StrCat("pre_tokenizer ", TypeOf(parts.empty() ? pre : *parts.back()),
-                              " is not supported; it must end in ByteLevel"));
+    return Unsupported(
+        StrCat("pre_tokenizer ", TypeOf(parts.empty() ? pre : *parts.back()), " is not supported; it must end in ByteLevel"));
   }
   const Json& bytes = *parts.back();
   const Json* const use_regex = bytes.Find("use_regex");
-  if (bytes["add_prefix_space"].AsBool())
-    return Unsupported("pre_tokenizer: add_prefix_space is not supported");
+  if (bytes["add_prefix_space"].AsBool()) return Unsupported("pre_tokenizer: add_prefix_space is not supported");
   const bool own_regex = use_regex == nullptr || use_regex->AsBool();
   if (parts.size() == 1 && own_regex) {
     spec_.split = SplitRule::kGpt2;
@@ -144,14 +132,11 @@ Status Reader::ReadPreTokenizer() {
   const bool inverted = split["invert"].AsBool();
   // Removing what does not match is the same as keeping what does: the regexes match everything.
   if (!(behavior == "Isolated" && !inverted) && !(behavior == "Removed" && inverted)) {
-    return Unsupported(StrCat("pre_tokenizer: Split with behavior ", Quote(behavior),
-                              " is not supported; only Isolated is"));
+    return Unsupported(StrCat("pre_tokenizer: Split with behavior ", Quote(behavior), " is not supported; only Isolated is"));
   }
   const std::string& regex = split["pattern"]["Regex"].AsString();
   const auto rule = SplitRuleOfRegex(regex);
-  if (!rule)
-    return Unsupported(
-        StrCat("pre_tokenizer: the regular expression is not one of those known: ", Quote(regex, 400)));
+  if (!rule) return Unsupported(StrCat("pre_tokenizer: the regular expression is not one of those known: ", Quote(regex, 400)));
   spec_.split = *rule;
   return Ok();
 }
@@ -176,13 +161,11 @@ Status Reader::ReadVocabulary() {
     const std::string& text = vocabulary[i].first;
     const auto id = static_cast<size_t>(ids[i]);
     if (text_of[id] != nullptr) {
-      return Corrupt(
-          StrCat("model.vocab gives id ", id, " to ", Quote(*text_of[id]), " and to ", Quote(text)));
+      return Corrupt(StrCat("model.vocab gives id ", id, " to ", Quote(*text_of[id]), " and to ", Quote(text)));
     }
     text_of[id] = &text;
     const int32_t other = index_.Insert(text, ids[i]);
-    if (other >= 0)
-      return Corrupt(StrCat("model.vocab has ", Quote(text), " twice, as ", other, " and ", id));
+    if (other >= 0) return Corrupt(StrCat("model.vocab has ", Quote(text), " twice, as ", other, " and ", id));
     std::optional<std::string> bytes = BytesOfAlphabet(text);
     const bool in_model = bytes.has_value();
     spec_.tokens[id] = {bytes ? *std::move(bytes) : text, TokenKind::kNormal, in_model};
@@ -213,8 +196,7 @@ Status Reader::ReadUnknown() {
   const Json& unknown = model_["unk_token"];
   if (!unknown.is_string()) return Ok();
   const int32_t id = index_.Find(unknown.AsString());
-  if (id < 0)
-    return Corrupt(StrCat("model.unk_token ", Quote(unknown.AsString()), " is not in the vocabulary"));
+  if (id < 0) return Corrupt(StrCat("model.unk_token ", Quote(unknown.AsString()), " is not in the vocabulary"));
   spec_.unknown = id;
   spec_.fuse_unknown = model_["fuse_unk"].AsBool();
   return Ok();
@@ -230,19 +212,17 @@ Status Reader::ReadAddedTokens() {
 Status Reader::ReadAddedToken(const Json& entry, size_t i) {
   if (!entry["content"].is_string()) return Corrupt(StrCat("added_tokens[", i, "] has no content"));
   const std::string& content = entry["content"].AsString();
-  LFM_TRY(const int32_t id, ReadId(entry["id"], content,
-                                   model_["vocab"].members().size() + file_["added_tokens"].items().size()));
+  LFM_TRY(const int32_t id,
+          ReadId(entry["id"], content, model_["vocab"].members().size() + file_["added_tokens"].items().size()));
   const int32_t in_vocabulary = index_.Find(content);
   if (in_vocabulary >= 0 && in_vocabulary != id) {
-    return Corrupt(
-        StrCat("added token ", Quote(content), " has id ", id, ", but model.vocab gives it ", in_vocabulary));
+    return Corrupt(StrCat("added token ", Quote(content), " has id ", id, ", but model.vocab gives it ", in_vocabulary));
   }
   const auto i_token = static_cast<size_t>(id);
   if (i_token >= spec_.tokens.size()) spec_.tokens.resize(i_token + 1);
   SpecToken& token = spec_.tokens[i_token];
   if (in_vocabulary < 0 && token.kind != TokenKind::kUnused) {
-    return Corrupt(
-        StrCat("added token ", Quote(content), " has id ", id, ", which is that of another token"));
+    return Corrupt(StrCat("added token ", Quote(content), " has id ", id, ", which is that of another token"));
   }
   AddedToken added;
   added.id = id;
@@ -287,11 +267,9 @@ Status Reader::ReadPostProcessor(const Json& processor, int depth) {
   if (processor.is_null() || IsType(processor, "ByteLevel")) return Ok();  // ByteLevel only trims offsets
   if (IsType(processor, "TemplateProcessing")) return ReadTemplate(processor);
   if (!IsType(processor, "Sequence") || depth > 4) {
-    return Unsupported(
-        StrCat("post_processor ", TypeOf(processor), " is not supported; only TemplateProcessing is"));
+    return Unsupported(StrCat("post_processor ", TypeOf(processor), " is not supported; only TemplateProcessing is"));
   }
-  for (const Json& part : processor["processors"].items())
-    LFM_RETURN_IF_ERROR(ReadPostProcessor(part, depth + 1));
+  for (const Json& part : processor["processors"].items()) LFM_RETURN_IF_ERROR(ReadPostProcessor(part, depth + 1));
   return Ok();
 }
 

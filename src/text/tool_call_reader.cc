@@ -245,9 +245,7 @@ bool ToolCallReader::ArgumentStep(char c) {
       return BeginArgument(c);
     case At::kArg: return BeginArgument(c);
     case At::kKeyEnd: return c == '=' && EndKey();
-    case At::kStarDict:
-      now_.stack.push_back({Kind::kStar});
-      return c == '{' && Open(Kind::kBraces);
+    case At::kStarDict: now_.stack.push_back({Kind::kStar}); return c == '{' && Open(Kind::kBraces);
     default:  // behind the dict that is all arguments
       if (c == ')') return EndCall();
       if (c != ',' || now_.after_comma) return false;

@@ -29,8 +29,27 @@ class ToolCallReader {
     size_t at = 0;              // where it begins in what was read
   };
   enum class At : uint8_t {
-    kListStart, kElement, kName, kAfterName, kArgsStart, kArg, kKey, kKeyEnd, kStar, kStarDict, kPositionalEnd,
-    kValue, kString, kPrefix, kWord, kSign, kNumber, kAfterValue, kAfterCall, kListEnd, kFailed,
+    kListStart,
+    kElement,
+    kName,
+    kAfterName,
+    kArgsStart,
+    kArg,
+    kKey,
+    kKeyEnd,
+    kStar,
+    kStarDict,
+    kPositionalEnd,
+    kValue,
+    kString,
+    kPrefix,
+    kWord,
+    kSign,
+    kNumber,
+    kAfterValue,
+    kAfterCall,
+    kListEnd,
+    kFailed,
   };
 
   void set_ends(StringReader::Ends ends) { ends_ = ends; }
@@ -58,9 +77,7 @@ class ToolCallReader {
   size_t n_confirmed() const { return now_.n_confirmed; }
   size_t pos() const { return now_.pos; }  // bytes read
   // Where the first call begins that is not confirmed.
-  size_t unconfirmed_at() const {
-    return now_.n_confirmed < calls_.size() ? calls_[now_.n_confirmed].at : now_.element_at;
-  }
+  size_t unconfirmed_at() const { return now_.n_confirmed < calls_.size() ? calls_[now_.n_confirmed].at : now_.element_at; }
   // The call as it is given out: repeated names once, with their last value.
   ToolCall Call(size_t i) const;
   // The call as it stands on the tape.
@@ -78,19 +95,19 @@ class ToolCallReader {
   enum class Kind : uint8_t { kArgument, kPositional, kStar, kElement, kList, kParens, kBraces };
   struct Frame {
     Kind kind;
-    bool empty = true;       // nothing in it yet
-    bool open_end = true;    // may be closed here: at its beginning and after a comma
+    bool empty = true;                                    // nothing in it yet
+    bool open_end = true;                                 // may be closed here: at its beginning and after a comma
     bool is_dict = false, is_set = false, at_key = true;  // of braces; neither: not decided yet
-    bool many = false;       // of parentheses: there was a comma
-    size_t begin = 0;        // of its bracket on the tape
+    bool many = false;                                    // of parentheses: there was a comma
+    size_t begin = 0;                                     // of its bracket on the tape
   };
   enum class Item : uint8_t { kString, kScalar, kOther };
   struct State {
     At at = At::kListStart;
     bool bracketed = false, after_comma = false, open = false, json = false;
-    Item item = Item::kOther;        // the last value
-    bool open_string = false;        // its closing quote is not written yet
-    bool key_scalar = false;         // it may be a key: it waits in `word_`
+    Item item = Item::kOther;  // the last value
+    bool open_string = false;  // its closing quote is not written yet
+    bool key_scalar = false;   // it may be a key: it waits in `word_`
     size_t pos = 0, element_at = 0;
     size_t begin = 0, n_confirmed = 0;  // begin: of the open call's arguments on the tape
     StringReader string;

@@ -64,8 +64,7 @@ bool IsTooSmall(const std::string& digits, size_t fraction, int64_t exponent) {
   return first == std::string::npos || static_cast<int64_t>(fraction) - static_cast<int64_t>(first) + exponent < 0;
 }
 
-std::optional<std::string> FloatToJson(bool negative, const std::string& digits, size_t fraction,
-                                       const std::string& exponent) {
+std::optional<std::string> FloatToJson(bool negative, const std::string& digits, size_t fraction, const std::string& exponent) {
   std::string text = (negative ? "-" : "") + digits.substr(0, fraction) + "." + digits.substr(fraction) + "e" + exponent;
   double value = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);

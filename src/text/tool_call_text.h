@@ -9,9 +9,7 @@
 namespace lfm::text {
 
 // White space between the parts of a call, and around it.
-constexpr bool IsCallBlank(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
+constexpr bool IsCallBlank(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
 constexpr bool IsCallDigit(char c) { return c >= '0' && c <= '9'; }
 std::string_view TrimCallBlanks(std::string_view text);
 
@@ -58,7 +56,7 @@ class StringReader {
   bool long_ = false, raw_ = false, no_braces_ = false, json_ = false;
   uint8_t n_quotes_ = 0, n_digits_ = 0;
   char digits_[8] = {};
-  uint32_t high_ = 0;  // the first half of a surrogate pair
+  uint32_t high_ = 0;   // the first half of a surrogate pair
   std::string blanks_;  // behind a quote that may be the end
 };
 

@@ -85,8 +85,8 @@ bool ToolCallReader::Word(char c) {
   }
   const std::string_view literal = LiteralToJson(word_);
   if (literal.empty() && (now_.json || !IsCallName(word_, ""))) return false;
-  const bool ended = literal.empty() ? EndScalar(JsonQuote(word_), Item::kString)
-                                     : EndScalar(std::string(literal), Item::kScalar);
+  const bool ended =
+      literal.empty() ? EndScalar(JsonQuote(word_), Item::kString) : EndScalar(std::string(literal), Item::kScalar);
   return ended && AfterValue(c);
 }
 

@@ -28,13 +28,11 @@ TEST(Json, KeepsOrderAndNumbers) {
   EXPECT_EQ(Parse(text).Dump(), text);
   EXPECT_EQ(Parse(" [ ] ").Dump(), "[]");
   EXPECT_EQ(Parse("{}").Dump(2), "{}");
-  EXPECT_EQ(Parse(R"({"a":[1,{"b":2}]})").Dump(2),
-            "{\n  \"a\": [\n    1,\n    {\n      \"b\": 2\n    }\n  ]\n}");
+  EXPECT_EQ(Parse(R"({"a":[1,{"b":2}]})").Dump(2), "{\n  \"a\": [\n    1,\n    {\n      \"b\": 2\n    }\n  ]\n}");
 }
 
 TEST(Json, KindsAndValues) {
-  const Json json =
-      Parse(R"({"i": 5, "f": 2.0, "h": 2.5, "s": "text", "t": true, "n": null, "big": 99999999999999999999,
+  const Json json = Parse(R"({"i": 5, "f": 2.0, "h": 2.5, "s": "text", "t": true, "n": null, "big": 99999999999999999999,
                               "a": [1], "o": {}, "nan": NaN, "inf": Infinity, "minf": -Infinity})");
   EXPECT_TRUE(json["i"].is_integer());
   EXPECT_EQ(json["f"].kind(), Json::Kind::kFloat);

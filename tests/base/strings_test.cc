@@ -48,7 +48,7 @@ TEST(Strings, PlainTextHoldsNothingThatATerminalObeys) {
   EXPECT_EQ(Plain("漢字 🙂 é"), "漢字 🙂 é");
   EXPECT_EQ(Plain("a\x1b]0;T\x07\r\n\t\x7f"), "a\\x1b]0;T\\x07\\x0d\\x0a\\x09\\x7f");
   EXPECT_EQ(Plain("\u009b31m\u0085\xc2"), "\\u009b31m\\u0085\\xc2");  // C1 in UTF-8, and half a character
-  EXPECT_EQ(Plain("\x9b\xff"), "\\x9b\\xff");                        // and as bytes
+  EXPECT_EQ(Plain("\x9b\xff"), "\\x9b\\xff");                         // and as bytes
   EXPECT_EQ(Plain("\u202e\u2066\u2069\u200f\u061c\u2028"), "\\u202e\\u2066\\u2069\\u200f\\u061c\\u2028");
   EXPECT_EQ(PlainLines("a\tb\n\x1b[2J"), "a\tb\n\\x1b[2J");
   for (int code = 0; code < 256; ++code) {

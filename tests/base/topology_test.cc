@@ -79,8 +79,8 @@ TEST(Topology, StaysWithinTheQuota) {
   fake.Write("/sys/fs/cgroup/cpu/cpu.cfs_quota_us", "300000");
   fake.Write("/sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000");
   EXPECT_EQ(count(), 3);
-  for (const auto& [line, n] : {std::pair{"250000 100000", 2}, {"400000 100000", 4}, {"50000 100000", 1},
-                                {"1600000 100000", 8}}) {
+  for (const auto& [line, n] :
+       {std::pair{"250000 100000", 2}, {"400000 100000", 4}, {"50000 100000", 1}, {"1600000 100000", 8}}) {
     fake.Write("/sys/fs/cgroup/cpu.max", line);
     EXPECT_EQ(count(), n) << line;
   }

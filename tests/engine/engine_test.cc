@@ -40,9 +40,7 @@ struct Outcome {
 void Note(const Event& event, Outcome& out) {
   Choice& choice = out.choices[event.choice];
   switch (event.kind) {
-    case Event::Kind::kPromptProgress:
-      out.progress.push_back(event.n_done);
-      break;
+    case Event::Kind::kPromptProgress: out.progress.push_back(event.n_done); break;
     case Event::Kind::kPromptLogprobs:
       EXPECT_EQ(event.first, static_cast<int64_t>(out.prompt_logprobs.size()));
       out.prompt_logprobs.insert(out.prompt_logprobs.end(), event.prompt_logprobs.begin(), event.prompt_logprobs.end());
@@ -63,9 +61,7 @@ void Note(const Event& event, Outcome& out) {
       out.finished = true;
       out.usage = event.usage;
       break;
-    case Event::Kind::kError:
-      out.error = event.error;
-      break;
+    case Event::Kind::kError: out.error = event.error; break;
   }
 }
 

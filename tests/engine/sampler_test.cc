@@ -48,9 +48,7 @@ SamplingParams ParamsOf(const Json& settings) {
 }
 
 // Where several tokens tie, which of them top-p keeps is chance in the reference.
-bool HasTies(const std::string& tag) {
-  return tag == "all_equal" || tag == "few_values" || tag.starts_with("tie_");
-}
+bool HasTies(const std::string& tag) { return tag == "all_equal" || tag == "few_values" || tag.starts_with("tie_"); }
 
 TEST(Sampler, GoldenProbabilities) {
   int n_compared = 0;
@@ -78,12 +76,10 @@ TEST(Sampler, GoldenProbabilities) {
         if (row.is_null()) continue;  // a logit of +inf: see PlusInfinity
         std::vector<double> expected;
         for (const Json& v : row.items()) expected.push_back(v.AsDouble());
-        if (HasTies(rows[i]["tag"].AsString()))
-          std::sort(got.begin(), got.end()), std::sort(expected.begin(), expected.end());
+        if (HasTies(rows[i]["tag"].AsString())) std::sort(got.begin(), got.end()), std::sort(expected.begin(), expected.end());
         for (size_t k = 0; k < got.size(); ++k) {
           worst = std::max(worst, std::abs(got[k] - expected[k]));
-          EXPECT_NEAR(got[k], expected[k], 1e-6)
-              << test_case["settings"].Dump() << " row " << i << " token " << k;
+          EXPECT_NEAR(got[k], expected[k], 1e-6) << test_case["settings"].Dump() << " row " << i << " token " << k;
         }
         ++n_compared;
       }
@@ -179,8 +175,7 @@ TEST(Sampler, DrawsFollowTheProbabilities) {
 // Guards "the same text on every machine": these ids must never change.
 TEST(Sampler, SeededChoicesArePinned) {
   SamplingParams p = Neutral();
-  p.seed = 1234567890123456789U, p.temperature = 0.7F, p.top_k = 200, p.top_p = 0.97F,
-  p.repetition_penalty = 1.1F;
+  p.seed = 1234567890123456789U, p.temperature = 0.7F, p.top_k = 200, p.top_p = 0.97F, p.repetition_penalty = 1.1F;
   Sampler sampler(p, 1000);
   std::vector<int32_t> ids;
   for (uint64_t step = 0; step < 12; ++step) {
@@ -196,8 +191,7 @@ TEST(Sampler, LargeVocabularyTakesTheSameTokensByEveryPath) {
   // top_k above and below the heap's limit, chunks of top-p: compared with a plain sort.
   constexpr int kVocab = 20000;
   std::vector<float> logits;
-  for (uint64_t i = 0; i < kVocab; ++i)
-    logits.push_back(static_cast<float>(std::floor(UniformDraw(9, i) * 4000)) / 400);
+  for (uint64_t i = 0; i < kVocab; ++i) logits.push_back(static_cast<float>(std::floor(UniformDraw(9, i) * 4000)) / 400);
   for (const int k : {1, 7, 1000, 1024, 1025, 5000, 19999, 20000, 30000}) {
     std::vector<float> sorted = logits;
     std::sort(sorted.begin(), sorted.end(), std::greater<>());
@@ -231,8 +225,7 @@ TEST(Sampler, ValidationNamesTheField) {
     return status.ok() ? std::string() : status.error().message;
   };
   EXPECT_EQ(message([](auto&) {}), "");
-  EXPECT_EQ(message([](auto& p) { p.temperature = -1; }),
-            "temperature is -1; it must be 0 or more, and finite");
+  EXPECT_EQ(message([](auto& p) { p.temperature = -1; }), "temperature is -1; it must be 0 or more, and finite");
   EXPECT_NE(message([](auto& p) { p.temperature = kNan; }), "");
   EXPECT_NE(message([](auto& p) { p.temperature = kInf; }), "");
   EXPECT_NE(message([](auto& p) { p.top_k = -1; }).find("top_k"), std::string::npos);
@@ -241,8 +234,7 @@ TEST(Sampler, ValidationNamesTheField) {
   EXPECT_NE(message([](auto& p) { p.typical_p = 0; }).find("typical_p"), std::string::npos);
   EXPECT_NE(message([](auto& p) { p.repetition_penalty = 0; }).find("repetition_penalty"), std::string::npos);
   EXPECT_NE(message([](auto& p) { p.presence_penalty = kInf; }).find("presence_penalty"), std::string::npos);
-  EXPECT_NE(message([](auto& p) { p.frequency_penalty = kNan; }).find("frequency_penalty"),
-            std::string::npos);
+  EXPECT_NE(message([](auto& p) { p.frequency_penalty = kNan; }).find("frequency_penalty"), std::string::npos);
   EXPECT_NE(message([](auto& p) { p.logit_bias = {{100, 1.0F}}; }).find("token 100"), std::string::npos);
   EXPECT_NE(message([](auto& p) { p.logit_bias = {{1, kNan}}; }).find("token 1"), std::string::npos);
 }
@@ -262,8 +254,7 @@ TEST(Random, PhiloxKnownAnswers) {
 }
 
 TEST(Logprobs, AreOfTheRawDistribution) {
-  const std::vector<float> logits{std::log(0.2F), std::log(0.5F), -kInf,
-                                  std::log(0.2F), std::log(0.1F), kNan};
+  const std::vector<float> logits{std::log(0.2F), std::log(0.5F), -kInf, std::log(0.2F), std::log(0.1F), kNan};
   const auto top = TopLogprobs(logits, 3);
   ASSERT_EQ(top.size(), 3U);
   EXPECT_EQ(top[0].id, 1);

@@ -94,8 +94,7 @@ TEST(GoldenGreedy, TextsOfAllModels) {
       const auto penalty = static_cast<float>(text["repetition_penalty"].AsDouble());
       auto generation = Generate(**session, prompt, Greedy(static_cast<int64_t>(n), penalty));
       ASSERT_TRUE(generation.ok()) << generation.error().message;
-      EXPECT_EQ(generation->ids,
-                std::vector<int32_t>(wanted.begin(), wanted.begin() + static_cast<int64_t>(n)))
+      EXPECT_EQ(generation->ids, std::vector<int32_t>(wanted.begin(), wanted.begin() + static_cast<int64_t>(n)))
           << path << " " << text["prompt"].AsString() << " penalty " << penalty;
       ++n_texts;
     }
@@ -155,8 +154,7 @@ TEST_F(SessionTest, SavesAndRestores) {
   const auto bytes = session->Save();
   auto other = NewSession();
   ASSERT_TRUE(other->Restore(bytes).ok());
-  EXPECT_TRUE(std::equal(session->logits().begin(), session->logits().end(), other->logits().begin(),
-                         other->logits().end()));
+  EXPECT_TRUE(std::equal(session->logits().begin(), session->logits().end(), other->logits().begin(), other->logits().end()));
   EXPECT_EQ(Answer(*other, prompt_), Answer(*session, prompt_));
 
   for (size_t n : {size_t{0}, size_t{7}, size_t{40}, bytes.size() / 2, bytes.size() - 1}) {
@@ -247,8 +245,7 @@ TEST_F(SessionTest, StopsCancelsAndCounts) {
 
   params.stops.clear();
   int n = 0;
-  auto cancelled =
-      Generate(*session, prompt_, params, [&](const TokenInfo&, std::string_view) { return ++n < 4; });
+  auto cancelled = Generate(*session, prompt_, params, [&](const TokenInfo&, std::string_view) { return ++n < 4; });
   ASSERT_TRUE(cancelled.ok());
   EXPECT_EQ(cancelled->stop_reason, StopReason::kCancelled);
   EXPECT_EQ(cancelled->ids.size(), 4U);

@@ -9,8 +9,8 @@
 namespace lfm::test {
 
 namespace gguf_types {  // of a key's value
-constexpr uint32_t kU8 = 0, kI8 = 1, kU16 = 2, kI16 = 3, kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8,
-                   kArray = 9, kU64 = 10, kI64 = 11, kF64 = 12;
+constexpr uint32_t kU8 = 0, kI8 = 1, kU16 = 2, kI16 = 3, kU32 = 4, kI32 = 5, kF32 = 6, kBool = 7, kString = 8, kArray = 9,
+                   kU64 = 10, kI64 = 11, kF64 = 12;
 }  // namespace gguf_types
 
 class GgufBytes {
@@ -27,8 +27,7 @@ class GgufBytes {
     ++n_keys;
     return *this;
   }
-  GgufBytes& Tensor(std::string_view name, const std::vector<uint64_t>& dims, uint32_t type,
-                    uint64_t offset) {
+  GgufBytes& Tensor(std::string_view name, const std::vector<uint64_t>& dims, uint32_t type, uint64_t offset) {
     tensors_ += Text(name) + Raw(static_cast<uint32_t>(dims.size()));
     for (const uint64_t dim : dims) tensors_ += Raw(dim);
     tensors_ += Raw(type) + Raw(offset);

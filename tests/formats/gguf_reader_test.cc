@@ -32,9 +32,7 @@ std::string ErrorOf(const GgufBytes& file) {
 
 TEST(GgufReader, ReadsEveryKindOfValue) {
   GgufBytes file;
-  file.Key("u8", kU8, Raw(uint8_t{200}))
-      .Key("i8", kI8, Raw(int8_t{-3}))
-      .Key("u16", kU16, Raw(uint16_t{60000}));
+  file.Key("u8", kU8, Raw(uint8_t{200})).Key("i8", kI8, Raw(int8_t{-3})).Key("u16", kU16, Raw(uint16_t{60000}));
   file.Key("i16", kI16, Raw(int16_t{-300})).Key("u32", kU32, Raw(uint32_t{4000000000u}));
   file.Key("i32", kI32, Raw(int32_t{-7})).Key("f32", kF32, Raw(0.5f)).Key("yes", kBool, Raw(uint8_t{1}));
   file.Key("text", kString, GgufBytes::Text("words")).Key("u64", kU64, Raw(uint64_t{1} << 60));
@@ -244,10 +242,7 @@ std::string Rich() {
   file.Key("general.alignment", kU32, Raw(uint32_t{32})).Key("split.count", kU16, Raw(uint16_t{1}));
   file.Key("ints", kArray, ArrayHead(kI32, 3) + std::string(12, '\0')).Key("f", kF32, Raw(1.0f));
   file.Key("strings", kArray, ArrayHead(kString, 2) + GgufBytes::Text("ab") + GgufBytes::Text("c"));
-  file.Tensor("a.weight", {32, 2}, 2, 0)
-      .Tensor("b.weight", {3, 4}, 0, 64)
-      .Tensor("c.bias", {2}, 1, 128)
-      .Data(160);
+  file.Tensor("a.weight", {32, 2}, 2, 0).Tensor("b.weight", {3, 4}, 0, 64).Tensor("c.bias", {2}, 1, 128).Data(160);
   return file.Build();
 }
 

@@ -16,8 +16,7 @@ void ExpectSane(const Checkpoint& model) {
     EXPECT_EQ(tensor.bytes.data(), file.data() + tensor.offset);
     EXPECT_LE(tensor.offset + tensor.bytes.size(), file.size());
     const TensorTypeInfo& info = InfoOf(tensor.type);
-    EXPECT_EQ(tensor.bytes.size(),
-              static_cast<size_t>(tensor.n_elements()) / info.block_size * info.block_bytes);
+    EXPECT_EQ(tensor.bytes.size(), static_cast<size_t>(tensor.n_elements()) / info.block_size * info.block_bytes);
     EXPECT_EQ(model.Find(tensor.name), &tensor);
   }
   EXPECT_EQ(model.Find("no such tensor"), nullptr);

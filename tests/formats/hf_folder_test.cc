@@ -22,9 +22,9 @@ std::string Safetensors(const std::string& header, size_t n_data) {
 }
 
 std::string OneTensor(const std::string& name) {
-  return Safetensors(R"({"__metadata__": {"format": "pt"}, ")" + name +
-                         R"(": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}})",
-                     12);
+  return Safetensors(
+      R"({"__metadata__": {"format": "pt"}, ")" + name + R"(": {"dtype": "BF16", "shape": [2, 3], "data_offsets": [0, 12]}})",
+      12);
 }
 
 std::string ErrorAt(const std::string& path) {
@@ -33,10 +33,10 @@ std::string ErrorAt(const std::string& path) {
 }
 
 TEST(Safetensors, ReadsTensorsInFileOrder) {
-  const std::string bytes = Safetensors(
-      R"({"b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}, "a": {"dtype": "F16", "shape": [1, 2], )"
-      R"("data_offsets": [0, 4]}, "scalar": {"dtype": "F32", "shape": [], "data_offsets": [12, 16]}})",
-      16);
+  const std::string bytes =
+      Safetensors(R"({"b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}, "a": {"dtype": "F16", "shape": [1, 2], )"
+                  R"("data_offsets": [0, 4]}, "scalar": {"dtype": "F32", "shape": [], "data_offsets": [12, 16]}})",
+                  16);
   const auto tensors = ParseSafetensors(AsBytes(bytes));
   ASSERT_TRUE(tensors.ok()) << tensors.error().message;
   ASSERT_EQ(tensors->size(), 3u);
@@ -61,18 +61,14 @@ TEST(Safetensors, NamesWhatIsWrong) {
   EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [4], "data_offsets": [4, 20]})"), "cut short");
   EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [0, 4], "data_offsets": [0, 0]})"), "dimension of 0");
   EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [1.5], "data_offsets": [0, 4]})"), "dimension of -1");
-  EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 16]})"),
-             "more elements");
-  EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [1,1,1,1,1,1,1,1,4], "data_offsets": [0, 16]})"),
-             "9 dimensions");
+  EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 16]})"), "more elements");
+  EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [1,1,1,1,1,1,1,1,4], "data_offsets": [0, 16]})"), "9 dimensions");
   EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [4]})"), "lacks");
   EXPECT_HAS(error_of(R"([1])"), "lacks");
   EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "w": {})"), "twice");
-  EXPECT_HAS(
-      error_of(
-          R"({"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "v": {"dtype": "F32", "shape": [2], )"
-          R"("data_offsets": [4, 12]})"),
-      "overlap");
+  EXPECT_HAS(error_of(R"({"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}, "v": {"dtype": "F32", "shape": [2], )"
+                      R"("data_offsets": [4, 12]})"),
+             "overlap");
   EXPECT_HAS(error_of("{"), "JSON error");
   EXPECT_HAS(error_of("[[[[[[[[[[1]]]]]]]]]]"), "nested deeper");
 }
@@ -122,9 +118,8 @@ TEST(HfFolder, ReadsAllItsFiles) {
     EXPECT_EQ(model->chat_template, "from the config");
     EXPECT_NE(model->Find("w"), nullptr);
   }
-  folder.Write(
-      "tokenizer_config.json",
-      R"({"chat_template": [{"name": "rag", "template": "r"}, {"name": "default", "template": "d"}]})");
+  folder.Write("tokenizer_config.json",
+               R"({"chat_template": [{"name": "rag", "template": "r"}, {"name": "default", "template": "d"}]})");
   EXPECT_EQ(OpenCheckpoint(folder.path())->chat_template, "d");
   folder.Write("chat_template.jinja", "from the file");
   EXPECT_EQ(OpenCheckpoint(folder.path())->chat_template, "from the file");
@@ -184,9 +179,7 @@ TEST(HfFolder, SaysWhatIsMissing) {
 
 TEST(FileKind, NamesWhatStandsInPlaceOfAModel) {
   TempFolder folder;
-  const auto error_of = [&](std::string_view name, std::string_view content) {
-    return ErrorAt(folder.Write(name, content));
-  };
+  const auto error_of = [&](std::string_view name, std::string_view content) { return ErrorAt(folder.Write(name, content)); };
   EXPECT_HAS(error_of("a.gguf", ""), "is empty");
   EXPECT_HAS(error_of("b.gguf", "version https://git-lfs.github.com/spec/v1\n"), "Git LFS pointer");
   EXPECT_HAS(error_of("c.gguf", "  <!DOCTYPE html><html>"), "HTML");

@@ -28,7 +28,8 @@ std::string Added(std::string_view config_text, std::string_view map = "null", s
 
 TEST(HfTokenizer, TokensOfAllFiles) {
   EXPECT_EQ(Added("null"), "<b>=0!");
-  EXPECT_EQ(Added(R"({"added_tokens_decoder": {"9": {"content": "X"}, "7": {"content": "Y", "special": true}}})"), "<b>=0! Y=3! X=4");
+  EXPECT_EQ(Added(R"({"added_tokens_decoder": {"9": {"content": "X"}, "7": {"content": "Y", "special": true}}})"),
+            "<b>=0! Y=3! X=4");
   EXPECT_EQ(Added(R"({"added_tokens_decoder": {"0": {"content": "<b>", "special": true, "lstrip": true}}})"), "<b>=0!<");
   EXPECT_EQ(Added(R"({"added_tokens_decoder": {"5": {"content": "ab"}}})"), "<b>=0! ab=1");
   EXPECT_EQ(Added(R"({"extra_special_tokens": ["X", "<b>"], "bos_token": "<b>"})"), "<b>=0! X=3!");
@@ -39,7 +40,8 @@ TEST(HfTokenizer, TokensOfAllFiles) {
   EXPECT_EQ(Added("{}", R"({"additional_special_tokens": ["X"]})", R"({"Y": 3, "X": 4})"), "<b>=0! Y=3 X=4!");
   EXPECT_EQ(Added(R"({"added_tokens_decoder": {}})", R"({"bos_token": "X"})", R"({"Y": 3})"), "<b>=0!");
   // One text twice: the later flags; ids of the file do not count.
-  EXPECT_EQ(Added("{}", "null", "null", R"([{"id": 3, "content": "X"}, {"id": 3, "content": "X", "rstrip": true}, {"id": 99, "content": "Y"}])"),
+  EXPECT_EQ(Added("{}", "null", "null",
+                  R"([{"id": 3, "content": "X"}, {"id": 3, "content": "X", "rstrip": true}, {"id": 99, "content": "Y"}])"),
             "X=3> Y=4");
 }
 
@@ -70,7 +72,8 @@ TEST(HfTokenizer, TemplatesInAllForms) {
   folder.Write("chat_template.json", R"({"chat_template": "old"})");
   EXPECT_EQ(read("{}"), "old");
   EXPECT_EQ(read(R"({"chat_template": "c"})"), "c");
-  EXPECT_EQ(read(R"({"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]})"), "d|tool_use=t");
+  EXPECT_EQ(read(R"({"chat_template": [{"name": "tool_use", "template": "t"}, {"name": "default", "template": "d"}]})"),
+            "d|tool_use=t");
   EXPECT_EQ(read(R"({"chat_template": {"default": "d", "rag": "r"}})"), "d|rag=r");
   folder.Write("chat_template.jinja", "file");
   EXPECT_EQ(read(R"({"chat_template": [{"name": "tool_use", "template": "t"}]})"), "file");

@@ -82,8 +82,10 @@ TEST(Lark, SpecialTokensAreNamed) {
 }
 
 TEST(Cfg, WhatIsBrokenOrForeignSaysWhere) {
-  for (const std::string_view text : {"", "root ::= \"a", "root ::= (\"a\"", "root ::= b\n", "root ::= \"a\"\nroot ::= \"b\"\n", "other ::= \"a\"", "root ::= \"a\" root\n",
-                                      "start: %json {}\n", "start: a::b\n", "%import common.WS\nstart: WS\n", "start[stop=\"x\"]: \"a\"\n", "root ::= [b-a]\n", "root ::= \"a\"{3,2}\n"}) {
+  for (const std::string_view text :
+       {"", "root ::= \"a", "root ::= (\"a\"", "root ::= b\n", "root ::= \"a\"\nroot ::= \"b\"\n", "other ::= \"a\"",
+        "root ::= \"a\" root\n", "start: %json {}\n", "start: a::b\n", "%import common.WS\nstart: WS\n",
+        "start[stop=\"x\"]: \"a\"\n", "root ::= [b-a]\n", "root ::= \"a\"{3,2}\n"}) {
     const auto compiled = Compile(Text(text));
     EXPECT_FALSE(compiled.ok()) << text;
     EXPECT_TRUE(compiled.ok() || !compiled.error().message.empty());

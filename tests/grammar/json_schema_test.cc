@@ -11,7 +11,8 @@
 namespace lfm::grammar {
 namespace {
 
-std::shared_ptr<const Grammar> Make(std::string_view schema, Order order = Order::kSchema, Whitespace whitespace = Whitespace::kFlexible) {
+std::shared_ptr<const Grammar> Make(std::string_view schema, Order order = Order::kSchema,
+                                    Whitespace whitespace = Whitespace::kFlexible) {
   Spec spec;
   spec.kind = Kind::kJsonSchema, spec.order = order, spec.whitespace = whitespace;
   auto json = ParseJson(schema);
@@ -49,8 +50,10 @@ TEST(JsonSchema, AcceptsWhatIsValidAndNothingElse) {
     ASSERT_TRUE(row.ok());
     const auto grammar = Make((*row)["schema"].Dump(), Order::kAny);
     ASSERT_NE(grammar, nullptr);
-    for (const Json& valid : (*row)["valid"].items()) EXPECT_TRUE(Accepts(*grammar, valid.AsString())) << (*row)["schema"].Dump() << " " << valid.AsString();
-    for (const Json& invalid : (*row)["invalid"].items()) EXPECT_FALSE(Accepts(*grammar, invalid.AsString())) << (*row)["schema"].Dump() << " " << invalid.AsString();
+    for (const Json& valid : (*row)["valid"].items())
+      EXPECT_TRUE(Accepts(*grammar, valid.AsString())) << (*row)["schema"].Dump() << " " << valid.AsString();
+    for (const Json& invalid : (*row)["invalid"].items())
+      EXPECT_FALSE(Accepts(*grammar, invalid.AsString())) << (*row)["schema"].Dump() << " " << invalid.AsString();
   }
   EXPECT_GT(n_lines, 40);
 }
@@ -98,8 +101,12 @@ TEST(JsonSchema, ARefusalNamesKeywordAndPlace) {
   EXPECT_EQ(Refused(R"({"type": "text"})").keyword, "type");
   EXPECT_EQ(Refused(R"({"$schema": "https://example.com/my-dialect"})").keyword, "$schema");
   EXPECT_FALSE(Refused(R"({"type": "string", "minLength": 3, "maxLength": 2})").message.empty());
-  EXPECT_FALSE(Refused(R"({"type": "array", "items": {"enum": ["a", 1, 1.5]}, "uniqueItems": true, "minItems": 4})").message.empty());
-  EXPECT_FALSE(Refused(R"({"$defs": {"n": {"type": "object", "properties": {"n": {"$ref": "#/$defs/n"}}, "required": ["n"]}}, "$ref": "#/$defs/n"})").message.empty());
+  EXPECT_FALSE(
+      Refused(R"({"type": "array", "items": {"enum": ["a", 1, 1.5]}, "uniqueItems": true, "minItems": 4})").message.empty());
+  EXPECT_FALSE(
+      Refused(
+          R"({"$defs": {"n": {"type": "object", "properties": {"n": {"$ref": "#/$defs/n"}}, "required": ["n"]}}, "$ref": "#/$defs/n"})")
+          .message.empty());
 }
 
 TEST(JsonSchema, UnsupportedKeywordsCanLoosenTheGrammarInstead) {
@@ -132,13 +139,15 @@ TEST(JsonSchema, ManyEnumValuesAreATrie) {
 }
 
 TEST(JsonSchema, ForcedBytesAndTheShortestEnd) {
-  const auto grammar = Make(R"({"type": "object", "properties": {"name": {"type": "string", "minLength": 2}, "kind": {"enum": ["cat", "cow"]},
+  const auto grammar =
+      Make(R"({"type": "object", "properties": {"name": {"type": "string", "minLength": 2}, "kind": {"enum": ["cat", "cow"]},
     "sizes": {"type": "array", "items": {"type": "integer"}, "minItems": 1}}, "required": ["name", "kind", "sizes"], "additionalProperties": false})",
-                            Order::kSchema, Whitespace::kCompact);
+           Order::kSchema, Whitespace::kCompact);
   State state = grammar->Start();
   EXPECT_EQ(state.Forced(), "{\"name\":\"");
-  for (const std::string_view begun : {"", "{", "{\"na", "{\"name\":\"x", "{\"name\":\"xyz\",\"kind\":\"co", "{\"name\":\"xyz\",\"kind\":\"cow\",\"sizes\":[",
-                                       "{\"name\":\"xyz\",\"kind\":\"cow\",\"sizes\":[12", "{\"name\":\"x\\\\"}) {
+  for (const std::string_view begun :
+       {"", "{", "{\"na", "{\"name\":\"x", "{\"name\":\"xyz\",\"kind\":\"co", "{\"name\":\"xyz\",\"kind\":\"cow\",\"sizes\":[",
+        "{\"name\":\"xyz\",\"kind\":\"cow\",\"sizes\":[12", "{\"name\":\"x\\\\"}) {
     State at = grammar->Start();
     ASSERT_TRUE(*at.Advance(begun)) << begun;
     const auto end = at.ShortestCompletion();

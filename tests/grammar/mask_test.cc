@@ -20,10 +20,14 @@ std::shared_ptr<const Vocabulary> MakeVocabulary() {
   std::vector<Vocabulary::Token> tokens(kFirst);
   tokens[1] = {"<|end|>", true}, tokens[2] = {"<|stop|>", true}, tokens[3] = {"<|call|>", true}, tokens[4] = {"<|called|>", true};
   for (int byte = 0; byte < 256; ++byte) tokens.push_back({std::string(1, static_cast<char>(byte)), false});
-  for (const char* piece : {"{\"", "\":", "\": ", "\",", "\"}", "\"]", "\",\"", "\": \"", "\":\"", "}}", "]}", "},", "},{", "[{", "[\"", "[[", "]]", "null",
-                            "true", "false", "tru", "10", "12", "00", "-1", "0.", ".5", "e1", "1,", "2]", "3}", ", \"", ",\n  ", "\n    ", "  ", "\\n", "\\\"",
-                            "\\u00", "\\\\", "a\"", "ab\",\"", "name", "na", "me\":", "kind\":\"c", "cat", "ow", "é", "\xC3", "\xA9\"", "\xF0\x9F", "\x98\x80", "日本",
-                            "id", "x", "xy", "tags", "value", "2024", "-0", "1-", "T1", "2:", "@e", ".c", "om", "foo", "bar", "baz\"]", "[cat", "(id=", "='", "'s", "', ", "')", "')]", ")]", "=['"}) {
+  for (const char* piece :
+       {"{\"",  "\":",    "\": ",     "\",",      "\"}",     "\"]",  "\",\"", "\": \"", "\":\"",      "}}",     "]}",   "},",
+        "},{",  "[{",     "[\"",      "[[",       "]]",      "null", "true",  "false",  "tru",        "10",     "12",   "00",
+        "-1",   "0.",     ".5",       "e1",       "1,",      "2]",   "3}",    ", \"",   ",\n  ",      "\n    ", "  ",   "\\n",
+        "\\\"", "\\u00",  "\\\\",     "a\"",      "ab\",\"", "name", "na",    "me\":",  "kind\":\"c", "cat",    "ow",   "é",
+        "\xC3", "\xA9\"", "\xF0\x9F", "\x98\x80", "日本",    "id",   "x",     "xy",     "tags",       "value",  "2024", "-0",
+        "1-",   "T1",     "2:",       "@e",       ".c",      "om",   "foo",   "bar",    "baz\"]",     "[cat",   "(id=", "='",
+        "'s",   "', ",    "')",       "')]",      ")]",      "=['"}) {
     tokens.push_back({piece, false});
   }
   std::mt19937 random(7);
@@ -85,18 +89,19 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
   const auto vocabulary = MakeVocabulary();
   int64_t n_pairs = 0;
   const int n_steps = LFM_SANITIZED ? 8 : 60;
-  for (const std::string_view schema : {
-           R"({})", R"({"type": "object"})",
-           R"({"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "kind": {"enum": ["cat", "cow", "café"]}, "id": {"type": "integer", "minimum": 3, "maximum": 120},
+  for (
+      const std::string_view schema :
+      {R"({})", R"({"type": "object"})",
+       R"({"type": "object", "properties": {"name": {"type": "string", "minLength": 1}, "kind": {"enum": ["cat", "cow", "café"]}, "id": {"type": "integer", "minimum": 3, "maximum": 120},
                "tags": {"type": "array", "items": {"enum": ["foo", "bar", "baz"]}, "uniqueItems": true}}, "required": ["name", "id"], "additionalProperties": false})",
-           R"({"type": "string", "pattern": "^[a-é]{2,40}(foo|bar)?$", "maxLength": 20})",
-           R"({"type": "array", "items": {"type": "number", "multipleOf": 0.25}, "maxItems": 5, "minItems": 2})",
-           R"({"anyOf": [{"type": "object", "properties": {"name": {"const": "x"}, "value": {"type": "integer"}}, "required": ["name", "value"]},
+       R"({"type": "string", "pattern": "^[a-é]{2,40}(foo|bar)?$", "maxLength": 20})",
+       R"({"type": "array", "items": {"type": "number", "multipleOf": 0.25}, "maxItems": 5, "minItems": 2})",
+       R"({"anyOf": [{"type": "object", "properties": {"name": {"const": "x"}, "value": {"type": "integer"}}, "required": ["name", "value"]},
                          {"type": "object", "properties": {"name": {"type": "string"}, "value": {"type": "string"}}, "required": ["name", "value"]}]})",
-           R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": {"type": "boolean"}, "minProperties": 2, "maxProperties": 3})",
-           R"({"type": "array", "contains": {"const": 10}, "maxContains": 2, "maxItems": 4})", R"({"format": "date-time", "type": "string"})",
-           R"({"type": "string", "maxLength": 700, "minLength": 600})",
-           R"({"$defs": {"t": {"type": "object", "properties": {"x": {"$ref": "#/$defs/t"}, "xy": {"type": "array", "items": {"$ref": "#/$defs/t"}}}, "additionalProperties": false}}, "$ref": "#/$defs/t"})"}) {
+       R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": {"type": "boolean"}, "minProperties": 2, "maxProperties": 3})",
+       R"({"type": "array", "contains": {"const": 10}, "maxContains": 2, "maxItems": 4})",
+       R"({"format": "date-time", "type": "string"})", R"({"type": "string", "maxLength": 700, "minLength": 600})",
+       R"({"$defs": {"t": {"type": "object", "properties": {"x": {"$ref": "#/$defs/t"}, "xy": {"type": "array", "items": {"$ref": "#/$defs/t"}}}, "additionalProperties": false}}, "$ref": "#/$defs/t"})"}) {
     Spec spec = Schema(schema);
     n_pairs += Compare(spec, *vocabulary, 1, n_steps);
     spec.order = Order::kAny, spec.whitespace = Whitespace::kCompact;
@@ -110,8 +115,11 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
   Spec tools;
   tools.kind = Kind::kTools;
   tools.tools.start_id = 3, tools.tools.end_id = 4;
-  tools.tools.tools = {{"cat", *ParseJson(R"({"properties": {"name": {"type": "string"}, "id": {"enum": ["x", "it's", "a, 'b'", 10]}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["id"]})")},
-                       {"foo", Json()}};
+  tools.tools.tools = {
+      {"cat",
+       *ParseJson(
+           R"({"properties": {"name": {"type": "string"}, "id": {"enum": ["x", "it's", "a, 'b'", 10]}, "tags": {"type": "array", "items": {"type": "string"}}}, "required": ["id"]})")},
+      {"foo", Json()}};
   n_pairs += Compare(tools, *vocabulary, 5, n_steps);
   tools.tools.choice = ToolChoice::kRequired;
   n_pairs += Compare(tools, *vocabulary, 6, n_steps);

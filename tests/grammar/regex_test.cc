@@ -39,7 +39,9 @@ TEST_F(Regex, IsEcma) {
   EXPECT_TRUE(Matches("^[^]{2}$", "\n\n"));
   EXPECT_FALSE(Matches("^.$", "\n"));
   EXPECT_TRUE(Matches("^.$", "\xF0\x9F\x98\x80"));  // one code point
-  EXPECT_TRUE(Matches("^\\ud83d\\ude00\\u{1F600}\\x41\\cJ\\/$", "\xF0\x9F\x98\x80\xF0\x9F\x98\x80" "A\n/"));
+  EXPECT_TRUE(Matches("^\\ud83d\\ude00\\u{1F600}\\x41\\cJ\\/$",
+                      "\xF0\x9F\x98\x80\xF0\x9F\x98\x80"
+                      "A\n/"));
   EXPECT_TRUE(Matches("^[\\w-]+@\\S*?$", "a-b@c"));
   EXPECT_TRUE(Matches("^a{2}b{1,}c{0,2}{$", "aabbc{"));
   EXPECT_TRUE(Matches("^(?<year>\\d{4})$", "2024"));
@@ -98,7 +100,9 @@ TEST_F(Regex, ShortestAndCount) {
 
 TEST_F(Regex, NumbersCompareAsDecimals) {
   const auto decimal = [](std::string_view text) { return *ParseDecimal(text); };
-  constexpr std::string_view kNumbers[] = {"-123.5", "-100", "-99.99", "-1.5", "-1.05", "-1", "-0.5", "-0.001", "0", "0.001", "0.5", "0.99", "1", "1.0", "1.05", "1.5", "9", "10", "10.5", "99", "100", "123.25"};
+  constexpr std::string_view kNumbers[] = {"-123.5", "-100",  "-99.99", "-1.5", "-1.05", "-1",    "-0.5", "-0.001",
+                                           "0",      "0.001", "0.5",    "0.99", "1",     "1.0",   "1.05", "1.5",
+                                           "9",      "10",    "10.5",   "99",   "100",   "123.25"};
   for (const std::string_view bound : kNumbers) {
     const Re least = AtLeast(pool_, decimal(bound), false), above = AtLeast(pool_, decimal(bound), true);
     const Re most = AtMost(pool_, decimal(bound), false), below = AtMost(pool_, decimal(bound), true);
@@ -123,10 +127,12 @@ TEST_F(Regex, NumbersCompareAsDecimals) {
 
 TEST_F(Regex, CodePointsBecomeUtf8) {
   const Re set = pool_.CodePoints({{0x7F, 0x81}, {0x7FE, 0x801}, {0xFFFE, 0x10001}, {0xD7FF, 0xE000}});
-  for (const uint32_t code : {0x7Eu, 0x7Fu, 0x81u, 0x82u, 0x7FDu, 0x7FEu, 0x801u, 0x802u, 0xFFFDu, 0xFFFEu, 0x10001u, 0x10002u, 0xD7FFu, 0xE000u, 0xE001u}) {
+  for (const uint32_t code : {0x7Eu, 0x7Fu, 0x81u, 0x82u, 0x7FDu, 0x7FEu, 0x801u, 0x802u, 0xFFFDu, 0xFFFEu, 0x10001u, 0x10002u,
+                              0xD7FFu, 0xE000u, 0xE001u}) {
     std::string text;
     AppendCode(text, code);
-    const bool inside = (code >= 0x7F && code <= 0x81) || (code >= 0x7FE && code <= 0x801) || (code >= 0xFFFE && code <= 0x10001) || code == 0xD7FF || code == 0xE000;
+    const bool inside = (code >= 0x7F && code <= 0x81) || (code >= 0x7FE && code <= 0x801) ||
+                        (code >= 0xFFFE && code <= 0x10001) || code == 0xD7FF || code == 0xE000;
     EXPECT_EQ(pool_.Matches(set, text), inside) << code;
   }
   EXPECT_FALSE(pool_.Matches(pool_.Text(), "\xED\xA0\x80"));  // a lone surrogate

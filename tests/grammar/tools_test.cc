@@ -17,9 +17,13 @@ Spec Tools(ToolChoice choice = ToolChoice::kRequired) {
   spec.kind = Kind::kTools;
   spec.tools.choice = choice, spec.tools.start_id = kStart, spec.tools.end_id = kEnd;
   spec.tools.tools = {
-      {"get_weather", *ParseJson(R"({"type": "object", "properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
+      {"get_weather",
+       *ParseJson(
+           R"({"type": "object", "properties": {"city": {"type": "string"}, "unit": {"enum": ["c", "f"]}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
                                      "required": ["city"], "additionalProperties": false})")},
-      {"note.add", *ParseJson(R"({"type": "object", "properties": {"text": {"type": "string", "maxLength": 40}, "tags": {"type": "array", "items": {"type": "string"}}, "meta": {"type": "object", "additionalProperties": {"type": ["boolean", "null"]}}},
+      {"note.add",
+       *ParseJson(
+           R"({"type": "object", "properties": {"text": {"type": "string", "maxLength": 40}, "tags": {"type": "array", "items": {"type": "string"}}, "meta": {"type": "object", "additionalProperties": {"type": ["boolean", "null"]}}},
                                   "required": ["text"], "additionalProperties": false})")},
       {"now", Json()}};
   return spec;
@@ -46,16 +50,19 @@ bool AcceptsCalls(const Spec& spec, std::string_view text) {
 
 TEST(Tools, ArgumentsAreHeldToTheirSchemas) {
   const Spec spec = Tools();
-  for (const std::string_view text : {
-           R"(⟦[get_weather(city="Paris")]⟧)", R"(⟦[get_weather(city='Paris', days=3, unit='c')]⟧)", R"(⟦[get_weather(days=7, city="Paris")]⟧)",
-           R"(⟦[get_weather(city="a"), get_weather(city="b")]⟧)", R"(⟦[now()]⟧)", R"(⟦[note.add(text="x", tags=["a", 'b'], meta={"k": True, 'l': None, "m": false})]⟧)",
-           R"(⟦[get_weather(city="")]⟧ and so on)", R"(⟦[now()]⟧⟦[now()]⟧)"}) {
+  for (const std::string_view text :
+       {R"(⟦[get_weather(city="Paris")]⟧)", R"(⟦[get_weather(city='Paris', days=3, unit='c')]⟧)",
+        R"(⟦[get_weather(days=7, city="Paris")]⟧)", R"(⟦[get_weather(city="a"), get_weather(city="b")]⟧)", R"(⟦[now()]⟧)",
+        R"(⟦[note.add(text="x", tags=["a", 'b'], meta={"k": True, 'l': None, "m": false})]⟧)",
+        R"(⟦[get_weather(city="")]⟧ and so on)", R"(⟦[now()]⟧⟦[now()]⟧)"}) {
     EXPECT_TRUE(AcceptsCalls(spec, text)) << text;
   }
-  for (const std::string_view text : {
-           R"(get_weather(city="Paris"))", R"(⟦[get_weather()]⟧)", R"(⟦[get_weather(days=3)]⟧)", R"(⟦[get_weather(city="a", city="b")]⟧)",
-           R"(⟦[get_weather(city="a", unit="k")]⟧)", R"(⟦[get_weather(city="a", days=8)]⟧)", R"(⟦[get_weather(city=3)]⟧)", R"(⟦[get_weather(city="a", x=1)]⟧)",
-           R"(⟦[get_weather(city="a")])", R"(⟦[get_wether(city="a")]⟧)", R"(⟦[]⟧)", R"(⟦[note.add(text="x", meta={"k": 1})]⟧)", R"(⟦[now(),]⟧)"}) {
+  for (const std::string_view text :
+       {R"(get_weather(city="Paris"))", R"(⟦[get_weather()]⟧)", R"(⟦[get_weather(days=3)]⟧)",
+        R"(⟦[get_weather(city="a", city="b")]⟧)", R"(⟦[get_weather(city="a", unit="k")]⟧)",
+        R"(⟦[get_weather(city="a", days=8)]⟧)", R"(⟦[get_weather(city=3)]⟧)", R"(⟦[get_weather(city="a", x=1)]⟧)",
+        R"(⟦[get_weather(city="a")])", R"(⟦[get_wether(city="a")]⟧)", R"(⟦[]⟧)", R"(⟦[note.add(text="x", meta={"k": 1})]⟧)",
+        R"(⟦[now(),]⟧)"}) {
     EXPECT_FALSE(AcceptsCalls(spec, text)) << text;
   }
 }
@@ -67,7 +74,7 @@ TEST(Tools, AnApostropheInsideOfAStringIsContent) {
   EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='It\'s', tags=['O'Hara', 'b'])]⟧)"));
   EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='', tags=[''])]⟧)"));
   EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='say "hi"')]⟧)"));
-  EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[note.add(text='a''b')]⟧)"));   // two strings joined, to Python
+  EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[note.add(text='a''b')]⟧)"));  // two strings joined, to Python
   EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[note.add(text='a' 'b')]⟧)"));
   EXPECT_FALSE(AcceptsCalls(spec, R"(⟦[note.add(text='a', b')]⟧)"));
   Spec strict = Tools();

@@ -17,8 +17,7 @@ class CacheTest : public ::testing::Test {
   CacheTest() { environment_ = FastOptions("http://127.0.0.1:1", folder_.path()).environment; }
 
   // A file in a snapshot, with its blob.
-  void Add(const std::string& repo, const std::string& commit, const std::string& file,
-           const std::string& content) {
+  void Add(const std::string& repo, const std::string& commit, const std::string& file, const std::string& content) {
     const RepoFolders folders = FoldersOf(environment_, repo);
     const std::string etag = EtagOf({content});
     WriteText(folders.blobs + "/" + etag, content);
@@ -70,12 +69,10 @@ TEST_F(CacheTest, ListAndResolve) {
   EXPECT_EQ(Resolve("https://huggingface.co/a/b-GGUF/blob/main/x-Q8_0.gguf"), "a/b-GGUF:Q8_0");
   EXPECT_EQ(Resolve("a/f"), "a/f");
   EXPECT_EQ(Resolve("a/f@refs/pr/1"), "a/f");
-  EXPECT_EQ(ResolveModel("a/f", environment_, 0).value().path,
-            FoldersOf(environment_, "a/f").snapshots + "/" + one_);
+  EXPECT_EQ(ResolveModel("a/f", environment_, 0).value().path, FoldersOf(environment_, "a/f").snapshots + "/" + one_);
   EXPECT_NE(Resolve("a/part").find("run: lfm pull a/part"), std::string::npos);
   EXPECT_NE(Resolve("a/shards").find("shards"), std::string::npos);
-  EXPECT_NE(Resolve("a/b-GGUF:Q2_K").find("there is: Q4_0, Q8_0"), std::string::npos)
-      << Resolve("a/b-GGUF:Q2_K");
+  EXPECT_NE(Resolve("a/b-GGUF:Q2_K").find("there is: Q4_0, Q8_0"), std::string::npos) << Resolve("a/b-GGUF:Q2_K");
   EXPECT_NE(Resolve("lfm2-8b-a1b").find("run: lfm pull LiquidAI/LFM2-8B-A1B-GGUF"), std::string::npos);
   EXPECT_NE(Resolve("/no/such.gguf").find("no file"), std::string::npos);
   EXPECT_EQ(Resolve(folder_.path()), folder_.path());

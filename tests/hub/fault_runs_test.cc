@@ -55,42 +55,22 @@ class SeededRun {
     ++n_faults_;
     const bool ranged = query.Has("range");
     switch (Below(100)) {
-      case 0:
-        reply.status = 404;
-        break;
-      case 1:
-        reply.status = 401;
-        break;
-      case 2:
-        reply.Set("X-Linked-Etag", "\"" + std::string(64, 'd') + "\"");
-        break;
-      case 3:
-        reply.Set("Content-Range", "bytes 1-2/3");
-        break;
-      case 4:
-        reply.pause_s = 3;
-        break;
-      case 5:
-        reply.piece = 20, reply.pause_s = 0.05;
-        break;
-      case 6:
-        reply.garbage = true;
-        break;
-      case 7:
-        reply = Reply(), reply.status = 302, reply.Set("Location", "/loop");
-        break;
+      case 0: reply.status = 404; break;
+      case 1: reply.status = 401; break;
+      case 2: reply.Set("X-Linked-Etag", "\"" + std::string(64, 'd') + "\""); break;
+      case 3: reply.Set("Content-Range", "bytes 1-2/3"); break;
+      case 4: reply.pause_s = 3; break;
+      case 5: reply.piece = 20, reply.pause_s = 0.05; break;
+      case 6: reply.garbage = true; break;
+      case 7: reply = Reply(), reply.status = 302, reply.Set("Location", "/loop"); break;
       case 8:
         if (ranged) reply = Reply(), reply.body = hub_.repos[kRepo][kGguf].content;
         break;
       case 9:
         if (!reply.body.empty()) reply.body[Below(reply.body.size())] ^= 4;
         break;
-      case 10:
-        reply.body += "x";
-        break;
-      default:
-        Pass(site, reply);
-        break;
+      case 10: reply.body += "x"; break;
+      default: Pass(site, reply); break;
     }
   }
 

@@ -36,8 +36,7 @@ void Reset(int fd) {
 }
 
 std::string Lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return static_cast<char>(std::tolower(c)); });
   return text;
 }
 
@@ -55,8 +54,7 @@ std::optional<Query> ReadQuery(int fd) {
   query.target = text.substr(first + 1, second - first - 1);
   for (size_t at = text.find("\r\n") + 2; text.compare(at, 2, "\r\n") != 0;) {
     const size_t end = text.find("\r\n", at), colon = text.find(": ", at);
-    if (colon < end)
-      query.headers[Lower(text.substr(at, colon - at))] = text.substr(colon + 2, end - colon - 2);
+    if (colon < end) query.headers[Lower(text.substr(at, colon - at))] = text.substr(colon + 2, end - colon - 2);
     at = end + 2;
   }
   return query;
@@ -200,8 +198,7 @@ void FakeHub::Apply(Site site, const Query& query, Reply& reply) {
 
 Reply FakeHub::Tree(const std::string& repo, const std::string& target) {
   const size_t cursor = target.find("cursor=");
-  const size_t begin =
-      cursor == std::string::npos ? 0 : std::strtoull(target.c_str() + cursor + 7, nullptr, 10);
+  const size_t begin = cursor == std::string::npos ? 0 : std::strtoull(target.c_str() + cursor + 7, nullptr, 10);
   Json list = Json::MakeArray();
   list.Append(Json::MakeObject({{"type", "directory"}, {"path", "sub"}, {"oid", "x"}, {"size", 0}}));
   size_t i = 0;
@@ -242,8 +239,7 @@ Reply FakeHub::Resolve(const Query& query, const std::string& repo, const std::s
   } else {
     reply.status = 302;
     reply.body = "Found. Redirecting";
-    reply.Set("Location",
-              StrCat(storage_origin(), "/", repo, "/", PercentEncode(path, true), "?X-Signature=abc"));
+    reply.Set("Location", StrCat(storage_origin(), "/", repo, "/", PercentEncode(path, true), "?X-Signature=abc"));
     reply.Set("X-Linked-Etag", "\"" + EtagOf(file) + "\"");
     reply.Set("X-Linked-Size", std::to_string(file.content.size()));
   }
@@ -258,8 +254,7 @@ Reply FakeHub::AnswerHub(const Query& query) {
   reply.status = 404;
   const std::string path = query.target.substr(0, query.target.find('?'));
   const auto authorization = query.headers.find("authorization");
-  const bool allowed =
-      token.empty() || (authorization != query.headers.end() && authorization->second == "Bearer " + token);
+  const bool allowed = token.empty() || (authorization != query.headers.end() && authorization->second == "Bearer " + token);
   for (const auto& [repo, files] : repos) {
     const std::string api = "/api/models/" + repo + "/", resolve = "/" + repo + "/resolve/";
     if (path.rfind(api + "revision/", 0) == 0) {

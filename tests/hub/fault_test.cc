@@ -40,8 +40,7 @@ class FaultTest : public HubTest {
   }
 
   // Answers with `status` the first n times.
-  void FailFirst(Site where, int n, int status, const std::string& header = "",
-                 const std::string& value = "") {
+  void FailFirst(Site where, int n, int status, const std::string& header = "", const std::string& value = "") {
     auto count = std::make_shared<int>(0);
     hub_.SetFault([=](Site site, const Query&, Reply& reply) {
       if (site != where || (*count)++ >= n) return;
@@ -184,8 +183,7 @@ TEST_F(FaultTest, Redirects) {
     if (site == Site::kHub) reply = Reply(), reply.status = 302, reply.Set("Location", query.target);
   });
   ExpectFailure(Pull(kQ4, options_), "redirects more than");
-  for (const std::string target :
-       {"file:///etc/passwd", "ftp://127.0.0.1/x", "https://u:p@127.0.0.1/", "http://", ""}) {
+  for (const std::string target : {"file:///etc/passwd", "ftp://127.0.0.1/x", "https://u:p@127.0.0.1/", "http://", ""}) {
     hub_.SetFault([&](Site site, const Query&, Reply& reply) {
       if (site == Site::kHub) reply = Reply(), reply.status = 302, reply.Set("Location", target);
     });
@@ -194,8 +192,7 @@ TEST_F(FaultTest, Redirects) {
   hub_.SetFault([&](Site site, const Query& query, Reply& reply) {  // a relative one within the hub
     if (site == Site::kHub && query.target.find("moved") == std::string::npos && reply.status == 200) {
       reply = Reply(), reply.status = 307,
-      reply.Set("Location",
-                query.target + (query.target.find('?') == std::string::npos ? "?moved" : "&moved"));
+      reply.Set("Location", query.target + (query.target.find('?') == std::string::npos ? "?moved" : "&moved"));
     }
   });
   EXPECT_TRUE(Pull(kQ4, options_).ok());
@@ -255,8 +252,7 @@ TEST_F(FaultTest, FileThatNoDiskHolds) {
   hub_.SetFault([](Site site, const Query& query, Reply& reply) {
     const size_t at = reply.body.find("\"size\": 700001");
     if (site == Site::kHub && query.target.find("/tree/") != std::string::npos && at != std::string::npos) {
-      for (size_t i; (i = reply.body.find("700001")) != std::string::npos;)
-        reply.body.replace(i, 6, "17000000000000");
+      for (size_t i; (i = reply.body.find("700001")) != std::string::npos;) reply.body.replace(i, 6, "17000000000000");
     }
   });
   ExpectFailure(Pull(kQ4, options_), "free");

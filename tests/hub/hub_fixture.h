@@ -74,10 +74,8 @@ inline PullOptions FastOptions(const std::string& endpoint, const std::string& f
 inline std::vector<std::string> FilesWith(const std::string& folder, const std::string& part) {
   std::vector<std::string> found;
   std::error_code error;
-  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end;
-       it.increment(error)) {
-    const std::string path =
-        std::filesystem::relative(it->path().parent_path(), folder) / it->path().filename();
+  for (std::filesystem::recursive_directory_iterator it(folder, error), end; !error && it != end; it.increment(error)) {
+    const std::string path = std::filesystem::relative(it->path().parent_path(), folder) / it->path().filename();
     if (!it->is_directory() && path.find(part) != std::string::npos) found.push_back(path);
   }
   return found;

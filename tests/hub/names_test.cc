@@ -124,8 +124,7 @@ TEST(Names, FilesOfRepositories) {
   for (const char* good : {"a", "a/b.gguf", "x y.json", "\xC3\xA9.gguf", "..a", "a..b/c"}) {
     EXPECT_TRUE(CheckRepoFile(good).ok()) << good;
   }
-  for (const char* bad :
-       {"", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/..", ".", "a\\b", "a\nb", "C:/x", "\xFF"}) {
+  for (const char* bad : {"", "/a", "a/", "a//b", "..", "../a", "a/../b", "a/..", ".", "a\\b", "a\nb", "C:/x", "\xFF"}) {
     EXPECT_FALSE(CheckRepoFile(bad).ok()) << bad;
   }
   EXPECT_FALSE(CheckRepoFile(std::string("a\0b", 3)).ok());
@@ -149,11 +148,8 @@ TEST(Names, Types) {
 
 TEST(Choose, BestThatFits) {
   constexpr uint64_t kMib = uint64_t{1} << 20;
-  const std::vector<TypeOption> big{{"F16", 16000 * kMib},
-                                    {"Q4_0", 4500 * kMib},
-                                    {"Q4_K_M", 4800 * kMib},
-                                    {"Q6_K", 6500 * kMib},
-                                    {"Q8_0", 8500 * kMib}};
+  const std::vector<TypeOption> big{
+      {"F16", 16000 * kMib}, {"Q4_0", 4500 * kMib}, {"Q4_K_M", 4800 * kMib}, {"Q6_K", 6500 * kMib}, {"Q8_0", 8500 * kMib}};
   const auto type = [](const std::vector<TypeOption>& options, uint64_t free) {
     const auto choice = ChooseType(options, free);
     EXPECT_TRUE(choice.ok());

@@ -15,8 +15,7 @@ TEST(Hash, KnownValues) {
   const std::string path = folder.path() + "/x";
   test::WriteText(path, "hello\n");
   EXPECT_EQ(HashFile(path, HashKind::kGitBlob).value(), "ce013625030ba8dba906f756967f9e9ca394464a");
-  EXPECT_EQ(HashFile(path, HashKind::kSha256).value(),
-            "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
+  EXPECT_EQ(HashFile(path, HashKind::kSha256).value(), "5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03");
   test::WriteText(path, "");
   EXPECT_EQ(HashFile(path, HashKind::kGitBlob).value(), "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391");
   EXPECT_FALSE(HashFile(folder.path() + "/none", HashKind::kSha256).ok());
@@ -39,12 +38,12 @@ TEST(Partial, RoundTripAndDamage) {
   EXPECT_EQ(again.value().done, state.done);
   EXPECT_EQ(again.value().TotalDone(), 405u);
   EXPECT_EQ(again.value().identity.etag, "etag");
-  for (const char* bad : {"", "{}", "[]", "{\"version\":1,\"size\":10,\"part_bytes\":0,\"done\":[]}",
-                          "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[11]}",
-                          "{\"version\":1,\"size\":10,\"part_bytes\":5,\"done\":[1]}",
-                          "{\"version\":1,\"size\":-1,\"part_bytes\":5,\"done\":[]}",
-                          "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[-1]}",
-                          "{\"version\":1,\"size\":9e18,\"part_bytes\":1,\"done\":[1]}"}) {
+  for (const char* bad :
+       {"", "{}", "[]", "{\"version\":1,\"size\":10,\"part_bytes\":0,\"done\":[]}",
+        "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[11]}",
+        "{\"version\":1,\"size\":10,\"part_bytes\":5,\"done\":[1]}", "{\"version\":1,\"size\":-1,\"part_bytes\":5,\"done\":[]}",
+        "{\"version\":1,\"size\":10,\"part_bytes\":10,\"done\":[-1]}",
+        "{\"version\":1,\"size\":9e18,\"part_bytes\":1,\"done\":[1]}"}) {
     EXPECT_FALSE(PartialState::Parse(bad).ok()) << bad;
   }
   EXPECT_TRUE(PartialState::Fresh({0, "e", ""}, 300).Complete());
@@ -70,9 +69,8 @@ TEST(Headers, ContentRange) {
   EXPECT_EQ(range.value().first, 5u);
   EXPECT_EQ(range.value().last, 9u);
   EXPECT_EQ(range.value().total, 100u);
-  for (const char* bad :
-       {"", "bytes", "bytes 5-9", "bytes 9-5/100", "bytes 5-100/100", "bytes a-b/c", "items 5-9/100",
-        "bytes 5-9/*", "bytes */100", "bytes 5-9/99999999999999999999999", "bytes -5-9/100"}) {
+  for (const char* bad : {"", "bytes", "bytes 5-9", "bytes 9-5/100", "bytes 5-100/100", "bytes a-b/c", "items 5-9/100",
+                          "bytes 5-9/*", "bytes */100", "bytes 5-9/99999999999999999999999", "bytes -5-9/100"}) {
     EXPECT_FALSE(ParseContentRange(bad).ok()) << bad;
   }
 }
@@ -120,10 +118,8 @@ TEST(Api, Answers) {
   EXPECT_EQ(files.value()[1].size, 9u);
   for (const char* bad :
        {"{}", "[", "[{\"type\":\"file\"}]", "[{\"type\":\"file\",\"path\":\"../x\",\"size\":1}]",
-        "[{\"type\":\"file\",\"path\":\"/x\",\"size\":1}]",
-        "[{\"type\":\"file\",\"path\":\"x\",\"size\":-1}]",
-        "[{\"type\":\"file\",\"path\":\"a\\\\b\",\"size\":1}]",
-        "[{\"type\":\"file\",\"path\":\"a\\u0000b\",\"size\":1}]",
+        "[{\"type\":\"file\",\"path\":\"/x\",\"size\":1}]", "[{\"type\":\"file\",\"path\":\"x\",\"size\":-1}]",
+        "[{\"type\":\"file\",\"path\":\"a\\\\b\",\"size\":1}]", "[{\"type\":\"file\",\"path\":\"a\\u0000b\",\"size\":1}]",
         "[{\"type\":\"file\",\"path\":\"x\",\"size\":1e30}]"}) {
     EXPECT_FALSE(ParseTree(bad).ok()) << bad;
   }

@@ -42,7 +42,8 @@ class Child : public testing::Test {
 
 [[maybe_unused]] const bool kChildIsRegistered = [] {
   if (!std::getenv("LFM_HUB_CHILD")) return false;
-  testing::RegisterTest("PullProcess", "Child", nullptr, nullptr, __FILE__, __LINE__, []() -> testing::Test* { return new Child; });
+  testing::RegisterTest("PullProcess", "Child", nullptr, nullptr, __FILE__, __LINE__,
+                        []() -> testing::Test* { return new Child; });
   return true;
 }();
 

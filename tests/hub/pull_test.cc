@@ -35,8 +35,7 @@ TEST_F(HubTest, GgufFileInTheCacheLayout) {
   EXPECT_EQ(ReadText(root + "/blobs/" + etag), Content());
   EXPECT_EQ(ReadText(root + "/refs/main"), hub_.commit);
   EXPECT_EQ(fs::read_symlink(root + "/snapshots/" + hub_.commit + "/" + kGguf), "../../blobs/" + etag);
-  EXPECT_TRUE(
-      fs::exists(options_.environment.cache + "/.locks/models--LiquidAI--LFM2-Test-GGUF/" + etag + ".lock"));
+  EXPECT_TRUE(fs::exists(options_.environment.cache + "/.locks/models--LiquidAI--LFM2-Test-GGUF/" + etag + ".lock"));
   EXPECT_TRUE(FilesWith(folder_.path(), "incomplete").empty());
 
   const uint64_t before = hub_.n_storage_requests;
@@ -97,8 +96,8 @@ TEST_F(HubTest, NothingForeignIsWrittenThroughOrReplaced) {
   WriteText(victim, "untouched");
   const std::string root = options_.environment.cache + "/models--LiquidAI--LFM2-Test-GGUF";
   const std::string lock = options_.environment.cache + "/.locks/models--LiquidAI--LFM2-Test-GGUF/" + etag + ".lock";
-  for (const std::string& path : {lock, root + "/blobs/" + etag, root + "/refs/main.new",
-                                  root + "/blobs/" + etag + ".lfm.incomplete.json.new"}) {
+  for (const std::string& path :
+       {lock, root + "/blobs/" + etag, root + "/refs/main.new", root + "/blobs/" + etag + ".lfm.incomplete.json.new"}) {
     fs::create_directories(fs::path(path).parent_path());
     fs::create_symlink(victim, path);
     static_cast<void>(Pull(kQ4, options_));
@@ -149,8 +148,7 @@ TEST_F(HubTest, PagesOfTheTreeAndShards) {
   const auto pulled = Pull("a/shards:q4_0", options_);
   ASSERT_TRUE(pulled.ok()) << pulled.error().message;
   EXPECT_EQ(ReadText(pulled.value().path), files["sub/x-Q4_0-00001-of-00002.gguf"].content);
-  EXPECT_EQ(ReadText(fs::path(pulled.value().path).parent_path() / "x-Q4_0-00002-of-00002.gguf").size(),
-            2000u);
+  EXPECT_EQ(ReadText(fs::path(pulled.value().path).parent_path() / "x-Q4_0-00002-of-00002.gguf").size(), 2000u);
   EXPECT_FALSE(Pull("a/shards:q8_0", options_).ok());
 }
 
@@ -160,8 +158,7 @@ TEST_F(HubTest, EmptyFileAndListingWithoutHashes) {
   const auto pulled = Pull("LiquidAI/LFM2-Test", options_);
   ASSERT_TRUE(pulled.ok()) << pulled.error().message;
   EXPECT_EQ(fs::file_size(pulled.value().path + "/empty.json"), 0u);
-  EXPECT_TRUE(fs::exists(Folders("LiquidAI/LFM2-Test").blobs + "/" +
-                         EtagOf({Content("tokenizer.json", "LiquidAI/LFM2-Test")})));
+  EXPECT_TRUE(fs::exists(Folders("LiquidAI/LFM2-Test").blobs + "/" + EtagOf({Content("tokenizer.json", "LiquidAI/LFM2-Test")})));
 }
 
 TEST_F(HubTest, UpdateKeepsTheOldUntilTheNewIsWhole) {
@@ -292,10 +289,7 @@ TEST_F(HubTest, CancelWhileNothingArrives) {
 // A plain server, no hub.
 class AddressTest : public ::testing::Test {
  protected:
-  AddressTest()
-      : content_(RandomBytes(500000, 11)),
-        etag_("\"v1\""),
-        server_([this](const Query& q) { return Answer(q); }) {
+  AddressTest() : content_(RandomBytes(500000, 11)), etag_("\"v1\""), server_([this](const Query& q) { return Answer(q); }) {
     options_ = FastOptions("http://127.0.0.1:1", folder_.path());
   }
   Reply Answer(const Query& query) {
@@ -376,8 +370,7 @@ TEST_F(AddressTest, ServersWithoutRangesHeadOrLength) {
 
 TEST_F(AddressTest, FilePaths) {
   WriteText(folder_.path() + "/here.gguf", "x");
-  EXPECT_EQ(Pull("file://" + folder_.path() + "/here.gguf", options_).value().path,
-            folder_.path() + "/here.gguf");
+  EXPECT_EQ(Pull("file://" + folder_.path() + "/here.gguf", options_).value().path, folder_.path() + "/here.gguf");
   EXPECT_EQ(Pull("file://" + folder_.path() + "/none.gguf", options_).error().code, ErrorCode::kNotFound);
 }
 

@@ -49,19 +49,15 @@ TEST(Jinja, SnippetsAsJinja2) {
 }
 
 TEST(Jinja, ErrorsNameLineAndConstruct) {
-  EXPECT_EQ(Message("a\nb {{ 1 + 'x' }}"),
-            "chat template, line 2: unsupported operand types for +: 'int' and 'str'");
+  EXPECT_EQ(Message("a\nb {{ 1 + 'x' }}"), "chat template, line 2: unsupported operand types for +: 'int' and 'str'");
   EXPECT_EQ(Message("\n\n{{ x.y }}"), "chat template, line 3: 'x' is undefined");
-  EXPECT_EQ(Message("\n{% include 'a' %}"),
-            "chat template, line 2: the tag 'include' is not supported in chat templates");
+  EXPECT_EQ(Message("\n{% include 'a' %}"), "chat template, line 2: the tag 'include' is not supported in chat templates");
   EXPECT_EQ(Message("{{ 1 | nope }}"), "chat template, line 1: no filter named 'nope'");
   EXPECT_EQ(Message("{% macro f() %}\n{{ raise_exception('stop here') }}{% endmacro %}\n\n{{ f() }}"),
             "chat template, line 2: stop here");
-  EXPECT_EQ(Message("{{ 'a'.encode() }}"),
-            "chat template, line 1: the method 'encode' of str is not supported");
-  EXPECT_EQ(
-      Message("{{ [1] | random }}"),
-      "chat template, line 1: the filter 'random' is not supported: a prompt must not depend on chance");
+  EXPECT_EQ(Message("{{ 'a'.encode() }}"), "chat template, line 1: the method 'encode' of str is not supported");
+  EXPECT_EQ(Message("{{ [1] | random }}"),
+            "chat template, line 1: the filter 'random' is not supported: a prompt must not depend on chance");
   EXPECT_EQ(RenderText("{{ lipsum() }}").error().code, ErrorCode::kUnsupported);
   EXPECT_EQ(Template::Parse("\xff").error().code, ErrorCode::kCorrupt);
 }
@@ -72,8 +68,7 @@ TEST(Jinja, LimitsHold) {
   options.limits.max_steps = 2'000'000;
   options.limits.max_memory = size_t{32} << 20;
   options.limits.max_output = size_t{4} << 20;
-  const std::string deep_list =
-      "{% set ns = namespace(x=[]) %}{% for i in range(1000) %}{% set ns.x = [ns.x] %}{% endfor %}";
+  const std::string deep_list = "{% set ns = namespace(x=[]) %}{% for i in range(1000) %}{% set ns.x = [ns.x] %}{% endfor %}";
   const char* const hostile[] = {
       "{{ 'a' * 10**9 }}",
       "{{ [0] * 10**9 }}",
@@ -135,35 +130,28 @@ TEST(Jinja, ParserLimitsHold) {
   EXPECT_FALSE(Template::Parse(std::string(size_t{5} << 20, 'x')).ok());
   EXPECT_TRUE(Template::Parse("{{ 'a'" + repeat(" ~ 'a'", 1000) + " }}").ok());
   EXPECT_TRUE(Template::Parse("{{ " + repeat("(", 30) + "1" + repeat(")", 30) + " }}").ok());
-  const auto many =
-      RenderText("{% if false %}" + repeat("{% elif false %}x", 5000) + "{% else %}y{% endif %}");
+  const auto many = RenderText("{% if false %}" + repeat("{% elif false %}x", 5000) + "{% else %}y{% endif %}");
   ASSERT_TRUE(many.ok()) << many.error().message;
   EXPECT_EQ(many.value(), "y");
 }
 
 // A linked list of namespaces and a circle through macros are let go without recursion and without a leak.
 TEST(Jinja, LetsGoOfChainsAndCircles) {
-  EXPECT_EQ(
-      RenderText(
-          "{% set ns = namespace(n=none) %}{% for i in range(50000) %}{% set ns.n = namespace(p=ns.n) %}"
-          "{% endfor %}ok")
-          .value(),
-      "ok");
-  EXPECT_EQ(
-      RenderText("{% set ns = namespace(l=[]) %}{% for i in range(3) %}{% macro m() %}{{ m }}{% endmacro %}"
-                 "{% set ns.l = ns.l + [m, loop, ns] %}{% if loop.changed(loop) %}{% endif %}{% endfor %}ok")
-          .value(),
-      "ok");
+  EXPECT_EQ(RenderText("{% set ns = namespace(n=none) %}{% for i in range(50000) %}{% set ns.n = namespace(p=ns.n) %}"
+                       "{% endfor %}ok")
+                .value(),
+            "ok");
+  EXPECT_EQ(RenderText("{% set ns = namespace(l=[]) %}{% for i in range(3) %}{% macro m() %}{{ m }}{% endmacro %}"
+                       "{% set ns.l = ns.l + [m, loop, ns] %}{% if loop.changed(loop) %}{% endif %}{% endfor %}ok")
+                .value(),
+            "ok");
 }
 
 TEST(Jinja, KeepsJsonNumbers) {
-  const Json variables =
-      ParseJson(R"({"a": 1, "b": 1.0, "c": 123456789012345678901234567890, "d": -0.0, "e": 1e5,
+  const Json variables = ParseJson(R"({"a": 1, "b": 1.0, "c": 123456789012345678901234567890, "d": -0.0, "e": 1e5,
                                        "f": [9223372036854775807, -9223372036854775808, 9223372036854775808]})")
-          .value();
-  EXPECT_EQ(RenderText("{{ a }} {{ b }} {{ c }} {{ d }} {{ e }} {{ f | tojson }} {{ c == c }} {{ c > f[0] }}",
-                       variables)
-                .value(),
+                             .value();
+  EXPECT_EQ(RenderText("{{ a }} {{ b }} {{ c }} {{ d }} {{ e }} {{ f | tojson }} {{ c == c }} {{ c > f[0] }}", variables).value(),
             "1 1.0 123456789012345678901234567890 -0.0 100000.0 "
             "[9223372036854775807, -9223372036854775808, 9223372036854775808] True True");
 }
@@ -191,8 +179,7 @@ TEST(Jinja, FormatsTime) {
   const LocalTime newyear{2021, 1, 3, 0, 5, 9, 7};
   EXPECT_EQ(FormatTime("%G-W%V-%u %U %W %j %I%p %-d.%-m. %k|%l|%e|%_d %f %y %h %C %P %^a %Q%", newyear),
             "2020-W53-7 01 00 003 12AM 3.1.  0|12| 3| 3 000007 21 Jan 20 am SUN %Q%");
-  EXPECT_EQ(FormatTime("%A %B %D %T", LocalTime{2024, 2, 29, 23, 59, 59, 0}),
-            "Thursday February 02/29/24 23:59:59");
+  EXPECT_EQ(FormatTime("%A %B %D %T", LocalTime{2024, 2, 29, 23, 59, 59, 0}), "Thursday February 02/29/24 23:59:59");
 }
 
 }  // namespace

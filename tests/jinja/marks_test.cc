@@ -54,7 +54,8 @@ TEST(Marks, FollowCutsAndJoints) {
 
 TEST(Marks, FollowBlocksAndMacros) {
   EXPECT_EQ(Marked("{% set b %}<t>{{ x|trim }}<t>{% endset %}{{ b|trim }}"), "<t>[ab<t>cd]<t>");
-  EXPECT_EQ(Marked("{% macro m(a) %}<t>{{ a }}{{ caller() }}{% endmacro %}{% call m(y) %}<t>{{ y }}{% endcall %}"), "<t>[3]<t>[3]");
+  EXPECT_EQ(Marked("{% macro m(a) %}<t>{{ a }}{{ caller() }}{% endmacro %}{% call m(y) %}<t>{{ y }}{% endcall %}"),
+            "<t>[3]<t>[3]");
   EXPECT_EQ(Marked("{% filter trim %} <t>{{ y }} {% endfilter %}"), "<t>[3]");
   EXPECT_EQ(Marked("{% for i in list recursive %}<t>{{ i }}{% endfor %}"), "<t>[a<t>]<t>[<t>b]");
   EXPECT_EQ(Marked("{% set ns = namespace(t='<t>') %}{% set ns.t = ns.t ~ y %}{{ ns.t }}"), "<t>[3]");

@@ -45,11 +45,15 @@ const std::vector<std::string>& DeepTemplates() {
       Repeated("{% if 1 %}", 170) + Repeated("{% endif %}", 170),
       Repeated("{% for a in [1] %}", 150) + "x" + Repeated("{% endfor %}", 150),
       "{% macro f(n) %}{{ f(n + 1) }}{% endmacro %}{{ f(0) }}",
-      "{% macro f(n) %}{% if n %}{% for i in [1] %}{{ (f(n - 1) ~ '')|trim|upper }}{% endfor %}{% endif %}{% endmacro %}{{ f(900) }}",
-      "{% macro f(n) %}{% call g() %}{{ f(n + 1) }}{% endcall %}{% endmacro %}{% macro g() %}{{ caller() }}{% endmacro %}{{ f(0) }}",
+      "{% macro f(n) %}{% if n %}{% for i in [1] %}{{ (f(n - 1) ~ '')|trim|upper }}{% endfor %}{% endif %}{% endmacro %}{{ "
+      "f(900) }}",
+      "{% macro f(n) %}{% call g() %}{{ f(n + 1) }}{% endcall %}{% endmacro %}{% macro g() %}{{ caller() }}{% endmacro %}{{ f(0) "
+      "}}",
       "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
-      "{% set ns = namespace(a=[]) %}{% for i in range(5000) %}{% set ns.a = [ns.a] %}{% endfor %}{{ ns.a }}{{ ns.a|tojson }}{{ ns.a == [ns.a] }}",
-      "{% set ns = namespace(a={}) %}{% for i in range(390) %}{% set ns.a = {'k': ns.a} %}{% endfor %}{{ ns.a|string|length }}{{ ns.a|tojson|length }}",
+      "{% set ns = namespace(a=[]) %}{% for i in range(5000) %}{% set ns.a = [ns.a] %}{% endfor %}{{ ns.a }}{{ ns.a|tojson }}{{ "
+      "ns.a == [ns.a] }}",
+      "{% set ns = namespace(a={}) %}{% for i in range(390) %}{% set ns.a = {'k': ns.a} %}{% endfor %}{{ ns.a|string|length }}{{ "
+      "ns.a|tojson|length }}",
       "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
   };
   return kTemplates;
@@ -90,7 +94,8 @@ TEST(JinjaStack, FloorsLieInsideTheStack) {
 }
 
 TEST(JinjaStack, CancelledRenderingEnds) {
-  const auto parsed = Template::Parse("{% for i in range(99999) %}{% for j in range(99999) %}{% set x = i %}{% endfor %}{% endfor %}");
+  const auto parsed =
+      Template::Parse("{% for i in range(99999) %}{% for j in range(99999) %}{% set x = i %}{% endfor %}{% endfor %}");
   ASSERT_TRUE(parsed.ok());
   std::atomic<bool> cancel{false};
   RenderOptions options;

@@ -15,8 +15,7 @@ constexpr float kInf = std::numeric_limits<float>::infinity();
 struct Cache {
   Cache(Rng& rng, const Table& table, int type_in, int head_dim_in, int n_in)
       : type(type_in), head_dim(head_dim_in), n(n_in), keys(static_cast<size_t>(n * head_dim)), values(keys.size()),
-        page_bytes(KvPageBytes(static_cast<KvType>(type), head_dim)),
-        pages(page_bytes * static_cast<size_t>(n_pages())) {
+        page_bytes(KvPageBytes(static_cast<KvType>(type), head_dim)), pages(page_bytes * static_cast<size_t>(n_pages())) {
     std::memset(pages.data(), 0xff, pages.size());
     for (float& x : keys) x = Uniform(rng, -1.5f, 1.5f);
     for (float& x : values) x = Uniform(rng, -2, 2);
@@ -75,7 +74,8 @@ TEST(Attention, ScalarIsCloseToSoftmax) {
         }
         for (double& x : s) sum += x = std::exp(x - max);
         std::vector<float> result(static_cast<size_t>(head_dim));
-        Scalar().attend_merge(&out.state[i], 1, &out.acc[i * static_cast<size_t>(head_dim)], head_dim, 1, head_dim, result.data());
+        Scalar().attend_merge(&out.state[i], 1, &out.acc[i * static_cast<size_t>(head_dim)], head_dim, 1, head_dim,
+                              result.data());
         for (int d = 0; d < head_dim; d++) {
           double expected = 0;
           for (int j = 0; j < n_keys[i]; j++) expected += s[static_cast<size_t>(j)] / sum * cache.value(j)[d];

@@ -15,9 +15,7 @@ namespace lfm::kernels {
 
 using Rng = std::mt19937;
 
-inline float Uniform(Rng& rng, float low, float high) {
-  return low + (high - low) * (static_cast<float>(rng() >> 8) * 0x1p-24f);
-}
+inline float Uniform(Rng& rng, float low, float high) { return low + (high - low) * (static_cast<float>(rng() >> 8) * 0x1p-24f); }
 
 // Offsets of the f16 scales in a block of `type`.
 inline std::vector<size_t> ScaleOffsets(TensorType type) {
@@ -88,8 +86,7 @@ class Aligned {
 // 32 rows of random blocks, and the two panels made of them.
 struct Unit {
   Unit(Rng& rng, TensorType type_in, int64_t k_in, float max_scale = 1.0f, Fill fill = Fill::kRandom)
-      : type(type_in), k(k_in), rows(RandomBlocks(rng, type, k * kUnitRows, max_scale, fill)),
-        panels(2 * PanelBytes(type, k)) {
+      : type(type_in), k(k_in), rows(RandomBlocks(rng, type, k * kUnitRows, max_scale, fill)), panels(2 * PanelBytes(type, k)) {
     for (int p = 0; p < 2; p++) packed &= PackPanel(type, row(16 * p), RowBytes(type, static_cast<size_t>(k)), 16, k, panel(p));
   }
   const std::byte* row(int i) const { return rows.data() + static_cast<size_t>(i) * RowBytes(type, static_cast<size_t>(k)); }
@@ -129,8 +126,8 @@ inline bool SameBits(const float* a, const float* b, size_t n) { return std::mem
 // Random activations of n tokens, in all forms.
 struct Activations {
   Activations(Rng& rng, int64_t k, int n, float scale = 1.0f)
-      : n_tokens(n), rows(static_cast<size_t>(k) * static_cast<size_t>(n)),
-        q8(static_cast<size_t>(k / kBlock * n)), f32(static_cast<size_t>(k / kBlock * n)) {
+      : n_tokens(n), rows(static_cast<size_t>(k) * static_cast<size_t>(n)), q8(static_cast<size_t>(k / kBlock * n)),
+        f32(static_cast<size_t>(k / kBlock * n)) {
     for (float& x : rows) x = Uniform(rng, -scale, scale);
     for (int t = 0; t < n; t++) {
       const float* x = &rows[static_cast<size_t>(t * k)];

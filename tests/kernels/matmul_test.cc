@@ -68,8 +68,8 @@ void ExpectEqualOnAllIsas(int index, Unit& unit, Activations& x, const char* wha
       std::vector<float> out(n, -7.0f);
       run(*table, out);
       for (size_t i = 0; i < n; i++) {
-        ASSERT_EQ(out[i], expected[i]) << InfoOf(unit.type).name << " " << form << " " << table->isa << " " << what
-                                       << " k " << unit.k << " tokens " << x.n_tokens << " at " << i;
+        ASSERT_EQ(out[i], expected[i]) << InfoOf(unit.type).name << " " << form << " " << table->isa << " " << what << " k "
+                                       << unit.k << " tokens " << x.n_tokens << " at " << i;
       }
     }
   }
@@ -145,9 +145,8 @@ TEST_P(MatmulOfType, FirstPanelAloneGivesTheSameBits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, MatmulOfType, testing::Range(0, kTypeCount), [](const auto& one) {
-  return std::string(InfoOf(kTypeOrder[one.param]).name);
-});
+INSTANTIATE_TEST_SUITE_P(Types, MatmulOfType, testing::Range(0, kTypeCount),
+                         [](const auto& one) { return std::string(InfoOf(kTypeOrder[one.param]).name); });
 
 }  // namespace
 }  // namespace lfm::kernels

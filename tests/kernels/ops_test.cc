@@ -19,8 +19,8 @@ std::vector<float> Random(Rng& rng, size_t n, float scale) {
 // Ordinary values, and those at which something could go wrong.
 std::vector<float> Probes(Rng& rng) {
   std::vector<float> v = Random(rng, 4099, 20.0f);
-  for (const float x : {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-45f, 88.0f, 88.7f, 88.8f, -87.3f, -88.8f, -103.9f, -104.1f,
-                        1e4f, -1e4f, 3e38f, -3e38f}) {
+  for (const float x : {0.0f, -0.0f, 1e-30f, -1e-30f, 1e-45f, 88.0f, 88.7f, 88.8f, -87.3f, -88.8f, -103.9f, -104.1f, 1e4f, -1e4f,
+                        3e38f, -3e38f}) {
     v.push_back(x);
   }
   for (const float x : Random(rng, 2000, 110.0f)) v.push_back(x);

@@ -25,9 +25,7 @@ TEST(Select, GivesTheBestAndTheNamed) {
 
 #if defined(__aarch64__) && LFM_EMULATED
 // An emulator that lacked one would leave its kernels untested without a word.
-TEST(Select, TheEmulatorHasEveryIsaOfArm) {
-  EXPECT_EQ(DetectIsas(), (std::vector<Isa>{Isa::kI8mm, Isa::kNeon, Isa::kScalar}));
-}
+TEST(Select, TheEmulatorHasEveryIsaOfArm) { EXPECT_EQ(DetectIsas(), (std::vector<Isa>{Isa::kI8mm, Isa::kNeon, Isa::kScalar})); }
 #endif
 
 TEST(Select, NamesWhatItHasWhenAskedForAnother) {
@@ -42,7 +40,8 @@ TEST(SelfCheck, EveryKernelOfThisHostAgrees) {
   for (const Table* table : OtherTables()) {
     Table copy = *table;
     EXPECT_EQ(ReplaceDiffering(Scalar(), copy), 0) << table->isa;
-    const bool has_own = std::any_of(copy.chosen.begin(), copy.chosen.end(), [&](const auto& c) { return c.second == table->isa; });
+    const bool has_own =
+        std::any_of(copy.chosen.begin(), copy.chosen.end(), [&](const auto& c) { return c.second == table->isa; });
     EXPECT_TRUE(has_own) << table->isa;
   }
 }

@@ -116,11 +116,11 @@ TEST(Forward, GgufFilesInF32) {
 
 // The mean KL of llama.cpp's int8 activations against the same references, from the golden data's own measurements.
 const std::pair<const char*, double> kLlamaCpp[] = {
-    {"mini-lfm2-BF16", 5.03e-04},     {"mini-lfm2-IQ4_NL", 7.81e-03},         {"mini-lfm2-IQ4_XS", 1.84e-02},
-    {"mini-lfm2-Q2_K", 1.75e-02},     {"mini-lfm2-Q3_K_M", 1.82e-02},         {"mini-lfm2-Q4_1", 8.23e-03},
-    {"mini-lfm2-Q4_K_S", 2.05e-02},   {"mini-lfm2-Q5_0", 7.31e-03},           {"mini-lfm2-Q5_1", 8.14e-03},
-    {"mini-lfm2-moe-BF16", 8.72e-04}, {"mini-lfm2-moe-MXFP4_MOE", 9.85e-03},  {"mini-lfm2-moe-Q4_0", 9.94e-03},
-    {"mini-lfm2-moe-Q4_K_M", 2.07e-01}, {"mini-lfm2-moe-Q5_K_M", 1.01e-01},   {"mini-lfm2-moe-Q6_K", 2.24e-02},
+    {"mini-lfm2-BF16", 5.03e-04},       {"mini-lfm2-IQ4_NL", 7.81e-03},        {"mini-lfm2-IQ4_XS", 1.84e-02},
+    {"mini-lfm2-Q2_K", 1.75e-02},       {"mini-lfm2-Q3_K_M", 1.82e-02},        {"mini-lfm2-Q4_1", 8.23e-03},
+    {"mini-lfm2-Q4_K_S", 2.05e-02},     {"mini-lfm2-Q5_0", 7.31e-03},          {"mini-lfm2-Q5_1", 8.14e-03},
+    {"mini-lfm2-moe-BF16", 8.72e-04},   {"mini-lfm2-moe-MXFP4_MOE", 9.85e-03}, {"mini-lfm2-moe-Q4_0", 9.94e-03},
+    {"mini-lfm2-moe-Q4_K_M", 2.07e-01}, {"mini-lfm2-moe-Q5_K_M", 1.01e-01},    {"mini-lfm2-moe-Q6_K", 2.24e-02},
     {"mini-lfm2-moe-Q8_0", 1.11e-02}};
 
 TEST(Forward, QuantisedActivationsStayCloserThanLlamaCpp) {
@@ -129,8 +129,8 @@ TEST(Forward, QuantisedActivationsStayCloserThanLlamaCpp) {
   for (const std::string& path : GoldenEntries("gguf", ".gguf")) {
     const std::string file = path.substr(path.find_last_of('/') + 1);
     const std::string stem = file.substr(0, file.size() - 5);
-    const auto reference = std::find_if(std::begin(kLlamaCpp), std::end(kLlamaCpp),
-                                        [&](const auto& row) { return stem == row.first; });
+    const auto reference =
+        std::find_if(std::begin(kLlamaCpp), std::end(kLlamaCpp), [&](const auto& row) { return stem == row.first; });
     if (reference == std::end(kLlamaCpp)) continue;
     const auto rig = Rig::Load(path, Compute::kAuto);
     ASSERT_TRUE(rig);

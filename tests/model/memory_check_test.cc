@@ -23,7 +23,8 @@ TEST(MemoryCheck, WeightsThatFitAndThatDoNot) {
   const Status status = CheckWeightMemory(9 * kGiB, 8'300'000'000, "m.gguf", Memory(6 * kGiB + kGiB / 16, 8 * kGiB));
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, ErrorCode::kOutOfMemory);
-  for (const char* part : {"m.gguf", "9.00 GiB", "6.00 GiB are free", "limit of 8.00 GiB", "3.00 GiB are missing", "lfm pack", "Q5_K_M"}) {
+  for (const char* part :
+       {"m.gguf", "9.00 GiB", "6.00 GiB are free", "limit of 8.00 GiB", "3.00 GiB are missing", "lfm pack", "Q5_K_M"}) {
     EXPECT_NE(status.error().message.find(part), std::string::npos) << part << ": " << status.error().message;
   }
   const Status small = CheckWeightMemory(9 * kGiB, 8'300'000'000, "m.gguf", Memory(kGiB));

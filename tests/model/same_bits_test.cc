@@ -121,7 +121,8 @@ TEST(SameBits, CopySaveAndCut) {
     const auto rig = Rig::Load(path, Compute::kAuto);
     ASSERT_TRUE(rig);
     const auto ids = Prompt(200, rig->vocab(), 3);
-    const auto head = std::vector<int32_t>(ids.begin(), ids.begin() + 170), tail = std::vector<int32_t>(ids.begin() + 170, ids.end());
+    const auto head = std::vector<int32_t>(ids.begin(), ids.begin() + 170),
+               tail = std::vector<int32_t>(ids.begin() + 170, ids.end());
     State state(*rig->pool);
     rig->Logits(state, head, 50);
     const model::Snapshot snapshot = state.TakeSnapshot();

@@ -37,16 +37,24 @@ TEST(Settings, GgufKeysAreRunOrNamed) {
   using namespace std::string_view_literals;
   EXPECT_EQ(ErrorWith("general.note", "anything"sv), "");
   const std::pair<const char*, MetadataValue> harmless[] = {
-      {"lfm2.attention.causal", true},      {"lfm2.pooling_type", uint64_t{0}},         {"lfm2.rope.scaling.type", "none"sv},
-      {"lfm2.rope.scaling.factor", 1.0},    {"lfm2.attn_logit_softcapping", 0.0},       {"lfm2.logit_scale", 1.0},
+      {"lfm2.attention.causal", true},           {"lfm2.pooling_type", uint64_t{0}},
+      {"lfm2.rope.scaling.type", "none"sv},      {"lfm2.rope.scaling.factor", 1.0},
+      {"lfm2.attn_logit_softcapping", 0.0},      {"lfm2.logit_scale", 1.0},
       {"lfm2.expert_shared_count", uint64_t{0}}, {"lfm2.attention.sliding_window", uint64_t{1} << 30}};
   for (const auto& [key, value] : harmless) EXPECT_EQ(ErrorWith(key, value), "") << key;
-  const std::pair<const char*, MetadataValue> refused[] = {
-      {"lfm2.attention.causal", false},        {"lfm2.pooling_type", uint64_t{1}},      {"lfm2.rope.scaling.type", "yarn"sv},
-      {"lfm2.rope.scaling.factor", 4.0},       {"lfm2.rope.scaling.attn_factor", 2.0},  {"lfm2.rope.dimension_count", uint64_t{4}},
-      {"lfm2.final_logit_softcapping", 30.0},  {"lfm2.logit_scale", 0.5},               {"lfm2.attention.sliding_window", uint64_t{16}},
-      {"lfm2.attention.scale", 0.5},           {"lfm2.embedding_length_out", uint64_t{7}}, {"lfm2.nobody_knows", 3.0},
-      {"lfm2.attention.key_length", uint64_t{8}}};
+  const std::pair<const char*, MetadataValue> refused[] = {{"lfm2.attention.causal", false},
+                                                           {"lfm2.pooling_type", uint64_t{1}},
+                                                           {"lfm2.rope.scaling.type", "yarn"sv},
+                                                           {"lfm2.rope.scaling.factor", 4.0},
+                                                           {"lfm2.rope.scaling.attn_factor", 2.0},
+                                                           {"lfm2.rope.dimension_count", uint64_t{4}},
+                                                           {"lfm2.final_logit_softcapping", 30.0},
+                                                           {"lfm2.logit_scale", 0.5},
+                                                           {"lfm2.attention.sliding_window", uint64_t{16}},
+                                                           {"lfm2.attention.scale", 0.5},
+                                                           {"lfm2.embedding_length_out", uint64_t{7}},
+                                                           {"lfm2.nobody_knows", 3.0},
+                                                           {"lfm2.attention.key_length", uint64_t{8}}};
   for (const auto& [key, value] : refused) EXPECT_NE(ErrorWith(key, value).find(key), std::string::npos) << key;
   EXPECT_NE(ErrorWith("general.type", "adapter"sv).find("LoRA"), std::string::npos);
 }
@@ -55,9 +63,14 @@ TEST(Settings, FolderSettingsAreRunOrNamed) {
   EXPECT_EQ(ErrorWithSetting("hidden_act", "silu"), "");
   EXPECT_EQ(ErrorWithSetting("sliding_window", Json()), "");
   EXPECT_EQ(ErrorWithSetting("unsloth_version", "2026.1"), "");
-  for (const auto& [name, value] : {std::pair<const char*, Json>("hidden_act", "gelu"), {"attention_bias", true}, {"sliding_window", 16},
-                                    {"final_logit_softcapping", 30.0}, {"partial_rotary_factor", 0.5}, {"head_dim", 32},
-                                    {"quantization_config", Json::MakeObject({{"quant_method", "gptq"}})}, {"is_causal", false},
+  for (const auto& [name, value] : {std::pair<const char*, Json>("hidden_act", "gelu"),
+                                    {"attention_bias", true},
+                                    {"sliding_window", 16},
+                                    {"final_logit_softcapping", 30.0},
+                                    {"partial_rotary_factor", 0.5},
+                                    {"head_dim", 32},
+                                    {"quantization_config", Json::MakeObject({{"quant_method", "gptq"}})},
+                                    {"is_causal", false},
                                     {"architectures", Json::MakeArray({Json("Lfm2ForSequenceClassification")})}}) {
     EXPECT_NE(ErrorWithSetting(name, value).find(name), std::string::npos) << name;
   }

@@ -42,7 +42,8 @@ TEST(Multiply, FewRowsGiveTheSameBitsForEveryThreadCount) {
       Multiply(model, {&product, 1}, {&tile, 1}, threads, nullptr);
       for (int64_t r = 0; r < rows; ++r) {  // small integers: exact in any order
         float sum = 0;
-        for (int64_t k = 0; k < kK; ++k) sum += weights[static_cast<size_t>(r * kK + k)] * x[static_cast<size_t>(k / 32)].x[k % 32];
+        for (int64_t k = 0; k < kK; ++k)
+          sum += weights[static_cast<size_t>(r * kK + k)] * x[static_cast<size_t>(k / 32)].x[k % 32];
         EXPECT_EQ(out[static_cast<size_t>(r)], sum) << rows << " rows, " << n_threads << " threads, row " << r;
       }
       EXPECT_EQ(out.back(), -7.0f) << rows << " rows, " << n_threads << " threads";

@@ -200,7 +200,8 @@ TEST(Convert, KeepsNamedTemplatesAndVariables) {
   std::filesystem::remove(temp / "in/chat_template.jinja");
   auto config = ParseJson(ReadBinary(temp / "in/tokenizer_config.json"));
   config->Set("chat_template", ParseJson(R"([{"name": "default", "template": "D{{ image_token }}"},
-                                             {"name": "tool_use", "template": "T"}, {"name": "../x", "template": "X"}])").value());
+                                             {"name": "tool_use", "template": "T"}, {"name": "../x", "template": "X"}])")
+                                   .value());
   config->Set("image_token", "<|reserved_6|>");
   temp.Write("in/tokenizer_config.json", config->Dump());
   ASSERT_TRUE(Convert(temp / "in", temp / "out.gguf").ok());

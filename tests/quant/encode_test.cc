@@ -16,10 +16,10 @@ using quant::EncodeRow;
 
 // Types with the share of a Gaussian's energy that they may lose at most, as a root (measured plus a little).
 const std::pair<TensorType, double> kTypes[] = {
-    {TensorType::kQ8_0, 0.0052},  {TensorType::kQ6_K, 0.0172}, {TensorType::kQ5_K, 0.0350}, {TensorType::kQ4_K, 0.0710},
-    {TensorType::kQ3_K, 0.1460},  {TensorType::kQ2_K, 0.2650}, {TensorType::kQ4_0, 0.0825}, {TensorType::kQ4_1, 0.0710},
+    {TensorType::kQ8_0, 0.0052},  {TensorType::kQ6_K, 0.0172}, {TensorType::kQ5_K, 0.0350},   {TensorType::kQ4_K, 0.0710},
+    {TensorType::kQ3_K, 0.1460},  {TensorType::kQ2_K, 0.2650}, {TensorType::kQ4_0, 0.0825},   {TensorType::kQ4_1, 0.0710},
     {TensorType::kQ5_0, 0.0410},  {TensorType::kQ5_1, 0.0345}, {TensorType::kIQ4_NL, 0.0750}, {TensorType::kIQ4_XS, 0.0752},
-    {TensorType::kMXFP4, 0.1135}, {TensorType::kBF16, 0.0020}, {TensorType::kF16, 0.0003},  {TensorType::kF32, 0}};
+    {TensorType::kMXFP4, 0.1135}, {TensorType::kBF16, 0.0020}, {TensorType::kF16, 0.0003},    {TensorType::kF32, 0}};
 
 std::vector<float> Gaussian(size_t n, float scale, uint32_t seed = 1) {
   std::mt19937 generator(seed);

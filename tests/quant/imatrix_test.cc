@@ -44,7 +44,9 @@ TEST(Imatrix, OldFilesAreRead) {
   entry("blk.0.ffn_up.weight", 4, {4, 8});
   entry("blk.1.ffn_up_exps.weight", 2, {2, 4, 6, 8});
   add(int32_t{7});
-  const auto parse = [](std::string_view text) { return quant::ParseOldImatrix(std::as_bytes(std::span(text.data(), text.size()))); };
+  const auto parse = [](std::string_view text) {
+    return quant::ParseOldImatrix(std::as_bytes(std::span(text.data(), text.size())));
+  };
   const auto read = parse(bytes);
   ASSERT_TRUE(read.ok()) << read.error().message;
   EXPECT_EQ(read->n_chunks, 7U);

@@ -50,8 +50,8 @@ TEST(NamePattern, MatchesAsTheCommonSyntaxSays) {
 }
 
 TEST(NamePattern, RefusesWhatIsNoneOrTooMuch) {
-  for (const char* pattern : {"(", ")", "a)", "[", "[a", "[b-a]", "*a", "a**", "a{", "a{x}", "a{3,2}", "a{1001}", "\\", "(?=a)", "(a)\\1",
-                              "[[:nothing:]]", "((a{900}){900}){900}", "((){1000}){1000}", "\\q"}) {
+  for (const char* pattern : {"(", ")", "a)", "[", "[a", "[b-a]", "*a", "a**", "a{", "a{x}", "a{3,2}", "a{1001}", "\\", "(?=a)",
+                              "(a)\\1", "[[:nothing:]]", "((a{900}){900}){900}", "((){1000}){1000}", "\\q"}) {
     EXPECT_FALSE(NamePattern::Parse(pattern).ok()) << pattern;
   }
   EXPECT_FALSE(NamePattern::Parse(std::string(2000, 'a')).ok());

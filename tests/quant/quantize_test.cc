@@ -16,7 +16,7 @@ std::string Moe() { return GoldenPaths("models/tiny-lfm25-moe").at(0); }
 std::string Dense() { return GoldenPaths("models/tiny-lfm2").at(0); }
 
 Result<quant::QuantizeResult> QuantizeTo(const std::string& in, const std::string& out, const QuantizeOptions& options,
-                                  int n_threads = 2) {
+                                         int n_threads = 2) {
   auto source = formats::OpenCheckpoint(in);
   if (!source.ok()) return source.error();
   Threads threads(n_threads);

@@ -26,12 +26,10 @@ TEST(Synth, SizesArePublishedOnes) {
     const char *like, *type;
     uint64_t bytes;
   } kPublished[] = {
-      {"LFM2-8B-A1B", "q4_0", 4731500288},   {"LFM2-8B-A1B", "q4_k_m", 5042386688},
-      {"LFM2-8B-A1B", "q8_0", 8866035456},   {"LFM2-8B-A1B", "q4_k_s", 4750374656},
-      {"LFM2-8B-A1B", "q5_k_m", 5917161216}, {"LFM2-8B-A1B", "q6_k", 6846609152},
-      {"LFM2-8B-A1B", "f16", 16683169536},   {"LFM2-8B-A1B", "mxfp4", 4748277504},
-      {"lfm2.5-8b-a1b", "Q4_0", 4836439808}, {"LFM2.5-8B-A1B", "q4_k_m", 5147326208},
-      {"LFM2.5-8B-A1B", "f16", 16939022080},
+      {"LFM2-8B-A1B", "q4_0", 4731500288},     {"LFM2-8B-A1B", "q4_k_m", 5042386688}, {"LFM2-8B-A1B", "q8_0", 8866035456},
+      {"LFM2-8B-A1B", "q4_k_s", 4750374656},   {"LFM2-8B-A1B", "q5_k_m", 5917161216}, {"LFM2-8B-A1B", "q6_k", 6846609152},
+      {"LFM2-8B-A1B", "f16", 16683169536},     {"LFM2-8B-A1B", "mxfp4", 4748277504},  {"lfm2.5-8b-a1b", "Q4_0", 4836439808},
+      {"LFM2.5-8B-A1B", "q4_k_m", 5147326208}, {"LFM2.5-8B-A1B", "f16", 16939022080},
   };
   for (const auto& [like, type, bytes] : kPublished) {
     const auto n = SynthFileBytes({.like = like, .type = type});
@@ -39,8 +37,7 @@ TEST(Synth, SizesArePublishedOnes) {
     EXPECT_GE(*n, bytes) << like << " " << type;
     EXPECT_LE(*n, bytes + (6 << 20)) << like << " " << type;
   }
-  for (const std::string_view like : SynthModels())
-    EXPECT_TRUE(SynthFileBytes({.like = std::string(like)}).ok()) << like;
+  for (const std::string_view like : SynthModels()) EXPECT_TRUE(SynthFileBytes({.like = std::string(like)}).ok()) << like;
   EXPECT_TRUE(SynthFileBytes({.like = "LFM2-350M", .type = "bf16"}).ok());
   EXPECT_NE(SynthFileBytes({.like = "LFM9"}).error().message.find("LFM2-24B-A2B"), std::string::npos);
   EXPECT_NE(SynthFileBytes({.type = "iq1_s"}).error().message.find("q4_k_m"), std::string::npos);
@@ -75,8 +72,8 @@ TEST(Synth, WritesAModelThatOpens) {
 
 TEST(Synth, CancelLeavesNothing) {
   TempFolder folder;
-  const Status written = WriteSynthetic({.like = "LFM2-350M", .path = folder / "m.gguf"},
-                                        [](uint64_t, uint64_t) { return false; });
+  const Status written =
+      WriteSynthetic({.like = "LFM2-350M", .path = folder / "m.gguf"}, [](uint64_t, uint64_t) { return false; });
   EXPECT_EQ(written.error().code, ErrorCode::kCancelled);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
 }
@@ -201,26 +198,21 @@ std::vector<float> Decode(TensorType type, const std::byte* b) {
       }
       break;
     }
-    case TensorType::kF16:
-      w.push_back(Half(b));
-      break;
+    case TensorType::kF16: w.push_back(Half(b)); break;
     case TensorType::kBF16: {
       const uint32_t bits = static_cast<uint32_t>(Byte(b) | Byte(b + 1) << 8) << 16;
       w.resize(1);
       std::memcpy(w.data(), &bits, 4);
       break;
     }
-    default:
-      w.resize(1);
-      std::memcpy(w.data(), b, 4);
+    default: w.resize(1); std::memcpy(w.data(), b, 4);
   }
   return w;
 }
 
 TEST(SynthBlocks, HaveTheAskedDeviation) {
-  for (const TensorType type :
-       {TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ4_0, TensorType::kQ8_0,
-        TensorType::kQ4_K, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kMXFP4}) {
+  for (const TensorType type : {TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ4_0, TensorType::kQ8_0,
+                                TensorType::kQ4_K, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kMXFP4}) {
     ASSERT_TRUE(CanFillRandom(type));
     const TensorTypeInfo& info = InfoOf(type);
     for (const float deviation : {1 / 32.0f, 0.0221f, 0.0663f}) {

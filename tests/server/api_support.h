@@ -166,7 +166,7 @@ class ScriptedBackend : public Backend {
   engine::StopReason stop_reason = engine::StopReason::kEos;
   std::string stop;
   int64_t n_cached = 0;
-  int busy_from = -1;  // requests from this one on are refused
+  int busy_from = -1;     // requests from this one on are refused
   bool unending = false;  // the last choice goes on when the script is over
   std::vector<engine::Request> requests;
   std::vector<std::function<void()>> notifies;

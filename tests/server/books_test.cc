@@ -39,7 +39,8 @@ TEST(Keys, AreFoundByTheirHashOnly) {
   EXPECT_EQ(ring->Find("abc")->label, "anna");
   EXPECT_EQ(ring->Find("abc")->id, "ba7816bf8f01");
   EXPECT_EQ(ring->Find("geheim")->label, hash.substr(0, 12));
-  for (const std::string& wrong : std::vector<std::string>{"", "ab", "abcd", "ABC", "sha256:" + hash}) EXPECT_EQ(ring->Find(wrong), nullptr) << wrong;
+  for (const std::string& wrong : std::vector<std::string>{"", "ab", "abcd", "ABC", "sha256:" + hash})
+    EXPECT_EQ(ring->Find(wrong), nullptr) << wrong;
   EXPECT_EQ(ring->Find(std::nullopt), nullptr);
   const auto open = KeyRing::Load({}, "").value();
   EXPECT_EQ(open->Find(std::nullopt)->id, "");
@@ -119,7 +120,8 @@ HttpRequest With(Headers headers) {
 
 TEST(Guard, HostsAreLoopbackNamesUnlessAllowed) {
   const GuardOptions local;
-  for (const char* good : {"localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.8.9.1", "[::1]:8080", "a.localhost", "localhost."}) {
+  for (const char* good :
+       {"localhost", "LOCALHOST:80", "127.0.0.1:8080", "127.8.9.1", "[::1]:8080", "a.localhost", "localhost."}) {
     EXPECT_FALSE(CheckOrigins(With({{"host", good}}), local)) << good;
   }
   for (const char* bad : {"example.org", "localhost.evil.org", "192.168.1.1", "127.0.0.1.evil.org", "0.0.0.0", "[::2]", "[::1",
@@ -266,10 +268,14 @@ TEST(Books, AgreeWithWhatTheAnswersSay) {
   request.request_id = "req_\"1";
   request.caller = keys->Find("k");
   request.body = "{}";
-  Record record{.request = &request, .route = "/v1/chat/completions", .status = 200, .bytes_sent = 5, .seconds = 1.5,
-                .ttft_s = 0.5};
-  record.usage = Usage{.model = "m", .prompt_tokens = 7, .cached_tokens = 2, .completion_tokens = 3,
-                       .cost_pico_dollars = 600'000, .finish_reason = "length"};
+  Record record{
+      .request = &request, .route = "/v1/chat/completions", .status = 200, .bytes_sent = 5, .seconds = 1.5, .ttft_s = 0.5};
+  record.usage = Usage{.model = "m",
+                       .prompt_tokens = 7,
+                       .cached_tokens = 2,
+                       .completion_tokens = 3,
+                       .cost_pico_dollars = 600'000,
+                       .finish_reason = "length"};
   {
     Bookkeeper books(keys, Ledger::Open(path).value(), nullptr);
     for (int i = 0; i < 2; ++i) {

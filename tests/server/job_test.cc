@@ -81,8 +81,8 @@ TEST(Job, CancelsWhenTheTransportSaysSo) {
   const auto api = TinyApi();
   auto& backend = BackendOf(*api);
   backend.unending = true;
-  const auto reply = Ask(api, Request("/v1/chat/completions",
-                                      R"({"model": "tiny", "messages": [{"role": "user", "content": "Q"}]})"));
+  const auto reply =
+      Ask(api, Request("/v1/chat/completions", R"({"model": "tiny", "messages": [{"role": "user", "content": "Q"}]})"));
   ASSERT_TRUE(reply->on_closed);
   reply->on_closed();
   EXPECT_TRUE(backend.streams[0]->cancelled);
@@ -100,8 +100,9 @@ TEST(Job, KeepsResponsesForTheirCallerOnly) {
   foreign.caller = std::make_shared<const Caller>(Caller{"other", ""});
   EXPECT_EQ(Ask(api, foreign)->status, 404);
 
-  const auto second = Ask(api, Request("/v1/responses",
-                                       Json::MakeObject({{"model", "tiny"}, {"input", "And?"}, {"previous_response_id", id}}).Dump()));
+  const auto second = Ask(
+      api,
+      Request("/v1/responses", Json::MakeObject({{"model", "tiny"}, {"input", "And?"}, {"previous_response_id", id}}).Dump()));
   ASSERT_EQ(second->status, 200) << second->body;
   const auto& requests = BackendOf(*api).requests;
   EXPECT_EQ(TinyText().tokenizer.Decode(requests[1].prompt),
@@ -138,8 +139,8 @@ TEST(Routes, LookThingsUp) {
   get.path = "/openapi.json";
   const Json document = Parsed(Ask(api, get)->body);
   EXPECT_TRUE(document["paths"]["/v1/models/{id}"].is_object());
-  EXPECT_EQ(document["paths"]["/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]
-                    ["required"].Dump(),
+  EXPECT_EQ(document["paths"]["/v1/chat/completions"]["post"]["requestBody"]["content"]["application/json"]["schema"]["required"]
+                .Dump(),
             R"(["model", "messages"])");
 }
 

@@ -29,8 +29,8 @@ std::shared_ptr<Router> CompletionRoutes() {
     if (n == 3) return reply->Fail({.status = 429, .message = "no"});
     reply->BeginStream("text/event-stream");
     for (int64_t i = 0; i < n; ++i) reply->Write("data: {\"choices\": [{\"text\": \"x\"}]}\n\n");
-    reply->Write("data: {\"choices\": [], \"usage\": {\"prompt_tokens\": " +
-                 std::to_string(body["prompt"].items().size()) + ", \"completion_tokens\": " + std::to_string(n) + "}}\n\n");
+    reply->Write("data: {\"choices\": [], \"usage\": {\"prompt_tokens\": " + std::to_string(body["prompt"].items().size()) +
+                 ", \"completion_tokens\": " + std::to_string(n) + "}}\n\n");
     reply->End("data: [DONE]\n\n");
   });
   return router;

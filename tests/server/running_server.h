@@ -72,18 +72,22 @@ struct RunningServer {
   }
 
   void AddHealth(Router& router) {
-    router.Add("GET", "/health", [](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
-      reply->Send(200, "application/json", R"({"status": "ok"})");
-    }, {.open = true, .quick = true, .always = true});
+    router.Add("GET", "/health",
+               [](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
+                 reply->Send(200, "application/json", R"({"status": "ok"})");
+               },
+               {.open = true, .quick = true, .always = true});
   }
 
   void AddRoutes(Router& router) {
-    router.Add("POST", "/v1/echo", [](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-      reply->Send(200, "application/json", request.body);
-    }, {.quick = true});
+    router.Add("POST", "/v1/echo",
+               [](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
+                 reply->Send(200, "application/json", request.body);
+               },
+               {.quick = true});
     router.Add("GET", "/v1/who/{name...}", [](const HttpRequest& request, const std::shared_ptr<Reply>& reply) {
-      reply->Send(200, "text/plain", std::string(request.param("name")) + "|" + request.caller->label + "|" +
-                                         std::string(request.query_value("q")));
+      reply->Send(200, "text/plain",
+                  std::string(request.param("name")) + "|" + request.caller->label + "|" + std::string(request.query_value("q")));
     });
     router.Add("POST", "/v1/stream", [](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
       reply->BeginStream("text/event-stream");
@@ -104,9 +108,8 @@ struct RunningServer {
     });
     router.Add("POST", "/v1/drop", [](const HttpRequest&, const std::shared_ptr<Reply>&) {});
     router.Add("POST", "/v1/throw", [](const HttpRequest&, const std::shared_ptr<Reply>&) { throw std::bad_alloc(); });
-    router.Add("POST", "/v1/messages", [](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
-      reply->Fail({.status = 400, .message = "no"});
-    });
+    router.Add("POST", "/v1/messages",
+               [](const HttpRequest&, const std::shared_ptr<Reply>& reply) { reply->Fail({.status = 400, .message = "no"}); });
   }
 
   std::shared_ptr<Reply> NextWaiting() {
@@ -139,8 +142,9 @@ inline std::string Get(const std::string& path, const std::string& more = "") {
   return "GET " + path + " HTTP/1.1\r\nHost: localhost\r\n" + more + "\r\n";
 }
 inline std::string Post(const std::string& path, const std::string& body, const std::string& more = "") {
-  return "POST " + path + " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " +
-         std::to_string(body.size()) + "\r\n" + more + "\r\n" + body;
+  return "POST " + path +
+         " HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + more + "\r\n" + body;
 }
 
 }  // namespace lfm::server

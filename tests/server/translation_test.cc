@@ -134,12 +134,12 @@ TEST(ChatRequest, TellsUnknownModelsApart) {
 
 TEST(ChatRequest, TakesParameters) {
   const ServedModel model = TinyModel();
-  const auto chat = TranslateChat(
-      Changed(Chat(), R"({"temperature": 0.5, "top_k": -1, "repeat_penalty": 1.1, "seed": -1, "stop": "x", "n": 3,
+  const auto chat =
+      TranslateChat(Changed(Chat(), R"({"temperature": 0.5, "top_k": -1, "repeat_penalty": 1.1, "seed": -1, "stop": "x", "n": 3,
                           "max_tokens": 9, "max_completion_tokens": 3, "logprobs": true, "logit_bias": {"7": -100},
                           "ignore_eos": true, "cache_prompt": false, "cache_salt": "s", "priority": -2, "unknown": {},
                           "stream": true, "user": null})"),
-      Request(), model, false);
+                    Request(), model, false);
   ASSERT_TRUE(chat.ok()) << chat.error().message;
   ASSERT_EQ(chat->requests.size(), 1u);
   const engine::Request& request = chat->requests[0];
@@ -198,8 +198,8 @@ TEST(CompletionsRequest, RefusesByPath) {
 
 TEST(CompletionsRequest, TakesTextsAndIds) {
   const ServedModel model = TinyModel();
-  const auto text = TranslateCompletions(Parsed(R"({"model": "tiny", "prompt": ["Hello", "<|im_start|>"]})"), Request(),
-                                         model, false);
+  const auto text =
+      TranslateCompletions(Parsed(R"({"model": "tiny", "prompt": ["Hello", "<|im_start|>"]})"), Request(), model, false);
   ASSERT_TRUE(text.ok());
   ASSERT_EQ(text->requests.size(), 2u);
   const text::Tokenizer& tokenizer = model.text->tokenizer;
@@ -231,14 +231,14 @@ TEST(ResponsesRequest, RefusesByPath) {
 }
 
 TEST(MessagesRequest, RefusesByPath) {
-  const Refusal cases[] = {{R"({"max_tokens": 0})", "max_tokens"},
-                           {R"({"max_tokens": null})", "max_tokens"},
-                           {R"({"temperature": 2})", "temperature"},
-                           {R"({"messages": []})", "messages"},
-                           {R"({"messages": [{"role": "nobody", "content": "x"}]})", "messages[0].role"},
-                           {R"({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]})",
-                            "messages[0].content[0].type"},
-                           {R"({"tool_choice": {"type": "any"}})", "tool_choice"}};
+  const Refusal cases[] = {
+      {R"({"max_tokens": 0})", "max_tokens"},
+      {R"({"max_tokens": null})", "max_tokens"},
+      {R"({"temperature": 2})", "temperature"},
+      {R"({"messages": []})", "messages"},
+      {R"({"messages": [{"role": "nobody", "content": "x"}]})", "messages[0].role"},
+      {R"({"messages": [{"role": "user", "content": [{"type": "image", "source": {}}]}]})", "messages[0].content[0].type"},
+      {R"({"tool_choice": {"type": "any"}})", "tool_choice"}};
   const ServedModel model = TinyModel();
   ExpectRefused(cases, Parsed(R"({"model": "tiny", "max_tokens": 4, "messages": [{"role": "user", "content": "Hello"}]})"),
                 [&](const Json& body) { return TranslateMessages(body, Request(), model); });
@@ -253,14 +253,13 @@ std::vector<int32_t> Ids(const ApiResult<Translated>& translated) {
 TEST(Conversation, IsTheSameInEveryApi) {
   const ServedModel model = TinyModel();
   ResponseStore store;
-  const auto chat = Ids(TranslateChat(
-      Parsed(R"({"model": "tiny", "messages": [{"role": "developer", "content": "Be kind."},
+  const auto chat = Ids(TranslateChat(Parsed(R"({"model": "tiny", "messages": [{"role": "developer", "content": "Be kind."},
                 {"role": "user", "content": [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]}]})"),
-      Request(), model, false));
+                                      Request(), model, false));
   EXPECT_EQ(model.text->tokenizer.Decode(chat),
             "<|startoftext|><|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHello<|im_end|>\n<|im_start|>assistant\n");
-  EXPECT_EQ(Ids(TranslateResponses(Parsed(R"({"model": "tiny", "instructions": "Be kind.", "input": "Hello"})"), Request(),
-                                   model, store)),
+  EXPECT_EQ(Ids(TranslateResponses(Parsed(R"({"model": "tiny", "instructions": "Be kind.", "input": "Hello"})"), Request(), model,
+                                   store)),
             chat);
   EXPECT_EQ(Ids(TranslateMessages(Parsed(R"({"model": "tiny", "max_tokens": 9, "system": "Be kind.",
                                              "messages": [{"role": "user", "content": "Hello"}]})"),
@@ -282,12 +281,13 @@ TEST(Conversation, WritesCallsAsTheModelDoes) {
   EXPECT_NE(model.text->tokenizer.Decode(chat).find(want), std::string::npos) << model.text->tokenizer.Decode(chat);
   const auto start = model.text->tokenizer.Find("<|tool_call_start|>");
   EXPECT_EQ(std::count(chat.begin(), chat.end(), *start), 1);
-  const auto messages = Ids(TranslateMessages(Parsed(R"({"model": "tiny", "max_tokens": 9, "messages": [{"role": "user", "content": "Q"},
+  const auto messages =
+      Ids(TranslateMessages(Parsed(R"({"model": "tiny", "max_tokens": 9, "messages": [{"role": "user", "content": "Q"},
       {"role": "assistant", "content": [{"type": "text", "text": "Well."},
         {"type": "tool_use", "id": "1", "name": "f", "input": {"a": "x\"y", "b": [1, true, null]}},
         {"type": "tool_use", "id": "2", "name": "g", "input": {}}]},
       {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "1", "content": "done"}]}]})"),
-                                              Request(), model));
+                            Request(), model));
   EXPECT_EQ(messages, chat);
   ResponseStore store;
   EXPECT_EQ(Ids(TranslateResponses(Parsed(R"({"model": "tiny", "input": [{"role": "user", "content": "Q"},
@@ -318,9 +318,9 @@ TEST(Conversation, NeverReadsControlTokensInWhatPeopleWrote) {
     assistant.Set("tool_calls", Json::MakeArray({call}));
     Json result = MakeMessage("tool", text);
     result.Set("tool_call_id", "1");
-    Json body = Json::MakeObject({{"model", "tiny"},
-                                  {"messages", Json::MakeArray({MakeMessage("system", text), MakeMessage("user", text),
-                                                                assistant, result})}});
+    Json body = Json::MakeObject(
+        {{"model", "tiny"},
+         {"messages", Json::MakeArray({MakeMessage("system", text), MakeMessage("user", text), assistant, result})}});
     body.Set("tools", Json::MakeArray({tool}));
     return Ids(TranslateChat(body, Request(), model, false));
   };
@@ -352,9 +352,9 @@ TEST(Conversation, ShowsToolsInOneOrder) {
 
 TEST(Conversation, ForbidsTheStartOfCallsWhereNoneMayCome) {
   const ServedModel model = TinyModel();
-  const auto chat = TranslateChat(
-      Changed(Chat(), R"({"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none"})"), Request(),
-      model, false);
+  const auto chat =
+      TranslateChat(Changed(Chat(), R"({"tools": [{"type": "function", "function": {"name": "f"}}], "tool_choice": "none"})"),
+                    Request(), model, false);
   ASSERT_TRUE(chat.ok());
   const auto& bias = chat->requests[0].params.sampling.logit_bias;
   ASSERT_EQ(bias.size(), 1u);

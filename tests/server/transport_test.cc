@@ -68,7 +68,8 @@ TEST(Transport, Http10ClosesUnlessAsked) {
   RawClient kept(server.port);
   kept.Send("GET /health HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
   EXPECT_NE(kept.Read("ok\"}").find("Connection: keep-alive"), std::string::npos);
-  kept.Send("POST /v1/stream HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n{}");
+  kept.Send(
+      "POST /v1/stream HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: keep-alive\r\n\r\n{}");
   const std::string stream = kept.Read();
   EXPECT_EQ(stream.find("Transfer-Encoding"), std::string::npos);
   EXPECT_TRUE(stream.ends_with("data: 2\n\ndata: [DONE]\n\n"));
@@ -122,7 +123,8 @@ TEST(Transport, TheAnswerToATooLargeBodyArrivesWhileItIsStillSent) {
   options.limits.max_body = 1000;
   RunningServer server(options);
   RawClient client(server.port);
-  ASSERT_TRUE(client.Send("POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 30000000\r\n\r\n"));
+  ASSERT_TRUE(client.Send(
+      "POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 30000000\r\n\r\n"));
   const std::string piece(1 << 20, ' ');
   for (int i = 0; i < 20; ++i) ASSERT_TRUE(client.Send(piece)) << i;
   EXPECT_EQ(StatusOf(client.Read("}}")), 413);
@@ -132,7 +134,9 @@ TEST(Transport, RefusalsAreJsonAndKeepTheConnectionWhereItIsSafe) {
   RunningServer server;
   RawClient client(server.port);
   client.Send(Post("/v1/nope", "{\"x\": 1}") + Get("/v1/echo") + Post("/v1/messages", "{}") + Post("/v1/drop", "{}") +
-              Post("/v1/throw", "{}") + "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}");
+              Post("/v1/throw", "{}") +
+              "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: "
+              "close\r\n\r\n{}");
   const std::string all = client.Read();
   EXPECT_EQ(CountOf(all, "HTTP/1.1 404 Not Found"), 1);
   EXPECT_EQ(CountOf(all, "HTTP/1.1 405 Method Not Allowed"), 1);
@@ -178,7 +182,8 @@ TEST(Transport, MalformedRequestsAreRefusedAndClosed) {
            "GET /health%2 HTTP/1.1\r\n" + host + "\r\n",
            "GET /health  HTTP/1.1\r\n" + host + "\r\n",
            std::string("GET /health HTTP/1.1\r\nHost: localhost\r\nX: \0\r\n\r\n", 47),
-           "\x16\x03\x01\x02\r\n\r\n", "\r\n\r\n\r\nGET /health HTTP/1.1\r\n" + host + "\r\n"}) {
+           "\x16\x03\x01\x02\r\n\r\n",
+           "\r\n\r\n\r\nGET /health HTTP/1.1\r\n" + host + "\r\n"}) {
     RawClient client(server.port);
     client.Send(bad);
     const std::string answer = client.Read();
@@ -316,8 +321,7 @@ TEST(Transport, UnixSocketsAreReplacedAndRemoved) {
   {
     RunningServer server({.addresses = {"unix:" + path}});
     ASSERT_EQ(server.error, "");
-    EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms::all,
-              std::filesystem::perms(0660));
+    EXPECT_EQ(std::filesystem::status(path).permissions() & std::filesystem::perms::all, std::filesystem::perms(0660));
     RawClient client(path);
     client.Send("GET /health HTTP/1.1\r\nHost: whatever\r\n\r\n");
     EXPECT_EQ(StatusOf(client.Read("ok\"}")), 200);

@@ -90,10 +90,18 @@ TEST(ChatWriter, StreamsText) {
   const std::string open =
       R"(data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":7,"model":"tiny","system_fingerprint":"b1","choices":[)";
   EXPECT_EQ(script.out,
-            open + R"({"index":0,"delta":{"role":"assistant","content":null},"logprobs":null,"finish_reason":null}],"usage":null})" "\n\n" +
-            open + R"({"index":1,"delta":{"role":"assistant","content":null},"logprobs":null,"finish_reason":null}],"usage":null})" "\n\n" +
-            open + R"({"index":0,"delta":{"content":"Hi \"you\""},"logprobs":null,"finish_reason":null}],"usage":null})" "\n\n" +
-            open + R"({"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null})" "\n\n");
+            open +
+                R"({"index":0,"delta":{"role":"assistant","content":null},"logprobs":null,"finish_reason":null}],"usage":null})"
+                "\n\n" +
+                open +
+                R"({"index":1,"delta":{"role":"assistant","content":null},"logprobs":null,"finish_reason":null}],"usage":null})"
+                "\n\n" +
+                open +
+                R"({"index":0,"delta":{"content":"Hi \"you\""},"logprobs":null,"finish_reason":null}],"usage":null})"
+                "\n\n" +
+                open +
+                R"({"index":0,"delta":{},"logprobs":null,"finish_reason":"length"}],"usage":null})"
+                "\n\n");
   EXPECT_TRUE(end.starts_with(open + R"(],"usage":)" + kUsage + R"(,"timings":{)")) << end;
   EXPECT_TRUE(end.ends_with("}\n\ndata: [DONE]\n\n"));
 }
@@ -153,8 +161,9 @@ TEST(ChatWriter, GivesEveryFigureOnceStreamedAndPlain) {
   const Json document = Parsed(writer.Document(std::vector<const Answer*>{&script.answer()}, SomeTotals()));
   EXPECT_EQ(streamed, document["choices"].items()[0]["logprobs"]["content"]);
   ASSERT_EQ(streamed.items().size(), 4u);
-  EXPECT_EQ(streamed.items()[0].Dump(),
-            R"({"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": [{"token": "a", "logprob": -0.1, "bytes": [97]}]})");
+  EXPECT_EQ(
+      streamed.items()[0].Dump(),
+      R"({"token": "a", "logprob": -0.1, "bytes": [97], "top_logprobs": [{"token": "a", "logprob": -0.1, "bytes": [97]}]})");
   EXPECT_EQ(streamed.items()[2]["logprob"].NumberText(), "0.0");
   EXPECT_EQ(streamed.items()[3]["logprob"].NumberText(), "-9999.0");
 }
@@ -230,22 +239,25 @@ TEST(ResponsesWriter, StreamsTheEventsOfTextAndCallsInOrder) {
     EXPECT_EQ(event["sequence_number"].AsInt(-1), sequence++);
     names.push_back(name.substr(9));
   }
-  EXPECT_EQ(names, (std::vector<std::string>{
-                       "created", "in_progress", "output_item.added", "content_part.added", "output_text.delta",
-                       "output_text.delta", "output_text.done", "content_part.done", "output_item.done", "output_item.added",
-                       "function_call_arguments.delta", "function_call_arguments.done", "output_item.done", "completed"}));
-  EXPECT_NE(script.out.find(
-                "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":4,"
-                "\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hi\",\"logprobs\":[]}\n\n"),
-            std::string::npos)
+  EXPECT_EQ(names, (std::vector<std::string>{"created", "in_progress", "output_item.added", "content_part.added",
+                                             "output_text.delta", "output_text.delta", "output_text.done", "content_part.done",
+                                             "output_item.done", "output_item.added", "function_call_arguments.delta",
+                                             "function_call_arguments.done", "output_item.done", "completed"}));
+  EXPECT_NE(
+      script.out.find("event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":4,"
+                      "\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hi\",\"logprobs\":[]}\n\n"),
+      std::string::npos)
       << script.out;
-  EXPECT_NE(script.out.find("\"sequence_number\":11,\"item_id\":\"fc_2\",\"output_index\":1,\"name\":\"f\",\"arguments\":\"{\\\"a\\\": 1}\"}"),
-            std::string::npos)
+  EXPECT_NE(
+      script.out.find(
+          "\"sequence_number\":11,\"item_id\":\"fc_2\",\"output_index\":1,\"name\":\"f\",\"arguments\":\"{\\\"a\\\": 1}\"}"),
+      std::string::npos)
       << script.out;
-  EXPECT_EQ(writer.response()["output"].Dump(),
-            R"([{"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [{"type": "output_text", )"
-            R"("text": "Hi you", "annotations": [], "logprobs": []}]}, {"id": "fc_2", "type": "function_call", "status": "completed", )"
-            R"("call_id": "call_1", "name": "f", "arguments": "{\"a\": 1}"}])");
+  EXPECT_EQ(
+      writer.response()["output"].Dump(),
+      R"([{"id": "msg_1", "type": "message", "status": "completed", "role": "assistant", "content": [{"type": "output_text", )"
+      R"("text": "Hi you", "annotations": [], "logprobs": []}]}, {"id": "fc_2", "type": "function_call", "status": "completed", )"
+      R"("call_id": "call_1", "name": "f", "arguments": "{\"a\": 1}"}])");
   EXPECT_EQ(writer.response()["completed_at"].AsInt(), 9);
 }
 
@@ -281,23 +293,24 @@ TEST(MessagesWriter, StreamsBlocks) {
   script.Say("Hi<|tool_call_start|>[f(a=1)]<|tool_call_end|>");
   script.End();
   writer.End(std::vector<const Answer*>{&script.answer()}, SomeTotals(), script.out);
-  EXPECT_EQ(script.out,
-            "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\","
-            "\"role\":\"assistant\",\"model\":\"tiny\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,"
-            "\"usage\":{\"input_tokens\":9,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":0}}}\n\n"
-            "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
-            "\"text\":\"\",\"citations\":null}}\n\n"
-            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\","
-            "\"text\":\"Hi\"}}\n\n"
-            "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
-            "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\","
-            "\"id\":\"toolu_1\",\"name\":\"f\",\"input\":{}}}\n\n"
-            "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"input_json_delta\","
-            "\"partial_json\":\"{\\\"a\\\": 1}\"}}\n\n"
-            "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":1}\n\n"
-            "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},"
-            "\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":4,\"output_tokens\":2}}\n\n"
-            "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+  EXPECT_EQ(
+      script.out,
+      "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"msg_1\",\"type\":\"message\","
+      "\"role\":\"assistant\",\"model\":\"tiny\",\"content\":[],\"stop_reason\":null,\"stop_sequence\":null,"
+      "\"usage\":{\"input_tokens\":9,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":0}}}\n\n"
+      "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\","
+      "\"text\":\"\",\"citations\":null}}\n\n"
+      "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\","
+      "\"text\":\"Hi\"}}\n\n"
+      "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\n"
+      "event: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":1,\"content_block\":{\"type\":\"tool_use\","
+      "\"id\":\"toolu_1\",\"name\":\"f\",\"input\":{}}}\n\n"
+      "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":1,\"delta\":{\"type\":\"input_json_delta\","
+      "\"partial_json\":\"{\\\"a\\\": 1}\"}}\n\n"
+      "event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":1}\n\n"
+      "event: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"tool_use\",\"stop_sequence\":null},"
+      "\"usage\":{\"input_tokens\":5,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":4,\"output_tokens\":2}}\n\n"
+      "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
 }
 
 TEST(MessagesWriter, NamesTheStopSequence) {
@@ -341,7 +354,8 @@ TEST(Pricing, CountsInWholePicoDollars) {
   EXPECT_EQ(DollarText(3'000'000'000'000), "3");
   const Pricing pricing{CardPrices("Liquid/LFM2-8B-A1B")};
   EXPECT_EQ(pricing.Of(194, 100, 2).total(), 194 * 10'000 + 2 * 20'000);
-  const auto prices = ReadPrices(Parsed(R"({"m": {"prompt_per_million": "0.010", "completion": "0.00000002", "cached_prompt": 0}})"), "m");
+  const auto prices =
+      ReadPrices(Parsed(R"({"m": {"prompt_per_million": "0.010", "completion": "0.00000002", "cached_prompt": 0}})"), "m");
   ASSERT_TRUE(prices.ok()) << prices.error().message;
   EXPECT_EQ((*prices)->prompt, 10'000);
   EXPECT_EQ((*prices)->cached_prompt, 0);

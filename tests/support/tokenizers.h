@@ -21,8 +21,8 @@ inline Json ReadJsonFile(const std::string& path) {
 
 // The tokenizer of a folder; a null configuration when tokenizer_config.json is absent.
 inline Result<text::Tokenizer> LoadTokenizer(const std::string& folder) {
-  auto spec = text::SpecFromTokenizerJson(ReadJsonFile(folder + "/tokenizer.json"),
-                                          ReadJsonFile(folder + "/tokenizer_config.json"));
+  auto spec =
+      text::SpecFromTokenizerJson(ReadJsonFile(folder + "/tokenizer.json"), ReadJsonFile(folder + "/tokenizer_config.json"));
   if (!spec.ok()) return spec.error();
   return text::Tokenizer::Create(std::move(spec).value());
 }

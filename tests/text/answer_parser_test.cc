@@ -150,10 +150,9 @@ TEST(AnswerParser, LeavesTheEndAwayWhereAGuidedCallIsCut) {
 TEST(AnswerParser, GuidedAndFreeReadingAgree) {
   AnswerParserOptions guided;
   guided.guided = true;
-  for (const std::string text :
-       {"[say(text='It's late, o'clock', n=1)]", "[f(a='', b=\"\", c=['x', 'y'], d={'k': None})]",
-        "[f(a='1'), g(), h(x=-1.50)]",
-        "[say(text='rock 'n' roll' , b='x' )]", "[f(s='a\\'b\\n', t=\"q\\\"\")]", "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]"}) {
+  for (const std::string text : {"[say(text='It's late, o'clock', n=1)]", "[f(a='', b=\"\", c=['x', 'y'], d={'k': None})]",
+                                 "[f(a='1'), g(), h(x=-1.50)]", "[say(text='rock 'n' roll' , b='x' )]",
+                                 "[f(s='a\\'b\\n', t=\"q\\\"\")]", "[{\"name\": \"f\", \"arguments\": {\"a\": 1}}]"}) {
     EXPECT_EQ(ShownCall(text, guided), ShownCall(text)) << text;
     const std::string whole = kStart + text + kEnd;
     EXPECT_EQ(Shown(Parse(Bytes(whole), guided)), ShownCall(text)) << text;
@@ -172,8 +171,7 @@ TEST(AnswerParser, WithoutReasoningTagsAreText) {
   AnswerParserOptions options;
   options.reasoning = false;
   options.reasoning_open = true;
-  EXPECT_EQ(Shown(Parse({"<think>a</think>"}, options)),
-            R"({"calls": [], "content": "<think>a</think>", "reasoning": null})");
+  EXPECT_EQ(Shown(Parse({"<think>a</think>"}, options)), R"({"calls": [], "content": "<think>a</think>", "reasoning": null})");
 }
 
 TEST(AnswerParser, NeverSplitsACharacter) {
@@ -218,12 +216,30 @@ TEST(AnswerParser, RefusesWhatIsNestedTooDeep) {
 TEST(AnswerParser, ReadsHostileTextInLinearTime) {
   constexpr size_t kBytes = LFM_SANITIZED ? 4'000 : 20'000;
   std::vector<std::string> units{
-      kStart + "'" + kEnd,        kStart + "\\'" + kEnd,      kStart + "[f()]\\'",         kStart + "[f()] '",
-      kStart + "[f(a='x', ",      "','",                      "'), g(a='",                 "[f(a='",
-      kEnd,                       kStart,                     "<|tool_call_",              "<think>",
-      "{\"name\": \"f\", ",       "a='b' 'c', ",              "f(x='a',', y='b',', ",      "\"\"\"'''",
-      "]" + kEnd + "[",           kStart + "f(x='" + kStart,  "{'a': {'b': ",              "x=[1, ",
-      "'\\",                      " ",                        "\\ud83c",                   "**{",
+      kStart + "'" + kEnd,
+      kStart + "\\'" + kEnd,
+      kStart + "[f()]\\'",
+      kStart + "[f()] '",
+      kStart + "[f(a='x', ",
+      "','",
+      "'), g(a='",
+      "[f(a='",
+      kEnd,
+      kStart,
+      "<|tool_call_",
+      "<think>",
+      "{\"name\": \"f\", ",
+      "a='b' 'c', ",
+      "f(x='a',', y='b',', ",
+      "\"\"\"'''",
+      "]" + kEnd + "[",
+      kStart + "f(x='" + kStart,
+      "{'a': {'b': ",
+      "x=[1, ",
+      "'\\",
+      " ",
+      "\\ud83c",
+      "**{",
   };
   AnswerParserOptions options;
   options.tools = {"f", "g"};

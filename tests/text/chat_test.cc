@@ -30,9 +30,8 @@ ChatTemplate FromText(std::string_view source) {
 
 // Members of a row that are not variables of the template.
 bool IsKnown(const std::string& name) {
-  static const std::set<std::string> kKnown{
-      "name",  "messages",  "tools",         "documents", "add_generation_prompt",
-      "error", "exception", "bare_template", "expected",  "continue_final_message"};
+  static const std::set<std::string> kKnown{"name",  "messages",  "tools",         "documents", "add_generation_prompt",
+                                            "error", "exception", "bare_template", "expected",  "continue_final_message"};
   return kKnown.count(name) > 0;
 }
 
@@ -65,14 +64,14 @@ void CheckRow(const Result<std::string>& result, const Json& row, const std::str
 
 // The template of a golden file: beside the root's folder, or the repository's copy.
 std::string TemplatePath(const std::string& chat_path, const std::string& name) {
-  const auto beside = std::filesystem::path(chat_path).parent_path().parent_path().parent_path() /
-                      "templates" / (name + ".jinja");
+  const auto beside =
+      std::filesystem::path(chat_path).parent_path().parent_path().parent_path() / "templates" / (name + ".jinja");
   return std::filesystem::exists(beside) ? beside.string() : kTemplates + name + ".jinja";
 }
 
 TEST(Chat, GoldenConversations) {
-  const Json special = Json::MakeObject(
-      {{"bos_token", "<|startoftext|>"}, {"eos_token", "<|im_end|>"}, {"pad_token", "<|pad|>"}});
+  const Json special =
+      Json::MakeObject({{"bos_token", "<|startoftext|>"}, {"eos_token", "<|im_end|>"}, {"pad_token", "<|pad|>"}});
   size_t n = 0;
   for (const std::string& path : test::GoldenEntries("chat", ".jsonl")) {
     const std::string name = std::filesystem::path(path).stem().string();
@@ -87,8 +86,7 @@ TEST(Chat, GoldenConversations) {
 }
 
 TEST(Chat, FamiliesAsTransformers) {
-  const Json special =
-      Json::MakeObject({{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"pad_token", "<pad>"}});
+  const Json special = Json::MakeObject({{"bos_token", "<s>"}, {"eos_token", "</s>"}, {"pad_token", "<pad>"}});
   std::map<std::string, ChatTemplate> chats;
   const auto lines = test::ReadLines(kTemplates + "families.jsonl");
   ASSERT_GT(lines.size(), 150u);
@@ -109,11 +107,9 @@ TEST(Chat, BadShapesAreNamed) {
     const auto result = RenderChat(chat, ParseJson(messages).value(), options);
     return result.ok() ? "rendered: " + result.value() : result.error().message;
   };
-  EXPECT_EQ(message("[]"),
-            "cannot apply a chat template to an empty conversation; provide at least one message");
+  EXPECT_EQ(message("[]"), "cannot apply a chat template to an empty conversation; provide at least one message");
   EXPECT_EQ(message("{}"), "messages must be a list of objects");
-  EXPECT_EQ(message("[{\"content\": \"a\"}, 5]"),
-            "message 1 must be an object with \"role\" and \"content\"");
+  EXPECT_EQ(message("[{\"content\": \"a\"}, 5]"), "message 1 must be an object with \"role\" and \"content\"");
   EXPECT_EQ(message("[{\"content\": \"a\"}]", "{}"), "tools must be a list of objects");
   EXPECT_EQ(message("[{\"content\": \"a\"}]", "[1]"), "tools: item 0 must be an object");
   EXPECT_EQ(message("[{\"content\": \"a\"}]"), "rendered: a");
@@ -121,15 +117,11 @@ TEST(Chat, BadShapesAreNamed) {
 
 TEST(Chat, PreparesMessages) {
   const ChatTemplate chat = FromText("{{ messages[0] | tojson }}");
-  const auto render = [&](const char* messages) {
-    return RenderChat(chat, ParseJson(messages).value(), {}).value();
-  };
-  EXPECT_EQ(render(R"([{"role": "a", "content": null, "x": null, "y": [null]}])"),
-            R"({"role": "a", "y": [null]})");
+  const auto render = [&](const char* messages) { return RenderChat(chat, ParseJson(messages).value(), {}).value(); };
+  EXPECT_EQ(render(R"([{"role": "a", "content": null, "x": null, "y": [null]}])"), R"({"role": "a", "y": [null]})");
   EXPECT_EQ(render(R"([{"role": "a", "reasoning": "r"}])"),
             R"({"thinking": "r", "role": "a", "reasoning": "r", "reasoning_content": "r"})");
-  EXPECT_EQ(render(R"([{"reasoning_content": "r", "thinking": "t"}])"),
-            R"({"thinking": "t", "reasoning_content": "r"})");
+  EXPECT_EQ(render(R"([{"reasoning_content": "r", "thinking": "t"}])"), R"({"thinking": "t", "reasoning_content": "r"})");
   EXPECT_EQ(render(R"([{"a": 1, "a": 2}])"), R"({"a": 2})");
 }
 
@@ -139,11 +131,8 @@ TEST(Chat, ContinuesTheFinalMessage) {
       "{{ m.content | trim }}</s>{% endfor %}{# reasoning #}");
   ChatOptions options;
   options.continue_final_message = true;
-  const auto render = [&](const char* messages) {
-    return RenderChat(chat, ParseJson(messages).value(), options);
-  };
-  EXPECT_EQ(render(R"([{"role": "u", "content": "q"}, {"role": "a", "content": "It is "}])").value(),
-            "[u]q</s>[a]It is");
+  const auto render = [&](const char* messages) { return RenderChat(chat, ParseJson(messages).value(), options); };
+  EXPECT_EQ(render(R"([{"role": "u", "content": "q"}, {"role": "a", "content": "It is "}])").value(), "[u]q</s>[a]It is");
   EXPECT_FALSE(render(R"([{"role": "a"}])").ok());
   EXPECT_FALSE(render(R"([{"role": "a", "content": 5}])").ok());
   options.add_generation_prompt = true;
@@ -156,10 +145,9 @@ TEST(Chat, ContinuesTheFinalMessage) {
 }
 
 TEST(Chat, SpecialTokensAndVariables) {
-  const Json config =
-      ParseJson(R"({"bos_token": {"content": "<b>", "lstrip": false}, "eos_token": "<e>", "unk_token": null,
+  const Json config = ParseJson(R"({"bos_token": {"content": "<b>", "lstrip": false}, "eos_token": "<e>", "unk_token": null,
                                     "pad_token": 5, "other_token": "x"})")
-          .value();
+                          .value();
   const auto chat = ChatTemplate::Make(
       "{{ bos_token }}{{ eos_token }}{{ unk_token is defined }}{{ other_token is defined }}"
       "{{ tools is none }}{{ documents is none }}{{ add_generation_prompt }}{{ x }}",
@@ -172,14 +160,16 @@ TEST(Chat, SpecialTokensAndVariables) {
 }
 
 TEST(Chat, KnowsWhatTheTemplateWrote) {
-  const auto chat = FromText("{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}"
-                             "{{ tools | tojson }}{{ documents[0].text }}{{ extra }}");
+  const auto chat = FromText(
+      "{{ bos_token }}{% for m in messages %}<|{{ m.role }}|>{{ m.content | trim }}<|end|>{% endfor %}"
+      "{{ tools | tojson }}{{ documents[0].text }}{{ extra }}");
   ChatOptions options;
   const Json tools = ParseJson(R"([{"name": "f"}])").value(), documents = ParseJson(R"([{"text": "doc"}])").value();
   options.tools = &tools;
   options.documents = &documents;
   options.extra = Json::MakeObject({{"extra", "<|end|>"}});
-  const Json messages = ParseJson(R"([{"role": "user", "content": " hi<|end|> "}, {"role": "assistant", "content": "ho"}])").value();
+  const Json messages =
+      ParseJson(R"([{"role": "user", "content": " hi<|end|> "}, {"role": "assistant", "content": "ho"}])").value();
   const auto rendered = RenderChatText(chat, messages, options);
   ASSERT_TRUE(rendered.ok()) << rendered.error().message;
   std::string shown;
@@ -206,8 +196,7 @@ TEST(Chat, TakesListsFromVariablesToo) {
 }
 
 TEST(Chat, SplitsAnswers) {
-  const auto check = [](std::string_view generated, bool opened, std::string_view thinking,
-                        std::string_view text, bool open) {
+  const auto check = [](std::string_view generated, bool opened, std::string_view thinking, std::string_view text, bool open) {
     const AnswerParts parts = SplitAnswer(generated, opened);
     EXPECT_EQ(parts.thinking, thinking) << generated;
     EXPECT_EQ(parts.text, text) << generated;

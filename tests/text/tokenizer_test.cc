@@ -54,8 +54,7 @@ std::vector<int32_t> IdsOf(const Json& array) {
 }
 
 std::string FromBase64(std::string_view text) {
-  static constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string out;
   unsigned bits = 0;
   int n_bits = 0;
@@ -63,8 +62,7 @@ std::string FromBase64(std::string_view text) {
     if (c == '=') break;
     bits = bits << 6 | static_cast<unsigned>(kDigits.find(c));
     n_bits += 6;
-    if (n_bits >= 8)
-      out.push_back(static_cast<char>(static_cast<unsigned char>(bits >> (n_bits -= 8) & 0xFF)));
+    if (n_bits >= 8) out.push_back(static_cast<char>(static_cast<unsigned char>(bits >> (n_bits -= 8) & 0xFF)));
   }
   return out;
 }
@@ -178,8 +176,7 @@ TEST(Tokenizer, GgufArraysGiveTheSameTokens) {
     ASSERT_TRUE(tokenizer.ok()) << tokenizer.error().message;
     for (const Json& row : ReadRows(folder + "/vectors.jsonl")) {
       const std::string& text = row["text"].AsString();
-      EXPECT_EQ(tokenizer->Encode(text, row["add_special"].AsBool()),
-                expected.Encode(text, row["add_special"].AsBool()));
+      EXPECT_EQ(tokenizer->Encode(text, row["add_special"].AsBool()), expected.Encode(text, row["add_special"].AsBool()));
     }
     for (int32_t id = 0; id < expected.n_tokens(); ++id) {
       EXPECT_EQ(tokenizer->Bytes(id), expected.Bytes(id));
@@ -197,8 +194,7 @@ TEST(Tokenizer, KnowsItsTokens) {
   EXPECT_EQ(t.eos(), 7);
   EXPECT_EQ(t.pad(), 0);
   EXPECT_TRUE(t.adds_bos());
-  EXPECT_EQ(std::vector<int32_t>(t.end_of_generation().begin(), t.end_of_generation().end()),
-            (std::vector<int32_t>{2, 7}));
+  EXPECT_EQ(std::vector<int32_t>(t.end_of_generation().begin(), t.end_of_generation().end()), (std::vector<int32_t>{2, 7}));
   EXPECT_TRUE(t.IsEndOfGeneration(7) && t.IsEndOfGeneration(2) && !t.IsEndOfGeneration(1));
   EXPECT_EQ(t.Find("<|im_end|>"), 7);
   EXPECT_EQ(t.Find("python"), 4095);
@@ -223,8 +219,7 @@ TEST(Tokenizer, SpecialTextCanStayText) {
 
 TEST(Tokenizer, InvalidUtf8IsKept) {
   const Tokenizer t = Demo();
-  for (const std::string bytes :
-       {"\xff\xfe", "a\x80 b", "\xe6\x9d", "\xed\xa0\x80", "\xf0\x9f\x98x", "\xc3"}) {
+  for (const std::string bytes : {"\xff\xfe", "a\x80 b", "\xe6\x9d", "\xed\xa0\x80", "\xf0\x9f\x98x", "\xc3"}) {
     EXPECT_EQ(t.Decode(t.Encode(bytes, false)), bytes);
   }
 }
@@ -311,8 +306,7 @@ TEST(Tokenizer, SpansKeepSpecialTokensText) {
 }
 
 TEST(Tokenizer, TokensOfWhiteSpaceAfterRstrip) {
-  auto made = SmallTokenizer(
-      SmallFile(R"([{"id": 258, "content": "<r>", "rstrip": true}, {"id": 259, "content": " x"},
+  auto made = SmallTokenizer(SmallFile(R"([{"id": 258, "content": "<r>", "rstrip": true}, {"id": 259, "content": " x"},
     {"id": 260, "content": "\u3000", "lstrip": true}, {"id": 261, "content": "\t", "rstrip": true, "special": true}])"));
   ASSERT_TRUE(made.ok()) << made.error().message;
   using Ids = std::vector<int32_t>;
@@ -386,12 +380,10 @@ TEST(Tokenizer, BrokenFilesAreNamed) {
   expect_error(with("decoder", R"({"type": "WordPiece"})"), "'WordPiece'");
   expect_error(with("pre_tokenizer", R"({"type": "Metaspace"})"), "'Metaspace'");
   expect_error(with("pre_tokenizer", "null"), "pre_tokenizer null");
-  expect_error(
-      with(
-          "pre_tokenizer",
-          R"({"type": "Sequence", "pretokenizers": [{"type": "Split", "behavior": "Isolated", "invert": false,
+  expect_error(with("pre_tokenizer",
+                    R"({"type": "Sequence", "pretokenizers": [{"type": "Split", "behavior": "Isolated", "invert": false,
       "pattern": {"Regex": "\\d+|[a-z]"}}, {"type": "ByteLevel", "add_prefix_space": false, "use_regex": false}]})"),
-      R"(\d+|[a-z])");
+               R"(\d+|[a-z])");
   expect_error(with("post_processor", R"({"type": "BertProcessing"})"), "'BertProcessing'");
   expect_error(SmallFile(R"([{"id": 65, "content": "<x>"}])"), "id 65");
   expect_error(SmallFile(R"([{"id": 300, "content": "a"}])"), "model.vocab gives it 97");
@@ -435,12 +427,10 @@ TEST(Splitter, PiecesOfTheRules) {
   using Pieces = std::vector<std::string>;
   EXPECT_EQ(split(SplitRule::kLlama3, "I'LL 12345  go\r\n\n x!?\n\ny  "),
             (Pieces{"I", "'LL", " ", "123", "45", " ", " go", "\r\n\n", " x", "!?\n\n", "y", "  "}));
-  EXPECT_EQ(split(SplitRule::kLlama3, "it'\u017Fe \t\n \t z"),
-            (Pieces{"it", "'\u017F", "e", " \t\n", " \t", " z"}));
+  EXPECT_EQ(split(SplitRule::kLlama3, "it'\u017Fe \t\n \t z"), (Pieces{"it", "'\u017F", "e", " \t\n", " \t", " z"}));
   EXPECT_EQ(split(SplitRule::kQwen2, "a 12"), (Pieces{"a", " ", "1", "2"}));
-  EXPECT_EQ(
-      split(SplitRule::kGpt2, "I'll I'LL 12345  go\n\nx!?\n 'd"),
-      (Pieces{"I", "'ll", " I", "'", "LL", " 12345", " ", " go", "\n", "\n", "x", "!?", "\n", " '", "d"}));
+  EXPECT_EQ(split(SplitRule::kGpt2, "I'll I'LL 12345  go\n\nx!?\n 'd"),
+            (Pieces{"I", "'ll", " I", "'", "LL", " 12345", " ", " go", "\n", "\n", "x", "!?", "\n", " '", "d"}));
 }
 
 TEST(Unicode, ClassesOfUnicode16) {
@@ -520,8 +510,8 @@ TEST(Tokenizer, TimeIsLinear) {
     return out;
   };
   constexpr size_t kBytes = LFM_SANITIZED ? 1 << 17 : 1 << 20;
-  for (const std::string_view unit : {"a", " ", "\n", "1", "=", "\u00E9", "<|", "<|im_start", "pytho", " \n",
-                                      "'s", "\xff", "\u3000", "ab"}) {
+  for (const std::string_view unit :
+       {"a", " ", "\n", "1", "=", "\u00E9", "<|", "<|im_start", "pytho", " \n", "'s", "\xff", "\u3000", "ab"}) {
     const std::string text = repeat(unit, kBytes);
     EXPECT_EQ(t.Decode(t.Encode(text, false)), text);
   }

@@ -94,7 +94,9 @@ TEST(ToolHistory, NamesWhatIsWrong) {
   EXPECT_EQ(error("[{}]"), "messages[0].tool_calls[0].function has no name");
   EXPECT_EQ(error(R"([{"function": {"name": "f", "arguments": "[1]"}}])"),
             "messages[0].tool_calls[0].function.arguments is no object");
-  EXPECT_EQ(error(R"([{"function": {"name": "f", "arguments": "{"}}])").find("messages[0].tool_calls[0].function.arguments is no JSON: "), 0U);
+  EXPECT_EQ(error(R"([{"function": {"name": "f", "arguments": "{"}}])")
+                .find("messages[0].tool_calls[0].function.arguments is no JSON: "),
+            0U);
 }
 
 }  // namespace
