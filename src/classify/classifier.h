@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,6 +38,9 @@ struct Decision {
   double margin = 0;
 };
 Decision Decide(std::span<const double> probabilities);
+// The same among the leaves of a set with parents. With until_confidence > 0 it is the last label on the way down to the
+// likeliest leaf that is at least so likely (the topmost one where none is); the margin is to its likeliest sibling.
+Decision Decide(const LabelSet& labels, std::span<const double> probabilities, double until_confidence = 0);
 
 struct ClassifierOptions {
   Method method = Method::kTrie;
@@ -49,6 +51,8 @@ struct ClassifierOptions {
   uint64_t seed = 0;
   // A yes/no question for each label: probabilities do not sum to 1.
   bool multi_label = false;
+  // The whole system prompt as it stands, for prompts that were made elsewhere; else it is made of the labels.
+  std::string system;
   int64_t n_ctx = 0;      // positions of prompt and text at most; 0: the model's context length
   int64_t n_batch = 512;  // tokens of a step
 };
