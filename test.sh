@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests, from a fresh machine on. See docs/testing.md.
-#   ./test.sh               everything below but tsan and long, fuzzing for 10 s a target from seed 1; what CI runs
+#   ./test.sh               everything below but tsan, evals and long, fuzzing for 10 s a target from seed 1; what CI runs
 #   ./test.sh unit          release build and its tests only
 #   ./test.sh golden        every comparison with reference data (LFM_GOLDEN=DIR: over what DIR holds)
 #   ./test.sh lint          format, include arrows, every file by itself, clang-tidy; the page's types and rules
@@ -8,6 +8,7 @@
 #   ./test.sh asan | tsan   unit tests under AddressSanitizer + UBSan | ThreadSanitizer
 #   ./test.sh aarch64       kernel tests for 64-bit Arm, cross-compiled, under qemu-user (on x86-64)
 #   ./test.sh fuzz SECONDS [SEED]  every fuzz target for that long
+#   ./test.sh evals         evals/ with its packages (a 1 GB install, once): all benchmarks on fixtures, recorded verdicts, the demo model
 #   ./test.sh long          200 seeded download faults and the long forms of the other tests
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -60,6 +61,13 @@ build() { cmake --preset "$1" "${@:2}" && cmake --build --preset "$1"; }
 unit() {
   step "build (release)" build release -DLFM_TESTS=ON
   tests "tests (release)" build/release
+  step "evals: answers, report, client, sandbox" python3 evals/tests/light_test.py
+}
+evals() {
+  step "build (release)" build release -DLFM_TESTS=ON
+  step "evals: packages" evals/run.sh install
+  step "evals: answers, report, client, sandbox" python3 evals/tests/light_test.py
+  step "evals: benchmarks and recorded verdicts" build/evals/venv/bin/python evals/tests/full_test.py
 }
 golden() {
   step "build (release)" build release -DLFM_TESTS=ON
@@ -127,8 +135,9 @@ case "${1:-all}" in
   asan | tsan) sanitized "$1" ;;
   aarch64) aarch64 ;;
   fuzz) fuzz "${2:-60}" "${@:3}" ;;
+  evals) evals ;;
   long) export LFM_LONG=1; unit ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 for failure in "${failures[@]:-}"; do [[ -n $failure ]] && echo "failed: $failure"; done

@@ -156,7 +156,7 @@ def settings(options, out):
     SETTINGS.scicode_template, SETTINGS.scicode_python = options.scicode_template, options.scicode_python or (str(python) if python.exists() else None)
     SETTINGS.lfm, SETTINGS.model_file = str(options.lfm), options.model
     SETTINGS.judge_prompt = options.judge_prompt.read_text("utf-8") if options.judge_prompt else None
-    os.environ["NLTK_DATA"] = str(ROOT / "build/evals/nltk_data")
+    os.environ["NLTK_DATA"] = os.pathsep.join([str(ROOT / "build/evals/nltk_data"), str(SETTINGS.data / "nltk_data")])
     os.environ["INSPECT_CACHE_DIR"] = str(out / "cache")
     os.environ["XDG_DATA_HOME"] = str(out / "inspect")  # Inspect's buffer of samples under way
 
@@ -166,7 +166,7 @@ def ready(options):
     run, left = [], {}
     for name in [name for name in ORDER if name in options.only]:
         gone = data.missing(name, SETTINGS.data) if name in data.SOURCES else []
-        if gone:
+        if gone and not data.SOURCES[name].optional:
             left[name] = f"its data is missing ({', '.join(gone)}): evals/data.py says from where"
             continue
         if name in RUNS_PROGRAMS:

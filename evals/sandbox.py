@@ -62,15 +62,20 @@ def _jail(read_only):
     jail = ["bwrap", "--die-with-parent", "--new-session", "--clearenv", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     if os.geteuid() != 0:
         jail += ["--unshare-user"]
+    jail += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(SCRATCH), "--tmpfs", "/tmp"]  # first: what is shown may lie in /tmp
+    shown = [path for path in dict.fromkeys([sys.base_prefix, sys.prefix, *map(str, read_only)]) if not path.startswith("/usr/")]
+    # bwrap makes missing parents for their owner alone, and the program may be somebody else.
+    parents = (str(parent) for path in ["/etc/x", *shown] for parent in reversed(pathlib.PurePosixPath(path).parents))
+    for parent in dict.fromkeys(parent for parent in parents if parent not in ("/", "/tmp")):
+        jail += ["--perms", "0755", "--dir", parent]
     for path in ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives"):
         if os.path.islink(path):
             jail += ["--symlink", os.readlink(path), path]
         elif os.path.exists(path):
             jail += ["--ro-bind", path, path]
-    for path in dict.fromkeys([sys.base_prefix, sys.prefix, *map(str, read_only)]):
-        if not path.startswith("/usr/"):
-            jail += ["--ro-bind", path, path]
-    jail += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--size", str(SCRATCH), "--tmpfs", "/tmp", "--remount-ro", "/", "--chdir", "/tmp"]
+    for path in shown:
+        jail += ["--ro-bind", path, path]
+    jail += ["--remount-ro", "/", "--chdir", "/tmp"]
     for name, value in (("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8"), ("OPENBLAS_NUM_THREADS", "1"), ("OMP_NUM_THREADS", "1"),
                         ("PYTHONDONTWRITEBYTECODE", "1"), ("PYTHONINTMAXSTRDIGITS", "0"), ("MPLBACKEND", "Agg")):
         jail += ["--setenv", name, value]

@@ -4,7 +4,8 @@ set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config rapidjson-dev libutf8proc-dev libxxhash-dev libcli11-dev libedit-dev
        libcurl4-openssl-dev libssl-dev libboost-dev libsqlite3-dev python3)
-test=(libgtest-dev googletest clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev)
+test=(libgtest-dev googletest clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
+      bubblewrap)  # for programs that a model wrote (evals/)
 # The chat page's tests drive a browser; they are for machines that have node.
 if command -v node >/dev/null; then test+=(chromium fonts-dejavu-core); fi
 # The kernel tests for 64-bit Arm; the cross compiler exists on x86-64 only.

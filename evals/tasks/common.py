@@ -1,7 +1,10 @@
 """What the tasks share: the request of a single turn, records from published files, the form of a score."""
+import contextlib
 import csv
 import json
 import pathlib
+import sys
+import types
 
 from inspect_ai.scorer import Score, SampleScore, metric
 from inspect_ai.solver import solver
@@ -26,6 +29,22 @@ def score(value, state, *, answer=None, reason=None, **metadata):
     if value == 0 and reason is None and stop == "model_length" and not state.output.completion:
         reason = "prompt longer than the context"
     return Score(value=float(value), answer=answer, metadata={"reason": reason, "truncated": stop in CUT, **metadata})
+
+
+@contextlib.contextmanager
+def standing_in(**modules):
+    """While a library is imported: modules of these names and members in the place of heavy ones that it imports and we do not use."""
+    before = {name: sys.modules.get(name) for name in modules}
+    for name, members in modules.items():
+        sys.modules[name] = types.ModuleType(name)
+        vars(sys.modules[name]).update(members)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            del sys.modules[name]
+            if module:
+                sys.modules[name] = module
 
 
 @metric

@@ -6,7 +6,6 @@ import io
 import json
 import pathlib
 import pickle
-import sys
 import types
 import zlib
 
@@ -18,7 +17,7 @@ from inspect_ai.scorer import Target, scorer
 import answers
 import sandbox
 from settings import SETTINGS, chosen, repeats
-from tasks.common import ask, average, score
+from tasks.common import ask, average, score, standing_in
 from tasks.model import model
 
 FIRST, LAST = "2024-07-01", "2025-01-01"
@@ -70,13 +69,9 @@ def record_at(path, offset):
 
 @functools.cache
 def prompter():
-    """The wheel's own prompt. Its package imports the libraries of every way to load the data, which are not needed."""
-    for name in ("datasets",):
-        if importlib.util.find_spec(name) is None:
-            sys.modules[name] = types.ModuleType(name)
-            sys.modules[name].load_dataset = None
-    from livecodebench.prompts.code_generation import get_generic_question_template_answer
-
+    """The wheel's own prompt. Its package imports libraries for loading data and for other models, which are not needed."""
+    with standing_in(datasets={"load_dataset": None, "Dataset": None}, anthropic={"HUMAN_PROMPT": None, "AI_PROMPT": None}):
+        from livecodebench.prompts.code_generation import get_generic_question_template_answer
     return get_generic_question_template_answer
 
 
@@ -111,7 +106,9 @@ def by_tests():
 
 @task
 def livecodebench():
-    sandbox.require(SETTINGS.unsafe)
+    passed, message = judge("print(int(input()) + 1)", {"inputs": ["1\n"], "outputs": ["2\n"], "fn_name": None})
+    if not passed:
+        raise SystemExit(f"a right program does not pass here, so no score would be true: {message}")
     samples = [Sample(id=str(record["question_id"]), input=prompter()(types.SimpleNamespace(**record)), target="",
                       metadata={"item": str(record["question_id"]), "path": record["path"], "offset": record["offset"]})
                for record in chosen(problems(), lambda r: r["difficulty"])]

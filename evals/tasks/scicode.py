@@ -3,8 +3,6 @@ import functools
 import importlib
 import pathlib
 import re
-import sys
-import types
 from importlib import resources
 
 import anyio
@@ -17,7 +15,7 @@ from inspect_ai.solver import solver
 import answers
 import sandbox
 from settings import SETTINGS, chosen, repeats
-from tasks.common import CUT, average, read
+from tasks.common import CUT, average, read, standing_in
 from tasks.model import model
 
 GIVEN = {("13", 6), ("62", 1), ("76", 3)}  # steps whose code the authors hand out; they are not asked and do not count
@@ -27,10 +25,8 @@ SECONDS = 1800
 @functools.cache
 def generator():
     """The wheel's Gencode. Its module of models imports the library of every vendor; an empty one in its place serves, for we ask ourselves."""
-    stand_in = types.ModuleType("scicode.gen.models")
-    stand_in.extract_python_script = stand_in.get_model_function = None
-    sys.modules.setdefault("scicode.gen.models", stand_in)
-    return importlib.import_module("scicode.gen.gencode_json")
+    with standing_in(**{"scicode.gen.models": {"extract_python_script": None, "get_model_function": None}}):
+        return importlib.import_module("scicode.gen.gencode_json")
 
 
 def problems():
@@ -76,24 +72,27 @@ def by_steps():
     return solve
 
 
-def script(problem, step, targets):
+def script(problem, step):
     """The test program of one step, of the authors' form."""
     about = problem["sub_steps"][step["number"] - 1]
     lines = [step["before"], step["code"], "", "from scicode.parse.parse import process_hdf5_to_tuple", "",
-             f"targets = process_hdf5_to_tuple({about['step_number']!r}, {len(about['test_cases'])}, {str(targets)!r})"]
+             f"targets = process_hdf5_to_tuple({about['step_number']!r}, {len(about['test_cases'])}, {str(targets())!r})"]
     for index, test in enumerate(about["test_cases"]):
         lines += [f"target = targets[{index}]", "", test]
     return "\n".join(lines) + "\n"
 
 
-def passes(problem, step, seconds=SECONDS):
-    if step["code"] is None:
-        return False
-    targets = (SETTINGS.data / "scicode" / "test_data.h5").resolve()
+def targets():
+    return (SETTINGS.data / "scicode" / "test_data.h5").resolve()
+
+
+def execute(program, seconds):
     python = SETTINGS.scicode_python or sandbox.python()
-    prefix = pathlib.Path(python).parent.parent
-    outcome = sandbox.run([python, "-"], script(problem, step, targets).encode(), seconds, [targets, prefix], SETTINGS.unsafe)
-    return outcome.status == 0
+    return sandbox.run([python, "-"], program.encode(), seconds, [targets(), pathlib.Path(python).parent.parent], SETTINGS.unsafe)
+
+
+def passes(problem, step, seconds=SECONDS):
+    return step["code"] is not None and execute(script(problem, step), seconds).status == 0
 
 
 @scorer(metrics=[average()])
@@ -111,8 +110,9 @@ def by_steps_tests():
 @task
 def scicode():
     sandbox.require(SETTINGS.unsafe)
-    if not (SETTINGS.data / "scicode" / "test_data.h5").exists():
-        raise FileNotFoundError(f"{SETTINGS.data}/scicode/test_data.h5")
+    tried = execute(f"import h5py, numpy, scipy, sympy\nfrom scicode.parse.parse import process_hdf5_to_tuple\nh5py.File({str(targets())!r}, 'r')", 120)
+    if tried.status != 0:
+        raise SystemExit(f"SciCode's tests cannot run here: {(tried.errors.strip().splitlines() or ['no message'])[-1]}")
     samples = [Sample(id=record["problem_id"], input=record["problem_name"], target="", metadata={"item": record["problem_id"], "problem": record})
                for record in chosen(problems())]
     return Task(dataset=MemoryDataset(samples), solver=by_steps(), scorer=by_steps_tests(), model=model(), epochs=repeats(3))

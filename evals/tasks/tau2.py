@@ -3,7 +3,6 @@ import functools
 import importlib
 import json
 import random
-import sys
 import types
 
 import anyio
@@ -15,7 +14,7 @@ from inspect_ai.solver import solver
 
 import client
 from settings import MAX_TOKENS, SETTINGS, chosen, repeats
-from tasks.common import average, score
+from tasks.common import average, score, standing_in
 from tasks.model import model
 
 MAX_STEPS = 100
@@ -32,8 +31,11 @@ class Malformed(Exception):
 class Answer(dict):
     """An answer of the server as the engine reads it: members as attributes, absent ones None."""
 
+    def get(self, name, default=None):
+        return wrapped(dict.get(self, name, default))
+
     def __getattr__(self, name):
-        return wrapped(self.get(name))
+        return self.get(name)
 
     def __setattr__(self, name, value):
         self[name] = value
@@ -82,18 +84,13 @@ def complete(model=None, messages=None, tools=None, tool_choice=None, **argument
 @functools.cache
 def engine():
     """The wheel's modules. Every one imports litellm, which would only carry our requests: an empty one with `completion` serves."""
-    for name in ("litellm", "litellm.caching", "litellm.caching.caching", "litellm.main"):
-        sys.modules[name] = types.ModuleType(name)
-    sys.modules["litellm"].completion = complete
-    sys.modules["litellm"].completion_cost = lambda **_: 0.0
-    sys.modules["litellm"].disable_cache = lambda: None
-    sys.modules["litellm.caching.caching"].Cache = None
-    sys.modules["litellm.main"].ModelResponse = sys.modules["litellm.main"].Usage = dict
     from loguru import logger
 
     logger.remove()
     names = ["agent.llm_agent", "user.user_simulator", "orchestrator.orchestrator", "evaluator.evaluator", "domains.telecom.environment"]
-    agent, user, orchestrator, evaluator, telecom = (importlib.import_module(f"tau2.{name}") for name in names)
+    with standing_in(**{"litellm": {"completion": complete, "completion_cost": lambda **_: 0.0, "disable_cache": lambda: None}, "litellm.caching": {},
+                        "litellm.caching.caching": {"Cache": None}, "litellm.main": {"ModelResponse": dict, "Usage": dict}}):
+        agent, user, orchestrator, evaluator, telecom = (importlib.import_module(f"tau2.{name}") for name in names)
     return types.SimpleNamespace(agent=agent, user=user, orchestrator=orchestrator, evaluator=evaluator, telecom=telecom)
 
 

@@ -100,9 +100,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        pass  # clients that are killed or lose patience are what it is here for
+
+
 def serve(rules, log, port=0, faults=(), hold=None, slow=3.0):
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", port), Handler)
     server.rules, server.log, server.faults, server.hold, server.slow = rules, open(log, "a"), list(faults), hold, slow
     server.count, server.tries, server.order = 0, {}, {}
     threading.Thread(target=server.serve_forever, daemon=True).start()
