@@ -2,7 +2,6 @@
 
 usage: full_test.py [unittest arguments], by the interpreter of build/evals/venv. LFM_LONG=1 compares every recorded IFBench bit.
 """
-import csv
 import gzip
 import json
 import os
@@ -18,6 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
+import client  # noqa: E402
 import standin  # noqa: E402
 
 SHARED = ROOT.parent / "shared/data/evals"
@@ -89,7 +89,7 @@ class Whole(Case):
             # 3 items (the one with an image is left out) x 2; the judge takes two of them.
             "hle": (6, 66.6667, 0, 0, {}),
             # 6 items x 2: right by "Answer: B", "(B)" and the letter alone; one wrong, one cut off, one longer than the context.
-            "mmlu_pro": (12, 50.0, 4, 0, {"prompt longer than the context": 2}),
+            "mmlu_pro": (12, 50.0, 4, 0, {"no letter found": 2, "prompt longer than the context": 2}),
             "aime": (6, 33.3333, 0, 0, {"no balanced \\boxed{}": 2}),
             # 3 steps x 2; the second is right on the code of the first.
             "scicode": (6, 66.6667, 0, 0, {"no ```python block": 2}),
@@ -105,7 +105,7 @@ class Whole(Case):
         self.assertEqual((letters["n"], letters["accuracy"], letters["unanswered"], letters["errors"]), (4, 0.5, 1, 0))
         self.assertEqual((program["n"], program["accuracy"], program["unanswered"]), (4, 0.75, 0))
         self.assertAlmostEqual(letters["log_loss"], 0.58017, 4)
-        self.assertAlmostEqual(program["log_loss"], 0.44171, 4)
+        self.assertAlmostEqual(program["log_loss"], 0.56972, 4)
         text = (self.folder / "out/results.md").read_text()
         self.assertIn("| AIME 2025 | 33.3 | 0.0 to 98.7 | 0.0 to 74.7 | 25.3 | partial (card within) | 6 | 300 | 0 | 0 |", text)
         self.assertIn("| Math Index | 4.0 | 33.33 | 25.3 | AIME 2025 |", text)
@@ -205,8 +205,8 @@ class Verdicts(unittest.TestCase):
         judged = [ifbench.judge(record, said[record["prompt"]]) for record in prompts if tagger or "words:start_verb" not in record["instruction_id_list"]]
         strict, loose = (sum(all(pair[i]) for pair in judged) for i in (0, 1))
         self.assertEqual(len(prompts), 294)
-        # 26.19 and 29.93 % of 294; without the tagger for the prompts that need none.
-        self.assertEqual((len(judged), strict, loose) if tagger else (strict, loose), (294, 77, 88) if tagger else WITHOUT_TAGGER)
+        # 26.19 and 29.93 % of 294; without NLTK's tagger, of the prompts that need none.
+        self.assertEqual((len(judged), strict, loose), (294, 77, 88) if tagger else (288, 74, 85))
 
     def test_ifbench_across(self):
         """Every recorded constraint on every 12th response: nothing differs but where the old checker of emoji raised."""
@@ -234,15 +234,14 @@ class Verdicts(unittest.TestCase):
     def test_livecodebench(self):
         from tasks import livecodebench
 
-        # The wheel's checker is of January 2025: with our buffer it takes these two, which the recorded one wrongly rejects.
-        lenient, differ = {"stdin_buffer_readline", "buffer_readline", "for_line_in_stdin"}, []
+        # The wheel's checker is of January 2025: with our buffer it takes two of 46 that the recorded one wrongly rejects.
+        differ = []
         for entry in recorded("official_run_test_verdicts.jsonl"):
             passed, message = livecodebench.judge(entry["code"], entry["io"], seconds=entry["timeout"], unsafe=False)
             if passed != entry["passed"]:
                 differ.append((entry["name"], passed, message))
         self.assertLessEqual(len(differ), 2, differ)
         self.assertTrue(all(passed for _, passed, _ in differ), differ)
-        del lenient
 
     def test_tau2(self):
         """Every reply and every assertion of the recorded actions; the gold ones solve their task."""
@@ -291,11 +290,10 @@ class Pitfalls(unittest.TestCase):
 
     def test_4_permutations_follow_from_record_and_repeat(self):
         from settings import SETTINGS
-        from tasks import choice, model
+        from tasks import choice
 
         SETTINGS.data, SETTINGS.limit, SETTINGS.repeats = FIXTURES, 2, None
-        SETTINGS.endpoints = {"main": __import__("client").Endpoint("http://127.0.0.1:9/v1", "m")}
-        del model
+        SETTINGS.endpoints = {"main": client.Endpoint("http://127.0.0.1:9/v1", "m")}
         first, again = ([(sample.id, sample.input, sample.target) for sample in choice.gpqa().dataset] for _ in range(2))
         self.assertEqual(first, again)
         self.assertEqual(len(first), 2 * 5)  # the limit is of records, not of samples
@@ -307,8 +305,6 @@ class Pitfalls(unittest.TestCase):
 
         scicode.generator()
         self.assertFalse({"openai", "anthropic", "google.generativeai", "litellm"} & set(sys.modules))
-        problems = scicode.problems.__wrapped__() if hasattr(scicode.problems, "__wrapped__") else scicode.problems()
-        self.assertGreater(len(problems), 0)
 
     def test_5_given_steps(self):
         from tasks import scicode
@@ -351,8 +347,6 @@ class Demo(unittest.TestCase):
         statuses = [json.loads(line).get("status") for line in (case.folder / "out/serve.log").read_text().splitlines() if line.startswith("{")]
         self.assertEqual(set(statuses) - {200, 503}, set())
 
-
-WITHOUT_TAGGER = (75, 86)
 
 if __name__ == "__main__":
     unittest.main(warnings="ignore")
