@@ -187,7 +187,7 @@ def evaluate(names, folder, connections):
 
     modules = {"gpqa": "choice", "mmlu_pro": "choice"}
     tasks = [getattr(importlib.import_module(f"tasks.{modules.get(name, name)}"), name)() for name in names]
-    success, _ = eval_set(tasks, log_dir=str(folder), model=None, log_dir_allow_dirty=True, retry_attempts=0, continue_on_fail=True, fail_on_error=True,
+    success, _ = eval_set(tasks, log_dir=str(folder), model=None, log_dir_allow_dirty=True, retry_attempts=0, retry_immediate=False, continue_on_fail=True, fail_on_error=True,
                           max_samples=connections, max_tasks=1, display="plain" if not sys.stdout.isatty() else None, log_buffer=1, ctl_server=False,
                           score_display=False)
     return success
