@@ -267,7 +267,11 @@ void Connection::Wake() {
 }
 
 void Connection::Flush() {
-  if (phase_ == Phase::kClosed || write_busy_) return;
+  if (phase_ == Phase::kClosed) return;
+  if (write_busy_) {  // the write under way may never end where the reader takes nothing
+    if (exchange_ && exchange_->given_up()) Close();
+    return;
+  }
   if (writing_.empty()) {
     n_written_ = progress_ = 0;
     if (!raw_out_.empty()) {

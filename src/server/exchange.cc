@@ -378,6 +378,11 @@ bool Exchange::closed() const {
   return closed_;
 }
 
+bool Exchange::given_up() const {
+  std::lock_guard lock(mutex_);
+  return closed_ && !cut_off_;
+}
+
 void Exchange::Run(std::function<void()> work) {
   std::unique_lock lock(mutex_);
   work_.push_back(std::move(work));

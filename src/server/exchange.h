@@ -69,6 +69,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   void Detach();      // the connection is done with it
   void CloseAfter();  // the connection will not be kept
   bool keep_alive() const;
+  bool given_up() const;  // the client is gone or reads too slowly: nothing more goes to it
 
   // For handlers.
   void Send(int status, std::string_view content_type, std::string body, Headers headers);

@@ -97,7 +97,7 @@ void RequestReader::Next() {
   n_scanned_ = line_begin_ = 0;
   n_lines_ = n_hosts_ = n_lengths_ = n_codings_ = 0;
   http11_ = keep_alive_ = true;
-  expects_continue_ = chunked_ = discard_ = false;
+  expects_continue_ = chunked_ = discard_ = skipped_line_ = false;
   content_length_.reset();
 }
 
@@ -160,7 +160,8 @@ size_t RequestReader::FeedHead(std::string_view input) {
   if (n_scanned_ == 0 && input.starts_with("\r\n")) {
     input.remove_prefix(2);
     skipped = 2;
-    if (input.starts_with("\r\n")) Refuse(400, "empty lines stand where a request should begin");
+    if (skipped_line_ || input.starts_with("\r\n")) Refuse(400, "empty lines stand where a request should begin");
+    skipped_line_ = true;
   }
   if (n_scanned_ == 0 && input == "\r") return skipped;
   size_t end = 0;

@@ -74,7 +74,7 @@ class RequestReader {
   size_t n_scanned_ = 0, line_begin_ = 0;
   int n_lines_ = 0;
   int n_hosts_ = 0, n_lengths_ = 0, n_codings_ = 0;
-  bool http11_ = true, keep_alive_ = true, expects_continue_ = false, chunked_ = false, discard_ = false;
+  bool http11_ = true, keep_alive_ = true, expects_continue_ = false, chunked_ = false, discard_ = false, skipped_line_ = false;
   std::optional<uint64_t> content_length_;
 };
 

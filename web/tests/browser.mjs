@@ -18,7 +18,7 @@ export async function startBrowser() {
 export async function openPage(browser, url, { width = 1440, height = 900, scheme = 'light', expected = [], context: given } = {}) {
   const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme: scheme, acceptDownloads: true }));
   const page = await context.newPage();
-  page.setDefaultTimeout(10_000);
+  page.setDefaultTimeout(30_000);
   const faults = [];
   const fault = (text) => {
     if (!expected.some((part) => text.includes(part))) faults.push(text);
@@ -43,14 +43,35 @@ export async function openPage(browser, url, { width = 1440, height = 900, schem
     /** Says something and waits for the whole answer. */
     async say(text) {
       await box.fill(text);
-      await box.press('Enter');
-      await settled(page);
+      await answered(page, () => box.press('Enter'));
     },
     async close() {
       if (!given) await context.close();
       assert.deepEqual(faults, []);
     },
   };
+}
+
+/** Does what makes the model answer, and waits for the whole answer: the page must have been busy, and be so no more. */
+export async function answered(page, act) {
+  await page.evaluate(() => {
+    window.wasBusy = false;
+    const observer = new MutationObserver(() => {
+      if (!document.querySelector('article[aria-busy="true"], button[aria-label="Stop"]')) return;
+      window.wasBusy = true;
+      observer.disconnect();
+    });
+    observer.observe(document.body, { subtree: true, childList: true, attributes: true });
+  });
+  await act();
+  await page.waitForFunction(() => window.wasBusy);
+  await settled(page);
+}
+
+/** Waits until what `read` gives is `wanted`: for what comes from the browser's storage or another tab. */
+export async function eventually(read, wanted) {
+  for (let tries = 0; tries < 300 && (await read()) !== wanted; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(await read(), wanted);
 }
 
 /** Waits until nothing streams: Send is back, and the last answer is whole. */

@@ -1,7 +1,7 @@
 // What a person does in a chat, against the server that plays the model.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { openPage, settled, startBrowser } from './browser.mjs';
+import { answered, eventually, openPage, settled, startBrowser } from './browser.mjs';
 import { startMock } from './mock_server.mjs';
 
 let browser, mock;
@@ -26,8 +26,7 @@ test('a message is sent by Enter and by the button, and the answer has its figur
   await box.fill('line one');
   await box.press('Shift+Enter');
   await box.pressSequentially('line two');
-  await page.getByRole('button', { name: 'Send' }).click();
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: 'Send' }).click());
   assert.equal(await answers.count(), 2);
   const { messages, stream, stream_options, return_progress, logprobs } = lastRequest();
   assert.deepEqual(messages.map((m) => m.role), ['user', 'assistant', 'user']);
@@ -61,8 +60,7 @@ test('Stop cancels at the server, and Continue goes on from there', async () => 
   await page.waitForFunction(() => (document.querySelector('article')?.textContent.length ?? 0) > 80);
   await page.getByRole('button', { name: 'Stop' }).click();
   await settled(page);
-  await page.waitForTimeout(100);
-  assert.equal(mock.state.aborted, aborted + 1);
+  await eventually(() => mock.state.aborted, aborted + 1);
   assert.match(await answers.first().innerText(), /Stopped by you/);
   const before = (await answers.first().locator('.prose').innerText()).trim();
   await page.getByRole('button', { name: 'Continue' }).click();
@@ -82,8 +80,7 @@ test('regenerating and editing give branches, none is lost', async () => {
   const { page, answers, say, close } = await open();
   await say('first 10');
   const one = await answers.first().locator('.prose').innerText();
-  await page.getByRole('button', { name: 'Regenerate' }).click();
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: 'Regenerate' }).click());
   const two = await answers.first().locator('.prose').innerText();
   assert.notEqual(one, two);
   await page.getByRole('button', { name: 'Previous version' }).click();
@@ -91,8 +88,7 @@ test('regenerating and editing give branches, none is lost', async () => {
   const said = page.getByRole('group', { name: 'You' });
   await said.getByRole('button', { name: 'Edit' }).click();
   await page.getByRole('textbox', { name: 'Edited text' }).fill('second 12');
-  await page.getByRole('button', { name: 'Ask with this' }).click();
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: 'Ask with this' }).click());
   assert.match(await said.innerText(), /second 12[\s\S]*2 \/ 2/);
   await said.getByRole('button', { name: 'Previous version' }).click();
   assert.match(await said.innerText(), /first 10/);
@@ -114,8 +110,7 @@ test('reasoning is folded, calls are cards whose results go back', async () => {
   assert.match(await card.innerText(), /"city": "Oslo"/);
   await page.getByRole('textbox', { name: 'Result of get_weather' }).fill('12 degrees');
   await page.getByRole('textbox', { name: 'Result of get_time' }).fill('noon');
-  await page.getByRole('button', { name: 'Go on with the results' }).click();
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: 'Go on with the results' }).click());
   assert.match(await answers.last().innerText(), /The tool says: noon/);
   const messages = lastRequest().messages.slice(-3);
   assert.deepEqual(messages[0].tool_calls.map((call) => call.function.name), ['get_weather', 'get_time']);
@@ -165,8 +160,7 @@ test('tokens show their alternatives, and one of them begins a branch', async ()
   const alternatives = page.getByRole('region', { name: /^Instead of/ });
   const other = alternatives.getByRole('button', { name: /^Branch from here with/ }).first();
   const label = (await other.locator('code').innerText()).replace('␣', '');
-  await other.click();
-  await settled(page);
+  await answered(page, () => other.click());
   const prefix = lastRequest().messages.at(-1);
   assert.equal(prefix.role, 'assistant');
   assert.ok(prefix.content.replaceAll('\n', '↵').trimEnd().endsWith(label.trim()));

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { openPage, settled, startBrowser } from './browser.mjs';
+import { answered, eventually, openPage, settled, startBrowser } from './browser.mjs';
 import { startMock } from './mock_server.mjs';
 
 let browser, mock;
@@ -25,8 +25,8 @@ test('a reload keeps conversations, the draft and the branch; a stream that it b
   await box.fill('not yet sent');
   await page.reload();
   await answers.first().waitFor();
-  assert.equal(await answers.first().locator('.prose').innerText(), text);
-  assert.equal(await box.inputValue(), 'not yet sent');
+  await eventually(() => answers.first().locator('.prose').innerText(), text);
+  await eventually(() => box.inputValue(), 'not yet sent');
   await box.fill('slow 500');
   await box.press('Enter');
   await page.waitForFunction(() => [...document.querySelectorAll('article')].at(-1).textContent.length > 300);
@@ -43,7 +43,7 @@ test('two tabs see each other’s work', async () => {
   const first = await open();
   await first.say('tabs 8');
   const second = await openPage(browser, first.page.url(), { context: first.context });
-  assert.equal(await second.answers.count(), 1);
+  await eventually(() => second.answers.count(), 1);
   await second.say('more 8');
   await first.page.waitForFunction(() => document.querySelectorAll('article').length === 2 && !document.querySelector('[aria-busy="true"]'));
   await first.say('again 8');
@@ -56,9 +56,7 @@ test('a stream that is cut, or ends in an error, is kept, said in words and cont
   const { page, answers, say, close } = await open({ expected: ['ERR_INCOMPLETE_CHUNKED_ENCODING', 'ERR_CONNECTION'] });
   await say('cut 40');
   assert.match(await answers.first().innerText(), /The connection broke before the answer was whole/);
-  await page.getByRole('button', { name: 'Continue' }).click();
-  await page.waitForTimeout(50);
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: 'Continue' }).click());
   await say('broken 40');
   assert.match(await answers.last().innerText(), /The server failed at this\. It says: The engine is ending\./);
   await close();
@@ -89,8 +87,7 @@ test('a server that is gone says so, and comes back', async () => {
   await box.press('Enter');
   await answers.last().getByText(/The server at 127\.0\.0\.1:\d+ does not answer\./).waitFor();
   const again = await startMock({ port: own.port });
-  await page.getByRole('button', { name: 'Try again' }).click();
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: 'Try again' }).click());
   await page.waitForFunction(() => !document.querySelector('.notice'), undefined, { timeout: 15_000 });
   assert.match(await answers.last().innerText(), /5 tokens/);
   await close();
@@ -122,7 +119,7 @@ test('search, tags, titles, deletion', async () => {
   await page.getByRole('button', { name: 'New chat' }).click();
   await say('pears 5');
   const list = page.getByRole('navigation', { name: 'Conversations' }).getByRole('link');
-  assert.equal(await list.count(), 2);
+  await eventually(() => list.count(), 2);
   await page.getByRole('searchbox', { name: 'Search conversations' }).fill('apples');
   await page.waitForFunction(() => document.querySelectorAll('.entries a').length === 1);
   await page.getByRole('searchbox').fill('nowhere at all');
@@ -135,7 +132,7 @@ test('search, tags, titles, deletion', async () => {
   await page.getByRole('button', { name: 'Save' }).click();
   assert.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Fruit');
   await page.getByRole('group', { name: 'Tags' }).getByRole('button', { name: 'food' }).click();
-  assert.equal(await list.count(), 1);
+  await eventually(() => list.count(), 1);
   await page.getByRole('button', { name: 'Options' }).click();
   await page.getByRole('button', { name: 'Delete' }).click();
   await page.getByRole('button', { name: 'Delete it' }).click();
@@ -149,8 +146,7 @@ test('search, tags, titles, deletion', async () => {
 test('what was exported is imported: JSON with every branch, Markdown as it is read', async () => {
   const { page, say, answers, close } = await open();
   await say('# not a heading 5');
-  await page.getByRole('button', { name: 'Regenerate' }).click();
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: 'Regenerate' }).click());
   const text = await answers.first().locator('.prose').innerText();
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByText('This conversation').click();

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
-import { openPage, settled, shot, startBrowser } from './browser.mjs';
+import { answered, openPage, settled, shot, startBrowser } from './browser.mjs';
 import { csp } from './mock_server.mjs';
 
 const root = new URL('../../', import.meta.url).pathname;
@@ -51,8 +51,7 @@ test('the examples of the empty page: a label, a tool call, a JSON object', opti
   for (const [name, seen] of [['Route a request', /book_flight/], ['Call a tool', /book_table[\s\S]*Poudeng Grill/], ['Extract JSON', /Draimaix/]]) {
     await page.getByRole('button', { name: 'New chat' }).click();
     await page.getByRole('button', { name }).click();
-    await page.getByRole('button', { name: 'Send' }).click();
-    await settled(page);
+    await answered(page, () => page.getByRole('button', { name: 'Send' }).click());
     assert.match(await answers.last().innerText(), seen);
     assert.match(await answers.last().innerText(), /tokens\/s\s+[\d.< ]+% of the machine’s limit/);
     await shot(page, `real-${name.replaceAll(' ', '-')}`);
@@ -67,8 +66,7 @@ test('the same request gives the same answer; alternatives begin branches; stopp
   await answers.first().getByText('Same answer again').waitFor();
   await page.getByRole('button', { name: 'Tokens' }).click();
   await answers.first().locator('.token').nth(1).click();
-  await page.getByRole('button', { name: /^Branch from here with/ }).first().click();
-  await settled(page);
+  await answered(page, () => page.getByRole('button', { name: /^Branch from here with/ }).first().click());
   assert.match(await answers.first().innerText(), /2 \/ 2/);
   await shot(page, 'real-branch');
   await page.getByRole('button', { name: 'Settings' }).click();
