@@ -3,6 +3,7 @@
 Every answer is written to a journal the moment it arrives; the same request is then taken from there, so a run that is killed goes on where
 it was. What a server or network gets wrong raises Unavailable or Refused: no such thing may ever count as a model's wrong answer.
 """
+import contextlib
 import email.utils
 import hashlib
 import http.client
@@ -34,7 +35,7 @@ class Journal:
     """Answers by request, in a file of JSON lines that only grows. Safe for threads; one process at a time (the file is locked)."""
 
     def __init__(self, path):
-        self.lock, self.answers = threading.Lock(), {}
+        self.lock, self.answers, self.asking = threading.Lock(), {}, {}
         os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
         self.file = open(path, "a+b")
         _lock_file(self.file, path)
@@ -63,6 +64,21 @@ class Journal:
             self.file.write(line)
             self.file.flush()
             os.fsync(self.file.fileno())
+
+    @contextlib.contextmanager
+    def alone(self, key):
+        """One thread at a time for a key: a second that wants the same answer waits for the first one's."""
+        with self.lock:
+            turn, waiting = self.asking.get(key, (threading.Lock(), 0))
+            self.asking[key] = turn, waiting + 1
+        try:
+            with turn:
+                yield
+        finally:
+            with self.lock:
+                _, waiting = self.asking.pop(key)
+                if waiting > 1:
+                    self.asking[key] = turn, waiting - 1
 
     def close(self):
         self.file.close()
@@ -94,7 +110,7 @@ class Endpoint:
         self.connections = connections
         self.sent = 0
 
-    def chat(self, body, journalled=True):
+    def chat(self, body):
         """The answer to POST /chat/completions with this model, as the server gives it.
 
         A prompt beyond the context gives {"choices": [], "context_length_exceeded": True}: that is the model's limit and no failure.
@@ -103,13 +119,16 @@ class Endpoint:
         # The model's name and the server's address may change between a run and its continuation; the weights (scope) may not.
         identity = {**body, "model": None}
         key = hashlib.sha256(json.dumps([self.scope, identity], sort_keys=True).encode()).hexdigest()
-        if journalled and self.journal and (known := self.journal.get(key)) is not None:
-            return known
-        with self.slots:
-            answer = self._patiently("POST", "/chat/completions", body)
-        if journalled and self.journal:
-            self.journal.put(key, answer)
-        return answer
+        if not self.journal:
+            with self.slots:
+                return self._patiently("POST", "/chat/completions", body)
+        with self.journal.alone(key):
+            answer = self.journal.get(key)
+            if answer is None:
+                with self.slots:
+                    answer = self._patiently("POST", "/chat/completions", body)
+                self.journal.put(key, answer)
+            return answer
 
     def get(self, path):
         """GET of a path below the base URL, parsed."""

@@ -36,7 +36,7 @@ def parse(arguments):
     where = parser.add_argument_group("the model")
     where.add_argument("-m", "--model", default=None, help="model for lfm serve (default: the demo model)")
     where.add_argument("--url", default=os.environ.get("LFM_BASE_URL"), help="a server that runs already, such as http://127.0.0.1:8080/v1 (or LFM_BASE_URL)")
-    where.add_argument("--name", default="lfm", help="the model's name in requests (default: lfm)")
+    where.add_argument("--name", help="the model's name in requests (default: the first that the server lists)")
     where.add_argument("--key", default=os.environ.get("LFM_API_KEY"), help="API key (or LFM_API_KEY)")
     where.add_argument("--lfm", type=pathlib.Path, default=ROOT / "build/release/lfm", help="the program (default: build/release/lfm)")
     where.add_argument("--serve-flags", default="", help="further flags for lfm serve, in one word")
@@ -122,12 +122,14 @@ def scope_of(url, name, key, timeout):
     return found.group(1) if found else name
 
 
-def wait_until_ready(url, seconds=600):
-    """A server that loads its model answers 503; then it is waited for."""
-    end, endpoint = time.monotonic() + seconds, client.Endpoint(url, "any", timeout=10, retries=0)
+def wait_until_ready(url, key, seconds=600):
+    """The name of the model of a server; one that still loads it answers 503, and is waited for."""
+    end, endpoint = time.monotonic() + seconds, client.Endpoint(url, "any", key, timeout=10, retries=0)
     while True:
         try:
-            return endpoint.get("/models")
+            return endpoint.get("/models")["data"][0]["id"]
+        except (KeyError, IndexError, TypeError):
+            raise SystemExit(f"{url}/models lists no model: is this the base URL of an OpenAI-compatible server?") from None
         except client.Infrastructure as error:
             if isinstance(error, client.Refused) or time.monotonic() > end:
                 raise SystemExit(f"the server does not answer: {error}") from None
@@ -179,6 +181,26 @@ def ready(options):
     return run, left
 
 
+def check_identity(folder, options, names):
+    """A folder of logs holds one model under one protocol; Inspect would take another's finished logs for ours."""
+    now = {"weights": SETTINGS.endpoints["main"].scope, "temperature": options.temperature, "sampling": options.sampling}
+    if "tau2" in names:
+        now["user"] = options.user_name if options.user_url else "the measured model"
+    if "hle" in names:
+        now.update(judge=options.grader_name if options.grader_url else "exact match", judge_prompt=SETTINGS.judge_prompt)
+    if "scicode" in names:
+        now["template"] = options.scicode_template
+    if "classify" in names:
+        now["csv"] = str(options.csv.resolve())
+    path = folder / "identity.json"
+    before = json.loads(path.read_text()) if path.exists() else {}
+    for key in now.keys() & before.keys():
+        if before[key] != now[key]:
+            raise SystemExit(f"{folder} holds answers under another '{key}' ({before[key]}, now {now[key]}); name another folder with --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({**before, **now}, indent=1) + "\n")
+
+
 def evaluate(names, folder, connections):
     """Runs the benchmarks; True if every sample of each has a score."""
     import importlib
@@ -217,7 +239,10 @@ def classification(options, runs):
 def main(arguments=None):
     options = parse(arguments)
     shape = "full" if options.full else f"limit{options.limit}" if options.limit else "tenth"
-    out = (options.out or ROOT / "build/evals/runs" / re.sub(r"[^\w.-]+", "_", pathlib.Path(options.model or options.name).stem)).resolve()
+    if options.repeats:
+        shape += f"-x{options.repeats}"
+    place = pathlib.Path(options.model).stem if options.model else options.url.split("//")[-1]
+    out = (options.out or ROOT / "build/evals/runs" / re.sub(r"[^\w.-]+", "_", place)).resolve()
     logs = out / f"logs-{shape}"
     out.mkdir(parents=True, exist_ok=True)
     settings(options, out)
@@ -232,8 +257,10 @@ def main(arguments=None):
             if not options.url:
                 server = Server(options, out)
             url = options.url or server.url
-            wait_until_ready(url)
+            listed = wait_until_ready(url, options.key)
+            options.name = options.name or listed
             SETTINGS.endpoints = endpoints(options, url, client.Journal(out / "journal.jsonl"))
+            check_identity(logs, options, run)
             complete = evaluate(run, logs, options.connections)
         from rows import runs as measured
 

@@ -65,19 +65,17 @@ def through_program():
     """The same rows through `lfm classify`: [(true, said or None, {label: probability})]; raises RuntimeError with the program's own words."""
     labels, table = rows()
     with tempfile.TemporaryDirectory(prefix="lfm-classify-") as folder:
-        source, out, trace, names = (pathlib.Path(folder) / name for name in ("in.csv", "out.csv", "trace.jsonl", "labels.json"))
+        source, out, names = (pathlib.Path(folder) / name for name in ("in.csv", "out.csv", "labels.json"))
         with open(source, "w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows([["text"], *([text] for _, text, _ in table)])
         names.write_text(json.dumps(labels))
-        command = [SETTINGS.lfm, "classify", "-m", SETTINGS.model_file, "--labels", str(names), "--text-column", "text", "--trace", str(trace),
-                   str(source), "-o", str(out)]
+        command = [SETTINGS.lfm, "classify", "-m", SETTINGS.model_file, "--labels", str(names), "--text-column", "text", "--probabilities", str(source), "-o", str(out)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
             raise RuntimeError((done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1])
         with open(out, encoding="utf-8", newline="") as file:
-            said = [row["label"] or None for row in csv.DictReader(file)]
-        shares = [json.loads(line) for line in trace.read_text("utf-8").splitlines()]
-    if not len(said) == len(shares) == len(table):
-        raise RuntimeError(f"{len(said)} rows and {len(shares)} lines of trace for {len(table)} rows")
-    return [(true, label, {entry["name"]: p for entry, p in zip(line["labels"], line["probabilities"])})
-            for (_, _, true), label, line in zip(table, said, shares)]
+            said = list(csv.DictReader(file))
+    if len(said) != len(table):
+        raise RuntimeError(f"{len(said)} rows for {len(table)}")
+    return [(true, row["label"] or None, {label: float(row[f"p_{label}"]) for label in labels} if row["label"] else None)
+            for (_, _, true), row in zip(table, said)]

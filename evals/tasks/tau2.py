@@ -23,9 +23,9 @@ MAX_STEPS = 100
 class Malformed(Exception):
     """An answer that the engine cannot take: nothing at all, or arguments of a call that are no JSON object."""
 
-    def __init__(self, role, reason):
+    def __init__(self, role, reason, cut=False):
         super().__init__(f"{role}: {reason}")
-        self.role, self.reason = role, reason
+        self.role, self.reason, self.cut = role, reason, cut
 
 
 class Answer(dict):
@@ -52,18 +52,19 @@ def wrapped(value):
 
 def check(answer, role):
     """Raises Malformed where the engine would fail on the model's own fault."""
+    cut = client.was_cut(answer)
     if answer.get("context_length_exceeded"):
-        raise Malformed(role, "prompt longer than the context")
+        raise Malformed(role, "prompt longer than the context", cut)
     message = answer["choices"][0]["message"]
     if not (message.get("content") or "").strip() and not message.get("tool_calls"):
-        raise Malformed(role, "empty answer")
+        raise Malformed(role, "empty answer", cut)
     for call in message.get("tool_calls") or []:
         try:
             arguments = json.loads(call["function"]["arguments"])
         except (ValueError, TypeError):
-            raise Malformed(role, "arguments of a call are not JSON") from None
+            raise Malformed(role, "call cut off by the token limit" if cut else "arguments of a call are not JSON", cut) from None
         if not isinstance(arguments, dict):
-            raise Malformed(role, "arguments of a call are not an object")
+            raise Malformed(role, "arguments of a call are not an object", cut)
 
 
 def complete(model=None, messages=None, tools=None, tool_choice=None, **arguments):
@@ -133,9 +134,10 @@ def conversation():
             state.metadata.update(reward=reward, details=details, reason=None)
             text = "\n\n".join(details.pop("messages"))
         except Malformed as fault:
-            if fault.role != "main":
-                raise RuntimeError(f"the user model's fault, not the measured model's: {fault}") from None
-            state.metadata.update(reward=0.0, details={"ended": "malformed answer", "cut": "longer" in fault.reason}, reason=fault.reason)
+            if fault.role != "main" and SETTINGS.user_is_strong:
+                raise RuntimeError(f"the user model's fault, not the measured model's: {fault.reason}") from None
+            reason = fault.reason if fault.role == "main" else f"as the user: {fault.reason}"
+            state.metadata.update(reward=0.0, details={"ended": "malformed answer", "cut": fault.cut}, reason=reason)
             text = str(fault)
         state.messages = [*state.messages, ChatMessageAssistant(content=text)]
         state.output = ModelOutput.from_content("lfm", text)

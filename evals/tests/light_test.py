@@ -333,6 +333,17 @@ class Client(unittest.TestCase):
             thread.join()
         self.assertEqual(most[0], 2)
 
+    def test_the_same_request_at_once_is_sent_once(self):
+        server, url = self.server(faults=["slow"], slow=0.3)
+        journal = client.Journal(self.folder / "journal")
+        endpoint, said = client.Endpoint(url, "m", connections=8, journal=journal), []
+        threads = [threading.Thread(target=lambda index=index: said.append(endpoint.chat(body(index % 2)))) for index in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((len(said), len(self.lines()), journal.asking), (8, 2, {}))
+
     def test_retry_after(self):
         self.assertEqual([client._retry_after(value) for value in (None, "2", "1e9", "-1", "soon", "Wed, 01 Jan 2020 00:00:00 GMT")], [0, 2, 300, 0, 0, 0])
 
