@@ -222,10 +222,10 @@ def classification(options, runs):
 
     labels, table = classify.rows()
     out = {}
-    if "classify" in runs:
+    if runs["classify"]["rows"]:
         out["one letter, top_logprobs of the server"] = by_letters(runs["classify"], labels)
     if options.model is None:
-        runs["classify"]["missing"] = "lfm classify: needs -m MODEL beside --url"
+        print("lfm classify: left out: it needs -m MODEL beside --url", file=sys.stderr)
     else:
         try:
             cases = classify.through_program()

@@ -162,6 +162,18 @@ class Whole(Case):
         self.assertEqual((line["answers"], line["errors"]), (3, 0))
         self.assertEqual([entry["what"] for entry in self.lines()].count("answered"), 3)
 
+    def test_another_protocol_is_refused_in_the_same_folder(self):
+        _, url = self.server()
+        first = self.run_all(url, "--full", "--only", "aime", "--repeats", "1")
+        again = self.command(url, "--full", "--only", "aime", "--repeats", "1")
+        done = subprocess.run([*again, "--temperature", "0.3"], capture_output=True, text=True, timeout=300)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("holds answers under another 'temperature' (0.0, now 0.3); name another folder with --out", done.stderr)
+        count = len(self.lines())
+        done = subprocess.run([*again, "--report-only"], capture_output=True, text=True, timeout=300)
+        self.assertEqual((done.returncode, len(self.lines())), (0, count))
+        self.assertEqual(json.loads((self.folder / "out/results.json").read_text())["benchmarks"], first["benchmarks"])
+
     def test_missing_data_and_sandbox_are_said(self):
         _, url = self.server()
         (self.data / "aime25/test.jsonl").unlink()
