@@ -25,7 +25,7 @@ before(async () => {
   url = `http://127.0.0.1:${await freePort()}`;
   server = spawn(lfm, ['serve', '-m', `${root}models/lfm-demo.gguf`, '--port', new URL(url).port, '--ledger', 'none', '--log', 'none', '--stats'], { stdio: ['ignore', 'inherit', 'inherit'] });
   const ready = async () => (await fetch(`${url}/health`).catch(() => null))?.ok;
-  for (let tries = 0; tries < 200 && server.exitCode === null && !(await ready()); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let tries = 0; tries < 900 && server.exitCode === null && !(await ready()); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
   assert.ok(await ready(), 'lfm serve is ready');
   browser = await startBrowser();
 });
