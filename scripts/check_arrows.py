@@ -14,7 +14,7 @@ RESERVED = {
     r"curl/": {"hub"},
     r"openssl/": {"hub", "server"},
     r"boost/|sqlite3": {"server"},
-    r"CLI/|histedit|editline": {"cli"},
+    r"CLI/|histedit|editline|zlib": {"cli"},
     r"rapidjson/|xxhash": {"base"},
     r"utf8proc": {"jinja", "text"},
 }

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build=(g++ cmake ninja-build pkg-config rapidjson-dev libutf8proc-dev libxxhash-dev libcli11-dev libedit-dev
-       libcurl4-openssl-dev libssl-dev libboost-dev libsqlite3-dev python3)
+       libcurl4-openssl-dev libssl-dev libboost-dev libsqlite3-dev zlib1g-dev python3)
 test=(libgtest-dev googletest clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev
       bubblewrap)  # for programs that a model wrote (evals/)
 # The chat page's tests drive a browser; they are for machines that have node.

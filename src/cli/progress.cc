@@ -39,8 +39,8 @@ void ProgressLine::Update(uint64_t done, uint64_t total) {
   drawn_ = true;
   const double rate = static_cast<double>(done - std::min(done, first_)) / elapsed;
   const double left = rate > 0 ? static_cast<double>(total - done) / rate : 0;
-  const std::string speed =
-      unit_ == Unit::kBytes ? HumanBytes(static_cast<uint64_t>(rate)) + "/s" : StrCat(std::round(rate), " tokens/s");
+  const std::string speed = unit_ == Unit::kBytes ? HumanBytes(static_cast<uint64_t>(rate)) + "/s"
+                                                  : StrCat(std::round(rate), unit_ == Unit::kRows ? " rows/s" : " tokens/s");
   NoteInPlace(StrCat(label_, " ", 100 * done / total, " %, ", speed, rate > 0 ? StrCat(", ", HumanTime(left), " left") : ""));
 }
 

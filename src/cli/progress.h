@@ -9,7 +9,7 @@ namespace lfm::cli {
 
 class ProgressLine {
  public:
-  enum class Unit { kBytes, kTokens };
+  enum class Unit { kBytes, kTokens, kRows };
   ProgressLine(std::string label, Unit unit);
   ~ProgressLine();  // wipes the line
   ProgressLine(const ProgressLine&) = delete;
