@@ -103,12 +103,27 @@ Engine::Impl::~Impl() {
   if (thread_.joinable()) thread_.join();
 }
 
+Status Engine::Impl::CheckPoints(const Request& request) const {
+  if (request.points.size() > kMaxScorePoints || request.n != 1 || request.prompt_logprobs) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("a request scores at most ", kMaxScorePoints, " points, and nothing else")};
+  }
+  for (const ScorePoint& point : request.points) {
+    LFM_RETURN_IF_ERROR(stepper_->CheckIds(point.continuation));
+    LFM_RETURN_IF_ERROR(stepper_->CheckIds(point.wanted));
+    if (const size_t n = request.prompt.size() + point.continuation.size(); n > static_cast<size_t>(options_.n_ctx)) {
+      return Error{ErrorCode::kLimit,
+                   StrCat("the prompt of ", n, " tokens exceeds the context of ", options_.n_ctx, "; shorten it")};
+    }
+  }
+  return Ok();
+}
+
 Status Engine::Impl::Check(const Request& request) const {
   if (request.prompt.empty()) {
     return Error{ErrorCode::kInvalidArgument, "the prompt is empty: there is nothing to continue"};
   }
   const auto n = static_cast<int64_t>(request.prompt.size());
-  const bool fills = n == options_.n_ctx && request.params.max_tokens != 0;
+  const bool fills = n == options_.n_ctx && request.params.max_tokens != 0 && request.points.empty();
   if (n > options_.n_ctx || fills) {
     return Error{ErrorCode::kLimit, StrCat("the prompt of ", n, " tokens ", fills ? "fills" : "exceeds", " the context of ",
                                            options_.n_ctx, "; shorten it")};
@@ -116,6 +131,7 @@ Status Engine::Impl::Check(const Request& request) const {
   if (request.n < 1 || request.n > kMaxChoices) {
     return Error{ErrorCode::kInvalidArgument, StrCat("n is ", request.n, "; it must be 1 to ", kMaxChoices)};
   }
+  if (!request.points.empty()) LFM_RETURN_IF_ERROR(CheckPoints(request));
   if (request.prompt_logprobs && request.params.n_logprobs < 0) {
     return Error{ErrorCode::kInvalidArgument, "log probabilities of the prompt were asked for, but none of the answer"};
   }
@@ -128,9 +144,10 @@ Result<std::unique_ptr<Lane>> Engine::Impl::MakeLane(Task& task, int choice) con
   GenerationParams params = request.params;
   params.sampling.seed = ChoiceSeed(params.sampling.seed, choice);
   auto lane = std::make_unique<Lane>(task, choice);
+  lane->ids = request.prompt;
+  if (task.scores()) return lane;
   LFM_TRY(lane->answer, Answer::Create(model_->text().tokenizer, model_->config().vocab_size, params, request.prompt,
                                        params.max_tokens < 0 ? room : std::min(room, params.max_tokens)));
-  lane->ids = request.prompt;
   return lane;
 }
 

@@ -18,17 +18,25 @@
 
 namespace lfm::engine {
 
+// A place behind a prompt, and the tokens whose logits there are asked for.
+struct ScorePoint {
+  std::vector<int32_t> continuation;  // read behind the prompt; empty: the prompt's own end
+  std::vector<int32_t> wanted;
+};
+constexpr size_t kMaxScorePoints = 16384;
+
 // One prompt and n answers to it.
 struct Request {
-  std::vector<int32_t> prompt;   // at least one token
-  GenerationParams params;       // max_tokens beyond the room in the context (or -1) is what the room allows
-  int n = 1;                     // answers (choices). Choice i is the same for every n > i; choice 0 that of n = 1
-  bool prompt_logprobs = false;  // of every prompt token; needs params.n_logprobs >= 0. The prompt is read whole for it
-  bool return_progress = false;  // kPromptProgress events
-  bool cache_prompt = true;      // false: neither uses the prefix cache nor leaves anything in it
-  std::string tenant;            // requests share cached prefixes within a tenant only: key and cache_salt
-  std::string client;            // whom the scheduler is fair to: the key
-  int priority = 0;              // lower goes first, as in vLLM
+  std::vector<int32_t> prompt;     // at least one token
+  GenerationParams params;         // max_tokens beyond the room in the context (or -1) is what the room allows
+  int n = 1;                       // answers (choices). Choice i is the same for every n > i; choice 0 that of n = 1
+  bool prompt_logprobs = false;    // of every prompt token; needs params.n_logprobs >= 0. The prompt is read whole for it
+  std::vector<ScorePoint> points;  // not empty: no answer is written; a kScores event comes for each of them, in any order
+  bool return_progress = false;    // kPromptProgress events
+  bool cache_prompt = true;        // false: neither uses the prefix cache nor leaves anything in it
+  std::string tenant;              // requests share cached prefixes within a tenant only: key and cache_salt
+  std::string client;              // whom the scheduler is fair to: the key
+  int priority = 0;                // lower goes first, as in vLLM
   std::optional<std::chrono::steady_clock::time_point> deadline;  // after it the request ends with kDeadline
 };
 constexpr int kMaxChoices = 128;
@@ -45,6 +53,7 @@ struct Event {
     kPromptLogprobs,  // prompt_logprobs of the prompt's tokens from place `first` on
     kToken,           // one sampled token of `choice`
     kChoiceEnd,       // `choice` is complete
+    kScores,          // logits of the tokens that Request::points[first] wants
     kFinished,        // all choices are; usage and timings are final. The last event
     kError,           // the request failed or was cancelled. The last event
   };
@@ -56,6 +65,8 @@ struct Event {
   std::string stop;                              // kChoiceEnd: the stop string that was found
   int64_t first = 0;
   std::vector<TokenInfo> prompt_logprobs;  // that of the prompt's first token has no figures: logprob 0, top empty
+  std::vector<float> logits;               // kScores: in the order of `wanted`
+  double log_normalizer = 0;               // kScores: log of the sum of exp over the whole vocabulary
   int64_t n_done = 0;
   Usage usage;      // kPromptProgress, kFinished, kError (as far as it came)
   Timings timings;  // kFinished; predicted_ms from the first token to the last of all choices

@@ -39,6 +39,7 @@ class Engine::Impl {
 
   // engine.cc: on the callers' threads
   Status Check(const Request& request) const;
+  Status CheckPoints(const Request& request) const;
   Result<std::unique_ptr<Lane>> MakeLane(Task& task, int choice) const;
   Result<std::unique_ptr<Task>> MakeTask(Request request) const;
   // Runs `work` on the engine's thread, between two steps.
@@ -74,6 +75,10 @@ class Engine::Impl {
   void Account(Lane& lane, int64_t n_tokens);
   void Echo(Work& work);
   void Fork(Task& task);
+  void ForkPoints(Task& task);
+  void AddBranch(Task& task, std::unique_ptr<Lane> lane, int& n_running);
+  int CountRunning() const;
+  void Score(Work& work);
   void Sample(Work& work);
   void Emit(Lane& lane);
 

@@ -26,12 +26,19 @@ struct Engine::Impl::Work {
     int32_t id;
     TokenInfo info;
   };
+  struct PointRow {  // logits of a point
+    Task* task;
+    int64_t row;
+    size_t point;
+    Event event;
+  };
   std::vector<Lane*> lanes;  // of the items
   std::vector<model::StepItem> items;
   std::vector<int64_t> first_row;  // of each item's logits
   std::vector<Job> jobs;
   std::vector<Lane*> ended;  // that wanted no token
   std::vector<EchoRow> echo_rows;
+  std::vector<PointRow> point_rows;
   int64_t n_decode = 0, n_prompt = 0;
 };
 
@@ -78,6 +85,7 @@ void Engine::Impl::RunStep(const std::vector<Lane*>& lanes, const std::vector<Pa
   for (size_t i = 0; i < work.items.size(); ++i) TakeRead(work, i);
   const auto sampling = Clock::now();
   Echo(work);
+  Score(work);
   for (Lane* lane : work.ended) EndLane(*lane);
   Sample(work);
   const double seconds = Seconds(begin);
@@ -110,6 +118,16 @@ void Engine::Impl::TakeRead(Work& work, size_t i) {
   if (forks) Fork(task);
   if (task.failed) return;
   const int64_t row = work.first_row[i] + (echoes ? n - 1 : 0);
+  if (task.scores()) {
+    const std::vector<ScorePoint>& points = task.request.points;
+    for (size_t j = 0; j < points.size(); ++j) {
+      if (forks ? points[j].continuation.empty() : static_cast<int>(j) == lane.choice)
+        work.point_rows.push_back({&task, row, j, {}});
+    }
+    lane.ended = true;
+    lane.sequence.reset();
+    return;
+  }
   for (const auto& other : task.lanes) {
     if (!forks && other.get() != &lane) continue;
     if (other->answer->ended()) {  // no token was wanted
@@ -146,28 +164,71 @@ void Engine::Impl::Fork(Task& task) {
     event.prompt_logprobs.push_back({task.request.prompt[0], 0, {}});
     task.events.push_back(std::move(event));
   }
+  if (task.scores()) return ForkPoints(task);
   if (task.request.n == 1) return;
-  int n_running = 0;
-  for (const auto& other : tasks_) {
-    n_running += static_cast<int>(
-        std::count_if(other->lanes.begin(), other->lanes.end(), [](const auto& lane) { return lane->running(); }));
-  }
+  int n_running = CountRunning();
   for (int i = 1; i < task.request.n; ++i) {
     auto made = MakeLane(task, i);
     if (!made.ok()) {
       Fail(task, made.error());
       return;
     }
-    Lane& lane = **made;
-    lane.id = ++n_lanes_;
-    task.lanes.push_back(std::move(*made));
-    if (n_running >= options_.max_running) continue;
-    if (pool_.n_used() == pool_.max_pages()) cache_.Evict(1);
-    if (auto copy = task.lanes[0]->sequence->Copy(); copy.ok()) {
-      lane.sequence.emplace(std::move(*copy));
-      lane.n_cached_pages = task.lanes[0]->n_cached_pages;
-      ++n_running;
+    AddBranch(task, std::move(*made), n_running);
+  }
+}
+
+// A lane for each point behind the prompt's end: it reads the continuation, and its last row is what was asked for.
+void Engine::Impl::ForkPoints(Task& task) {
+  int n_running = CountRunning();
+  for (size_t i = 0; i < task.request.points.size(); ++i) {
+    const std::vector<int32_t>& continuation = task.request.points[i].continuation;
+    if (continuation.empty()) continue;
+    auto lane = std::make_unique<Lane>(task, static_cast<int>(i));
+    lane->ids = task.request.prompt;
+    lane->ids.insert(lane->ids.end(), continuation.begin(), continuation.end());
+    AddBranch(task, std::move(lane), n_running);
+  }
+}
+
+int Engine::Impl::CountRunning() const {
+  int n_running = 0;
+  for (const auto& other : tasks_) {
+    n_running += static_cast<int>(
+        std::count_if(other->lanes.begin(), other->lanes.end(), [](const auto& lane) { return lane->running(); }));
+  }
+  return n_running;
+}
+
+// With a copy of the prompt's sequence while there are places and pages.
+void Engine::Impl::AddBranch(Task& task, std::unique_ptr<Lane> made, int& n_running) {
+  Lane& lane = *made;
+  lane.id = ++n_lanes_;
+  task.lanes.push_back(std::move(made));
+  if (n_running >= options_.max_running) return;
+  if (pool_.n_used() == pool_.max_pages()) cache_.Evict(1);
+  if (auto copy = task.lanes[0]->sequence->Copy(); copy.ok()) {
+    lane.sequence.emplace(std::move(*copy));
+    lane.n_cached_pages = task.lanes[0]->n_cached_pages;
+    ++n_running;
+  }
+}
+
+// The logits that were asked for, on all threads.
+void Engine::Impl::Score(Work& work) {
+  threads_.For(static_cast<int64_t>(work.point_rows.size()), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      Work::PointRow& point = work.point_rows[static_cast<size_t>(i)];
+      const auto logits = stepper_->logits(point.row);
+      point.event.kind = Event::Kind::kScores;
+      point.event.first = static_cast<int64_t>(point.point);
+      point.event.log_normalizer = LogNormalizer(logits).log_sum();
+      for (const int32_t id : point.task->request.points[point.point].wanted) {
+        point.event.logits.push_back(logits[static_cast<size_t>(id)]);
+      }
     }
+  });
+  for (Work::PointRow& point : work.point_rows) {
+    if (!point.task->failed) point.task->events.push_back(std::move(point.event));
   }
 }
 

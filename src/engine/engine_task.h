@@ -31,7 +31,7 @@ struct Lane {
   const int choice;
   uint64_t id = 0;  // in the order of arrival
   std::vector<int32_t> ids;
-  std::unique_ptr<Answer> answer;
+  std::unique_ptr<Answer> answer;           // none where points are scored
   std::optional<model::Sequence> sequence;  // while it runs
   bool ended = false;                       // nothing more to do
   bool running() const { return sequence.has_value(); }
@@ -53,6 +53,7 @@ struct Task {
   std::optional<Error> failed;
   Clock::time_point submitted, started, first_row;
 
+  bool scores() const { return !request.points.empty(); }
   bool uses_cache() const { return request.cache_prompt; }
 };
 

@@ -90,6 +90,7 @@ class LogNormalizer {
  public:
   explicit LogNormalizer(std::span<const float> logits);
   float Of(float logit) const;
+  double log_sum() const { return double{best_} + log_sum_; }  // of exp over all logits
 
  private:
   double Distance(float logit) const;

@@ -93,6 +93,7 @@ class Job : public std::enable_shared_from_this<Job> {
         }
         break;
       case Kind::kPromptLogprobs: TakePromptFigures(prompt, event); break;
+      case Kind::kScores: break;  // asked for by no job of this kind
       case Kind::kToken:
       case Kind::kChoiceEnd: TakeToken(choice, event); break;
       case Kind::kFinished:
