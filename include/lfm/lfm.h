@@ -217,6 +217,40 @@ LFM_API void lfm_generation_init(lfm_generation* generation);
 LFM_API lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_prompt, const lfm_sampling* sampling,
                                 const lfm_generate_options* options, lfm_generation* out, lfm_error* error);
 
+/* ---- classification ---- */
+
+typedef struct lfm_classifier lfm_classifier;
+
+typedef enum lfm_classify_method {
+  LFM_CLASSIFY_TRIE = 0, /* softmax where the labels' tokens part: what sampling under an enum draws from */
+  LFM_CLASSIFY_FULL = 1  /* likelihood of all of a label's tokens, renormalised over the labels */
+} lfm_classify_method;
+
+typedef struct lfm_classifier_options {
+  size_t size;
+  int32_t n_threads; /* 0: the machine's best */
+  lfm_classify_method method;
+  int32_t permutations; /* mean over so many orders of the labels in the prompt; 1: the given one */
+  int32_t multi_label;  /* nonzero: a yes/no question for each label; probabilities do not sum to 1 */
+  uint64_t seed;        /* of the orders */
+  int64_t n_ctx;        /* positions of prompt and text; 0: the model's context length */
+} lfm_classifier_options;
+
+LFM_API void lfm_classifier_options_init(lfm_classifier_options* options);
+/* `labels`: "a,b,c", or JSON: names or {"name", "description", "examples", "parent"}. Reads what all prompts share. A
+ * classifier belongs to one thread at a time and keeps its model alive. options may be NULL. */
+LFM_API lfm_status lfm_classifier_create(lfm_model* model, const char* labels, size_t length, const lfm_classifier_options* options,
+                                         lfm_classifier** out, lfm_error* error);
+LFM_API void lfm_classifier_free(lfm_classifier* classifier);
+/* The classes are the labels by rising name (by code point), as scikit-learn's classes_ are: column i is class i. */
+LFM_API size_t lfm_classifier_n_classes(const lfm_classifier* classifier);
+LFM_API const char* lfm_classifier_class(const lfm_classifier* classifier, size_t i); /* NULL beyond the last; UTF-8 */
+/* predict and predict_proba in one: classes[n_texts] gets the likeliest class, probabilities[n_texts][n_classes] all of them,
+ * label_mass[n_texts] the probability that the model begins any label at all (low: none fits). Each may be NULL. A text
+ * that is too long for the context has class -1 and NaN, and harms no other. The bits of a row are its text's alone. */
+LFM_API lfm_status lfm_classify(lfm_classifier* classifier, const char* const* texts, const size_t* lengths, size_t n_texts,
+                                int32_t* classes, double* probabilities, double* label_mass, lfm_error* error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -31,6 +31,7 @@ struct Free {
   void operator()(lfm_model* model) const { lfm_model_free(model); }
   void operator()(lfm_session* session) const { lfm_session_free(session); }
   void operator()(lfm_sampler* sampler) const { lfm_sampler_free(sampler); }
+  void operator()(lfm_classifier* classifier) const { lfm_classifier_free(classifier); }
 };
 
 // Calls f(..., lfm_error*) and throws what it reports.
@@ -192,6 +193,55 @@ class Sampler {
 
  private:
   std::unique_ptr<lfm_sampler, detail::Free> handle_;
+};
+
+// scikit-learn's predict and predict_proba. Classes are by rising name; column i of a row is class i.
+class Classifier {
+ public:
+  // `labels`: "a,b,c", or JSON (lfm_classifier_create).
+  Classifier(const Model& model, std::string_view labels, const lfm_classifier_options* options = nullptr) {
+    lfm_classifier* classifier = nullptr;
+    detail::Call(lfm_classifier_create, model.get(), labels.data(), labels.size(), options, &classifier);
+    handle_.reset(classifier);
+  }
+
+  std::vector<std::string> Classes() const {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < lfm_classifier_n_classes(get()); ++i) names.emplace_back(lfm_classifier_class(get(), i));
+    return names;
+  }
+  // The likeliest class of each text; -1 where it is too long.
+  std::vector<int32_t> Predict(const std::vector<std::string>& texts) {
+    std::vector<int32_t> classes(texts.size());
+    Run(texts, classes.data(), nullptr, nullptr);
+    return classes;
+  }
+  // [texts][classes]
+  std::vector<double> PredictProba(const std::vector<std::string>& texts) {
+    std::vector<double> probabilities(texts.size() * lfm_classifier_n_classes(get()));
+    Run(texts, nullptr, probabilities.data(), nullptr);
+    return probabilities;
+  }
+  std::vector<double> LabelMass(const std::vector<std::string>& texts) {
+    std::vector<double> mass(texts.size());
+    Run(texts, nullptr, nullptr, mass.data());
+    return mass;
+  }
+
+  lfm_classifier* get() const { return handle_.get(); }
+
+ private:
+  void Run(const std::vector<std::string>& texts, int32_t* classes, double* probabilities, double* mass) {
+    std::vector<const char*> pointers;
+    std::vector<size_t> lengths;
+    for (const std::string& text : texts) {
+      pointers.push_back(text.data());
+      lengths.push_back(text.size());
+    }
+    detail::Call(lfm_classify, get(), static_cast<const char* const*>(pointers.data()), static_cast<const size_t*>(lengths.data()),
+                 texts.size(), classes, probabilities, mass);
+  }
+  std::unique_ptr<lfm_classifier, detail::Free> handle_;
 };
 
 }  // namespace lfm::api

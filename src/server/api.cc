@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "base/strings.h"
+#include "server/classification.h"
 #include "server/job.h"
 #include "server/parameters.h"
 #include "server/translation.h"
@@ -61,6 +62,30 @@ void AddGeneration(Router& router, const ApiPtr& api) {
              }));
   router.Add("POST", "/v1/messages",
              Works(api, [&model](const Json& body, const HttpRequest& http) { return TranslateMessages(body, http, model); }));
+}
+
+// A handler that reads a JSON body and asks for logits.
+using Scoring = std::function<ApiResult<ScoringWork>(const Json& body, const HttpRequest& http)>;
+Handler Scores(const ApiPtr& api, Scoring translate) {
+  return [api, translate = std::move(translate)](const HttpRequest& http, const ReplyPtr& reply) {
+    auto body = ParseBody(http.body);
+    if (!body.ok()) return reply->Fail(body.error());
+    auto work = translate(*body, http);
+    if (!work.ok()) return reply->Fail(work.error());
+    StartScoring(std::move(work).value(), api->model, *api->backend, reply);
+  };
+}
+
+void AddScoring(Router& router, const ApiPtr& api) {
+  const ServedModel& model = api->model;
+  router.Add("POST", "/v1/classify",
+             Scores(api, [&model, sets = std::make_shared<LabelSets>()](const Json& body, const HttpRequest& http) {
+               return TranslateClassify(body, http, model, *sets);
+             }));
+  for (const char* path : {"/v1/score", "/generative_scoring"}) {
+    router.Add("POST", path,
+               Scores(api, [&model](const Json& body, const HttpRequest& http) { return TranslateScore(body, http, model); }));
+  }
 }
 
 void AddCounting(Router& router, const ApiPtr& api) {
@@ -199,6 +224,7 @@ void AddLookUps(Router& router, const ApiPtr& api) {
 
 void AddApiRoutes(Router& router, const std::shared_ptr<Api>& api) {
   AddGeneration(router, api);
+  AddScoring(router, api);
   AddCounting(router, api);
   AddStoredResponses(router, api);
   AddLookUps(router, api);

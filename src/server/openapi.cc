@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "server/api.h"
+#include "server/classification.h"
 #include "server/translation.h"
 
 namespace lfm::server {
@@ -127,6 +128,9 @@ std::string OpenApiDocument(const Api& api) {
       {"/v1/messages", "post", "createMessage", "Answers a conversation (Anthropic)", &MessagesRequestSchema(), true, true},
       {"/v1/messages/count_tokens", "post", "countMessageTokens", "Tokens of a conversation (Anthropic)", &CountTokensSchema(),
        false, true},
+      {"/v1/classify", "post", "classify", "Texts to labels with probabilities", &ClassifySchema()},
+      {"/v1/score", "post", "score", "Probabilities of tokens behind prompts (SGLang)", &ScoreSchema()},
+      {"/generative_scoring", "post", "generativeScoring", "The same under vLLM's name", &ScoreSchema()},
       {"/v1/chat/completions/input_tokens", "post", "countChatTokens", "Tokens of a conversation", &ChatSchema()},
       {"/v1/models", "get", "listModels", "What is served; ?schema=openrouter for OpenRouter's document"},
       {"/v1/models/{id...}", "get", "getModel", "One model"},
