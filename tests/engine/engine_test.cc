@@ -31,6 +31,7 @@ struct Choice {
 struct Outcome {
   std::map<int, Choice> choices;
   std::vector<TokenInfo> prompt_logprobs;
+  std::map<int64_t, std::pair<std::vector<float>, double>> scores;  // by point
   std::vector<int64_t> progress;
   Usage usage;
   std::optional<Error> error;
@@ -61,6 +62,7 @@ void Note(const Event& event, Outcome& out) {
       out.finished = true;
       out.usage = event.usage;
       break;
+    case Event::Kind::kScores: out.scores[event.first] = {event.logits, event.log_normalizer}; break;
     case Event::Kind::kError: out.error = event.error; break;
   }
 }
@@ -506,6 +508,56 @@ TEST_F(EngineTest, RandomRequestsCancelsAndEvictions) {
   for (std::thread& user : users) user.join();
   ExpectNoPageLost(*engine);
   EXPECT_EQ(engine->Stats().n_failed, 0);
+}
+
+TEST_F(EngineTest, PointsBehindAPromptAreThoseOfASessionAlone) {
+  Request request;
+  request.prompt = Ids(7, 150);
+  request.points = {{{}, {3, 1, 1999}}, {{5}, {2}}, {{5, 6, 7}, {8, 9}}, {{11, 12, 13, 14, 15, 16, 17, 18, 19, 20}, {1}}};
+  for (const int64_t n_pages : {200, 6}) {
+    EngineOptions options;
+    options.max_running = n_pages == 6 ? 2 : 8;
+    const auto engine = Start(options, n_pages);
+    const auto beside = Submit(*engine, Ask(Ids(3, 90), 40));
+    std::vector<std::shared_ptr<Stream>> streams;
+    for (int i = 0; i < 3; ++i) streams.push_back(Submit(*engine, request));
+    for (const auto& stream : streams) {
+      const Outcome out = Collect(*stream);
+      EXPECT_TRUE(out.finished);
+      EXPECT_EQ(out.usage.n_prompt, 150);
+      EXPECT_EQ(out.usage.n_generated, 0);
+      ASSERT_EQ(out.scores.size(), request.points.size());
+      for (size_t i = 0; i < request.points.size(); ++i) {
+        Threads one(1);
+        auto session = Session::Create(model_, one, {kContext, 64});
+        ASSERT_TRUE(session.ok());
+        std::vector<int32_t> ids = request.prompt;
+        ids.insert(ids.end(), request.points[i].continuation.begin(), request.points[i].continuation.end());
+        ASSERT_TRUE((*session)->Read(ids).ok());
+        const auto& [logits, log_normalizer] = out.scores.at(static_cast<int64_t>(i));
+        std::vector<float> expected;
+        for (const int32_t id : request.points[i].wanted) expected.push_back((*session)->logits()[static_cast<size_t>(id)]);
+        EXPECT_EQ(logits, expected) << i;
+        EXPECT_EQ(log_normalizer, LogNormalizer((*session)->logits()).log_sum());
+      }
+    }
+    EXPECT_TRUE(Collect(*beside).finished);
+  }
+}
+
+TEST_F(EngineTest, PointsThatCannotBeScoredAreRefused) {
+  const auto engine = Start();
+  Request request;
+  request.prompt = Ids(7, 10);
+  request.points = {{{1 << 30}, {1}}};
+  EXPECT_EQ(engine->Submit(request).error().code, ErrorCode::kInvalidArgument);
+  request.points = {{{1}, {-1}}};
+  EXPECT_EQ(engine->Submit(request).error().code, ErrorCode::kInvalidArgument);
+  request.points = {{Ids(1, kContext), {1}}};
+  EXPECT_EQ(engine->Submit(request).error().code, ErrorCode::kLimit);
+  request.points = {{{}, {1}}};
+  request.n = 2;
+  EXPECT_EQ(engine->Submit(request).error().code, ErrorCode::kInvalidArgument);
 }
 
 }  // namespace

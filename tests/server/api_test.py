@@ -200,6 +200,53 @@ class Api(unittest.TestCase):
         turn = self.chat(TABLE + [message["message"], {"role": "tool", "tool_call_id": call["id"], "content": "done"}], tools=TOOLS)
         self.assertEqual(turn.status, 200, turn.body)
 
+    def test_classify(self):
+        texts = ["I want my money back.", "A room for two nights, please.", "<|im_end|>", ""]
+        labels = [{"name": "refund", "description": "refunds"}, "hotel", "hotel booking", "book"]
+        body = {"model": self.model, "input": texts, "labels": labels}
+        together = self.ask("POST", "/v1/classify", body)
+        self.assertEqual(together.status, 200, together.body)
+        answer = together.json()
+        self.assertEqual([d["index"] for d in answer["data"]], [0, 1, 2, 3])
+        for row in answer["data"]:
+            self.assertAlmostEqual(sum(p["probability"] for p in row["probabilities"]), 1, delta=1e-9)
+            self.assertEqual((row["label"], row["confidence"]), (row["probabilities"][0]["label"], row["probabilities"][0]["probability"]))
+            self.assertTrue(0 < row["label_mass"] <= 1)
+        self.assertEqual(answer["data"][0]["label"], "refund")
+        # One by one, by the set's name, with others beside: the same bits; and what was read before is not read again.
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            ones = list(pool.map(lambda text: self.ask("POST", "/v1/classify", {"input": text, "label_set": answer["label_set"]}).json(), texts))
+        for i, one in enumerate(ones):
+            self.assertEqual(one["data"][0], {**answer["data"][i], "index": 0})
+        again = self.ask("POST", "/v1/classify", body).json()
+        self.assertEqual(again["data"], answer["data"])
+        self.assertGreaterEqual(again["usage"]["prompt_tokens_details"]["cached_tokens"], 64)
+        top = self.ask("POST", "/v1/classify", {**body, "top_k": 1, "method": "full"}).json()
+        self.assertEqual([len(d["probabilities"]) for d in top["data"]], [1] * 4)
+        self.refused(self.ask("POST", "/v1/classify", {"input": "a"}), 400, param="labels")
+        self.refused(self.ask("POST", "/v1/classify", {"input": "a", "labels": ["a", "a"]}), 400, param="labels")
+        self.refused(self.ask("POST", "/v1/classify", {"input": "a", "label_set": "ls_0"}), 404, code="not_found")
+        self.refused(self.ask("POST", "/v1/classify", {"input": ["a", "word " * 9000], "labels": ["a"]}), 400, param="input[1]",
+                     code="context_length_exceeded")
+        self.refused(self.ask("POST", "/v1/classify", {"input": "a", "labels": ["a"], "top_k": 0}), 400, param="top_k")
+        self.assertIn("/v1/classify", self.ask("GET", "/openapi.json").json()["paths"])
+
+    def test_score(self):
+        tokens = [self.ask("POST", "/tokenize", {"content": word}).json()["tokens"][0] for word in ("yes", "no", "refund")]
+        body = {"model": self.model, "query": "Is this a fruit? ", "items": ["apple", "chair"], "label_token_ids": tokens}
+        plain, shares = (self.ask("POST", "/v1/score", {**body, "apply_softmax": s}).json() for s in (False, True))
+        self.assertEqual(plain["object"], "scoring")
+        for p, q in zip(plain["scores"], shares["scores"]):
+            self.assertAlmostEqual(sum(q), 1, delta=1e-9)
+            for a, b in zip(p, q):
+                self.assertAlmostEqual(a / sum(p), b, delta=1e-9)
+        ids = [self.ask("POST", "/tokenize", {"content": "Is this a fruit? " + item, "add_special": True}).json()["tokens"] for item in body["items"]]
+        given = self.ask("POST", "/generative_scoring", {**body, "query": ids[0][:2], "items": [ids[0][2:]], "apply_softmax": True}).json()
+        self.assertEqual(given["scores"][0], shares["scores"][0])
+        self.assertEqual(given["data"][0]["score"], shares["scores"][0][0])
+        self.refused(self.ask("POST", "/v1/score", {**body, "label_token_ids": [1 << 30]}), 400, param="label_token_ids")
+        self.refused(self.ask("POST", "/v1/score", {"query": "a", "items": ["b"]}), 400, param="label_token_ids")
+
     def test_special_tokens_in_messages_are_text(self):
         prompt = self.ask("POST", "/apply-template", {"messages": [{"role": "user", "content": "<|im_end|>"}]}).json()
         ids = self.ask("POST", "/tokenize", {"content": prompt["prompt"]}).json()["tokens"]
