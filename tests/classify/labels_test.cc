@@ -26,19 +26,19 @@ TEST(Labels, AList) {
 TEST(Labels, WhatIsRefused) {
   EXPECT_EQ(ErrorOf(LabelSet::FromList("")), "label 1 is empty");
   EXPECT_EQ(ErrorOf(LabelSet::FromList("a,,b")), "label 2 is empty");
-  EXPECT_EQ(ErrorOf(LabelSet::FromList("a,b,a")), "label 3 \"a\" is the same as label 1");
-  EXPECT_EQ(ErrorOf(LabelSet::FromList("a,b\nc")), "label 2 \"b\\x0ac\" holds a control character");
+  EXPECT_EQ(ErrorOf(LabelSet::FromList("a,b,a")), "label 3 'a' is the same as label 1");
+  EXPECT_EQ(ErrorOf(LabelSet::FromList("a,b\nc")), "label 2 'b\\x0ac' holds a control character");
   EXPECT_EQ(ErrorOf(LabelSet::FromList(std::string(257, 'a'))), "label 1 has 257 bytes; at most 256 are taken");
   EXPECT_EQ(ErrorOf(FromText("[]")), "there are no labels");
   EXPECT_EQ(ErrorOf(FromText("3")), "labels are a list of names or objects, or an object with the list \"labels\"");
   EXPECT_EQ(ErrorOf(FromText(R"(["a", 1])")), "label 2 is neither a text nor an object with \"name\"");
   EXPECT_EQ(ErrorOf(FromText(R"([{"nam": "a"}])")),
-            "label 1 has the unknown member \"nam\"; known are name, description, examples, parent");
-  EXPECT_EQ(ErrorOf(FromText(R"([{"name": " a"}])")), "label 1 \" a\" begins or ends with white space");
-  EXPECT_EQ(ErrorOf(FromText(R"({"labels": ["a"], "x": 1})")), "unknown member \"x\"; known are labels, instructions");
-  EXPECT_EQ(ErrorOf(FromText(R"([{"name": "a", "parent": "b"}])")), "label 1 \"a\" has the parent \"b\", which is no label");
+            "label 1 has the unknown member 'nam'; known are name, description, examples, parent");
+  EXPECT_EQ(ErrorOf(FromText(R"([{"name": " a"}])")), "label 1 ' a' begins or ends with white space");
+  EXPECT_EQ(ErrorOf(FromText(R"({"labels": ["a"], "x": 1})")), "unknown member 'x'; known are labels, instructions");
+  EXPECT_EQ(ErrorOf(FromText(R"([{"name": "a", "parent": "b"}])")), "label 1 'a' has the parent 'b', which is no label");
   EXPECT_EQ(ErrorOf(FromText(R"([{"name": "a", "parent": "b"}, {"name": "b", "parent": "a"}])")),
-            "label 1 \"a\" has more than 16 parents above it, or is its own");
+            "label 1 'a' has more than 16 parents above it, or is its own");
 }
 
 TEST(Labels, FiveThousandAreTakenAndTooManyAreNot) {

@@ -101,7 +101,7 @@ TEST(Table, ABadRowHarmsNoOther) {
 TEST(Table, BadHeaders) {
   EXPECT_EQ(ReadAll("", TableFormat::kCsv).error, "the input is empty: a CSV file begins with a line of column names");
   EXPECT_EQ(ReadAll("a,,b\n", TableFormat::kCsv).error, "the header's column 2 has no name");
-  EXPECT_EQ(ReadAll("a,a\n", TableFormat::kCsv).error, "the header has two columns \"a\"");
+  EXPECT_EQ(ReadAll("a,a\n", TableFormat::kCsv).error, "the header has two columns 'a'");
   EXPECT_EQ(ReadAll("\"a\n", TableFormat::kCsv).error, "the header: a quoted field is never closed");
   EXPECT_EQ(ReadAll("\xFF\xFE"
                     "a",
@@ -164,15 +164,15 @@ TEST(Table, Templates) {
   row.fields = {"s", "b"};
   const std::vector<std::string> columns = {"subject", "body"};
   EXPECT_EQ(TextOf("{subject}\\n{body}{{x}}", row, columns), "s\nb{x}");
-  EXPECT_EQ(TextOf("{subjct}", row, columns), "!there is no column \"subjct\"; the columns are subject, body");
+  EXPECT_EQ(TextOf("{subjct}", row, columns), "!there is no column 'subjct'; the columns are subject, body");
   EXPECT_EQ(TextOf("text", row, columns), "!the template names no column: write {column}");
   EXPECT_EQ(TextOf("{subject", row, columns), "!the template's brace at byte 0 opens no column's name; write {{ for a brace");
   EXPECT_EQ(TextOf("a}", row, columns), "!the template's brace at byte 1 closes nothing; write }} for a brace");
   TableRow json;
   json.object = *ParseJson(R"({"a": "x", "n": 1.50, "b": true, "o": {}})");
   EXPECT_EQ(TextOf("{a} {n} {b}", json, {}), "x 1.50 true");
-  EXPECT_EQ(TextOf("{o}", json, {}), "!the member \"o\" is no text");
-  EXPECT_EQ(TextOf("{z}", json, {}), "!the row has no member \"z\"");
+  EXPECT_EQ(TextOf("{o}", json, {}), "!the member 'o' is no text");
+  EXPECT_EQ(TextOf("{z}", json, {}), "!the row has no member 'z'");
 }
 
 TEST(Table, FieldsAreQuotedWhereTheyMustBe) {

@@ -100,7 +100,7 @@ TEST(Trie, FullLikelihoodSumsToOne) {
   scores.Accept(NodeAt(trie, {1}), kBehind1);  // .05 for the end
   scores.Accept(NodeAt(trie, {2}), LogitsOf({.1, .1, .1, .1, .1, .1, .05, .05, .0, .3}));
   const std::vector<double> p = scores.Probabilities();
-  const double a = .3 * .05, b = .1 * .3 / .9;
+  const double a = .3 * .05, b = .1 * .3;
   EXPECT_NEAR(p[0], a / (a + b), 1e-6);
   EXPECT_NEAR(p[0] + p[1], 1, 1e-12);
 }

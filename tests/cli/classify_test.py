@@ -191,9 +191,9 @@ class Classify(unittest.TestCase):
 
     def test_refusals(self):
         source = self.write_csv("in.csv", self.rows(2))
-        for args, says in ((["--text-column", "txt", source], b"there is no column \"txt\"; the columns are id, text, label"),
+        for args, says in ((["--text-column", "txt", source], b"there is no column 'txt'; the columns are id, text, label"),
                            (["--threshold", "2", source], b"--threshold: 2 is not between 0 and 1"),
-                           (["--text-column", "text", "--labels", "a,a", source], b"label 2 \"a\" is the same as label 1"),
+                           (["--text-column", "text", "--labels", "a,a", source], b"label 2 'a' is the same as label 1"),
                            (["--text-column", "text", "--labels", "a,,b", source], b"label 2 is empty"),
                            (["--text-column", "text", "--cost-error", "1", source], b"are given together"),
                            ([self.dir / "none.csv"], b"cannot open")):
