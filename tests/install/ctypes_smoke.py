@@ -93,6 +93,26 @@ try:
 except RuntimeError as outside:
     assert "vocabulary" in str(outside), outside
 
+lib.lfm_classifier_n_classes.restype = c.c_size_t
+lib.lfm_classifier_class.restype = c.c_char_p
+classifier, named = c.c_void_p(), b'["refund", {"name": "hotel", "description": "rooms"}]'
+call("lfm_classifier_create", model, named, c.c_size_t(len(named)), None, c.byref(classifier))
+names = [lib.lfm_classifier_class(classifier, c.c_size_t(i)) for i in range(lib.lfm_classifier_n_classes(classifier))]
+assert names == [b"hotel", b"refund"], names
+rows = [b"money back", b"", b"word " * 100000]
+classes, proba, mass = (c.c_int32 * 3)(), (c.c_double * 6)(), (c.c_double * 3)()
+call("lfm_classify", classifier, (c.c_char_p * 3)(*rows), (c.c_size_t * 3)(*map(len, rows)), c.c_size_t(3), classes, proba, mass)
+assert classes[2] == -1 and proba[4] != proba[4]
+for i in range(2):
+    assert abs(proba[2 * i] + proba[2 * i + 1] - 1) < 1e-9 and 0 < mass[i] <= 1
+    assert proba[2 * i + classes[i]] == max(proba[2 * i: 2 * i + 2])
+try:
+    call("lfm_classifier_create", model, b"a,a", c.c_size_t(3), None, c.byref(c.c_void_p()))
+    raise AssertionError("a label was taken twice")
+except RuntimeError as twice:
+    assert "is the same as label 1" in str(twice), twice
+lib.lfm_classifier_free(classifier)
+
 lib.lfm_sampler_free(sampler)
 lib.lfm_session_free(copy)
 lib.lfm_model_free(model)  # sessions keep the model alive
