@@ -25,6 +25,11 @@ def lfm(*args, stdin=b""):
     return subprocess.run([LFM, *map(str, args)], input=stdin, capture_output=True, timeout=120)
 
 
+def csv_rows(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def logsoftmax(row):
     best = max(row)
     total = math.log(sum(math.exp(x - best) for x in row))
@@ -71,8 +76,7 @@ class Classify(unittest.TestCase):
         out = self.dir / "out.csv"
         done = self.classify("--text-column", "text", source, "-o", out)
         self.assertIn(b"classified 8 rows", done.stderr)
-        with open(out, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = csv_rows(out)
         self.assertEqual(list(rows[0]), ["id", "text", "input_label", "label", "confidence", "margin", "label_mass", "abstained"])
         self.assertEqual([(r["id"], r["text"]) for r in rows], [(r["id"], r["text"]) for r in self.rows()])
         for row in rows:
@@ -110,8 +114,8 @@ class Classify(unittest.TestCase):
         a, b = self.write_csv("a.csv", rows), self.write_csv("b.csv", rows[::-1])
         self.classify("--text-column", "text", a, "-o", self.dir / "a.out.csv", "--threads", 2, "--probabilities")
         self.classify("--text-column", "text", b, "-o", self.dir / "b.out.csv", "--threads", 1, "--batch", 33, "--probabilities")
-        one = list(csv.DictReader(open(self.dir / "a.out.csv", newline="")))
-        two = list(csv.DictReader(open(self.dir / "b.out.csv", newline="")))
+        one = csv_rows(self.dir / "a.out.csv")
+        two = csv_rows(self.dir / "b.out.csv")
         self.assertEqual(one, two[::-1])
         self.assertAlmostEqual(sum(float(one[0][f"p_{name}"]) for name in LABELS.split(",")), 1, delta=1e-9)
 
@@ -154,7 +158,7 @@ class Classify(unittest.TestCase):
         done = self.classify("--format", "csv", "--text-column", "text", "-o", self.dir / "out.csv", stdin=b"text\n" + b"other\n" * 1000, code=2)
         self.assertIn(b"the input is not the one", done.stderr)
         self.classify("--text-column", "text", source, "-o", self.dir / "out.csv")  # other settings: begun anew
-        self.assertEqual(len(list(csv.DictReader(open(self.dir / "out.csv", newline="")))), 4)
+        self.assertEqual(len(csv_rows(self.dir / "out.csv")), 4)
 
     def test_bad_rows_are_reported_and_the_rest_goes_on(self):
         path = self.dir / "in.csv"
@@ -162,7 +166,7 @@ class Classify(unittest.TestCase):
         done = self.classify("--text-column", "text", path, "-o", self.dir / "out.csv", "--errors", self.dir / "err.jsonl")
         self.assertIn(b"4 rows have no label; the first: row 2 (line 3)", done.stderr)
         csv.field_size_limit(1 << 30)
-        rows = list(csv.DictReader(open(self.dir / "out.csv", newline="")))
+        rows = csv_rows(self.dir / "out.csv")
         self.assertEqual([bool(r["label"]) for r in rows], [True, False, False, False, False, True])
         self.assertEqual(len(rows[4]["text"]), 10_000_000)
         errors = [json.loads(line) for line in (self.dir / "err.jsonl").read_text().splitlines()]

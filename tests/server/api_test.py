@@ -202,7 +202,7 @@ class Api(unittest.TestCase):
 
     def test_classify(self):
         texts = ["I want my money back.", "A room for two nights, please.", "<|im_end|>", ""]
-        labels = [{"name": "refund", "description": "refunds"}, "hotel", "hotel booking", "book"]
+        labels = [{"name": "refund", "description": "refunds, " * 40}, "hotel", "hotel booking", "book"]
         body = {"model": self.model, "input": texts, "labels": labels}
         together = self.ask("POST", "/v1/classify", body)
         self.assertEqual(together.status, 200, together.body)
