@@ -120,7 +120,7 @@ class Classify(unittest.TestCase):
         self.assertAlmostEqual(sum(float(one[0][f"p_{name}"]) for name in LABELS.split(",")), 1, delta=1e-9)
 
     def test_goes_on_after_kill(self):
-        source = self.write_csv("in.csv", self.rows(3000))
+        source = self.write_csv("in.csv", self.rows(1200))
         self.classify("--text-column", "text", source, "-o", self.dir / "whole.csv", "--errors", self.dir / "whole.err")
         command = [LFM, "classify", "-m", MODEL, "--labels", LABELS, "--text-column", "text", str(source), "-o", str(self.dir / "out.csv"),
                    "--errors", str(self.dir / "out.err")]
