@@ -239,8 +239,8 @@ typedef struct lfm_classifier_options {
 LFM_API void lfm_classifier_options_init(lfm_classifier_options* options);
 /* `labels`: "a,b,c", or JSON: names or {"name", "description", "examples", "parent"}. Reads what all prompts share. A
  * classifier belongs to one thread at a time and keeps its model alive. options may be NULL. */
-LFM_API lfm_status lfm_classifier_create(lfm_model* model, const char* labels, size_t length, const lfm_classifier_options* options,
-                                         lfm_classifier** out, lfm_error* error);
+LFM_API lfm_status lfm_classifier_create(lfm_model* model, const char* labels, size_t length,
+                                         const lfm_classifier_options* options, lfm_classifier** out, lfm_error* error);
 LFM_API void lfm_classifier_free(lfm_classifier* classifier);
 /* The classes are the labels by rising name (by code point), as scikit-learn's classes_ are: column i is class i. */
 LFM_API size_t lfm_classifier_n_classes(const lfm_classifier* classifier);
