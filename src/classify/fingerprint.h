@@ -1,0 +1,15 @@
+// Which probabilities a calibration belongs to.
+#pragma once
+
+#include "base/result.h"
+#include "classify/calibration.h"
+#include "classify/classifier.h"
+#include "formats/checkpoint.h"
+
+namespace lfm::classify {
+
+// Of the model's file (by its sizes and samples of its content; a packed file counts as what it was packed from) and of
+// labels, prompt and method.
+Result<Fingerprint> FingerprintOf(const formats::Checkpoint& checkpoint, const Classifier& classifier);
+
+}  // namespace lfm::classify

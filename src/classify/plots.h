@@ -1,0 +1,19 @@
+// Pictures of measurements as SVG: whole documents that need nothing else, labels escaped.
+#pragma once
+
+#include <span>
+#include <string>
+
+#include "classify/metrics.h"
+
+namespace lfm::classify {
+
+// Accuracy against confidence in each bin, as dots whose area is the bin's share, beside the diagonal where both are the same.
+std::string ReliabilitySvg(const Metrics& metrics, const std::string& title);
+
+// Rows by right label (down) and predicted label (across). Of more than kMostPlotLabels labels those with the most errors.
+std::string ConfusionSvg(const Metrics& metrics, std::span<const std::string> names, const std::string& title);
+
+inline constexpr size_t kMostPlotLabels = 40;
+
+}  // namespace lfm::classify
