@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds lfm if need be and does its main job with the demo model.
-#   ./run.sh            on a terminal: a chat; else one routed ticket, one tool call, one extracted JSON
+#   ./run.sh            on a terminal: a chat; else one routed ticket, one tool call, one extracted JSON, one classified file
 #   ./run.sh ARGS...    the program itself: ./run.sh info models/lfm-demo.gguf
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"

@@ -1,4 +1,4 @@
-// lfm classify: a table of texts to labels with probabilities.
+// lfm classify: a table of texts to labels with probabilities; fit and eval work on rows whose label is known.
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -6,7 +6,9 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "cli/classify_calibration.h"
 #include "cli/classify_job.h"
+#include "cli/classify_labelled.h"
 #include "cli/commands.h"
 #include "cli/figures.h"
 #include "cli/interrupt.h"
@@ -32,7 +34,9 @@ Status CheckShare(const std::optional<float>& value, const char* flag) {
 class ClassifyCommand : public Command {
  public:
   void Declare(Args& args) override {
-    args.Positional("INPUT", input_, "rows: CSV with a header, JSON lines or plain lines, also .gz (default: standard input)");
+    args.Positional("INPUT", input_,
+                    "rows: CSV with a header, JSON lines or plain lines, also .gz (default: standard input); or fit: make a "
+                    "calibration of labelled rows; or eval: measure on them");
     args_.model.DeclareModel(args);
     args_.DeclareQuestion(args);
     args_.DeclareTable(args);
@@ -47,17 +51,33 @@ class ClassifyCommand : public Command {
     args.Real("--cost-error", cost_error_, "C", "abstain where handing over is cheaper: the cost of a wrong label ...");
     args.Real("--cost-hand-over", cost_hand_over_, "C", "... and of a row that is handed over");
     args.Real("--until-confidence", until_, "P", "with parents: the last label on the way down that is so likely");
+    calibration_.Declare(args);
     args.Text("--errors", errors_, "FILE", "rows that could not be classified, as JSON lines");
     args.Text("--trace", trace_, "FILE", "prompt ids, label ids and probabilities of each row, as JSON lines");
     args.Integer("--limit", limit_, "N", "classify the first N rows alone");
     args.Flag("--dry-run", dry_run_, "classify nothing: rows, tokens, time, and what the published API would cost");
     args.Flag("--explain", explain_, "print the exact prompt of the first row and classify nothing");
+    labelled_.Declare(args);
     args_.model.DeclareContext(args);
     args_.model.DeclareCompute(args);
+    args.Footer(
+        "lfm classify fit --labelled FILE -o CAL.json, lfm classify eval --labelled FILE [--calibration CAL.json]: "
+        "docs/classify.md. "
+        "A table of the name fit or eval is ./fit or ./eval.");
   }
 
   Result<int> Run() override {
+    const bool is_fit = input_ == "fit", is_eval = input_ == "eval";
     LFM_RETURN_IF_ERROR(CheckFlags());
+    LFM_RETURN_IF_ERROR(calibration_.Check(args_, input_.value_or("-")));
+    if ((is_fit || is_eval) && calibration_.prior) {
+      return Error{ErrorCode::kInvalidArgument, "--prior is for rows without labels; fit does better with labels"};
+    }
+    if (is_fit) return RunClassifyFit(args_, labelled_, calibration_.precision, output_.value_or(""));
+    if (is_eval) return RunClassifyEval(args_, labelled_, calibration_.precision, calibration_.calibration);
+    if (labelled_.labelled || labelled_.plots) {
+      return Error{ErrorCode::kInvalidArgument, "--labelled and --plots are for lfm classify fit and lfm classify eval"};
+    }
     LFM_TRY(classify::LabelSet labels, args_.Labels());
     LFM_TRY(classify::ClassifierOptions options, args_.Options());
     options.top_k = NeedsAll() ? 0 : std::max<int64_t>(2, top_k_.value_or(0));
@@ -73,7 +93,10 @@ class ClassifyCommand : public Command {
     }
     if (explain_) return Explain(*classifier, table);
     if (dry_run_) return DryRun(*classifier, table);
-    LFM_TRY(job.settings, Settings(*classifier, table));
+    LFM_TRY(Adjustment adjustment, MakeAdjustment(calibration_, args_, input_.value_or("-"), *loaded, *classifier));
+    job.adjust = std::move(adjustment.adjust);
+    if (adjustment.threshold) job.threshold = adjustment.threshold;
+    LFM_TRY(job.settings, Settings(*classifier, table, adjustment));
     LFM_TRY(const ClassifyCounts counts, RunClassifyJob(*classifier, table, job));
     Report(counts);
     return kExitOk;
@@ -81,7 +104,7 @@ class ClassifyCommand : public Command {
 
  private:
   // Whether more than the first labels must be exact.
-  bool NeedsAll() const { return all_probabilities_ || trace_.has_value(); }
+  bool NeedsAll() const { return all_probabilities_ || trace_.has_value() || calibration_.changes(); }
 
   Status CheckFlags() const {
     const auto refuse = [](std::string message) { return Error{ErrorCode::kInvalidArgument, std::move(message)}; };
@@ -98,6 +121,9 @@ class ClassifyCommand : public Command {
       return refuse("--cost-error must be more than 0, and --cost-hand-over 0 or more");
     }
     if (cost_error_ && threshold_) return refuse("--threshold and the costs both say when to abstain; give one of them");
+    if (calibration_.precision && (threshold_ || cost_error_)) {
+      return refuse("--target-precision, --threshold and the costs all say when to abstain; give one of them");
+    }
     if (trace_ && (args_.multi_label || args_.permutations.value_or(1) > 1)) {
       return refuse("--trace shows one prompt a row: it goes with neither --multi-label nor --permutations");
     }
@@ -134,7 +160,8 @@ class ClassifyCommand : public Command {
   }
 
   // All that the output depends on, but for the rows themselves, which are compared one by one.
-  Result<std::string> Settings(const classify::Classifier& classifier, const OpenedTable& table) const {
+  Result<std::string> Settings(const classify::Classifier& classifier, const OpenedTable& table,
+                               const Adjustment& adjustment) const {
     LFM_TRY(const std::string path, args_.model.Path());
     LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
     LFM_TRY(const std::string prompt, classifier.PromptText(""));
@@ -149,7 +176,8 @@ class ClassifyCommand : public Command {
       all += text(*value) + "\n";
     }
     for (const auto* value : {&threshold_, &label_mass_, &cost_error_, &cost_hand_over_, &until_}) all += text(*value) + "\n";
-    all += StrCat(static_cast<int>(table.format), " ", text(top_k_), " ", text(limit_), " ", all_probabilities_);
+    all += StrCat(static_cast<int>(table.format), " ", text(top_k_), " ", text(limit_), " ", all_probabilities_, "\n",
+                  adjustment.settings, " ", text(adjustment.threshold));
     return std::to_string(Hash64(std::as_bytes(std::span(all))));
   }
 
@@ -215,6 +243,8 @@ class ClassifyCommand : public Command {
   }
 
   ClassifyArgs args_;
+  CalibrationArgs calibration_;
+  LabelledArgs labelled_;
   std::optional<std::string> input_, output_, output_format_, errors_, trace_;
   std::optional<int64_t> top_k_, limit_;
   std::optional<float> threshold_, label_mass_, cost_error_, cost_hand_over_, until_;

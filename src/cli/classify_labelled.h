@@ -1,0 +1,40 @@
+// `lfm classify fit` and `lfm classify eval`: labelled rows to a calibration, and to figures.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "base/result.h"
+#include "classify/calibration.h"
+#include "classify/labelled.h"
+#include "cli/args.h"
+#include "cli/classify_args.h"
+#include "engine/loaded_model.h"
+
+namespace lfm::cli {
+
+// Flags of both beside those of ClassifyArgs and CalibrationArgs.
+struct LabelledArgs {
+  std::optional<std::string> labelled, label_column, plots;
+  bool json = false;
+
+  void Declare(Args& args);
+};
+
+// An error where the file is not made for this classifier on this model.
+Result<classify::Calibration> ReadCalibrationFor(const std::string& path, const engine::LoadedModel& model,
+                                                 const classify::Classifier& classifier);
+
+// 0.95f -> 0.95: what was typed, not the float that is nearest to it.
+double ShortestDouble(float value);
+
+// Writes the calibration to `output` and says what it gains.
+Result<int> RunClassifyFit(const ClassifyArgs& args, const LabelledArgs& labelled, std::optional<float> precision,
+                           const std::string& output);
+// Prints figures, and with plots writes reliability.svg and confusion.svg into that folder.
+Result<int> RunClassifyEval(const ClassifyArgs& args, const LabelledArgs& labelled, std::optional<float> precision,
+                            const std::optional<std::string>& calibration);
+
+}  // namespace lfm::cli
