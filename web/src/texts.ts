@@ -279,7 +279,7 @@ export const texts = {
 
   classify: {
     title: 'Classify',
-    intro: 'Each row gets the probability of each label.',
+    intro: 'Each row gets the probability of each label. Where “any label” is low, none of them may be right.',
     labels: 'Labels',
     labelsHelp: 'One a line; a description may follow a colon.',
     rows: 'Rows',
@@ -298,6 +298,7 @@ export const texts = {
     label: 'Label',
     confidence: 'Probability',
     others: 'Next likeliest',
+    mass: 'Any label',
     csv: 'Download CSV',
     jsonl: 'Download JSONL',
     badCsv: (name: string, line: number) => `${name} is broken at line ${line}: a quotation mark stands where none may, or is missing.`,

@@ -149,7 +149,7 @@ export async function startMock({ key = '', port = 0 } = {}) {
       const raw = body.labels.map(() => random.next().value + 1);
       const sum = raw.reduce((a, b) => a + b, 0);
       const scored = body.labels.map((label, i) => ({ label: typeof label === 'string' ? label : label.name, probability: raw[i] / sum })).sort((a, b) => b.probability - a.probability);
-      return { index, label: scored[0].label, confidence: scored[0].probability, probabilities: scored };
+      return { index, label: scored[0].label, confidence: scored[0].probability, margin: scored[0].probability - (scored[1]?.probability ?? 0), label_mass: 0.9, probabilities: scored };
     });
     sendJson(response, 200, { object: 'list', model: 'mock', data });
   }

@@ -76,11 +76,9 @@ test('only addresses of the web and of mail are links', () => {
   assert.equal(readBlocks('a\n\nb\n\n- c\n- d\n').length, 3);
 });
 
-test('scores are read in every shape', () => {
-  const { readScores } = modules['api/classify'];
-  const labels = [{ name: 'a' }, { name: 'b' }];
-  const want = [{ label: 'b', probability: 0.75 }, { label: 'a', probability: 0.25 }];
-  for (const probabilities of [[0.25, 0.75], { a: 0.25, b: 0.75 }, [{ label: 'a', probability: 0.25 }, { label: 'b', probability: 0.75 }]]) assert.deepEqual(readScores({ probabilities }, labels), want);
-  assert.equal(readScores({ probabilities: ['x', 1] }, labels), null);
-  assert.equal(readScores(3, labels), null);
+test('an answer of /v1/classify is read, the likeliest label first, or refused', () => {
+  const { readClassified } = modules['api/classify'];
+  const probabilities = [{ label: 'a', probability: 0.25 }, { label: 'b', probability: 0.75 }];
+  assert.deepEqual(readClassified({ probabilities, label_mass: 0.5 }), { scores: [probabilities[1], probabilities[0]], mass: 0.5 });
+  for (const entry of [3, {}, { probabilities }, { probabilities: [], label_mass: 1 }, { probabilities: [0.25], label_mass: 1 }]) assert.equal(readClassified(entry), null);
 });

@@ -59,6 +59,32 @@ test('the examples of the empty page: a label, a tool call, a JSON object', opti
   await close();
 });
 
+test('rows are classified by the real route, and the downloads hold all probabilities', options, async () => {
+  const { page, close } = await openPage(browser, url);
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name: 'Classify' }).click();
+  await page.getByRole('textbox', { name: 'Labels' }).fill('refund: get money back\nstock: whether a product is available\ncancel_order: cancel an order');
+  await page.getByRole('textbox', { name: 'Rows' }).fill('Please cancel the order I made this morning\nIs the green tent in stock?\nWhen do I get my money back?');
+  await page.getByRole('button', { name: 'Classify the rows' }).click();
+  const rows = page.getByRole('region', { name: 'Results' }).getByRole('row');
+  await rows.nth(3).waitFor();
+  for (const [i, label] of ['cancel_order', 'stock', 'refund'].entries()) {
+    assert.equal(await rows.nth(i + 1).locator('strong').innerText(), label);
+    assert.match(await rows.nth(i + 1).innerText(), /\d+(\.\d+)? ?%/);
+  }
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download JSONL' }).click()]);
+  const chunks = [];
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk);
+  const lines = Buffer.concat(chunks).toString().trim().split('\n').map((line) => JSON.parse(line));
+  assert.deepEqual(lines.map((line) => line.label), ['cancel_order', 'stock', 'refund']);
+  for (const line of lines) {
+    assert.deepEqual(Object.keys(line.probabilities).sort(), ['cancel_order', 'refund', 'stock']);
+    assert.ok(Math.abs(Object.values(line.probabilities).reduce((a, b) => a + b) - 1) < 1e-9);
+    assert.ok(line.label_mass > 0 && line.label_mass <= 1);
+  }
+  await shot(page, 'real-classify');
+  await close();
+});
+
 test('the same request gives the same answer; alternatives begin branches; stopping and going on', options, async () => {
   const { page, answers, box, say, close } = await openPage(browser, url);
   await say('Hello! Who are you?');

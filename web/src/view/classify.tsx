@@ -1,7 +1,7 @@
 // The tab that classifies: labels and rows in, a table with bars and downloads out.
 import type { VNode } from 'preact';
 import { useRef, useState } from 'preact/hooks';
-import { classifyRows, type Label, type Scores } from '../api/classify';
+import { classifyRows, type Classified, type Label } from '../api/classify';
 import { RequestError } from '../api/problem';
 import { chooseFiles, download, readText } from '../base/files';
 import { oneLine, percent } from '../base/format';
@@ -26,21 +26,20 @@ export function readLabels(text: string): Label[] {
   return [...labels.values()];
 }
 
-interface Done {
+interface Done extends Classified {
   text: string;
-  scores: Scores;
 }
 
 function Results({ results, labels }: { results: Done[]; labels: Label[] }): VNode {
   const csv = (): void => {
-    const head = ['text', 'label', 'probability', ...labels.map((label) => label.name)];
-    const rows = results.map(({ text, scores }) => [text, scores[0]!.label, String(scores[0]!.probability),
+    const head = ['text', 'label', 'probability', 'label_mass', ...labels.map((label) => label.name)];
+    const rows = results.map(({ text, scores, mass }) => [text, scores[0]!.label, String(scores[0]!.probability), String(mass),
       ...labels.map((label) => String(scores.find((s) => s.label === label.name)?.probability ?? ''))]);
     download('classified.csv', 'text/csv', writeCsv([head, ...rows]));
   };
   const jsonl = (): void => {
-    const lines = results.map(({ text, scores }) => JSON.stringify({
-      text, label: scores[0]!.label, probability: scores[0]!.probability, probabilities: Object.fromEntries(scores.map((s) => [s.label, s.probability])),
+    const lines = results.map(({ text, scores, mass }) => JSON.stringify({
+      text, label: scores[0]!.label, probability: scores[0]!.probability, label_mass: mass, probabilities: Object.fromEntries(scores.map((s) => [s.label, s.probability])),
     }));
     download('classified.jsonl', 'application/jsonl', `${lines.join('\n')}\n`);
   };
@@ -54,14 +53,15 @@ function Results({ results, labels }: { results: Done[]; labels: Label[] }): VNo
       {results.length > maxShown && <p class="help">{texts.classify.shownRows(maxShown, results.length)}</p>}
       <div class="table" tabIndex={0} role="region" aria-label={texts.classify.result}>
         <table class="classified">
-          <thead><tr><th scope="col">{texts.classify.text}</th><th scope="col">{texts.classify.label}</th><th scope="col">{texts.classify.confidence}</th><th scope="col">{texts.classify.others}</th></tr></thead>
+          <thead><tr><th scope="col">{texts.classify.text}</th><th scope="col">{texts.classify.label}</th><th scope="col">{texts.classify.confidence}</th><th scope="col">{texts.classify.others}</th><th scope="col">{texts.classify.mass}</th></tr></thead>
           <tbody>
-            {results.slice(0, maxShown).map(({ text, scores }, i) => (
+            {results.slice(0, maxShown).map(({ text, scores, mass }, i) => (
               <tr key={i}>
                 <td dir="auto"><Text text={text.length > 300 ? `${text.slice(0, 299)}…` : text} /></td>
                 <td><strong>{scores[0]!.label}</strong></td>
                 <td class="share"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width={100 * scores[0]!.probability} height="8" /></svg>{percent(scores[0]!.probability)}</td>
                 <td class="help">{scores.slice(1, 3).map((s) => `${s.label} ${percent(s.probability)}`).join(', ')}</td>
+                <td class="help">{percent(mass)}</td>
               </tr>
             ))}
           </tbody>
@@ -104,9 +104,9 @@ function useRun(): Run {
     const done: Done[] = [];
     for (let i = 0; i < rows.length; i += batch) {
       const part = rows.slice(i, i + batch);
-      const scores = await classifyRows(model.value, part, labels, signal);
-      if (!scores) return setProblem(texts.classify.badAnswer);
-      part.forEach((text, k) => done.push({ text, scores: scores[k]! }));
+      const read = await classifyRows(model.value, part, labels, signal);
+      if (!read) return setProblem(texts.classify.badAnswer);
+      part.forEach((text, k) => done.push({ text, ...read[k]! }));
       setResults([...done]);
     }
   };
