@@ -98,16 +98,16 @@ class Endpoint:
 
     `timeout` is in seconds and for one whole answer: 16,384 tokens at 15 a second take 18 minutes, so no shorter default of a library will do.
     `retries` bounds the tries after the first; `connections` bounds the requests at a time. `scope` names the weights, so that a journal
-    never gives one model's answer for another's.
+    never gives one model's answer for another's. `alive` says whether there is a server to wait for.
     """
 
-    def __init__(self, base_url, model, key=None, timeout=7200.0, retries=30, connections=1, journal=None, scope=""):
+    def __init__(self, base_url, model, key=None, timeout=7200.0, retries=30, connections=1, journal=None, scope="", alive=lambda: True):
         self.url = urllib.parse.urlsplit(base_url.rstrip("/"))
         if self.url.scheme not in ("http", "https") or not self.url.hostname:
             raise SystemExit(f"'{base_url}' is no URL of a server: give one such as http://127.0.0.1:8080/v1")
         self.model, self.key, self.timeout, self.retries = model, key, timeout, retries
         self.slots, self.journal, self.scope = threading.BoundedSemaphore(connections), journal, scope
-        self.connections = connections
+        self.connections, self.alive = connections, alive
         self.sent = 0
 
     def chat(self, body):
@@ -157,6 +157,8 @@ class Endpoint:
                 if status != 200 and status not in RETRIED:
                     raise Refused(f"{self.url.geturl()}{path}: {reason}")
                 wait = max(wait, _retry_after(headers.get("Retry-After")))
+            if not self.alive():
+                raise Unavailable(f"{self.url.geturl()}: the server has ended; {reason}")
             if attempt < self.retries:
                 time.sleep(wait)
         raise Unavailable(f"{self.url.geturl()}{path}: no answer in {self.retries + 1} tries; the last: {reason}")

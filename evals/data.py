@@ -88,6 +88,7 @@ def status(folder):
         gone, bad = missing(key, folder), wrong(key, folder)
         state = "missing" if gone and not source.optional else "not the published file: " + ", ".join(bad) if bad else "ready"
         lines.append(f"{key:14} {state:8} {source.licence}" + (f"; revision {source.revision[:12]}" if source.revision else "") + (f"; {source.note}" if source.note else ""))
+        lines += [f"{'':23} sha256 {digest} {name}" for name, digest in (source.sha256 or {}).items()]
         if gone:
             lines.append(f"{'':14} {'':8} needs {', '.join(gone)}; from {source.home}" + (f"; {source.gate}" if source.gate else ""))
     return lines

@@ -1,6 +1,7 @@
 """The table beside the card: from rows of answers to results.json, Markdown and a page. Standard library only; pure but for `write`.
 
-`runs` maps a benchmark's key to {"rows": [...], "comparable": None or the reason why not, "details": {...}, "expected": rows planned}. A row is
+`runs` maps a benchmark's key to {"rows": [...], "comparable": None or the reason why not, "details": {...}, "missing": what was
+left out, "other_protocol": what was done otherwise}; all but the rows may be absent. A row is
 {"item", "value", "truncated", "reason" (why a value is 0 for its form, or None), "error" (infrastructure; such rows never count)}.
 """
 import collections
@@ -21,7 +22,7 @@ def summarize(runs, card=CARD):
         rows = [row for row in run.get("rows", []) if not row.get("error")]
         errors = len(run.get("rows", [])) - len(rows)
         by_item, alone = figures.interval(rows), figures.interval(rows, clustered=False)
-        complete = errors == 0 and len(rows) in about["runs"] and len(rows) >= run.get("expected", 0) and not run.get("other_protocol")
+        complete = errors == 0 and len(rows) in about["runs"] and not run.get("other_protocol")
         score = figures.mean([row["value"] for row in rows])
         scores[key] = score
         out[key] = {

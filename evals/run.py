@@ -7,6 +7,8 @@
 The same command again goes on where the last one stopped, after kill -9 too: no answer that arrived is asked for again.
 """
 import argparse
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -80,6 +82,12 @@ def parse(arguments):
     return options
 
 
+def end_with_parent():
+    """Between fork and exec: the kernel ends the server when we are killed, so that a continuation does not load the model beside it."""
+    with contextlib.suppress(OSError, AttributeError):  # another system than Linux
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
 class Server:
     """lfm serve as our child, on a port it chooses; ended with us, and told from the log where it is."""
 
@@ -91,7 +99,7 @@ class Server:
                    *options.serve_flags.split()]
         with open(self.log, "ab") as file:
             start = file.tell()
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
         self.url = None
         while self.url is None:
             text = self.log.read_bytes()[start:].decode("utf-8", "replace")
@@ -100,6 +108,9 @@ class Server:
             found = re.search(r"http://[\d.]+:\d+", text)
             self.url = found and found.group(0) + "/v1"
             time.sleep(0.05)
+
+    def alive(self):
+        return self.process.poll() is None
 
     def close(self):
         if self.process.poll() is None:
@@ -136,11 +147,11 @@ def wait_until_ready(url, key, seconds=600):
             time.sleep(0.3)
 
 
-def endpoints(options, url, journal):
+def endpoints(options, url, journal, alive):
     """{"main", "user", "grader" if named: Endpoint}. A key of the environment stays out of command lines and logs."""
     shared = {"timeout": options.timeout, "retries": options.retries, "journal": journal}
     out = {"main": client.Endpoint(url, options.name, options.key, connections=options.connections, scope=scope_of(url, options.name, options.key, options.timeout),
-                                   **shared)}
+                                   alive=alive, **shared)}
     for role, other, name in (("user", options.user_url, options.user_name), ("grader", options.grader_url, options.grader_name)):
         if other:
             out[role] = client.Endpoint(other, name, os.environ.get(f"LFM_EVALS_{role.upper()}_KEY"), connections=options.connections, scope=f"{role} {name}", **shared)
@@ -259,7 +270,7 @@ def main(arguments=None):
             url = options.url or server.url
             listed = wait_until_ready(url, options.key)
             options.name = options.name or listed
-            SETTINGS.endpoints = endpoints(options, url, client.Journal(out / "journal.jsonl"))
+            SETTINGS.endpoints = endpoints(options, url, client.Journal(out / "journal.jsonl"), server.alive if server else lambda: True)
             check_identity(logs, options, run)
             complete = evaluate(run, logs, options.connections)
         from rows import runs as measured
@@ -268,6 +279,7 @@ def main(arguments=None):
         if "classify" in runs and options.csv:
             classification(options, runs)
     finally:
+        died = server is not None and not server.alive()
         if server:
             server.close()
     for name, why in left.items():
@@ -277,6 +289,8 @@ def main(arguments=None):
     report.write(results, out)
     print(report.markdown(results))
     print(f"{out / 'results.json'}\n{out / 'results.md'}\n{out / 'results.html'}")
+    if died:
+        print(f"lfm serve ended by itself with {server.process.returncode}; its log is {server.log}", file=sys.stderr)
     if not complete:
         print("some answers failed for reasons other than the model; the same command tries them again", file=sys.stderr)
     return 0 if complete else 3

@@ -164,8 +164,9 @@ class Whole(Case):
 
     def test_another_protocol_is_refused_in_the_same_folder(self):
         _, url = self.server()
-        first = self.run_all(url, "--full", "--only", "aime", "--repeats", "1")
-        again = self.command(url, "--full", "--only", "aime", "--repeats", "1")
+        first = self.run_all(url, "--full", "--only", "aime,hle", "--repeats", "1")
+        self.assertEqual(first["benchmarks"]["hle"]["verdict"], "not comparable")
+        again = self.command(url, "--full", "--only", "aime,hle", "--repeats", "1")
         done = subprocess.run([*again, "--temperature", "0.3"], capture_output=True, text=True, timeout=300)
         self.assertEqual(done.returncode, 1)
         self.assertIn("holds answers under another 'temperature' (0.0, now 0.3); name another folder with --out", done.stderr)

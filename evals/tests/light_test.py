@@ -242,6 +242,10 @@ class Client(unittest.TestCase):
         with self.assertRaises(client.Unavailable):
             client.Endpoint("http://127.0.0.1:9/v1", "m", retries=1).chat(body(0))
 
+    def test_a_server_that_has_ended_is_not_waited_for(self):
+        with self.assertRaisesRegex(client.Unavailable, "the server has ended; ConnectionRefusedError"):
+            client.Endpoint("http://127.0.0.1:9/v1", "m", alive=lambda: False).chat(body(0))
+
     def test_a_refusal_is_not_tried_again(self):
         _, url = self.server([{"contains": ["question"], "status": 400}])
         with self.assertRaisesRegex(client.Refused, "HTTP 400, as the script says"):
