@@ -169,6 +169,7 @@ std::string HelpPage() {
       "  git diff | lfm run -m MODEL --system \"Write a commit message\"\n"
       "MODEL is a .gguf file (or the first part of a split one), a Hugging Face folder, or a name:\n"
       "  lfm pull lfm2-8b-a1b && lfm run -m lfm2-8b-a1b\n"
+      "The model card's benchmarks are measured by evals/run.sh of the source (docs/evals.md).\n"
       "\nExit codes\n"
       "  0 done   1 failed on the way   2 wrong usage, or an ISA that this machine lacks\n"
       "  3 the model is missing, damaged or of another kind   4 a limit: context or memory   130 "
