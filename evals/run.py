@@ -282,6 +282,9 @@ def main(arguments=None):
         died = server is not None and not server.alive()
         if server:
             server.close()
+    for name in runs.keys() & data.SOURCES.keys():
+        if data.wrong(name, SETTINGS.data):
+            runs[name].setdefault("other_protocol", "its data is not the published file (evals/data.py)")
     for name, why in left.items():
         runs.setdefault(name, {"rows": []})["missing"] = "left out: " + why
     results = report.summarize(runs)

@@ -77,7 +77,12 @@ class Whole(Case):
         program = self.folder / "lfm"
         program.write_text(f"#!{sys.executable}\n" + CLASSIFIER)
         program.chmod(0o755)
-        (self.data / "ifbench").mkdir()
+        import pyarrow
+        import pyarrow.parquet
+
+        records = [json.loads(line) for line in (self.data / "mmlu_pro/test.jsonl").read_text().splitlines()]
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(records), self.data / "mmlu_pro/test-00000-of-00001.parquet")
+        (self.data / "mmlu_pro/test.jsonl").unlink()
         _, url = self.server(faults=["429", "500", "503", "drop"])
         results = self.run_all(url, "--full", "--limit", "6", "--only", "mmlu_pro,aime,gpqa,hle,livecodebench,scicode,classify", "--repeats", "2", *CLASSIFY,
                                "--grader-url", url, "-m", "any.gguf", "--lfm", str(program))
@@ -99,6 +104,7 @@ class Whole(Case):
         self.assertEqual([lines["gpqa"]["verdict"], lines["hle"]["verdict"], lines["ifbench"]["verdict"]], ["partial", "partial", "not run"])
         self.assertEqual([round(100 * end, 2) for end in lines["aime"]["interval_by_item"]], [0.0, 98.67])
         self.assertEqual([round(100 * end, 2) for end in lines["aime"]["interval_independent"]], [0.0, 74.65])
+        self.assertIn("not the published file", lines["gpqa"]["other_protocol"])
         self.assertIn("guessed 16.7 %", lines["mmlu_pro"]["details"]["answers by pattern of the cascade (6 to 8 guess)"])
         ways = results["classification"]
         letters, program = ways["one letter, top_logprobs of the server"], ways["lfm classify"]
