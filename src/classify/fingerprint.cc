@@ -16,13 +16,19 @@ std::string Hexadecimal(uint64_t value) {
 
 }  // namespace
 
+std::string ModelFingerprint(const formats::Checkpoint& checkpoint) {
+  return Hexadecimal(checkpoint.packed.bytes.empty() ? formats::SourceKey(checkpoint) : checkpoint.packed.source_key);
+}
+
+std::string PromptFingerprint(const LabelSet& labels, const ClassifierOptions& options, const std::string& prompt) {
+  const std::string way = StrCat(labels.Hash(), " ", static_cast<int>(options.method), " ", options.permutations, " ",
+                                 options.permutations > 1 ? options.seed : 0, " ", options.multi_label, " ", prompt);
+  return Hexadecimal(Hash64(std::as_bytes(std::span(way))));
+}
+
 Result<Fingerprint> FingerprintOf(const formats::Checkpoint& checkpoint, const Classifier& classifier) {
-  const ClassifierOptions& options = classifier.options();
   LFM_TRY(const std::string prompt, classifier.PromptText(""));
-  std::string way = StrCat(classifier.labels().Hash(), " ", static_cast<int>(options.method), " ", options.permutations, " ",
-                           options.permutations > 1 ? options.seed : 0, " ", options.multi_label, " ", prompt);
-  const uint64_t model = checkpoint.packed.bytes.empty() ? formats::SourceKey(checkpoint) : checkpoint.packed.source_key;
-  return Fingerprint{Hexadecimal(model), Hexadecimal(Hash64(std::as_bytes(std::span(way))))};
+  return Fingerprint{ModelFingerprint(checkpoint), PromptFingerprint(classifier.labels(), classifier.options(), prompt)};
 }
 
 }  // namespace lfm::classify

@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 
 #include "base/strings.h"
+#include "classify/calibration.h"
+#include "classify/fingerprint.h"
 #include "classify/trie.h"
 #include "server/answer.h"
 #include "server/parameters.h"
@@ -84,8 +87,26 @@ NodePoints PointsOf(const LabelTrie& trie, Method method) {
   return out;
 }
 
-Json ScoredJson(const LabelQuestion& asked, const classify::TrieScores& scores, size_t index, int64_t top_k) {
-  const std::vector<double> probabilities = scores.Probabilities();
+// A calibration as lfm classify fit wrote it, where the body holds one: for this model, these labels and this method alone.
+ApiResult<std::optional<classify::Calibration>> CalibrationOf(const Json& body, const ServedModel& model,
+                                                              const LabelQuestion& asked, Method method) {
+  if (body["calibration"].is_null()) return std::optional<classify::Calibration>();
+  classify::ClassifierOptions options;
+  options.method = method;
+  const auto prompt = asked.question.prompt.Text("");
+  if (!prompt.ok()) return FromEngine(prompt.error());
+  std::vector<std::string> names;
+  for (const classify::Label& label : asked.labels.labels()) names.push_back(label.name);
+  const classify::Fingerprint here{model.weights_key, classify::PromptFingerprint(asked.labels, options, *prompt)};
+  auto read = classify::ReadCalibration(body["calibration"].Dump(), here, names);
+  if (!read.ok()) return BadRequest(StrCat("calibration: ", read.error().message), "calibration");
+  return std::optional<classify::Calibration>(std::move(*read));
+}
+
+Json ScoredJson(const LabelQuestion& asked, const classify::TrieScores& scores,
+                const std::optional<classify::Calibration>& calibration, size_t index, int64_t top_k) {
+  std::vector<double> probabilities = scores.Probabilities();
+  if (calibration) calibration->Apply(probabilities);
   const classify::Decision decision = classify::Decide(probabilities);
   std::vector<size_t> order(probabilities.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -166,6 +187,7 @@ const Schema& ClassifySchema() {
         Optional("label_set", TextSchema(1, 64), "instead of labels: the label_set of an earlier answer"),
         Optional("instructions", TextSchema(0, classify::kMaxDescriptionBytes), "the sentence above the labels in the prompt"),
         Optional("method", ChoiceSchema({"trie", "full"}), "trie: softmax where labels part; full: likelihood of all tokens"),
+        Optional("calibration", ObjectSchema(), "what lfm classify fit wrote for this model, these labels and this method"),
         Optional("top_k", IntegerSchema(1, static_cast<int64_t>(classify::kMaxLabels)),
                  "so many first labels; all where it is not given"),
     };
@@ -198,6 +220,7 @@ ApiResult<ScoringWork> TranslateClassify(const Json& body, const HttpRequest& ht
   LFM_RETURN_IF_ERROR(CheckModelName(model, body.Find("model"), false));
   LFM_TRY(const std::shared_ptr<const LabelQuestion> asked, QuestionOf(body, http, model, sets));
   const Method method = body["method"].AsString() == "full" ? Method::kFull : Method::kTrie;
+  LFM_TRY(std::optional<classify::Calibration> calibration, CalibrationOf(body, model, *asked, method));
   const LabelTrie& trie = asked->question.trie;
   const NodePoints points = PointsOf(trie, method);
   ScoringWork work;
@@ -214,13 +237,13 @@ ApiResult<ScoringWork> TranslateClassify(const Json& body, const HttpRequest& ht
     LFM_RETURN_IF_ERROR(ReadServing(body, http, request));
     work.requests.push_back(std::move(request));
   }
-  work.document = [asked, method, nodes = points.nodes, name = work.model, top_k = body["top_k"].AsInt()](
-                      const std::vector<std::vector<PointLogits>>& results, const Totals& totals) {
+  work.document = [asked, method, calibration = std::move(calibration), nodes = points.nodes, name = work.model,
+                   top_k = body["top_k"].AsInt()](const std::vector<std::vector<PointLogits>>& results, const Totals& totals) {
     Json data = Json::MakeArray();
     for (size_t i = 0; i < results.size(); ++i) {
       classify::TrieScores scores(asked->question.trie, method);
       for (size_t j = 0; j < nodes.size(); ++j) scores.Accept(nodes[j], results[i][j].logits, results[i][j].log_normalizer);
-      data.Append(ScoredJson(*asked, scores, i, top_k));
+      data.Append(ScoredJson(*asked, scores, calibration, i, top_k));
     }
     return Compact(Json::MakeObject({{"id", RandomId("classify-")},
                                      {"object", "list"},

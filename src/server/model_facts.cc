@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/strings.h"
 #include "base/tensor_type.h"
+#include "classify/fingerprint.h"
 #include "engine/describe.h"
 #include "formats/packed_file.h"
 #include "server/grammar_set.h"
@@ -97,6 +98,7 @@ Result<ServedModel> DescribeServed(const engine::LoadedModel& model, const forma
   served.vocab_size = static_cast<int32_t>(description.config.vocab_size);
   served.sampling = model.text().sampling;
   served.fingerprint = StrCat("b", options.version, "-w", WeightsHash(checkpoint), "-n", formats::kNumericsVersion);
+  served.weights_key = classify::ModelFingerprint(checkpoint);
   served.grammars = std::make_shared<GrammarSet>(served.text->tokenizer, served.vocab_size);
   served.created = FileTime(model.path());
   served.path = std::filesystem::path(model.path()).filename().string();

@@ -26,6 +26,7 @@ struct ServedModel {
   bool has_seed = false;            // without: every request draws its own seed
   int64_t max_tokens = -1;          // where a request asks for nothing else; -1: to the end of the context
   std::string fingerprint;          // build, weights, numerics version
+  std::string weights_key;          // of the weights alone: what a calibration was fitted with
   int64_t created = 0;              // of the model's file, seconds since 1970
   std::string path;                 // the model's file
   std::string hugging_face_id;      // "" where it is not known
