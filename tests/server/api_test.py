@@ -3,8 +3,10 @@
 import concurrent.futures
 import http.client
 import json
+import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 
@@ -230,6 +232,27 @@ class Api(unittest.TestCase):
                      code="context_length_exceeded")
         self.refused(self.ask("POST", "/v1/classify", {"input": "a", "labels": ["a"], "top_k": 0}), 400, param="top_k")
         self.assertIn("/v1/classify", self.ask("GET", "/openapi.json").json()["paths"])
+
+    def test_classify_as_the_command_does(self):
+        texts = ["money back please", "I want a refund", "a room in Porto", "two nights in a hotel", "a double room", "refund my order"] * 3
+        with tempfile.TemporaryDirectory() as folder:
+            rows, calibration = f"{folder}/rows.csv", f"{folder}/cal.json"
+            with open(rows, "w", encoding="utf-8") as file:
+                file.write("text,label\n" + "".join(f"{t},{'refund' if 'money' in t or 'refund' in t else 'hotel'}\n" for t in texts))
+            flags = ["-m", MODEL, "--labels", "refund,hotel,book", "--text-column", "text"]
+            subprocess.run([LFM, "classify", "fit", *flags, "--labelled", rows, "-o", calibration], check=True, capture_output=True)
+            fitted = json.loads(pathlib.Path(calibration).read_text(encoding="utf-8"))
+            for extra, more in (([], {}), (["--calibration", calibration], {"calibration": fitted})):
+                out = subprocess.run([LFM, "classify", *flags, rows, "--probabilities", "--output-format", "jsonl", *extra], check=True, capture_output=True)
+                said = [json.loads(line) for line in out.stdout.splitlines()]
+                body = {"input": texts, "labels": ["refund", "hotel", "book"], **more}
+                data = self.ask("POST", "/v1/classify", body).json()["data"]
+                for one, two in zip(said, data, strict=True):
+                    self.assertEqual(one["probabilities"], {p["label"]: p["probability"] for p in two["probabilities"]})
+                    self.assertEqual([one[k] for k in ("label", "confidence", "margin", "label_mass")],
+                                     [two[k] for k in ("label", "confidence", "margin", "label_mass")])
+        self.refused(self.ask("POST", "/v1/classify", {**body, "labels": ["refund", "hotel", "bank"]}), 400, param="calibration")
+        self.refused(self.ask("POST", "/v1/classify", {**body, "method": "full"}), 400, param="calibration")
 
     def test_score(self):
         tokens = [self.ask("POST", "/tokenize", {"content": word}).json()["tokens"][0] for word in ("yes", "no", "refund")]
