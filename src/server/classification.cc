@@ -23,6 +23,7 @@ using classify::Method;
 constexpr size_t kMaxInputs = 1024;       // texts of one request
 constexpr size_t kMaxScoredItems = 1024;  // and items of the scoring shapes
 constexpr size_t kMaxLabelTokens = 4096;  // that are scored there
+constexpr size_t kMostTokenBytes = 128;   // of a token, more or less
 
 std::string HexOf(uint64_t value) {
   constexpr std::string_view kDigits = "0123456789abcdef";
@@ -36,12 +37,23 @@ ApiResult<std::shared_ptr<const LabelQuestion>> MakeLabelQuestion(const Json& bo
   auto labels = LabelSet::FromJson(wrapped);
   if (!labels.ok()) return BadRequest(StrCat("labels: ", labels.error().message), "labels");
   if (!labels->is_flat()) return BadRequest("labels with parents are for lfm classify", "labels", "unsupported_value");
+  size_t n_bytes = 0;
+  for (const classify::Label& label : labels->labels()) {
+    n_bytes += label.name.size() + label.description.size();
+    for (const std::string& example : label.examples) n_bytes += example.size();
+  }
+  if (n_bytes / kMostTokenBytes > static_cast<size_t>(model.n_ctx)) {  // before any work on them
+    return BadRequest(StrCat("labels: ", n_bytes, " bytes of labels exceed the context of ", model.n_ctx, " tokens"), "labels",
+                      "context_length_exceeded");
+  }
   std::vector<size_t> places(labels->size());
   std::iota(places.begin(), places.end(), size_t{0});
   std::vector<std::string> names;
   for (const classify::Label& label : labels->labels()) names.push_back(label.name);
   auto question = classify::Question::Create(*model.text, classify::SystemText(*labels, places), names);
   if (!question.ok()) return BadRequest(StrCat("labels: ", question.error().message), "labels");
+  const auto n = static_cast<int64_t>(question->prompt.prefix().size()) + question->trie.max_depth();
+  if (n > model.n_ctx) return ContextExceeded(n, model.n_ctx, "labels");
   std::string id = StrCat("ls_", HexOf(labels->Hash()));
   return std::make_shared<const LabelQuestion>(LabelQuestion{std::move(*labels), std::move(*question), std::move(id)});
 }
