@@ -48,7 +48,7 @@ class Job {
  private:
   // Goes over the rows that an interrupted run has done. An input that begins in another way is begun anew.
   Result<bool> Resume() {
-    const Json note = outputs_.kept();
+    const Json& note = outputs_.kept();
     if (note.is_null()) return false;
     const int64_t n_done = note["rows"].AsInt();
     uint64_t hash = 0;
