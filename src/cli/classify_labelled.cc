@@ -58,7 +58,7 @@ Result<LabelledRun> ReadAndScore(const ClassifyArgs& args, const LabelledArgs& l
   LFM_TRY(run.threads, args.model.MakeThreads());
   LFM_TRY(run.model, args.model.Load(*run.threads));
   LFM_TRY(run.classifier, classify::Classifier::Create(run.model, *run.threads, std::move(labels), options));
-  ProgressLine progress("scoring", ProgressLine::Unit::kTokens);
+  ProgressLine progress("scoring", ProgressLine::Unit::kRows);
   const auto begin = std::chrono::steady_clock::now();
   LFM_TRY(run.scores, classify::ScoreLabelled(*run.classifier, *rows, [&](int64_t done, int64_t total) {
             progress.Update(static_cast<uint64_t>(done), static_cast<uint64_t>(total));

@@ -58,13 +58,13 @@ TEST(Calibration, FitIsTheMinimumThatScipyFinds) {
 }
 
 TEST(Calibration, FindsTheTemperatureOfATooSureModel) {
-  const auto fit = FitCalibration(TooSure(2000, 5));
+  const auto fit = FitCalibration(TooSure(1000, 5));
   ASSERT_TRUE(fit.ok()) << fit.error().message;
   EXPECT_TRUE(fit->helps);
   EXPECT_NEAR(fit->calibration.temperature, 3, 0.3);
   for (const double bias : fit->calibration.biases) EXPECT_NEAR(bias, 0, 0.3);
   EXPECT_GT(fit->before.ece.value, 0.15);
-  EXPECT_LT(fit->after.ece.value, 0.03);
+  EXPECT_LT(fit->after.ece.value, 0.05);
   Scored other = TooSure(2000, 6);
   fit->calibration.Apply(other);
   const auto measured = Measure(other, {.n_resamples = 0});
