@@ -3,6 +3,8 @@
   evaluate.py LFM MODEL.gguf EVAL_DIR [--compute f32|auto] [--answers answers.jsonl] [--cases N] [--jobs 2]
 
 LFM is the program (build/release/lfm); answers.jsonl comes from evaluate_transformers.py. Needs only Python's standard library.
+--held: the extraction's answers are held to the schema that their prompts ask for (--schema; docs/structured.md). Calls always are
+held to their tools' schemas.
 """
 import argparse
 import json
@@ -10,6 +12,23 @@ import os
 import subprocess
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
+
+
+def schema_of(case):
+    """The schema in a prompt of the extraction set: {"name": "type"} or a JSON Schema; what is not said is null. None elsewhere."""
+    for message in case["messages"]:
+        start = message["content"].find("{")
+        if start < 0 or message["role"] != "system" and len(case["messages"]) > 1:
+            continue
+        try:
+            form = json.JSONDecoder().raw_decode(message["content"][start:])[0]
+        except ValueError:
+            continue
+        types = {name: form_type if isinstance(form_type, str) else form_type["type"]
+                 for name, form_type in form.get("properties", form).items()}
+        return {"type": "object", "properties": {name: {"type": [kind, "null"]} for name, kind in types.items()},
+                "required": list(types), "additionalProperties": False}
+    return None
 
 
 def ask(a, case):
@@ -21,6 +40,11 @@ def ask(a, case):
                 with open(f"{folder}/{name}.json", "w", encoding="utf-8") as f:
                     json.dump(case[name], f, ensure_ascii=False)
                 command += ["--" + name, f.name]
+        schema = schema_of(case) if a.held and case["answer"].startswith("{") else None
+        if schema:
+            with open(f"{folder}/schema.json", "w", encoding="utf-8") as f:
+                json.dump(schema, f, ensure_ascii=False)
+            command += ["--schema", f.name]
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     return json.loads(done.stdout)["text"] if done.returncode == 0 else f"lfm failed ({done.returncode}): {done.stderr.strip()}"
 
@@ -28,7 +52,7 @@ def ask(a, case):
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("lfm"), p.add_argument("model"), p.add_argument("sets"), p.add_argument("--compute", default="f32", choices=["f32", "auto"])
-    p.add_argument("--answers"), p.add_argument("--cases", type=int), p.add_argument("--jobs", type=int, default=2)
+    p.add_argument("--answers"), p.add_argument("--cases", type=int), p.add_argument("--jobs", type=int, default=2), p.add_argument("--held", action="store_true")
     p.add_argument("--show", type=int, default=0, help="print this many wrong answers of each set")
     a = p.parse_args()
     other = {}

@@ -1,10 +1,12 @@
 /* liblfm: LFM2 models behind a C ABI that stays stable.
  *
  * Conventions:
- * 1. Handles (lfm_model, lfm_session, lfm_sampler) are opaque. What a function named ..._load, ..._create or ..._copy
- *    made, the function ..._free of the same type ends. Freeing NULL does nothing.
- * 2. A model may be used from any number of threads at once. A session or sampler belongs to one thread at a time;
- *    different ones are independent. A session keeps its model alive: the model may be freed first.
+ * 1. Handles (lfm_model, lfm_session, lfm_sampler, lfm_grammar, lfm_grammar_state) are opaque. What a function named
+ *    ..._load, ..._create, ..._copy, ..._compile or ..._fork made, the function ..._free of the same type ends. Freeing NULL
+ *    does nothing.
+ * 2. A model or a grammar may be used from any number of threads at once. A session, a sampler or a state of a grammar
+ *    belongs to one thread at a time; different ones are independent. A session keeps its model alive, a grammar too, and a
+ *    state its grammar: these may be freed first.
  * 3. Functions that can fail return an lfm_status, LFM_OK (0) on success. Where `error` is not NULL it receives the
  *    status and a message of one line that says what is wrong, where, and what to do. On failure, out-parameters are
  *    NULL or 0.
@@ -36,6 +38,8 @@ extern "C" {
 typedef struct lfm_model lfm_model;
 typedef struct lfm_session lfm_session;
 typedef struct lfm_sampler lfm_sampler;
+typedef struct lfm_grammar lfm_grammar;
+typedef struct lfm_grammar_state lfm_grammar_state;
 
 typedef enum lfm_status {
   LFM_OK = 0,
@@ -168,6 +172,46 @@ LFM_API void lfm_sampler_accept_prompt(lfm_sampler* sampler, const int32_t* ids,
  * session must be of a model with as large a vocabulary as the sampler's. */
 LFM_API lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, int32_t* id, lfm_error* error);
 
+/* The same among the tokens whose bit is set in `bits` alone (see lfm_grammar_mask). */
+LFM_API lfm_status lfm_sampler_sample_masked(lfm_sampler* sampler, const lfm_session* session, const uint32_t* bits,
+                                             size_t n_words, int32_t* id, lfm_error* error);
+
+/* ---- grammars: answers that cannot fail ---- */
+
+/* `spec` is a JSON object with one of
+ *   "schema": a JSON Schema,  "json": true (any object),  "regex": "...",  "choice": ["...", ...],
+ *   "grammar": "..." (llguidance's Lark dialect, or GBNF),
+ *   "tools": a list as in a request; then perhaps "tool_choice" ("auto", "required", "none" or a name), "parallel" (false:
+ *   at most one call) and "quotes" ("double": no other strings)
+ * and perhaps "order" ("any": properties come in any order), "compact": true (no white space), "unsupported": "annotate" (what
+ * cannot be enforced loosens the grammar; lfm_grammar_info lists it). What cannot be enforced is otherwise
+ * LFM_UNSUPPORTED: the message names the keyword and the JSON pointer. */
+LFM_API lfm_status lfm_grammar_compile(const lfm_model* model, const char* spec, size_t length, lfm_grammar** out,
+                                       lfm_error* error);
+LFM_API void lfm_grammar_free(lfm_grammar* grammar);
+/* {"unenforced": [{"keyword", "pointer", "message"}], "normal_form": "..."} */
+LFM_API lfm_status lfm_grammar_info(const lfm_grammar* grammar, char** json, size_t* length, lfm_error* error);
+
+/* The state before the first token of an answer. */
+LFM_API lfm_status lfm_grammar_state_create(const lfm_grammar* grammar, lfm_grammar_state** out, lfm_error* error);
+/* A second state at the same place: both go on by themselves. Cheap; an old state kept is a way back. */
+LFM_API lfm_status lfm_grammar_fork(const lfm_grammar_state* state, lfm_grammar_state** out, lfm_error* error);
+LFM_API void lfm_grammar_state_free(lfm_grammar_state* state);
+/* Which tokens may come next: id i is bit i % 32 of word i / 32. n_words is (vocab_size + 31) / 32. */
+LFM_API lfm_status lfm_grammar_mask(const lfm_grammar_state* state, uint32_t* bits, size_t n_words, lfm_error* error);
+/* Moves on by a token. LFM_INVALID_ARGUMENT where it is not allowed; the state is then as it was. */
+LFM_API lfm_status lfm_grammar_accept(lfm_grammar_state* state, int32_t id, lfm_error* error);
+/* 1 where the answer may end here. */
+LFM_API int lfm_grammar_accepting(const lfm_grammar_state* state);
+/* A short text that ends the answer from here. LFM_LIMIT where none of max_bytes was found. */
+LFM_API lfm_status lfm_grammar_completion(const lfm_grammar_state* state, size_t max_bytes, char** text, size_t* length,
+                                          lfm_error* error);
+
+/* An answer's text to what it says, thinks and calls. `request` is {"text": "...", "tools": [...], "reasoning_open": false,
+ * "guided": false} (all but the text may be missing; guided: a grammar held the calls). `json` becomes {"calls":
+ * [{"name", "arguments"}], "content", "reasoning"}. Nothing is ever an error of the text: what is no call is content. */
+LFM_API lfm_status lfm_parse_answer(const char* request, size_t request_length, char** json, size_t* length, lfm_error* error);
+
 /* ---- a whole answer ---- */
 
 typedef struct lfm_token {
@@ -191,6 +235,9 @@ typedef struct lfm_generate_options {
   int want_logprobs;
   lfm_token_callback on_token; /* may be NULL */
   void* user;
+  const lfm_grammar* grammar; /* of the same model; NULL: free text. Where the prompt ends in <think> it begins behind
+                               * </think>. Where max_tokens comes near, the answer is closed the shortest way. */
+  int may_think;              /* with a grammar: a block of thinking may come before it */
 } lfm_generate_options;
 
 typedef enum lfm_stop_reason {

@@ -32,6 +32,8 @@ struct Free {
   void operator()(lfm_session* session) const { lfm_session_free(session); }
   void operator()(lfm_sampler* sampler) const { lfm_sampler_free(sampler); }
   void operator()(lfm_classifier* classifier) const { lfm_classifier_free(classifier); }
+  void operator()(lfm_grammar* grammar) const { lfm_grammar_free(grammar); }
+  void operator()(lfm_grammar_state* state) const { lfm_grammar_state_free(state); }
 };
 
 // Calls f(..., lfm_error*) and throws what it reports.
@@ -73,12 +75,10 @@ class Model {
     return detail::TakeString(json, length);
   }
 
-  std::vector<int32_t> Tokenize(std::string_view text, bool add_special = true,
-                                bool parse_special = true) const {
+  std::vector<int32_t> Tokenize(std::string_view text, bool add_special = true, bool parse_special = true) const {
     int32_t* ids = nullptr;
     size_t n = 0;
-    detail::Call(lfm_tokenize, get(), text.data(), text.size(), int{add_special}, int{parse_special}, &ids,
-                 &n);
+    detail::Call(lfm_tokenize, get(), text.data(), text.size(), int{add_special}, int{parse_special}, &ids, &n);
     return detail::TakeVector(ids, n);
   }
 
@@ -117,6 +117,72 @@ class Model {
   std::unique_ptr<lfm_model, detail::Free> handle_;
 };
 
+// What an answer must look like: a JSON object as lfm_grammar_compile takes it, {"schema": {...}} for one.
+class Grammar {
+ public:
+  Grammar(const Model& model, std::string_view spec) {
+    lfm_grammar* grammar = nullptr;
+    detail::Call(lfm_grammar_compile, static_cast<const lfm_model*>(model.get()), spec.data(), spec.size(), &grammar);
+    handle_.reset(grammar);
+  }
+
+  std::string Info() const {
+    char* json = nullptr;
+    size_t length = 0;
+    detail::Call(lfm_grammar_info, static_cast<const lfm_grammar*>(get()), &json, &length);
+    return detail::TakeString(json, length);
+  }
+
+  lfm_grammar* get() const { return handle_.get(); }
+
+ private:
+  std::unique_ptr<lfm_grammar, detail::Free> handle_;
+};
+
+// One place in an answer.
+class GrammarState {
+ public:
+  explicit GrammarState(const Grammar& grammar) {
+    lfm_grammar_state* state = nullptr;
+    detail::Call(lfm_grammar_state_create, static_cast<const lfm_grammar*>(grammar.get()), &state);
+    handle_.reset(state);
+  }
+
+  GrammarState Fork() const {
+    lfm_grammar_state* state = nullptr;
+    detail::Call(lfm_grammar_fork, static_cast<const lfm_grammar_state*>(get()), &state);
+    return GrammarState(state);
+  }
+  // Which tokens may come next: id i is bit i % 32 of word i / 32.
+  std::vector<uint32_t> Mask(const Model& model) const {
+    std::vector<uint32_t> bits((static_cast<size_t>(model.vocab_size()) + 31) / 32);
+    detail::Call(lfm_grammar_mask, static_cast<const lfm_grammar_state*>(get()), bits.data(), bits.size());
+    return bits;
+  }
+  void Accept(int32_t id) { detail::Call(lfm_grammar_accept, get(), id); }
+  bool accepting() const { return lfm_grammar_accepting(get()) != 0; }
+  std::string Completion(size_t max_bytes = 4096) const {
+    char* text = nullptr;
+    size_t length = 0;
+    detail::Call(lfm_grammar_completion, static_cast<const lfm_grammar_state*>(get()), max_bytes, &text, &length);
+    return detail::TakeString(text, length);
+  }
+
+  lfm_grammar_state* get() const { return handle_.get(); }
+
+ private:
+  explicit GrammarState(lfm_grammar_state* state) : handle_(state) {}
+  std::unique_ptr<lfm_grammar_state, detail::Free> handle_;
+};
+
+// {"text": "...", ...} to {"calls", "content", "reasoning"} (lfm_parse_answer).
+inline std::string ParseAnswer(std::string_view request) {
+  char* json = nullptr;
+  size_t length = 0;
+  detail::Call(lfm_parse_answer, request.data(), request.size(), &json, &length);
+  return detail::TakeString(json, length);
+}
+
 class Session {
  public:
   explicit Session(const Model& model, const lfm_session_options* options = nullptr) {
@@ -133,9 +199,7 @@ class Session {
 
   int64_t n_tokens() const { return lfm_session_n_tokens(get()); }
   const float* logits() const { return lfm_session_logits(get()); }
-  void Prefill(const std::vector<int32_t>& ids) {
-    detail::Call(lfm_session_prefill, get(), ids.data(), ids.size());
-  }
+  void Prefill(const std::vector<int32_t>& ids) { detail::Call(lfm_session_prefill, get(), ids.data(), ids.size()); }
   void Decode(int32_t id) { detail::Call(lfm_session_decode, get(), id); }
   void Truncate(int64_t n_tokens) { detail::Call(lfm_session_truncate, get(), n_tokens); }
 
@@ -149,12 +213,13 @@ class Session {
     detail::Call(lfm_session_restore, get(), static_cast<const void*>(bytes.data()), bytes.size());
   }
 
-  // The whole answer's text. `on_text` gets it piece by piece; false ends the answer.
-  std::string Generate(const std::vector<int32_t>& prompt, const lfm_sampling& sampling,
-                       int64_t max_tokens = -1, const std::function<bool(std::string_view)>& on_text = {}) {
+  // The whole answer's text. `on_text` gets it piece by piece; false ends the answer. `grammar`: what it must look like.
+  std::string Generate(const std::vector<int32_t>& prompt, const lfm_sampling& sampling, int64_t max_tokens = -1,
+                       const std::function<bool(std::string_view)>& on_text = {}, const Grammar* grammar = nullptr) {
     lfm_generate_options options;
     lfm_generate_options_init(&options);
     options.max_tokens = max_tokens;
+    options.grammar = grammar != nullptr ? grammar->get() : nullptr;
     options.user = const_cast<void*>(static_cast<const void*>(&on_text));
     options.on_token = [](void* user, const lfm_token* token) -> int {
       const auto& callback = *static_cast<const std::function<bool(std::string_view)>*>(user);
@@ -162,8 +227,8 @@ class Session {
     };
     lfm_generation out;
     lfm_generation_init(&out);
-    detail::Call(lfm_generate, get(), prompt.data(), prompt.size(), &sampling,
-                 static_cast<const lfm_generate_options*>(&options), &out);
+    detail::Call(lfm_generate, get(), prompt.data(), prompt.size(), &sampling, static_cast<const lfm_generate_options*>(&options),
+                 &out);
     const std::unique_ptr<int32_t, detail::Free> ids(out.ids);
     return detail::TakeString(out.text, out.length);
   }
@@ -182,12 +247,17 @@ class Sampler {
     detail::Call(lfm_sampler_create, static_cast<const lfm_model*>(model.get()), &sampling, &sampler);
     handle_.reset(sampler);
   }
-  void AcceptPrompt(const std::vector<int32_t>& ids) {
-    lfm_sampler_accept_prompt(handle_.get(), ids.data(), ids.size());
-  }
+  void AcceptPrompt(const std::vector<int32_t>& ids) { lfm_sampler_accept_prompt(handle_.get(), ids.data(), ids.size()); }
   int32_t Sample(const Session& session) {
     int32_t id = 0;
     detail::Call(lfm_sampler_sample, handle_.get(), static_cast<const lfm_session*>(session.get()), &id);
+    return id;
+  }
+  // Among the tokens of a grammar's mask.
+  int32_t Sample(const Session& session, const std::vector<uint32_t>& mask) {
+    int32_t id = 0;
+    detail::Call(lfm_sampler_sample_masked, handle_.get(), static_cast<const lfm_session*>(session.get()), mask.data(),
+                 mask.size(), &id);
     return id;
   }
 

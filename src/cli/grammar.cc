@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "engine/text_model.h"
 #include "grammar/grammar.h"
+#include "grammar/spec_json.h"
 
 namespace lfm::cli {
 namespace {
@@ -89,12 +90,12 @@ class GrammarCommand : public Command {
   }
 
   static Result<Json> Line(const Json& row) {
-    LFM_TRY(const grammar::Spec spec, SpecFromJson(row));
+    LFM_TRY(const grammar::Spec spec, grammar::SpecFromJson(row, grammar::Order::kAny));
     grammar::Refusal refusal;
     const auto compiled = grammar::Compile(spec, {}, &refusal);
     Json out = Json::MakeObject();
     if (!compiled.ok()) {
-      out.Set("refused", RefusalJson(refusal));
+      out.Set("refused", grammar::RefusalJson(refusal));
       return out;
     }
     Json accepted = Json::MakeArray();
@@ -107,7 +108,7 @@ class GrammarCommand : public Command {
     out.Set("accepted", std::move(accepted));
     if (!(*compiled)->unenforced().empty()) {
       Json list = Json::MakeArray();
-      for (const auto& one : (*compiled)->unenforced()) list.Append(RefusalJson(one));
+      for (const auto& one : (*compiled)->unenforced()) list.Append(grammar::RefusalJson(one));
       out.Set("unenforced", std::move(list));
     }
     return out;

@@ -52,37 +52,4 @@ Result<grammar::Spec> GrammarArgs::Read() const {
   return spec;
 }
 
-Result<grammar::Spec> SpecFromJson(const Json& row) {
-  grammar::Spec spec;
-  spec.order = row["order"].AsString() == "schema" ? grammar::Order::kSchema : grammar::Order::kAny;
-  if (row["compact"].AsBool()) spec.whitespace = grammar::Whitespace::kCompact;
-  if (row["unsupported"].AsString() == "annotate") spec.annotate_unsupported = true;
-  if (const Json* schema = row.Find("schema")) {
-    spec.kind = grammar::Kind::kJsonSchema, spec.schema = *schema;
-  } else if (row["regex"].is_string()) {
-    spec.kind = grammar::Kind::kRegex, spec.text = row["regex"].AsString();
-  } else if (row["grammar"].is_string()) {
-    spec.kind = grammar::Kind::kGrammar, spec.text = row["grammar"].AsString();
-  } else if (row["choice"].is_array()) {
-    spec.kind = grammar::Kind::kChoice;
-    for (const Json& item : row["choice"].items()) {
-      if (!item.is_string()) return Error{ErrorCode::kInvalidArgument, "\"choice\" holds more than strings"};
-      spec.choices.push_back(item.AsString());
-    }
-  } else if (row["json"].AsBool()) {
-    spec.kind = grammar::Kind::kJson;
-  } else {
-    return Error{ErrorCode::kInvalidArgument, R"(one of "schema", "regex", "choice", "grammar" or "json" is missing)"};
-  }
-  return spec;
-}
-
-Json RefusalJson(const grammar::Refusal& refusal) {
-  Json out = Json::MakeObject();
-  out.Set("keyword", refusal.keyword);
-  out.Set("pointer", refusal.pointer);
-  out.Set("message", refusal.message);
-  return out;
-}
-
 }  // namespace lfm::cli

@@ -23,10 +23,4 @@ struct GrammarArgs {
   Result<grammar::Spec> Read() const;
 };
 
-// {"schema" | "regex" | "choice" | "grammar" | "json": ..., "order"?: "schema", "compact"?, "unsupported"?: "annotate"}, as a
-// line of `lfm grammar check --jsonl`. What is only checked may have its properties in any order.
-Result<grammar::Spec> SpecFromJson(const Json& row);
-// {"keyword", "pointer", "message"}.
-Json RefusalJson(const grammar::Refusal& refusal);
-
 }  // namespace lfm::cli

@@ -47,18 +47,6 @@ Result<Json> ReadTools(const std::string& path) {
   return json;
 }
 
-Result<std::vector<std::string>> ToolNames(const Json& tools) {
-  std::vector<std::string> names;
-  if (!tools.is_null() && !tools.is_array()) return Error{ErrorCode::kInvalidArgument, "\"tools\" is no list"};
-  for (const Json& tool : tools.items()) {
-    const Json& function = tool["function"].is_object() ? tool["function"] : tool;
-    const Json& name = tool.is_string() ? tool : function["name"];
-    if (!name.is_string()) return Error{ErrorCode::kInvalidArgument, "a tool has no name"};
-    names.push_back(name.AsString());
-  }
-  return names;
-}
-
 Result<Json> ParseSettings(const std::vector<std::string>& settings) {
   Json variables = Json::MakeObject();
   for (const std::string& setting : settings) {

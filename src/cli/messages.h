@@ -15,8 +15,6 @@ namespace lfm::cli {
 Status ReadMessages(const std::string& path, engine::ChatRequest& request, const std::string& flag = "--messages");
 
 // --tools FILE: a list, or an object with "tools".
-// Names of tools: texts, or objects as in a request.
-Result<std::vector<std::string>> ToolNames(const Json& tools);
 Result<Json> ReadTools(const std::string& path);
 
 // --set key=value, as an object.

@@ -10,6 +10,7 @@
 #include "cli/model_args.h"
 #include "cli/output.h"
 #include "engine/text_model.h"
+#include "text/answer_json.h"
 #include "text/answer_parser.h"
 #include "text/stream_decoder.h"
 
@@ -30,24 +31,6 @@ text::ParsedAnswer ParsePieces(const Pieces& pieces, const text::AnswerParserOpt
   parser.Finish(events);
   for (const text::AnswerEvent& event : events) answer.Add(event);
   return answer;
-}
-
-Json OrNull(const std::optional<std::string>& text) { return text ? Json(*text) : Json(); }
-
-Result<Json> AnswerToJson(const text::ParsedAnswer& answer) {
-  Json calls = Json::MakeArray();
-  for (const text::ToolCall& call : answer.calls) {
-    LFM_TRY(Json arguments, ParseJson(call.arguments));
-    Json entry = Json::MakeObject();
-    entry.Set("name", call.name);
-    entry.Set("arguments", std::move(arguments));
-    calls.Append(std::move(entry));
-  }
-  Json out = Json::MakeObject();
-  out.Set("calls", std::move(calls));
-  out.Set("content", OrNull(answer.content));
-  out.Set("reasoning", OrNull(answer.reasoning));
-  return out;
 }
 
 class ParseCommand : public Command {
@@ -92,13 +75,11 @@ class ParseCommand : public Command {
 
  private:
   Result<Json> Line(const Json& row) const {
-    if (!row["text"].is_string()) return Invalid("\"text\" is missing or no string");
+    LFM_TRY(text::AnswerParserOptions options, text::AnswerOptionsFromJson(row));
+    options.reasoning_open |= reasoning_open_;
     const std::string& text = row["text"].AsString();
-    text::AnswerParserOptions options;
-    LFM_TRY(options.tools, ToolNames(row["tools"]));
-    options.reasoning_open = row["reasoning_open"].AsBool() || reasoning_open_ || text::HasLoneThinkEnd(text);
     const text::ParsedAnswer answer = ParsePieces(std::vector<std::string_view>{text}, options);
-    LFM_TRY(Json out, AnswerToJson(answer));
+    LFM_TRY(Json out, text::AnswerToJson(answer));
     Json differs = Json::MakeArray();
     if (every_split_) {
       if (text.size() > kMaxSplitBytes) return Invalid(StrCat("--every-split takes at most ", kMaxSplitBytes, " bytes"));

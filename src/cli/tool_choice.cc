@@ -3,14 +3,13 @@
 #include <algorithm>
 
 #include "base/strings.h"
-#include "cli/messages.h"
-#include "text/answer_parser.h"
+#include "text/answer_json.h"
 
 namespace lfm::cli {
 
 Result<ToolChoice> ReadToolChoice(const std::string& choice, const Json& tools, const text::Tokenizer& tokenizer) {
   ToolChoice result;
-  LFM_TRY(result.tools, ToolNames(tools));
+  LFM_TRY(result.tools, text::ToolNames(tools));
   if (choice == "auto") return result;
   const auto start = tokenizer.Find(text::kToolCallStart);
   if (choice == "none") {

@@ -84,20 +84,75 @@ Status Answer::Take(std::span<float> logits) {
   AnswerToken token;
   if (n_logprobs_ > 0) token.info.top = TopLogprobs(logits, n_logprobs_, *normalizer);
   if (normalizer) own_logits_.assign(logits.begin(), logits.end());
+  if (mask_ && n_generated() == 0) LFM_RETURN_IF_ERROR(QueueForced());
+  LFM_TRY(token.info.id, Choose(logits));
+  if (normalizer) token.info.logprob = normalizer->Of(own_logits_[static_cast<size_t>(token.info.id)]);
+  LFM_RETURN_IF_ERROR(Add(std::move(token)));
+  if (!mask_) return Ok();
+  LFM_RETURN_IF_ERROR(QueueForced());
+  // Log probabilities need the rows of their tokens, so that there the queue waits for them.
+  while (!normalizer && !ended_ && !queue_.empty()) {
+    const int32_t forced = queue_.front();
+    queue_.pop_front();
+    LFM_RETURN_IF_ERROR(Add({{forced, 0, {}}, {}}));
+    LFM_RETURN_IF_ERROR(QueueForced());
+  }
+  return Ok();
+}
+
+// What comes next: from the queue, or as the model says under the mask.
+Result<int32_t> Answer::Choose(std::span<float> logits) {
+  if (!queue_.empty()) {
+    const int32_t id = queue_.front();
+    queue_.pop_front();
+    return id;
+  }
   if (mask_) LFM_RETURN_IF_ERROR(ApplyMask(logits));
   const std::optional<int32_t> id = sampler_.Sample(logits);
   if (!id) {
     return Error{ErrorCode::kInvalidArgument,
                  StrCat("no token is allowed after ", n_generated(), " tokens of the answer: mask and logit_bias leave none")};
   }
-  token.info.id = *id;
-  if (normalizer) token.info.logprob = normalizer->Of(own_logits_[static_cast<size_t>(*id)]);
-  LFM_RETURN_IF_ERROR(Add(std::move(token)));
-  if (!mask_ || normalizer) return Ok();
-  for (const int32_t forced : ended_ ? std::vector<int32_t>() : mask_->Forced()) {
-    LFM_RETURN_IF_ERROR(Add({{forced, 0, {}}, {}}));
-    if (ended_) break;
+  return mask_ ? KeepRoom(*id) : Result<int32_t>(*id);
+}
+
+// `id`, or the first token of the shortest end where the text could not be ended any more in the room after it.
+Result<int32_t> Answer::KeepRoom(int32_t id) {
+  const auto left = static_cast<size_t>(room_ - n_generated());
+  if (left > kMaxEnding || tokenizer_.IsEndOfGeneration(id)) return id;
+  const auto after = mask_->Fork();
+  LFM_RETURN_IF_ERROR(after->Accept(id));
+  if (after->Ending(left - 1)) return id;
+  const auto ending = mask_->Ending(left);
+  if (!ending) return id;  // it never fitted
+  closing_ = true;
+  if (ending->empty()) {
+    for (const int32_t end : tokenizer_.end_of_generation()) {
+      const auto bit = static_cast<size_t>(end);
+      if (bit / 32 < allowed_.size() && (allowed_[bit / 32] >> bit % 32 & 1) != 0) return end;
+    }
+    return id;
   }
+  queue_.assign(ending->begin() + 1, ending->end());
+  return ending->front();
+}
+
+// After a token: what the mask leaves no choice about. An answer that is being closed ends when its end is written.
+Status Answer::QueueForced() {
+  if (ended_ || !queue_.empty()) return Ok();
+  if (closing_) {
+    ended_ = true;
+    return Ok();
+  }
+  const std::vector<int32_t> forced = mask_->Forced();
+  const auto left = static_cast<size_t>(room_ - n_generated());
+  if (forced.empty() || forced.size() >= left) return Ok();
+  if (left - forced.size() <= kMaxEnding) {  // the way that KeepRoom found may be written in fewer tokens
+    const auto after = mask_->Fork();
+    for (const int32_t id : forced) LFM_RETURN_IF_ERROR(after->Accept(id));
+    if (!after->Ending(left - forced.size()) && mask_->Ending(left)) return Ok();
+  }
+  queue_.assign(forced.begin(), forced.end());
   return Ok();
 }
 

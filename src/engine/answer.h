@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -31,8 +32,9 @@ class Answer {
                                                 std::span<const int32_t> prompt, int64_t room);
 
   // The next token, from the logits after the last one, which are overwritten  // [vocab_size]. Then those that the mask
-  // leaves no choice about (only without log probabilities, which need their rows). Not after ended(). An error where no
-  // token is allowed, where a logit is NaN, or of the mask; the answer is then of no more use.
+  // leaves no choice about (with log probabilities, which need their rows, one by one: the answer is the same). Where the
+  // room runs out under a mask, the text is ended the shortest way, if any was known kMaxEnding tokens before. Not after
+  // ended(). An error where no token is allowed, where a logit is NaN, or of the mask; the answer is then of no more use.
   Status Take(std::span<float> logits);
   // What the last Take() added: at least one token.
   const std::vector<AnswerToken>& added() const { return added_; }
@@ -48,7 +50,11 @@ class Answer {
 
  private:
   Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room, StopMatcher stops);
+  static constexpr size_t kMaxEnding = 256;
   Status ApplyMask(std::span<float> logits);
+  Result<int32_t> Choose(std::span<float> logits);
+  Result<int32_t> KeepRoom(int32_t id);
+  Status QueueForced();
   // The token becomes part of the answer; may end it.
   Status Add(AnswerToken token);
 
@@ -63,6 +69,8 @@ class Answer {
   std::vector<uint32_t> allowed_;  // [ceil(vocab_size / 32)] with a mask
   std::vector<float> own_logits_;  // [vocab_size] with log probabilities
   std::vector<AnswerToken> added_;
+  std::deque<int32_t> queue_;  // tokens that come next, whatever the rows say
+  bool closing_ = false;       // the queue holds the end of the text
   bool ended_ = false;
   StopReason stop_reason_ = StopReason::kLength;
 };

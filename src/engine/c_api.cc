@@ -66,7 +66,7 @@ lfm_status lfm_model_load(const char* path, const lfm_model_options* options, lf
     LFM_TRY(const auto description, engine::Describe(checkpoint));
     LFM_TRY(const lfm::Json info, engine::DescriptionJson(description, load.isa));
     LFM_TRY(auto loaded, engine::LoadedModel::Load(checkpoint, *threads, load));
-    *out = new lfm_model{std::move(loaded), info.Dump()};
+    *out = new lfm_model{std::move(loaded), info.Dump(), {}, nullptr};
     return lfm::Ok();
   });
 }

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <mutex>
 #include <new>
 #include <span>
 #include <string>
@@ -15,6 +16,7 @@
 #include "engine/loaded_model.h"
 #include "engine/sampler.h"
 #include "engine/session.h"
+#include "grammar/grammar.h"
 #include "lfm/lfm.h"
 
 // The variable of LFM_RETURN_IF_ERROR has the name of a type of the C ABI.
@@ -24,6 +26,8 @@
 struct lfm_model {
   std::shared_ptr<lfm::engine::LoadedModel> loaded;
   std::string info;  // JSON
+  mutable std::mutex mutex;
+  mutable std::shared_ptr<const lfm::grammar::Vocabulary> vocabulary;  // made for the first grammar
 };
 
 struct lfm_session {
@@ -35,6 +39,18 @@ struct lfm_sampler {
   lfm::engine::Sampler sampler;
   size_t n_vocab;
   std::vector<float> scratch;
+};
+
+struct lfm_grammar {
+  std::shared_ptr<lfm::engine::LoadedModel> loaded;
+  std::shared_ptr<const lfm::grammar::Grammar> grammar;
+  std::shared_ptr<const lfm::grammar::Vocabulary> vocabulary;
+};
+
+struct lfm_grammar_state {
+  std::shared_ptr<lfm::engine::LoadedModel> loaded;
+  lfm::grammar::State state;
+  std::shared_ptr<const lfm::grammar::Vocabulary> vocabulary;
 };
 // NOLINTEND(readability-identifier-naming)
 

@@ -1,6 +1,11 @@
 // The C ABI of include/lfm/lfm.h: sessions, sampling, whole answers.
+#include <limits>
+#include <optional>
+
 #include "engine/c_api_internal.h"
 #include "engine/generate.h"
+#include "engine/grammar_mask.h"
+#include "text/chat.h"
 
 namespace {
 
@@ -43,6 +48,42 @@ constexpr bool SameNumber(engine::StopReason reason, lfm_stop_reason number) {
 static_assert(SameNumber(engine::StopReason::kEos, LFM_STOP_EOS) && SameNumber(engine::StopReason::kLength, LFM_STOP_LENGTH) &&
               SameNumber(engine::StopReason::kStop, LFM_STOP_STRING) &&
               SameNumber(engine::StopReason::kCancelled, LFM_STOP_CANCELLED));
+
+// The next token, among those of `bits` where there are any, becomes part of what was generated.
+Status SampleAmong(lfm_sampler& sampler, const lfm_session& session, std::span<const uint32_t> bits, int32_t& id) {
+  const auto logits = session.session->logits();
+  if (logits.empty()) {
+    return Error{ErrorCode::kInvalidArgument, "the session has no logits; let it read a token first"};
+  }
+  if (logits.size() != sampler.n_vocab) {
+    return Error{ErrorCode::kInvalidArgument, lfm::StrCat("the sampler is for a vocabulary of ", sampler.n_vocab,
+                                                          " tokens, the session's model has ", logits.size())};
+  }
+  sampler.scratch.assign(logits.begin(), logits.end());
+  for (size_t i = 0; !bits.empty() && i < sampler.scratch.size(); ++i) {
+    if ((bits[i / 32] >> i % 32 & 1) == 0) sampler.scratch[i] = -std::numeric_limits<float>::infinity();
+  }
+  const std::optional<int32_t> sampled = sampler.sampler.Sample(sampler.scratch);
+  if (!sampled) return Error{ErrorCode::kInvalidArgument, "no token is left to choose from: every logit is -inf"};
+  id = *sampled;
+  sampler.sampler.Accept(id);
+  return lfm::Ok();
+}
+
+// The mask of an answer that a grammar holds; the prompt may have opened the thinking.
+Result<std::shared_ptr<const engine::TokenMask>> MaskOf(const lfm_generate_options& options, const engine::LoadedModel& model,
+                                                        std::span<const int32_t> prompt) {
+  const lfm_grammar& grammar = *options.grammar;
+  if (grammar.loaded.get() != &model) {
+    return Error{ErrorCode::kInvalidArgument, "options.grammar was compiled for another model than the session's"};
+  }
+  const lfm::text::Tokenizer& tokenizer = model.text().tokenizer;
+  constexpr size_t kTail = 8;  // tokens: the mark and the white space behind it
+  const bool open = lfm::text::PromptOpensThinking(tokenizer.Decode(prompt.last(std::min(prompt.size(), kTail))));
+  using Start = engine::ThinkingMarks::Start;
+  const Start start = open ? Start::kOpen : options.may_think != 0 ? Start::kMay : Start::kNone;
+  return engine::MakeGrammarMask(tokenizer, grammar.grammar, grammar.vocabulary, engine::FindThinkingMarks(tokenizer, start));
+}
 
 }  // namespace
 
@@ -168,26 +209,26 @@ lfm_status lfm_sampler_sample(lfm_sampler* sampler, const lfm_session* session, 
   if (id) *id = 0;
   return Guard(error, [&]() -> Status {
     if (!sampler || !session || !id) return NullPointer("an argument");
-    const auto logits = session->session->logits();
-    if (logits.empty()) {
-      return Error{ErrorCode::kInvalidArgument, "the session has no logits; let it read a token first"};
+    return SampleAmong(*sampler, *session, {}, *id);
+  });
+}
+
+lfm_status lfm_sampler_sample_masked(lfm_sampler* sampler, const lfm_session* session, const uint32_t* bits, size_t n_words,
+                                     int32_t* id, lfm_error* error) {
+  if (id) *id = 0;
+  return Guard(error, [&]() -> Status {
+    if (!sampler || !session || !bits || !id) return NullPointer("an argument");
+    if (n_words != (sampler->n_vocab + 31) / 32) {
+      return Error{ErrorCode::kInvalidArgument,
+                   lfm::StrCat("n_words is ", n_words, "; a mask of this vocabulary has ", (sampler->n_vocab + 31) / 32)};
     }
-    if (logits.size() != sampler->n_vocab) {
-      return Error{ErrorCode::kInvalidArgument, lfm::StrCat("the sampler is for a vocabulary of ", sampler->n_vocab,
-                                                            " tokens, the session's model has ", logits.size())};
-    }
-    sampler->scratch.assign(logits.begin(), logits.end());
-    const std::optional<int32_t> sampled = sampler->sampler.Sample(sampler->scratch);
-    if (!sampled) return Error{ErrorCode::kInvalidArgument, "no token is left to choose from: every logit is -inf"};
-    *id = *sampled;
-    sampler->sampler.Accept(*id);
-    return lfm::Ok();
+    return SampleAmong(*sampler, *session, std::span(bits, n_words), *id);
   });
 }
 
 void lfm_generate_options_init(lfm_generate_options* options) {
   if (!options) return;
-  *options = lfm_generate_options{sizeof(lfm_generate_options), -1, nullptr, 0, 0, 0, 0, nullptr, nullptr};
+  *options = lfm_generate_options{sizeof(lfm_generate_options), -1, nullptr, 0, 0, 0, 0, nullptr, nullptr, nullptr, 0};
 }
 
 void lfm_generation_init(lfm_generation* generation) {
@@ -216,6 +257,9 @@ lfm_status lfm_generate(lfm_session* session, const int32_t* prompt, size_t n_pr
     for (size_t i = 0; i < given.n_stops; ++i) {
       if (!given.stops[i]) return NullPointer("an entry of options.stops");
       params.stops.emplace_back(given.stops[i]);
+    }
+    if (given.grammar) {
+      LFM_TRY(params.mask, MaskOf(given, session->session->model(), ids));
     }
     engine::TokenCallback callback;
     if (given.on_token) {

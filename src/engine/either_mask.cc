@@ -26,6 +26,12 @@ class EitherMask final : public TokenMask {
     if (!a_ && !b_) return Error{ErrorCode::kInvalidArgument, StrCat("token ", id, " is not allowed here")};
     return {};
   }
+  std::vector<int32_t> Forced() override { return a_ && b_ ? std::vector<int32_t>() : (a_ ? a_ : b_)->Forced(); }
+  std::optional<std::vector<int32_t>> Ending(size_t max) override {
+    auto a = a_ ? a_->Ending(max) : std::nullopt, b = b_ ? b_->Ending(max) : std::nullopt;
+    if (!a || !b) return a ? a : b;
+    return a->size() <= b->size() ? a : b;
+  }
   std::unique_ptr<TokenMask> Fork() const override {
     return std::make_unique<EitherMask>(a_ ? a_->Fork() : nullptr, b_ ? b_->Fork() : nullptr);
   }

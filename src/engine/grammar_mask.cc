@@ -1,6 +1,8 @@
 #include "engine/grammar_mask.h"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -9,10 +11,18 @@
 namespace lfm::engine {
 namespace {
 
+// Special tokens, and marks that an answer shows, such as those of tool calls: no text either.
+bool IsMark(const text::Tokenizer& tokenizer, int32_t id) {
+  const text::TokenKind kind = tokenizer.KindOf(id);
+  if (kind == text::TokenKind::kByte || tokenizer.Bytes(id).empty()) return false;
+  return tokenizer.IsSpecial(id) || kind != text::TokenKind::kNormal;
+}
+
 class GrammarMask : public TokenMask {
  public:
-  GrammarMask(grammar::State state, std::shared_ptr<const grammar::Vocabulary> vocabulary, const ThinkingMarks& thinking)
-      : state_(std::move(state)), vocabulary_(std::move(vocabulary)), marks_(thinking) {
+  GrammarMask(const text::Tokenizer& tokenizer, grammar::State state, std::shared_ptr<const grammar::Vocabulary> vocabulary,
+              const ThinkingMarks& thinking)
+      : tokenizer_(tokenizer), state_(std::move(state)), vocabulary_(std::move(vocabulary)), marks_(thinking) {
     if (marks_.start == ThinkingMarks::Start::kOpen) phase_ = Phase::kThinking;
     if (marks_.start == ThinkingMarks::Start::kMay) phase_ = Phase::kMayThink;
   }
@@ -52,7 +62,44 @@ class GrammarMask : public TokenMask {
     }
     phase_ = Phase::kGrammar;
     if (!accepted) return Error{ErrorCode::kInternal, StrCat("token ", id, " is not what the grammar allows here")};
+    if (n_before_ == before_.size()) {
+      std::copy(before_.begin() + 1, before_.end(), before_.begin());
+    } else {
+      ++n_before_;
+    }
+    before_[n_before_ - 1] = id;
     return Ok();
+  }
+
+  // The canonical tokens of the forced text: those that the tokenizer writes it with behind the last tokens of the answer,
+  // whatever comes after it. Text that it would write with other tokens before it (a model may begin `{` where `{"` is one
+  // token) is taken by itself.
+  std::vector<int32_t> Forced() override {
+    if (phase_ != Phase::kGrammar) return {};
+    const std::string text = state_.Forced(kMaxForced);
+    if (text.empty()) return {};
+    const size_t mark = text.find('\xFF');
+    if (mark == 0) return EncodeGrammarText(tokenizer_, std::string_view(text).substr(0, text.find(']') + 1));
+    const std::string_view plain = std::string_view(text).substr(0, mark);
+    if (mark != std::string::npos) return tokenizer_.Encode(plain, false, false);
+    std::string before;
+    for (size_t i = 0; i < n_before_; ++i) before += vocabulary_->Bytes(before_[i]);
+    std::vector<int32_t> ids = Certain(before + text);
+    if (ids.size() < n_before_ || !std::equal(before_.begin(), before_.begin() + static_cast<ptrdiff_t>(n_before_), ids.begin()))
+      return Certain(text);
+    ids.erase(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(n_before_));
+    return ids;
+  }
+
+  std::optional<std::vector<int32_t>> Ending(size_t max) override {
+    const bool thinking = phase_ == Phase::kThinking;
+    if (thinking && max == 0) return std::nullopt;
+    const auto text = state_.ShortestCompletion(max * kMaxTokenBytes);
+    if (!text.ok()) return std::nullopt;
+    std::vector<int32_t> ids = EncodeGrammarText(tokenizer_, *text);
+    if (thinking) ids.insert(ids.begin(), marks_.close_id);
+    if (ids.size() > max) return std::nullopt;
+    return ids;
   }
 
   std::unique_ptr<TokenMask> Fork() const override { return std::make_unique<GrammarMask>(*this); }
@@ -63,6 +110,16 @@ class GrammarMask : public TokenMask {
   static void Set(std::span<uint32_t> bits, int32_t id) {
     if (id >= 0 && static_cast<size_t>(id) / 32 < bits.size()) bits[static_cast<size_t>(id) / 32] |= 1u << (id % 32);
   }
+  // The tokens of a text that stay the same for anything that may follow it.
+  std::vector<int32_t> Certain(const std::string& text) const {
+    constexpr std::string_view kNext[] = {"a", "Z", "7", " ", "\n", "\"", "'", ",", ":", "}", "]", "_", "-", "\xC3\xA9"};
+    std::vector<int32_t> ids = tokenizer_.Encode(text, false, false);
+    for (const std::string_view next : kNext) {
+      const std::vector<int32_t> other = tokenizer_.Encode(StrCat(text, next), false, false);
+      ids.erase(std::mismatch(ids.begin(), ids.end(), other.begin(), other.end()).first, ids.end());
+    }
+    return ids;
+  }
   bool IsText(int32_t id) const {
     const std::string_view bytes = vocabulary_->Bytes(id);
     return !bytes.empty() && bytes[0] != '\xFF';
@@ -72,10 +129,15 @@ class GrammarMask : public TokenMask {
     return !bytes.empty() && bytes.size() <= 2 && bytes.find_first_not_of('\n') == std::string_view::npos;
   }
 
+  static constexpr size_t kMaxForced = 256, kMaxTokenBytes = 32;
+
+  const text::Tokenizer& tokenizer_;
   grammar::State state_;
   std::shared_ptr<const grammar::Vocabulary> vocabulary_;
   ThinkingMarks marks_;
   Phase phase_ = Phase::kGrammar;
+  std::array<int32_t, 4> before_{};  // the last tokens under the grammar
+  size_t n_before_ = 0;
 };
 
 }  // namespace
@@ -85,10 +147,7 @@ std::shared_ptr<const grammar::Vocabulary> MakeGrammarVocabulary(const text::Tok
   for (int32_t id = 0; id < std::min(vocab_size, tokenizer.n_tokens()); ++id) {
     auto& token = tokens[static_cast<size_t>(id)];
     token.bytes = tokenizer.Bytes(id);
-    // Marks that an answer shows, such as those of tool calls, are no text either.
-    token.special = tokenizer.IsSpecial(id) || tokenizer.KindOf(id) != text::TokenKind::kNormal;
-    if (tokenizer.KindOf(id) == text::TokenKind::kByte) token.special = false;
-    if (token.bytes.empty()) token.special = false;
+    token.special = IsMark(tokenizer, id);
   }
   const auto ends = tokenizer.end_of_generation();
   return grammar::Vocabulary::Create(tokens, std::vector<int32_t>(ends.begin(), ends.end()));
@@ -102,15 +161,38 @@ ThinkingMarks FindThinkingMarks(const text::Tokenizer& tokenizer, ThinkingMarks:
   return marks;
 }
 
-std::shared_ptr<const TokenMask> MakeGrammarMask(std::shared_ptr<const grammar::Grammar> grammar,
+std::shared_ptr<const TokenMask> MakeGrammarMask(const text::Tokenizer& tokenizer,
+                                                 std::shared_ptr<const grammar::Grammar> grammar,
                                                  std::shared_ptr<const grammar::Vocabulary> vocabulary,
                                                  const ThinkingMarks& thinking) {
-  return std::make_shared<const GrammarMask>(grammar->Start(), std::move(vocabulary), thinking);
+  return std::make_shared<const GrammarMask>(tokenizer, grammar->Start(), std::move(vocabulary), thinking);
 }
 
-void FindToolMarks(const text::Tokenizer& tokenizer, grammar::ToolOptions& options) {
-  options.start_id = tokenizer.Find("<|tool_call_start|>").value_or(-1);
-  options.end_id = tokenizer.Find("<|tool_call_end|>").value_or(-1);
+std::vector<int32_t> EncodeGrammarText(const text::Tokenizer& tokenizer, std::string_view text) {
+  std::vector<int32_t> ids;
+  while (!text.empty()) {
+    const size_t plain = std::min(text.find('\xFF'), text.size());
+    if (plain > 0) tokenizer.Encode(text.substr(0, plain), false, false, ids);
+    text.remove_prefix(plain);
+    if (text.empty()) break;
+    const size_t end = text.find(']');  // of "\xFF[id]"
+    int32_t id = -1;
+    std::from_chars(text.data() + 2, text.data() + end, id);
+    ids.push_back(id);
+    text.remove_prefix(end + 1);
+  }
+  return ids;
+}
+
+void FitSpec(const text::Tokenizer& tokenizer, grammar::Spec& spec) {
+  if (spec.kind == grammar::Kind::kTools) {
+    spec.tools.start_id = tokenizer.Find("<|tool_call_start|>").value_or(-1);
+    spec.tools.end_id = tokenizer.Find("<|tool_call_end|>").value_or(-1);
+  }
+  if (spec.kind != grammar::Kind::kGrammar) return;
+  for (int32_t id = 0; id < tokenizer.n_tokens(); ++id) {
+    if (IsMark(tokenizer, id)) spec.special_tokens.emplace_back(tokenizer.Bytes(id), id);
+  }
 }
 
 }  // namespace lfm::engine

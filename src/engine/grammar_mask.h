@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "engine/token_mask.h"
 #include "grammar/grammar.h"
@@ -27,12 +29,17 @@ struct ThinkingMarks {
 // The marks of the tokenizer; kNone where it has none.
 ThinkingMarks FindThinkingMarks(const text::Tokenizer& tokenizer, ThinkingMarks::Start start);
 
-// The state before the first token of an answer. One grammar and one vocabulary serve any number of answers.
-std::shared_ptr<const TokenMask> MakeGrammarMask(std::shared_ptr<const grammar::Grammar> grammar,
+// The state before the first token of an answer. One grammar and one vocabulary serve any number of answers. The vocabulary
+// is the tokenizer's, which must outlive the masks.
+std::shared_ptr<const TokenMask> MakeGrammarMask(const text::Tokenizer& tokenizer,
+                                                 std::shared_ptr<const grammar::Grammar> grammar,
                                                  std::shared_ptr<const grammar::Vocabulary> vocabulary,
                                                  const ThinkingMarks& thinking = {});
+// Text of a grammar, in which SpecialBytes stand for special tokens, as tokens.
+std::vector<int32_t> EncodeGrammarText(const text::Tokenizer& tokenizer, std::string_view text);
 
-// The ids of LFM2's tool-call marks put into `options`; they stay -1 where the tokenizer has none.
-void FindToolMarks(const text::Tokenizer& tokenizer, grammar::ToolOptions& options);
+// Puts into a spec what it must know of the tokenizer: the ids of LFM2's tool-call marks, which stay -1 where there are
+// none, and the special tokens that a Lark grammar may name.
+void FitSpec(const text::Tokenizer& tokenizer, grammar::Spec& spec);
 
 }  // namespace lfm::engine

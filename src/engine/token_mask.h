@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -21,9 +22,12 @@ class TokenMask {
   virtual Status Allowed(std::span<uint32_t> bits) = 0;
   // The chosen token becomes part of the text. An error where it was not allowed.
   virtual Status Accept(int32_t id) = 0;
-  // Tokens that must come next whatever the model says, in order; may be empty, and never has to be filled: they save
-  // steps, not change answers.
+  // Tokens that come next whatever the model says, in order: text that is forced anyhow, in the tokens that the tokenizer
+  // would write it with. May be empty.
   virtual std::vector<int32_t> Forced() { return {}; }
+  // Tokens of a short end of the text from here, at most `max` of them: none where it may end here. Absent where no end
+  // that short is known.
+  virtual std::optional<std::vector<int32_t>> Ending(size_t /*max*/) { return std::nullopt; }
   // A second one in the same state.
   virtual std::unique_ptr<TokenMask> Fork() const = 0;
 };

@@ -3,35 +3,15 @@
 #include <algorithm>
 #include <functional>
 
+#include "grammar/lex_mask.h"
+
 namespace lfm::grammar {
 namespace {
 
-constexpr uint32_t kMaxShape = 64;  // nodes of subtrees that are compared
+constexpr size_t kMaxPlaces = 20000;  // of a search for the end
 constexpr size_t kMaxLexMaskBytes = size_t{64} << 20;
 
-void SetTokens(const Vocabulary::Trie& trie, const TrieNode& node, std::span<uint32_t> bits) {
-  for (uint32_t i = 0; i < node.n_tokens; ++i) {
-    const auto id = static_cast<uint32_t>(trie.token_ids[node.first_token + i]);
-    bits[id / 32] |= 1u << (id % 32);
-  }
-}
-
 }  // namespace
-
-// What a lexer state alone says about all tokens: those that stay inside the lexeme, and the places where a token leaves
-// it, for the grammar to decide.
-struct Core::LexMask {
-  struct Crossing {
-    uint32_t node, lex;  // the trie's node whose byte the lexer does not take, and its state before
-    uint32_t depth;      // of the node: bytes with its own
-    uint32_t group;      // equal where state and subtree are: the same endings of tokens from the same place
-    bool holds_comma;    // a token may go on to a second key
-  };
-  uint32_t n_groups = 0;
-  bool rest_only = false;  // crossings are in the trie of what is no plain content
-  std::vector<uint32_t> bits;
-  std::vector<Crossing> crossings;
-};
 
 Core::Core(const Budgets& budgets) : pool(budgets.max_bytes / 128), lexer(pool), budgets_(budgets) {}
 
@@ -56,54 +36,6 @@ bool Core::Step(Config& at, std::string& text, uint8_t byte) {
   text.clear();
   if (at.keeps_byte) text += static_cast<char>(byte);
   return true;
-}
-
-const Core::LexMask& Core::LexMaskOf(uint32_t lex, const Vocabulary& vocabulary) {
-  auto& slot = lex_masks_[lex];
-  if (slot) return *slot;
-  auto mask = std::make_shared<LexMask>();
-  mask->rest_only = lexer.PlainSlack(lex) >= vocabulary.max_plain_codes();
-  const Vocabulary::Trie& trie = mask->rest_only ? vocabulary.rest() : vocabulary.all();
-  if (mask->rest_only) {
-    mask->bits.assign(vocabulary.plain_bits().begin(), vocabulary.plain_bits().end());
-  } else {
-    mask->bits.assign(vocabulary.n_words(), 0);
-  }
-  struct Open {
-    uint32_t end, lex;
-  };
-  std::vector<Open> open{{static_cast<uint32_t>(trie.nodes.size()), lex}};
-  std::unordered_map<uint64_t, uint32_t> groups;  // by state and shape of the subtree
-  for (uint32_t i = 1; i < trie.nodes.size();) {
-    while (i >= open.back().end) open.pop_back();
-    const TrieNode& node = trie.nodes[i];
-    const uint32_t next = lexer.Next(open.back().lex, node.byte);
-    if (next <= Lexer::kCross) {
-      if (next == Lexer::kCross) {
-        LexMask::Crossing crossing{i, open.back().lex, static_cast<uint32_t>(open.size()), 0, true};
-        uint64_t shape = i;  // a large subtree has no like
-        if (node.end - i <= kMaxShape) {
-          shape = crossing.lex, crossing.holds_comma = false;
-          for (uint32_t k = i; k < node.end; ++k) {
-            const TrieNode& below = trie.nodes[k];
-            shape = Mix(shape, uint64_t{below.end - k} << 16 | uint64_t{below.n_tokens > 0} << 8 | below.byte);
-            crossing.holds_comma |= below.byte == ',';
-          }
-        }
-        crossing.group = groups.try_emplace(shape, static_cast<uint32_t>(groups.size())).first->second;
-        mask->crossings.push_back(crossing);
-      }
-      i = node.end;
-      continue;
-    }
-    if (node.n_tokens > 0) SetTokens(trie, node, mask->bits);
-    if (node.end > i + 1) open.push_back({node.end, next});
-    ++i;
-  }
-  mask->n_groups = static_cast<uint32_t>(groups.size());
-  lex_mask_bytes_ += mask->bits.size() * 4 + mask->crossings.size() * sizeof(LexMask::Crossing);
-  slot = std::move(mask);
-  return *slot;
 }
 
 // The part of a mask that needs the grammar: from each crossing on, the rest of the tokens, byte by byte. What follows a
@@ -163,65 +95,59 @@ struct Core::Walker {
   }
 
   // Where a crossing's like was walked before from the same place: which nodes of the subtree were allowed, counted from
-  // its top. By group, and by kind of the lexeme's text where that is wanted.
+  // its top. By group, and by kind of the lexeme's text.
   std::unordered_map<uint64_t, std::vector<uint32_t>> walked{};
-  std::vector<const std::vector<uint32_t>*> by_group{};
-  std::unordered_map<uint32_t, uint64_t> kinds{};  // by lexer state: of texts that only the kind's own rule describes
+  struct Open {
+    uint32_t end;
+    Place place;
+  };
+  std::vector<Open> open{};
 
   // A state in which any text may go on is reached by no text that the grammar knows: all of them are of one kind.
   uint64_t KindOf(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start) {
     if (crossing.holds_comma) return kOwnKind;
-    const auto& parts = core.lexer.Parts(crossing.lex);
-    const bool open = std::all_of(parts.begin(), parts.end(), [&](Re re) { return re == core.pool.Text(); });
-    if (open) {
-      if (const auto it = kinds.find(crossing.lex); it != kinds.end()) return it->second;
-    }
     const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
     scratch = text;
     scratch.append(example, 0, crossing.depth - 1);
-    const uint64_t kind = core.TextKind(*start, crossing.lex, scratch);
-    if (open) kinds.emplace(crossing.lex, kind);
-    return kind;
+    return core.TextKind(*start, crossing.lex, scratch);
   }
 
   void Walk(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start) {
-    uint64_t key = crossing.group;
-    if (core.lexer.NeedsText(crossing.lex)) {
-      const uint64_t kind = KindOf(trie, crossing, start);
-      if (kind == kOwnKind) {
-        std::vector<uint32_t> unused;
-        return WalkAnew(trie, crossing, start, unused);
-      }
-      key |= (kind + 1) << 32;
-    }
-    const std::vector<uint32_t>*& known_by_group = by_group[crossing.group];
-    const std::vector<uint32_t>* allowed = key >> 32 == 0 ? known_by_group : nullptr;
-    if (allowed == nullptr) {
-      const auto [it, added] = walked.try_emplace(key);
-      if (added) return WalkAnew(trie, crossing, start, it->second);
-      allowed = &it->second;
-      if (key >> 32 == 0) known_by_group = allowed;
-    }
-    for (const uint32_t offset : *allowed) SetTokens(trie, trie.nodes[crossing.node + offset], bits);
+    const uint64_t kind = core.lexer.NeedsText(crossing.lex) ? KindOf(trie, crossing, start) : 0;
+    const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
+    path.assign(example, 0, crossing.depth - 1);
+    const uint32_t end = trie.nodes[crossing.node].end;
+    if (kind == kOwnKind) return WalkFrom(trie, crossing.node, end, {start, crossing.lex, kBefore}, nullptr);
+    const auto [it, added] = walked.try_emplace(kind << 32 | crossing.group);
+    if (added) return WalkFrom(trie, crossing.node, end, {start, crossing.lex, kBefore}, &it->second);
+    for (const uint32_t offset : it->second) SetTokens(trie, trie.nodes[crossing.node + offset], bits);
   }
 
-  void WalkAnew(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start,
-                std::vector<uint32_t>& allowed) {
-    const TrieNode& top = trie.nodes[crossing.node];
-    const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
-    path.assign(example, 0, crossing.depth);
-    const Place first = Cross({start, crossing.lex, kBefore}, top.byte, crossing.depth);
-    if (first.node == nullptr) return;
-    SetTokens(trie, top, bits);
-    allowed.push_back(0);
-    struct Open {
-      uint32_t end;
-      Place place;
-    };
-    std::vector<Open> open{{top.end, first}};
-    for (uint32_t i = crossing.node + 1; i < top.end;) {
+  void Walk(const Vocabulary::Trie& trie, const LexMask::Endings& endings, const Node* start) {
+    if (!endings.crossings.empty() && core.TextKind(*start, endings.lex, text + endings.before) == kOwnKind) {
+      for (const LexMask::Crossing& crossing : endings.crossings) Walk(trie, crossing, start);
+      return;
+    }
+    path = endings.before;
+    WalkFrom(endings.trie, 1, static_cast<uint32_t>(endings.trie.nodes.size()), {start, endings.lex, kBefore}, nullptr);
+  }
+  // The tokens that leave the lexeme by their first byte.
+  void WalkAtOnce(const Vocabulary::Trie& trie, uint32_t lex, const Node* start) {
+    for (uint32_t i = 1; i < trie.nodes.size(); i = trie.nodes[i].end) {
+      if (core.lexer.Next(lex, trie.nodes[i].byte) != Lexer::kCross) continue;
+      path.clear();
+      WalkFrom(trie, i, trie.nodes[i].end, {start, lex, kBefore}, nullptr);
+    }
+  }
+
+  // Walks the nodes from `begin` on, whose path up to there is `path`, from a place; the grammar decides on all of them.
+  // Where wanted, remembers which nodes were allowed, counted from `begin`.
+  void WalkFrom(const Vocabulary::Trie& trie, uint32_t begin, uint32_t end, const Place& from, std::vector<uint32_t>* allowed) {
+    const size_t depth = path.size();
+    open.assign(1, {end, from});
+    for (uint32_t i = begin; i < end;) {
       while (i >= open.back().end) open.pop_back();
-      path.resize(crossing.depth + open.size() - 1);
+      path.resize(depth + open.size() - 1);
       const TrieNode& node = trie.nodes[i];
       Place place = open.back().place;
       const uint32_t next = core.lexer.Next(place.lex, node.byte);
@@ -237,16 +163,10 @@ struct Core::Walker {
         continue;
       }
       SetTokens(trie, node, bits);
-      if (node.n_tokens > 0) allowed.push_back(i - crossing.node);
+      if (allowed != nullptr && node.n_tokens > 0) allowed->push_back(i - begin);
       if (node.end > i + 1) open.push_back({node.end, place});
       ++i;
     }
-  }
-
-  // Every subtree holds a token, and the first in order has the node's bytes as its beginning.
-  static uint32_t FirstTokenBelow(const Vocabulary::Trie& trie, uint32_t node) {
-    while (trie.nodes[node].n_tokens == 0) ++node;
-    return trie.nodes[node].first_token;
   }
 };
 
@@ -267,12 +187,20 @@ Status Core::Mask(const Config& at, const std::string& text, const Vocabulary& v
     return Ok();
   }
   if (lex_mask_bytes_ > kMaxLexMaskBytes) lex_masks_.clear(), lex_mask_bytes_ = 0;
-  const LexMask& mask = LexMaskOf(lex, vocabulary);
-  std::copy(mask.bits.begin(), mask.bits.end(), bits.begin());
+  const std::shared_ptr<const LexMask> mask = LexMaskOf(lex, vocabulary);
+  const LexMask& own = mask->base ? *mask->base : *mask;
+  std::copy(own.bits.begin(), own.bits.end(), bits.begin());
   Walker walker{*this, vocabulary, text, bits};
-  walker.by_group.resize(mask.n_groups);
-  const Vocabulary::Trie& trie = mask.rest_only ? vocabulary.rest() : vocabulary.all();
-  for (const LexMask::Crossing& crossing : mask.crossings) walker.Walk(trie, crossing, at.node.get());
+  const Vocabulary::Trie& trie = mask->rest_only ? vocabulary.rest() : vocabulary.all();
+  const Node* node = at.node.get();
+  if (mask->base) {
+    for (const LexMask::Endings& endings : mask->base->endings) walker.Walk(trie, endings, node);
+    for (const int32_t id : mask->cleared) bits[static_cast<size_t>(id) / 32] &= ~(1u << (id % 32));
+    for (const int32_t id : mask->set) bits[static_cast<size_t>(id) / 32] |= 1u << (id % 32);
+  }
+  for (const LexMask::Endings& endings : mask->endings) walker.Walk(trie, endings, node);
+  for (const LexMask::Crossing& crossing : mask->crossings) walker.Walk(trie, crossing, node);
+  if (mask->at_once) walker.WalkAtOnce(trie, lex, node);
   if (Accepting(*at.node, at.lex, text)) {
     for (const int32_t id : vocabulary.end_ids()) bits[static_cast<size_t>(id) / 32] |= 1u << (id % 32);
   }
@@ -307,6 +235,7 @@ bool Core::Complete(const Config& at, const std::string& text, size_t max, std::
         return true;
       }
       for (int byte = 0; byte < 256; ++byte) {
+        if (lexer.Next(place.config.lex, static_cast<uint8_t>(byte)) == Lexer::kDead) continue;
         Place to = place;
         if (!Step(to.config, to.text, static_cast<uint8_t>(byte))) continue;
         Hash key = to.config.node->hash;
@@ -314,7 +243,7 @@ bool Core::Complete(const Config& at, const std::string& text, size_t max, std::
         if (!seen.emplace(key, true).second) continue;
         to.written += static_cast<char>(byte);
         next.push_back(std::move(to));
-        if (++n > 100000 || Failure()) return false;
+        if (++n > kMaxPlaces || Failure()) return false;
       }
     }
     now = std::move(next);

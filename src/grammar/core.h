@@ -66,12 +66,17 @@ class Core {
 
  private:
   struct LexMask;
+  struct LexMaskBuilder;
   struct Walker;
   struct CachedMask {
     Hash key;
     std::vector<uint32_t> bits;
   };
-  const LexMask& LexMaskOf(uint32_t lex, const Vocabulary& vocabulary);
+  std::shared_ptr<const LexMask> LexMaskOf(uint32_t lex, const Vocabulary& vocabulary);
+  void FillLexMask(uint32_t lex, const Vocabulary& vocabulary, LexMask& mask);
+  void CompareLexMasks(uint32_t lex, uint32_t other, const Vocabulary& vocabulary, LexMask& mask);
+  uint32_t AfterStrangeText(uint32_t lex);
+  bool IsOpen(uint32_t lex) const;
 
   const Vocabulary* vocabulary_ = nullptr;  // the masks below are for it
   std::unordered_map<uint32_t, std::shared_ptr<const LexMask>> lex_masks_;

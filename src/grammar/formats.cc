@@ -33,28 +33,57 @@ std::string Ipv6Pattern() {
 
 constexpr std::string_view kLabel = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?";
 
-// RFC 3986.
-std::string UriPattern(bool reference) {
-  const std::string pct = "%[0-9A-Fa-f]{2}", unreserved = "[A-Za-z0-9._~!$&'()*+,;=-]";
-  const std::string pchar = "(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|" + pct + ")";
+// What RFC 3987 lets stand in an IRI beside ASCII.
+constexpr std::string_view kUniversal =
+    "\\u00A0-\\uD7FF\\uF900-\\uFDCF\\uFDF0-\\uFFEF\\u{10000}-\\u{1FFFD}\\u{20000}-\\u{2FFFD}\\u{30000}-\\u{3FFFD}";
+
+// RFC 3986; `more`: characters beside ASCII.
+std::string UriPattern(bool reference, const std::string& more = "") {
+  const std::string pct = "%[0-9A-Fa-f]{2}", unreserved = "[" + more + "A-Za-z0-9._~!$&'()*+,;=-]";
+  const std::string pchar = "(?:[" + more + "A-Za-z0-9._~!$&'()*+,;=:@-]|" + pct + ")";
   const std::string reg = "(?:" + unreserved + "|" + pct + ")*";
   const std::string literal = "\\[(?:" + Ipv6Pattern() + "|[Vv][0-9A-Fa-f]+\\.[A-Za-z0-9._~!$&'()*+,;=:-]+)\\]";
-  const std::string authority = "(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]|" + pct + ")*@)?(?:" + literal + "|" + reg + ")(?::\\d*)?";
+  const std::string authority =
+      "(?:(?:[" + more + "A-Za-z0-9._~!$&'()*+,;=:-]|" + pct + ")*@)?(?:" + literal + "|" + reg + ")(?::\\d*)?";
   const std::string abempty = "(?:/" + pchar + "*)*";
   const std::string absolute = "/(?:" + pchar + "+" + abempty + ")?";
   const std::string rootless = pchar + "+" + abempty;
-  const std::string noscheme = "(?:[A-Za-z0-9._~!$&'()*+,;=@-]|" + pct + ")+" + abempty;
+  const std::string noscheme = "(?:[" + more + "A-Za-z0-9._~!$&'()*+,;=@-]|" + pct + ")+" + abempty;
   const std::string end = "(?:\\?(?:" + pchar + "|[/?])*)?(?:#(?:" + pchar + "|[/?])*)?";
   const std::string uri = "[A-Za-z][A-Za-z0-9+.-]*:(?://" + authority + abempty + "|" + absolute + "|" + rootless + ")?" + end;
   if (!reference) return uri;
   return "(?:" + uri + "|(?://" + authority + abempty + "|" + absolute + "|" + noscheme + ")?" + end + ")";
 }
 
+// RFC 6570.
+std::string UriTemplatePattern() {
+  const std::string pct = "%[0-9A-Fa-f]{2}", name_char = "(?:[A-Za-z0-9_]|" + pct + ")";
+  const std::string variable = name_char + "(?:\\.?" + name_char + ")*(?:\\*|:[1-9]\\d{0,3})?";
+  const std::string expression = "\\{[+#./;?&=,!@|]?" + variable + "(?:," + variable + ")*\\}";
+  return "(?:[!#$&'-;=?-\\[\\]_a-z~" + std::string(kUniversal) + "]|" + pct + "|" + expression + ")*";
+}
+
+// RFC 3339, appendix A.
+constexpr std::string_view kDuration =
+    "P(?:\\d+W|(?:\\d+Y(?:\\d+M(?:\\d+D)?)?|\\d+M(?:\\d+D)?|\\d+D)(?:T(?:\\d+H(?:\\d+M(?:\\d+S)?)?|\\d+M(?:\\d+S)?|\\d+S))?"
+    "|T(?:\\d+H(?:\\d+M(?:\\d+S)?)?|\\d+M(?:\\d+S)?|\\d+S))";
+
+// RFC 6901.
+constexpr std::string_view kJsonPointer = "(?:/(?:[^~/]|~[01])*)*";
+
+// {m,n} with m up to n, by their lengths and first digits; two of two digits only with different tens.
+std::string CountPattern() {
+  std::string pairs = "\\d,[1-9]\\d+|[1-9]\\d,[1-9]\\d\\d+";
+  for (char digit = '0'; digit <= '9'; ++digit) pairs += std::string("|") + digit + ",[" + digit + "-9]";
+  for (char ten = '1'; ten < '9'; ++ten) pairs += std::string("|") + ten + "\\d,[" + static_cast<char>(ten + 1) + "-9]\\d";
+  return "\\{(?:\\d+,?|" + pairs + ")\\}";
+}
+
 // ECMA-262's patterns, those of them that surely are: groups three deep, plain ranges in classes, counts in order.
 std::string RegexPattern() {
   const std::string escape = "\\\\[dDwWsSnrtvf.*+?^$|(){}\\[\\]\\\\/]";
   const std::string set = "\\[\\^?(?:a-z|A-Z|0-9|[^\\]\\[\\\\\\^-]|" + escape + ")+-?\\]";
-  const std::string count = "(?:[*+?]|\\{(?:\\d+,?|[01],[1-9]\\d*)\\})\\??";
+  const std::string count = "(?:[*+?]|" + CountPattern() + ")\\??";
   const std::string base = "[^\\\\\\^$*+?()\\[\\]{}|]|" + escape + "|" + set;
   std::string atom = base, all;
   for (int depth = 0; depth < 4; ++depth) {
@@ -84,6 +113,12 @@ std::string PatternOf(std::string_view name) {
   if (name == "regex") return RegexPattern();
   if (name == "uri" || name == "url") return UriPattern(false);
   if (name == "uri-reference") return UriPattern(true);
+  if (name == "iri") return UriPattern(false, std::string(kUniversal));
+  if (name == "iri-reference") return UriPattern(true, std::string(kUniversal));
+  if (name == "uri-template") return UriTemplatePattern();
+  if (name == "duration") return std::string(kDuration);
+  if (name == "json-pointer") return std::string(kJsonPointer);
+  if (name == "relative-json-pointer") return "(?:0|[1-9]\\d*)(?:#|" + std::string(kJsonPointer) + ")";
   return "";
 }
 

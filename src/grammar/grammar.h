@@ -131,8 +131,8 @@ class State {
   bool finished() const;  // an end token was accepted
   // The bytes that must come next whatever is chosen, at most `max`; empty where there is a choice or the text may end.
   std::string Forced(size_t max = 256) const;
-  // A short text that ends the answer from here: the shortest value each schema allows. kLimit where none of at most
-  // `max` bytes was found.
+  // A short text that ends the answer from here: the shortest value each schema allows. Special tokens stand in it as
+  // Vocabulary::SpecialBytes. kLimit where none of at most `max` bytes was found.
   Result<std::string> ShortestCompletion(size_t max = 4096) const;
 
  private:

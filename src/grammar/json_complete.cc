@@ -122,7 +122,8 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
     // The first name that is needed, else the shortest key that may come.
     const Thread& thread = threads[0];
     const ObjectInfo& info = *objects_[thread.shape];
-    const Re keys = KeyLanguage(level, thread);
+    Re keys = KeyLanguage(level, thread);
+    if (level.call) keys = pool.And(keys, argument_names_);
     std::string key;
     bool found = false;
     for (size_t k = 0; k < info.names.size() && !found; ++k) {
@@ -134,9 +135,10 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
     if (!found && !pool.Shortest(keys, key)) return false;
     JsonNode node;
     node.level = std::make_shared<Level>(level), node.threads = threads;
-    const uint32_t lex = lexer.StateFor(Lexer::Kind::kJsonString, {pool.Next(keys, key)}, true);
+    const Lexer::Kind kind = level.call ? Lexer::Kind::kBare : Lexer::Kind::kJsonString;
+    const uint32_t lex = lexer.StateFor(kind, {pool.Next(keys, key)}, true);
     Config to;
-    const std::string written = Lexer::Encode(Lexer::Kind::kJsonString, key);
+    const std::string written = level.call ? key : Lexer::Encode(kind, key);
     if (lex == Lexer::kDead || !EndKey(node, lex, written, to)) return false;
     const auto& after = static_cast<const JsonNode&>(*to.node);
     std::string value;
@@ -148,7 +150,8 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
       if (chosen == nullptr || offer.next.counters > chosen->next.counters) value = text, chosen = &offer;
     }
     if (chosen == nullptr || out.size() > 100000) return false;
-    out += (level.count > 0 ? "," : "") + StrCat("\"", written, "\":", value);
+    out += level.count > 0 ? "," : "";
+    out += level.call ? StrCat(written, "=", value) : StrCat("\"", written, "\":", value);
     const Thread next = chosen->next;
     level = *after.level;
     threads = {next};
@@ -159,91 +162,81 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
 bool JsonCore::Complete(const Config& start, const std::string& start_text, size_t max, std::string& out) {
   out.clear();
   Config at = start;
-  std::string text = start_text;
-  const auto write = [&](std::string_view bytes) {
-    for (const char c : bytes) {
+  std::string text = start_text, next;
+  while (!Accepting(*at.node, at.lex, text)) {
+    next.clear();
+    if (!Towards(at, text, next) || next.empty() || out.size() + next.size() > max) return false;
+    for (const char c : next) {
       if (!Step(at, text, static_cast<uint8_t>(c))) return false;
     }
-    out += bytes;
-    return out.size() <= max;
-  };
-  while (!Accepting(*at.node, at.lex, text)) {
-    const auto node = std::static_pointer_cast<const JsonNode>(at.node);
-    std::string best, candidate;
-    bool found = false;
-    switch (node->phase) {
-      case Phase::kValue:
-      case Phase::kArrayStart:
-        if (node->phase == Phase::kArrayStart && write("]")) break;
-        for (const Pending& one : node->pending) {
-          const bool unique = node->level && !node->level->object && arrays_[one.next.shape]->unique;
-          if (unique ? ShortestItem(*node->level, one, 0, candidate) : ShortestValue(one.value, 0, candidate)) {
-            KeepShorter(best, found, candidate);
-          }
-        }
-        if (!found || !write(best)) return false;
-        break;
-      case Phase::kString:
-      case Phase::kKey:
-      case Phase::kBare: {
-        if (node->phase == Phase::kBare && CloseBare(*node, at.lex, best)) {
-          if (!write(best)) return false;
-          break;
-        }
-        if (!ShortestLexeme(at.lex, best)) return false;
-        if (!write(best)) return false;
-        break;
-      }
-      case Phase::kColon:
-        if (!write(":")) return false;
-        break;
-      case Phase::kObjectStart:
-      case Phase::kNextKey:
-      case Phase::kAfterValue: {
-        const std::string close = node->level->object ? "}" : "]";
-        const std::string before = out;
-        Config kept = at;
-        if (node->phase != Phase::kNextKey) {
-          if (write(close)) break;
-          out = before, at = kept, text.clear();
-          if (lexer.IsSpaced(at.lex)) return false;
-        }
-        for (const Thread& thread : node->threads) {
-          const bool members = node->level->object;
-          if (members ? ShortestMembers(*node->level, thread, 0, candidate, node->phase == Phase::kNextKey)
-                      : ShortestItems(*node->level, thread, 0, candidate)) {
-            KeepShorter(best, found, candidate);
-          }
-        }
-        if (node->phase == Phase::kNextKey && !best.empty()) best.erase(0, best[0] == ',' ? 1 : 0);
-        if (!found || best.empty() || !write(best)) return false;
-        break;
-      }
-      default: return node->phase == Phase::kDone;
-    }
-    if (out.size() > max || Failure()) return false;
+    out += next;
+    if (Failure()) return false;
   }
   return true;
 }
 
-// A finished bare scalar ends with what comes after it.
-bool JsonCore::CloseBare(const JsonNode& node, uint32_t lex, std::string& out) {
-  Config after;
-  std::string text = "0";
-  const auto& parts = lexer.Parts(lex);
-  if (std::none_of(parts.begin(), parts.end(), [&](Re re) { return pool.Nullable(re); })) return false;
-  if (!node.level || !EndScalar(node, lex, text, after)) return false;
-  const auto& next = static_cast<const JsonNode&>(*after.node);
-  if (next.phase != Phase::kAfterValue) return false;
-  const bool closable = std::any_of(next.threads.begin(), next.threads.end(), [&](const Thread& thread) {
-    return next.level->object ? CanCloseObject(*next.level, thread) : CanCloseArray(*next.level, thread);
-  });
-  if (closable) return out = next.level->object ? "}" : "]", true;
-  for (const Thread& thread : next.threads) {
-    if (next.level->object ? ShortestMembers(*next.level, thread, 0, out) : ShortestItems(*next.level, thread, 0, out))
-      return true;
+// The next bytes of a short way to the end.
+bool JsonCore::Towards(const Config& at, const std::string& text, std::string& next) {
+  const auto& node = static_cast<const JsonNode&>(*at.node);
+  switch (node.phase) {
+    case Phase::kValue:
+    case Phase::kArrayStart: {
+      if (node.phase == Phase::kArrayStart && Takes(at, text, ']')) return next = "]", true;
+      bool found = false;
+      std::string candidate;
+      for (const Pending& one : node.pending) {
+        const bool unique = node.level && !node.level->object && arrays_[one.next.shape]->unique;
+        if (unique ? ShortestItem(*node.level, one, 0, candidate) : ShortestValue(one.value, 0, candidate)) {
+          KeepShorter(next, found, candidate);
+        }
+      }
+      return found;
+    }
+    case Phase::kString:
+    case Phase::kKey:
+    case Phase::kBare: return CloseLexeme(node, at.lex, text, next);
+    case Phase::kColon: return next = ":", true;
+    case Phase::kObjectStart:
+    case Phase::kNextKey:
+    case Phase::kAfterValue: return CloseLevel(at, text, next);
+    default: return false;
   }
-  return false;
+}
+
+bool JsonCore::Takes(const Config& at, const std::string& text, char byte) {
+  Config to = at;
+  std::string to_text = text;
+  return Step(to, to_text, static_cast<uint8_t>(byte));
+}
+
+// The bracket, or what must come before it.
+bool JsonCore::CloseLevel(const Config& at, const std::string& text, std::string& next) {
+  const auto& node = static_cast<const JsonNode&>(*at.node);
+  const bool object = node.level->object;
+  const char close = node.level->call ? ')' : object ? '}' : ']';
+  if (node.phase != Phase::kNextKey && Takes(at, text, close)) return next = close, true;
+  if (node.phase == Phase::kAfterValue && lexer.IsSpaced(at.lex)) return false;
+  bool found = false;
+  std::string candidate;
+  for (const Thread& thread : node.threads) {
+    if (object ? ShortestMembers(*node.level, thread, 0, candidate, node.phase == Phase::kNextKey)
+               : ShortestItems(*node.level, thread, 0, candidate)) {
+      KeepShorter(next, found, candidate);
+    }
+  }
+  if (node.phase == Phase::kNextKey && next.starts_with(',')) next.erase(0, 1);
+  return found;
+}
+
+// A string with its quote, or what comes behind a bare scalar or a single quote: by that alone they end.
+bool JsonCore::CloseLexeme(const JsonNode& node, uint32_t lex, const std::string& text, std::string& next) {
+  const auto& parts = lexer.Parts(lex);
+  const bool bare = lexer.KindOf(lex) == Lexer::Kind::kBare;
+  const bool ended = std::any_of(parts.begin(), parts.end(), [&](Re re) { return pool.Nullable(re); });
+  if (!ended || !(bare || lexer.AfterQuote(lex))) return ShortestLexeme(lex, next);
+  if (node.phase == Phase::kKey) return next = bare ? "=" : ":", true;
+  Config after;
+  return EndScalar(node, lex, text, after) && Towards(after, {}, next);
 }
 
 // The rest of a string with its quote, or of a bare scalar; from inside an escape the escape first.
@@ -264,8 +257,13 @@ bool JsonCore::ShortestLexeme(uint32_t lex, std::string& out) {
     if (part != RegexPool::kNone && pool.Shortest(part, candidate)) KeepShorter(best, found, candidate);
   }
   if (!found) return false;
-  const bool string = lexer.KindOf(lex) == Lexer::Kind::kJsonString;
-  out += string ? Lexer::Encode(Lexer::Kind::kJsonString, best) + "\"" : best;
+  const Lexer::Kind kind = lexer.KindOf(lex);
+  switch (kind) {
+    case Lexer::Kind::kJsonString:
+    case Lexer::Kind::kDoubleQuoted: out += Lexer::Encode(kind, best) + "\""; break;
+    case Lexer::Kind::kSingleQuoted: out += Lexer::Encode(kind, best) + "'"; break;
+    default: out += best;
+  }
   return true;
 }
 

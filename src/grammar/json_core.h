@@ -5,6 +5,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -131,6 +132,8 @@ class JsonCore : public Core {
   bool EndKey(const JsonNode& node, uint32_t lex, std::string_view text, Config& to);
   bool CanCloseObject(const Level& level, const Thread& thread);
   bool Completable(const Level& level, const Thread& thread, int64_t chosen);
+  std::optional<uint64_t> CountHolders(const Level& level, const Thread& thread, const std::vector<int32_t>& needs,
+                                       int64_t chosen);
   Re KeyLanguage(const Level& level, const Thread& thread);
   int64_t PositionOf(const ObjectInfo& info, int32_t name) const;
   bool Possible(ObjectInfo& info, size_t position);
@@ -161,13 +164,17 @@ class JsonCore : public Core {
   bool ShortestItem(const Level& level, const Pending& offer, int depth, std::string& out);
   void RememberValue(Level& level, std::string_view written);
   static void RememberString(Level& level, std::string text);
-  bool CloseBare(const JsonNode& node, uint32_t lex, std::string& out);
+  virtual bool Towards(const Config& at, const std::string& text, std::string& next);
+  bool Takes(const Config& at, const std::string& text, char byte);
+  bool CloseLevel(const Config& at, const std::string& text, std::string& next);
+  bool CloseLexeme(const JsonNode& node, uint32_t lex, const std::string& text, std::string& next);
   bool ShortestLexeme(uint32_t lex, std::string& out);
 
   Schemas schemas_;
   const bool compact_, any_order_;
   bool python_ = false;         // values as Python writes them too
   bool double_quotes_ = false;  // of these only "..." strings
+  Re argument_names_ = 0;       // what a key of a call may be written with, without quotes
   Expr root_ = kNothing;
   std::vector<std::unique_ptr<ObjectInfo>> objects_;
   std::vector<std::unique_ptr<ArrayShape>> arrays_;

@@ -94,9 +94,63 @@ bool JsonCore::ClassMayCome(const Level& level, const Schemas::KeyClass& one) {
   return pool.Live(re);
 }
 
+// The number of keys still to come: those needed by name, and those that what must exist is laid on. Of the latter as few
+// as a greedy choice finds; absent where some rule finds none.
+std::optional<uint64_t> JsonCore::CountHolders(const Level& level, const Thread& thread, const std::vector<int32_t>& needs,
+                                               int64_t chosen) {
+  struct Holder {
+    size_t index;  // of a name or of a class
+    bool named;
+    Expr value;
+  };
+  ObjectInfo& info = *objects_[thread.shape];
+  const std::vector<KeyRule>& exists = info.shape.exists;
+  std::vector<Holder> holders;
+  for (const int32_t name : needs) {
+    const auto position = static_cast<size_t>(PositionOf(info, name));
+    holders.push_back({position, true, info.values[position]});
+  }
+  const auto covers = [&](size_t i, const Holder& holder) -> bool {
+    return holder.named ? schemas_.RuleCovers(exists[i], info.names[holder.index]) : info.classes[holder.index].fulfils[i];
+  };
+  const auto lay = [&](size_t i, Holder& holder) {
+    if (!covers(i, holder)) return false;
+    const Expr both = schemas_.And(holder.value, exists[i].value);
+    if (!schemas_.Satisfiable(both)) return false;
+    holder.value = both;
+    return true;
+  };
+  const auto taken = [&](size_t index, bool named) {
+    return std::any_of(holders.begin(), holders.end(), [&](const Holder& h) { return h.index == index && h.named == named; });
+  };
+  for (size_t i = 0; i < exists.size(); ++i) {
+    if (thread.counters[i] != 0) continue;
+    if (std::any_of(holders.begin(), holders.end(), [&](Holder& holder) { return lay(i, holder); })) continue;
+    std::optional<Holder> best;  // that most of the later rules speak of
+    size_t most = 0;
+    const auto consider = [&](Holder holder) {
+      if (!lay(i, holder)) return;
+      size_t n = 1;
+      for (size_t j = i + 1; j < exists.size(); ++j) n += static_cast<size_t>(thread.counters[j] == 0 && covers(j, holder));
+      if (n > most) best = holder, most = n;
+    };
+    for (size_t k = 0; k < info.names.size(); ++k) {
+      const bool here = static_cast<int64_t>(k) == chosen || IsSeen(level, info.names[k]) || taken(k, true);
+      if (!here && MayCome(level, thread, info, k)) consider({k, true, info.values[k]});
+    }
+    for (size_t k = 0; k < info.classes.size(); ++k) {
+      if (pool.Finite(info.classes[k].keys) && taken(k, false)) continue;
+      if (ClassMayCome(level, info.classes[k])) consider({k, false, info.classes[k].value});
+    }
+    if (!best) return std::nullopt;
+    holders.push_back(*best);
+  }
+  return holders.size();
+}
+
 // Whether the object can be finished by `thread` once the key at position `chosen` (-1: none, -2: an unnamed one), which
-// `level` does not hold yet, has come. Careful rather than complete: what must exist, and no needed key can be, is taken
-// to need a key each.
+// `level` does not hold yet, has come. Careful rather than complete: keys that must exist are laid on the needed ones and
+// on each other as they come.
 bool JsonCore::Completable(const Level& level, const Thread& thread, int64_t chosen) {
   ObjectInfo& info = *objects_[thread.shape];
   const ObjectShape& shape = info.shape;
@@ -124,31 +178,9 @@ bool JsonCore::Completable(const Level& level, const Thread& thread, int64_t cho
   for (const int32_t name : needs) {
     if (!MayCome(level, thread, info, static_cast<size_t>(PositionOf(info, name)))) return false;
   }
-  uint64_t wanted = needs.size();
-  std::vector<Expr> asked(needs.size(), kAnything);  // of the needed names' values, by rules that lean on them
-  for (size_t i = 0; i < shape.exists.size(); ++i) {
-    if (thread.counters[i] != 0) continue;
-    const KeyRule& rule = shape.exists[i];
-    bool found = false;
-    for (size_t k = 0; !found && k < needs.size(); ++k) {
-      if (!schemas_.RuleCovers(rule, needs[k])) continue;
-      const Expr both = schemas_.And(asked[k], rule.value);
-      const Expr value = info.values[static_cast<size_t>(PositionOf(info, needs[k]))];
-      if (schemas_.Satisfiable(schemas_.And(value, both))) asked[k] = both, found = true;
-    }
-    if (found) continue;
-    for (size_t k = 0; !found && k < info.names.size(); ++k) {
-      found = !has(info.names[k]) && schemas_.RuleCovers(rule, info.names[k]) && MayCome(level, thread, info, k) &&
-              schemas_.Satisfiable(schemas_.And(info.values[k], rule.value));
-    }
-    for (size_t k = 0; !found && k < info.classes.size(); ++k) {
-      found = info.classes[k].fulfils[i] && schemas_.Satisfiable(schemas_.And(info.classes[k].value, rule.value)) &&
-              ClassMayCome(level, info.classes[k]);
-    }
-    if (!found) return false;
-    ++wanted;
-  }
-  if (count + wanted > shape.max) return false;
+  const auto wanted = CountHolders(level, thread, needs, chosen);
+  if (!wanted) return false;
+  if (count + *wanted > shape.max) return false;
   if (count + needs.size() >= shape.min) return true;
   // More keys are needed; any that may come will do.
   uint64_t left = 0;
@@ -211,14 +243,15 @@ Re JsonCore::KeyLanguage(const Level& level, const Thread& thread) {
       if ((ordered && !passable) || IsSeen(level, info.names[k])) continue;
       Thread next = thread;
       if (ordered) next.position = static_cast<uint32_t>(k) + 1, passable = !info.required[k];
-      // A value that fulfils what must exist may come with any key that it covers, so ask with the rule's best case.
+      // A value that fulfils what must exist may come with any key that it covers, so ask with the best case.
       bool completable = Possible(info, k) && Completable(level, next, static_cast<int64_t>(k));
+      Expr value = info.values[k];
       for (size_t i = 0; !completable && i < info.shape.exists.size() && Possible(info, k); ++i) {
         if (thread.counters[i] != 0 || !schemas_.RuleCovers(info.shape.exists[i], info.names[k])) continue;
-        if (!schemas_.Satisfiable(schemas_.And(info.values[k], info.shape.exists[i].value))) continue;
-        Thread better = next;
-        better.counters[i] = 1;
-        completable = Completable(level, better, static_cast<int64_t>(k));
+        const Expr both = schemas_.And(value, info.shape.exists[i].value);
+        if (!schemas_.Satisfiable(both)) continue;
+        next.counters[i] = 1, value = both;
+        completable = Completable(level, next, static_cast<int64_t>(k));
       }
       if (completable) parts.push_back(schemas_.NameLanguage(info.names[k]));
     }
@@ -234,12 +267,13 @@ Re JsonCore::KeyLanguage(const Level& level, const Thread& thread) {
       for (const auto& one : info.classes) {
         Thread next = thread;
         bool completable = Completable(level, next, -2);
+        Expr value = one.value;
         for (size_t i = 0; !completable && i < info.shape.exists.size(); ++i) {
           if (!one.fulfils[i] || thread.counters[i] != 0) continue;
-          if (!schemas_.Satisfiable(schemas_.And(one.value, info.shape.exists[i].value))) continue;
-          Thread better = next;
-          better.counters[i] = 1;
-          completable = Completable(level, better, -2);
+          const Expr both = schemas_.And(value, info.shape.exists[i].value);
+          if (!schemas_.Satisfiable(both)) continue;
+          next.counters[i] = 1, value = both;
+          completable = Completable(level, next, -2);
         }
         if (completable) parts.push_back(pool.And(one.keys, not_seen));
       }
@@ -266,9 +300,11 @@ bool JsonCore::StartKey(const JsonNode& node, uint8_t quote, Config& to) {
   return true;
 }
 
-// Keys that the schema does not name differ only in what they keep later keys from, where one rule holds for all of them.
+// Values that may not come again and keys that the schema does not name differ only in what they keep later ones from,
+// for keys where one rule holds for all of them.
 uint64_t JsonCore::TextKind(const Node& base, uint32_t lex, std::string_view text) {
   const auto& node = static_cast<const JsonNode&>(base);
+  if (node.phase == Phase::kString || node.phase == Phase::kBare) return 0;
   if (node.phase != Phase::kKey) return kOwnKind;
   const std::string key = Lexer::Decode(lexer.KindOf(lex), text);
   if (const auto name = schemas_.FindName(key)) return static_cast<uint64_t>(*name) + 1;

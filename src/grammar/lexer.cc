@@ -178,6 +178,7 @@ bool Lexer::QuoteMayStay(const std::vector<Re>& parts) {
   return false;
 }
 
+bool Lexer::AfterQuote(uint32_t state) const { return states_[state].phase == kQuote || states_[state].phase == kQuoteBlank; }
 bool Lexer::AfterQuoteAndBlank(uint32_t state) const { return states_[state].phase == kQuoteBlank; }
 
 uint32_t Lexer::PlainSlack(uint32_t state) const {

@@ -44,6 +44,7 @@ class Lexer {
   bool IsSpaced(uint32_t state) const { return state >= kSpaced && state < kFirstFree; }
   // After the quote of a kSingleQuoted text and a blank: it is known only now whether the quote has closed the text.
   bool AfterQuoteAndBlank(uint32_t state) const;
+  bool AfterQuote(uint32_t state) const;  // with or without the blank
   // Outside of escapes, where a text may end.
   bool AtRest(uint32_t state) const { return states_[state].phase == 0; }
   // Any text of so many plain code points leads on.

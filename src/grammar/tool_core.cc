@@ -27,10 +27,10 @@ Status ToolCore::Load(Refusal* refusal) {
     return Error{ErrorCode::kUnsupported, "the vocabulary has no tokens that start and end tool calls"};
   }
   StartClock();
-  // What a key may be written with, without quotes.
-  LFM_TRY(argument_names_,
-          ParseRegex(pool, "[^=,()\\[\\]{}'\"\\s\\\\](?:[^=,()\\[\\]{}'\"\\n\\r\\t\\\\]*[^=,()\\[\\]{}'\"\\s\\\\])?",
-                     {.anchored = true}));
+  LFM_TRY(argument_names_, ParseRegex(pool,
+                                      "[^=,()\\[\\]{}'\"\\s\\\\\\0-\\x1F\\x7F](?:[^=,()\\[\\]{}'\"\\\\\\0-\\x1F\\x7F]*[^=,()\\["
+                                      "\\]{}'\"\\s\\\\\\0-\\x1F\\x7F])?",
+                                      {.anchored = true}));
   LFM_TRY(const Re tool_name, ParseRegex(pool, "[\\p{L}_][\\p{L}\\p{Nd}_./:-]*", {.anchored = true}));
   std::vector<Re> names;
   for (const Tool& tool : options_.tools) {
@@ -175,10 +175,19 @@ bool ToolCore::Accepting(const Node& base, uint32_t lex, std::string_view) {
   return node.phase == Phase::kFree && pool.Nullable(lexer.Parts(lex)[0]);
 }
 
-// Marks are no text that a caller could append, so only what may end already ends.
-bool ToolCore::Complete(const Config& at, const std::string& text, size_t, std::string& out) {
-  out.clear();
-  return Accepting(*at.node, at.lex, text);
+bool ToolCore::Towards(const Config& at, const std::string& text, std::string& next) {
+  const auto& node = static_cast<const JsonNode&>(*at.node);
+  switch (node.phase) {
+    case Phase::kFree: return ShortestLexeme(at.lex, next);  // the rest of a character
+    case Phase::kMark: return next = marks_[node.place >> 16].substr(node.place & 0xFFFF), true;
+    case Phase::kListOpen: return next = "[", true;
+    case Phase::kCallNext: return pool.Shortest(names_, next);
+    case Phase::kCallName:
+      if (pool.Nullable(lexer.Parts(at.lex)[0])) return next = "(", true;
+      return pool.Shortest(lexer.Parts(at.lex)[0], next);
+    case Phase::kAfterCall: return next = "]", true;
+    default: return JsonCore::Towards(at, text, next);
+  }
 }
 
 std::string ToolCore::Describe() {

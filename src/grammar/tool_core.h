@@ -16,11 +16,11 @@ class ToolCore : public JsonCore {
   Config Start() override;
   bool Cross(const Node& node, uint32_t lex, uint8_t byte, std::string_view text, Config& to) override;
   bool Accepting(const Node& node, uint32_t lex, std::string_view text) override;
-  bool Complete(const Config& at, const std::string& text, size_t max, std::string& out) override;
   std::string Describe() override;
 
  protected:
   bool FinishRoot(const std::vector<Thread>& threads, Config& to) override;
+  bool Towards(const Config& at, const std::string& text, std::string& next) override;
 
  private:
   Config Free(bool called);
@@ -30,7 +30,7 @@ class ToolCore : public JsonCore {
 
   const ToolOptions options_;
   std::vector<Expr> arguments_;  // by tool
-  Re names_ = 0, argument_names_ = 0;
+  Re names_ = 0;
   std::string marks_[2];  // start, end
 };
 

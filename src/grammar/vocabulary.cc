@@ -17,15 +17,15 @@ bool IsPlain(std::string_view bytes, uint32_t& n_codes) {
   return !bytes.empty();
 }
 
-// `ids` sorted by bytes. Iterative: the open nodes are a stack.
-template <typename BytesOf>
-Vocabulary::Trie BuildTrie(const std::vector<int32_t>& ids, const BytesOf& bytes_of) {
-  Vocabulary::Trie trie;
+}  // namespace
+
+// Iterative: the open nodes are a stack.
+Vocabulary::Trie Vocabulary::MakeTrie(std::span<const std::pair<std::string_view, int32_t>> sorted) {
+  Trie trie;
   trie.nodes.emplace_back();
   std::vector<uint32_t> open{0};  // by depth
   std::string_view previous;
-  for (const int32_t id : ids) {
-    const std::string_view bytes = bytes_of(id);
+  for (const auto& [bytes, id] : sorted) {
     size_t same = 0;
     while (same < bytes.size() && same < previous.size() && bytes[same] == previous[same]) ++same;
     while (open.size() > same + 1) {
@@ -45,8 +45,6 @@ Vocabulary::Trie BuildTrie(const std::vector<int32_t>& ids, const BytesOf& bytes
   for (const uint32_t node : open) trie.nodes[node].end = static_cast<uint32_t>(trie.nodes.size());
   return trie;
 }
-
-}  // namespace
 
 std::string Vocabulary::SpecialBytes(int32_t id) { return "\xFF[" + std::to_string(id) + "]"; }
 
@@ -82,15 +80,14 @@ std::shared_ptr<const Vocabulary> Vocabulary::Create(const std::vector<Token>& t
       rest.push_back(id);
     }
   }
-  const auto bytes_of = [&](int32_t id) { return out->Bytes(id); };
-  const auto by_bytes = [&](int32_t a, int32_t b) {
-    const auto x = bytes_of(a), y = bytes_of(b);
-    return x != y ? x < y : a < b;
+  const auto make = [&](const std::vector<int32_t>& ids) {
+    std::vector<std::pair<std::string_view, int32_t>> sorted;
+    sorted.reserve(ids.size());
+    for (const int32_t id : ids) sorted.emplace_back(out->Bytes(id), id);
+    std::sort(sorted.begin(), sorted.end());
+    return MakeTrie(sorted);
   };
-  std::sort(all.begin(), all.end(), by_bytes);
-  std::sort(rest.begin(), rest.end(), by_bytes);
-  out->all_ = BuildTrie(all, bytes_of);
-  out->rest_ = BuildTrie(rest, bytes_of);
+  out->all_ = make(all), out->rest_ = make(rest);
   return out;
 }
 

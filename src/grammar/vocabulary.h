@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace lfm::grammar {
@@ -42,6 +43,8 @@ class Vocabulary {
     std::vector<TrieNode> nodes;  // [0] is the root
     std::vector<int32_t> token_ids;
   };
+  // Of texts in order, which may repeat, with the tokens that they stand for.
+  static Trie MakeTrie(std::span<const std::pair<std::string_view, int32_t>> sorted);
   const Trie& all() const { return all_; }
   const Trie& rest() const { return rest_; }                       // what is no plain content
   std::span<const uint32_t> plain_bits() const { return plain_; }  // the tokens of plain content

@@ -35,6 +35,11 @@ ApiResult<OutputFormat> ReadStructuredOutputs(const Json& value) {
     }
     format.param = path + ".json";
   }
+  if (value["json_object"].AsBool()) {
+    ++n;
+    format.kind = OutputFormat::Kind::kJsonObject;
+    format.param = path + ".json_object";
+  }
   if (!value["regex"].is_null()) {
     ++n;
     format.kind = OutputFormat::Kind::kRegex;
@@ -53,7 +58,8 @@ ApiResult<OutputFormat> ReadStructuredOutputs(const Json& value) {
     format.text = value["grammar"].AsString();
     format.param = path + ".grammar";
   }
-  if (n > 1) return BadRequest("structured_outputs must have one of json, regex, choice and grammar, not several", path);
+  if (n > 1)
+    return BadRequest("structured_outputs must have one of json, json_object, regex, choice and grammar, not several", path);
   if (n == 1 && format.kind == OutputFormat::Kind::kJsonSchema) {
     LFM_RETURN_IF_ERROR(CheckJsonSchema(format.schema, format.param));
   }
@@ -167,6 +173,7 @@ SchemaMembers FormatMembers(bool name_required) {
                {"json_object", ObjectSchema({Optional("schema", JsonSchemaSchema(), "llama.cpp's: what the object fits")})},
                {"json_schema", ObjectSchema({Required("json_schema", json_schema, "")})}});
   const Schema outputs = ObjectSchema({Optional("json", JsonSchemaSchema().Or(TextSchema(1)), "a JSON Schema, or its text"),
+                                       Optional("json_object", BoolSchema(), "true: any JSON object"),
                                        Optional("regex", TextSchema(1, 65'536), "the whole answer matches it"),
                                        Optional("choice", ListSchema(TextSchema(1, 4096), 1, 1000), "the answer is one of these"),
                                        Optional("grammar", TextSchema(1, size_t{1} << 20), "GBNF or Lark")});

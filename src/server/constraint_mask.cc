@@ -5,6 +5,7 @@
 #include "base/strings.h"
 #include "engine/either_mask.h"
 #include "engine/grammar_mask.h"
+#include "grammar/spec_json.h"
 #include "server/constraint.h"
 #include "server/grammar_set.h"
 
@@ -28,7 +29,7 @@ ApiResult<Mask> Compiled(const ServedModel& model, const grammar::Spec& spec, co
   if (!grammar.ok()) return Refuse(grammar.error(), refusal, param);
   using Start = engine::ThinkingMarks::Start;
   const auto thinking = engine::FindThinkingMarks(model.text->tokenizer, opens_reasoning ? Start::kOpen : Start::kMay);
-  return engine::MakeGrammarMask(std::move(grammar).value(), model.grammars->vocabulary(), thinking);
+  return engine::MakeGrammarMask(model.text->tokenizer, std::move(grammar).value(), model.grammars->vocabulary(), thinking);
 }
 
 ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format, bool opens_reasoning) {
@@ -59,21 +60,11 @@ ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format,
     case OutputFormat::Kind::kGrammar:
       spec.kind = grammar::Kind::kGrammar;
       spec.text = format.text;
+      engine::FitSpec(model.text->tokenizer, spec);
       key = "grammar " + format.text;
       break;
   }
   return Compiled(model, spec, key, format.param, opens_reasoning);
-}
-
-// Where a tool names its arguments and does not ask for more, the model is not to invent any.
-Json ClosedArguments(Json parameters) {
-  if (!parameters["properties"].is_object()) return parameters;
-  for (const char* name :
-       {"additionalProperties", "unevaluatedProperties", "patternProperties", "allOf", "anyOf", "oneOf", "$ref", "if"}) {
-    if (parameters.Find(name)) return parameters;
-  }
-  parameters.Set("additionalProperties", false);
-  return parameters;
 }
 
 // `required`: calls from the first token on; else text may come before and between.
@@ -83,13 +74,13 @@ ApiResult<Mask> ToolsMask(const ServedModel& model, const ToolUse& use, bool req
   grammar::ToolOptions& options = spec.tools;
   options.choice = required ? grammar::ToolChoice::kRequired : grammar::ToolChoice::kAuto;
   options.parallel = use.parallel;
-  engine::FindToolMarks(model.text->tokenizer, options);
+  engine::FitSpec(model.text->tokenizer, spec);
   bool strict = required;
   std::string key = StrCat("tools ", required, use.parallel);
   for (const size_t i : use.allowed) {
     const Tool& tool = use.tools[i];
     strict |= tool.strict;
-    options.tools.push_back({tool.name, ClosedArguments(tool.parameters)});
+    options.tools.push_back({tool.name, grammar::ClosedArguments(tool.parameters)});
     key += StrCat(" ", tool.name, " ", tool.parameters.Dump());
   }
   if (!strict && (options.start_id < 0 || options.end_id < 0)) return Mask();  // a model without marks may still call

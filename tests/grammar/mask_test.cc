@@ -73,8 +73,12 @@ int64_t Compare(const Spec& spec, const Vocabulary& vocabulary, unsigned seed, i
     }
     EXPECT_TRUE(*state.Accept(vocabulary, id));
     text += vocabulary.Bytes(id);
-    // No state is a dead end; marks of calls are no text to be appended.
-    EXPECT_TRUE(spec.kind == Kind::kTools || state.ShortestCompletion().ok()) << text;
+    // No state is a dead end, and the short way out is one.
+    const auto end = state.ShortestCompletion();
+    EXPECT_TRUE(end.ok()) << text;
+    if (!end.ok()) return n_pairs;
+    State ended = state;
+    EXPECT_TRUE(*ended.Advance(*end) && ended.accepting()) << text << " + " << *end;
   }
   return n_pairs;
 }

@@ -29,6 +29,8 @@ for program in chat chat_static; do "$work/$program" "$model" "Hello" > "$work/$
 "$cmake" -S "$source/examples/cpp" -B "$work/cpp" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_BUILD_TYPE=Release > "$work/cpp.log"
 "$cmake" --build "$work/cpp" >> "$work/cpp.log" || { cat "$work/cpp.log"; exit 1; }
 "$work/cpp/steps" "$model" "Hello" | grep -q "the same again"
+"$work/cpp/structured" "$model" "Hello" > "$work/structured.out"
+grep -q '"name": *"set_light"' "$work/structured.out" || { cat "$work/structured.out"; exit 1; }
 
 python3 "$source/tests/install/ctypes_smoke.py" "$lib/liblfm.so" "$model"
 "$prefix/bin/lfm" --version

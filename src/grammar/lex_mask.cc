@@ -1,0 +1,203 @@
+#include "grammar/lex_mask.h"
+
+#include <algorithm>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+namespace lfm::grammar {
+namespace {
+
+constexpr uint32_t kMaxShape = 64;  // nodes of subtrees that are compared
+
+}  // namespace
+
+// Collects what leaves a lexer state.
+struct Core::LexMaskBuilder {
+  Core& core;
+  const Vocabulary& vocabulary;
+  const Vocabulary::Trie& trie;
+  LexMask& mask;
+  struct Tails {
+    uint32_t lex;
+    std::string before;
+    std::unordered_map<std::string_view, std::vector<int32_t>> tokens{};
+    std::vector<LexMask::Crossing> crossings{};
+  };
+  std::vector<Tails> tails{};
+  std::unordered_map<uint64_t, uint32_t> groups{};  // by state and shape of the subtree
+
+  void Leave(uint32_t node, uint32_t lex, uint32_t depth) {
+    if (depth == 1) {
+      mask.at_once = true;
+      return;
+    }
+    const uint32_t end = trie.nodes[node].end;
+    LexMask::Crossing crossing{node, lex, depth, 0, true};
+    bool comma = true;
+    if (end - node <= kMaxShape) {
+      comma = false;
+      for (uint32_t k = node; k < end; ++k) comma |= trie.nodes[k].byte == ',';
+    }
+    const bool space = core.lexer.KindOf(lex) == Lexer::Kind::kFixed;  // most words begin with one
+    const bool alike = !core.lexer.NeedsText(lex) || (core.IsOpen(lex) && !comma);
+    if (alike && !space) return Merge(crossing);
+    uint64_t shape = node;  // a large subtree has no like
+    if (end - node <= kMaxShape) {
+      shape = lex, crossing.holds_comma = comma;
+      for (uint32_t k = node; k < end; ++k) {
+        const TrieNode& below = trie.nodes[k];
+        shape = Mix(shape, uint64_t{below.end - k} << 16 | uint64_t{below.n_tokens > 0} << 8 | below.byte);
+      }
+    }
+    crossing.group = groups.try_emplace(shape, static_cast<uint32_t>(groups.size())).first->second;
+    mask.crossings.push_back(crossing);
+  }
+
+  void Merge(const LexMask::Crossing& crossing) {
+    auto it = std::find_if(tails.begin(), tails.end(), [&](const Tails& one) { return one.lex == crossing.lex; });
+    const uint32_t end = trie.nodes[crossing.node].end;
+    if (it == tails.end()) {
+      const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
+      it = tails.insert(it, Tails{crossing.lex, std::string(example.substr(0, crossing.depth - 1))});
+    }
+    if (core.lexer.NeedsText(crossing.lex)) it->crossings.push_back(crossing);
+    for (uint32_t k = crossing.node; k < end; ++k) {
+      for (uint32_t t = 0; t < trie.nodes[k].n_tokens; ++t) {
+        const int32_t id = trie.token_ids[trie.nodes[k].first_token + t];
+        it->tokens[vocabulary.Bytes(id).substr(crossing.depth - 1)].push_back(id);
+      }
+    }
+  }
+
+  void Finish() {
+    for (Tails& one : tails) {
+      std::vector<std::string_view> order;
+      for (const auto& [tail, ids] : one.tokens) order.push_back(tail);
+      std::sort(order.begin(), order.end());
+      LexMask::Endings endings{one.lex, std::move(one.before), {}, std::move(one.crossings)};
+      std::vector<std::pair<std::string_view, int32_t>> sorted;
+      for (const std::string_view tail : order) {
+        for (const int32_t id : one.tokens[tail]) sorted.emplace_back(tail, id);
+      }
+      endings.trie = Vocabulary::MakeTrie(sorted);
+      mask.endings.push_back(std::move(endings));
+    }
+  }
+};
+
+// A state in which any text may go on.
+bool Core::IsOpen(uint32_t lex) const {
+  const auto& parts = lexer.Parts(lex);
+  return std::all_of(parts.begin(), parts.end(), [&](Re re) { return re == pool.Text(); });
+}
+
+std::shared_ptr<const Core::LexMask> Core::LexMaskOf(uint32_t lex, const Vocabulary& vocabulary) {
+  if (const auto it = lex_masks_.find(lex); it != lex_masks_.end()) return it->second;
+  auto mask = std::make_shared<LexMask>();
+  mask->rest_only = lexer.PlainSlack(lex) >= vocabulary.max_plain_codes();
+  const uint32_t other = mask->rest_only ? AfterStrangeText(lex) : Lexer::kDead;
+  if (other != Lexer::kDead && other != lex && lexer.PlainSlack(other) >= vocabulary.max_plain_codes()) {
+    mask->base = LexMaskOf(other, vocabulary);
+    CompareLexMasks(lex, other, vocabulary, *mask);
+  } else {
+    FillLexMask(lex, vocabulary, *mask);
+  }
+  lex_mask_bytes_ += mask->bits.size() * 4 + mask->crossings.size() * sizeof(LexMask::Crossing) + 512;
+  for (const LexMask::Endings& one : mask->endings) lex_mask_bytes_ += one.trie.nodes.size() * 20 + one.trie.token_ids.size() * 4;
+  lex_masks_[lex] = mask;
+  return mask;
+}
+
+// The state after text that no schema speaks of, where any such text leads there: what a key is that is none of the
+// schema's names. kDead where there is none.
+uint32_t Core::AfterStrangeText(uint32_t lex) {
+  const auto feed = [&](uint32_t from, std::string_view text) {
+    for (const char c : text) {
+      from = lexer.Next(from, static_cast<uint8_t>(c));
+      if (from <= Lexer::kCross) return Lexer::kDead;
+    }
+    return from;
+  };
+  const uint32_t other = feed(lex, "\xEE\x80\x80");
+  if (other == Lexer::kDead || feed(other, "x") != other || feed(lex, "\xEE\x80\x81") != other) return Lexer::kDead;
+  return other;
+}
+
+void Core::FillLexMask(uint32_t lex, const Vocabulary& vocabulary, LexMask& mask) {
+  const Vocabulary::Trie& trie = mask.rest_only ? vocabulary.rest() : vocabulary.all();
+  if (mask.rest_only) {
+    mask.bits.assign(vocabulary.plain_bits().begin(), vocabulary.plain_bits().end());
+  } else {
+    mask.bits.assign(vocabulary.n_words(), 0);
+  }
+  LexMaskBuilder builder{*this, vocabulary, trie, mask};
+  struct Open {
+    uint32_t end, lex;
+  };
+  std::vector<Open> open{{static_cast<uint32_t>(trie.nodes.size()), lex}};
+  for (uint32_t i = 1; i < trie.nodes.size();) {
+    while (i >= open.back().end) open.pop_back();
+    const TrieNode& node = trie.nodes[i];
+    const uint32_t next = lexer.Next(open.back().lex, node.byte);
+    if (next <= Lexer::kCross) {
+      if (next == Lexer::kCross) builder.Leave(i, open.back().lex, static_cast<uint32_t>(open.size()));
+      i = node.end;
+      continue;
+    }
+    if (node.n_tokens > 0) SetTokens(trie, node, mask.bits);
+    if (node.end > i + 1) open.push_back({node.end, next});
+    ++i;
+  }
+  builder.Finish();
+}
+
+// Walks both states side by side, and goes on only where they differ.
+void Core::CompareLexMasks(uint32_t lex, uint32_t other, const Vocabulary& vocabulary, LexMask& mask) {
+  const Vocabulary::Trie& trie = vocabulary.rest();
+  LexMaskBuilder builder{*this, vocabulary, trie, mask};
+  std::vector<std::pair<uint32_t, uint32_t>> decided;  // subtrees that are no matter of the base's crossings
+  const auto tokens = [&](uint32_t begin, uint32_t end, std::vector<int32_t>& out) {
+    for (uint32_t k = begin; k < end; ++k) {
+      for (uint32_t t = 0; t < trie.nodes[k].n_tokens; ++t) out.push_back(trie.token_ids[trie.nodes[k].first_token + t]);
+    }
+  };
+  struct Open {
+    uint32_t end, lex, other;
+  };
+  std::vector<Open> open{{static_cast<uint32_t>(trie.nodes.size()), lex, other}};
+  for (uint32_t i = 1; i < trie.nodes.size();) {
+    while (i >= open.back().end) open.pop_back();
+    const TrieNode& node = trie.nodes[i];
+    const Open& from = open.back();
+    const uint32_t next = lexer.Next(from.lex, node.byte);
+    const uint32_t theirs = from.other == Lexer::kDead ? Lexer::kDead : lexer.Next(from.other, node.byte);
+    if (next == theirs && next != Lexer::kCross) {
+      i = node.end;
+      continue;
+    }
+    if (next <= Lexer::kCross || theirs == Lexer::kCross) {
+      tokens(i, node.end, mask.cleared);
+      decided.emplace_back(i, node.end);
+    }
+    if (next <= Lexer::kCross) {
+      if (next == Lexer::kCross) builder.Leave(i, from.lex, static_cast<uint32_t>(open.size()));
+      i = node.end;
+      continue;
+    }
+    tokens(i, i + 1, mask.set);
+    if (node.end > i + 1) open.push_back({node.end, next, theirs <= Lexer::kCross ? Lexer::kDead : theirs});
+    ++i;
+  }
+  for (LexMask::Crossing crossing : mask.base->crossings) {
+    const auto in = [&](const std::pair<uint32_t, uint32_t>& one) {
+      return one.first <= crossing.node && crossing.node < one.second;
+    };
+    if (std::any_of(decided.begin(), decided.end(), in)) continue;
+    crossing.group += static_cast<uint32_t>(builder.groups.size());
+    mask.crossings.push_back(crossing);
+  }
+  builder.Finish();
+}
+
+}  // namespace lfm::grammar

@@ -1,0 +1,295 @@
+// Regular expressions at work: derivatives by a byte, kept as rows of an automaton, and searches of what they lead to.
+#include <algorithm>
+#include <string>
+
+#include "grammar/hash.h"
+#include "grammar/regex.h"
+
+namespace lfm::grammar {
+namespace {
+
+constexpr uint32_t kFar = 512;        // counts beyond this many code points are out of a token's reach
+constexpr size_t kMaxSearch = 60000;  // states of one search for a member
+
+}  // namespace
+
+Re RegexPool::DeriveMultiple(const MultipleState& from, uint8_t byte) {
+  MultipleState m = from;
+  if (byte == '.') {
+    if (m.n_fraction >= 0 || !m.any) return kNone;
+    m.n_fraction = 0, m.any = false;
+    return MultipleNode(m);
+  }
+  if (byte < '0' || byte > '9') return kNone;
+  m.any = true;
+  if (m.n_fraction >= static_cast<int64_t>(m.scale)) {
+    return byte == '0' ? MultipleNode(m) : Re{kNone};  // finer than the step
+  }
+  m.remainder = (m.remainder * 10 + (byte - '0')) % m.mantissa;
+  if (m.n_fraction >= 0) ++m.n_fraction;
+  return MultipleNode(m);
+}
+
+void RegexPool::CollectSets(Re re, std::vector<const ByteSet*>& sets) const {
+  for (;;) {
+    const Node& n = nodes_[re];
+    switch (n.kind) {
+      case Kind::kNone:
+      case Kind::kEmpty: return;
+      case Kind::kSet: sets.push_back(&sets_[n.a]); return;
+      case Kind::kConcat:
+        CollectSets(n.a, sets);
+        if (!nodes_[n.a].nullable) return;
+        re = n.b;
+        continue;
+      case Kind::kOr:
+      case Kind::kAnd:
+        for (size_t i = 0; i < n.max; ++i) CollectSets(List(n)[i], sets);
+        return;
+      case Kind::kNot:
+      case Kind::kRepeat: re = n.a; continue;
+      case Kind::kMultiple: {
+        static const std::array<ByteSet, 11> digits = [] {
+          std::array<ByteSet, 11> each;
+          for (size_t d = 0; d < 10; ++d) each[d].set('0' + d);
+          each[10].set('.');
+          return each;
+        }();
+        for (const ByteSet& digit : digits) sets.push_back(&digit);
+        return;
+      }
+    }
+  }
+}
+
+Re RegexPool::Derive(Re re, uint8_t byte) {
+  const Node n = nodes_[re];  // a copy: nodes_ grows below
+  switch (n.kind) {
+    case Kind::kNone:
+    case Kind::kEmpty: return kNone;
+    case Kind::kSet: return sets_[n.a].test(byte) ? Re{kEmpty} : Re{kNone};
+    case Kind::kConcat: {
+      std::vector<Re> parts;
+      Re at = re;
+      for (;;) {
+        if (nodes_[at].kind != Kind::kConcat) {
+          parts.push_back(Derive(at, byte));
+          break;
+        }
+        const Re head = nodes_[at].a, rest = nodes_[at].b;
+        parts.push_back(Concat(Derive(head, byte), rest));
+        if (!nodes_[head].nullable) break;
+        at = rest;
+      }
+      return parts.size() == 1 ? parts[0] : Or(std::move(parts));
+    }
+    case Kind::kOr:
+    case Kind::kAnd: {
+      std::vector<Re> parts;
+      for (size_t i = 0; i < n.max; ++i) {
+        const Re derived = Derive(lists_[n.a + i], byte);
+        if (derived == kNone && n.kind == Kind::kAnd) return kNone;
+        if (derived != kNone) parts.push_back(derived);
+      }
+      if (parts.size() == 1) return parts[0];
+      return n.kind == Kind::kOr ? Or(std::move(parts)) : And(std::move(parts));
+    }
+    case Kind::kNot: return Not(Derive(n.a, byte));
+    case Kind::kRepeat: {
+      const Re derived = Derive(n.a, byte);
+      if (derived == kNone) return kNone;
+      return Concat(derived, Repeat(n.a, n.min > 0 ? n.min - 1 : 0, n.max == kUnbounded ? n.max : n.max - 1));
+    }
+    case Kind::kMultiple: return DeriveMultiple(multiples_[n.a], byte);
+  }
+  return kNone;
+}
+
+const RegexPool::Row& RegexPool::RowOf(Re re) {
+  if (nodes_[re].row >= 0) return rows_[static_cast<size_t>(nodes_[re].row)];
+  std::vector<const ByteSet*> sets;
+  CollectSets(re, sets);
+  std::sort(sets.begin(), sets.end());
+  sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
+  std::array<uint64_t, 256> signature{};
+  for (const ByteSet* set : sets) {
+    const uint64_t salt = Mix(0x51ED, std::hash<ByteSet>()(*set));
+    for (size_t b = set->_Find_first(); b < 256; b = set->_Find_next(b)) signature[b] += salt;
+  }
+  std::array<uint8_t, 256> classes{};
+  std::vector<std::pair<uint64_t, uint8_t>> representatives;
+  uint64_t hash = 0;
+  for (size_t b = 0; b < 256; ++b) {
+    size_t c = 0;
+    while (c < representatives.size() && representatives[c].first != signature[b]) ++c;
+    if (c == representatives.size()) representatives.emplace_back(signature[b], static_cast<uint8_t>(b));
+    classes[b] = static_cast<uint8_t>(c);
+    hash = Mix(hash, c);
+  }
+  Row row{UINT32_MAX, {}};
+  for (auto [it, end] = class_index_.equal_range(hash); it != end; ++it) {
+    if (class_maps_[it->second] == classes) row.classes = it->second;
+  }
+  if (row.classes == UINT32_MAX) {
+    row.classes = static_cast<uint32_t>(class_maps_.size());
+    class_maps_.push_back(classes);
+    class_index_.emplace(hash, row.classes);
+  }
+  row.next.reserve(representatives.size());
+  for (const auto& [sig, byte] : representatives) row.next.push_back(Derive(re, byte));
+  nodes_[re].row = static_cast<int32_t>(rows_.size());
+  rows_.push_back(std::move(row));
+  return rows_.back();
+}
+
+Re RegexPool::Next(Re re, uint8_t byte) {
+  if (re <= kEmpty) return kNone;
+  const Row& row = RowOf(re);
+  return row.next[class_maps_[row.classes][byte]];
+}
+
+Re RegexPool::Next(Re re, std::string_view bytes) {
+  for (const char c : bytes) {
+    if (re == kNone) break;
+    re = Next(re, static_cast<uint8_t>(c));
+  }
+  return re;
+}
+
+std::vector<RegexPool::Edge> RegexPool::Edges(Re re) {
+  std::vector<Edge> edges;
+  if (re <= kEmpty) return edges;
+  const Row row = RowOf(re);
+  std::vector<bool> seen(row.next.size());
+  for (size_t b = 0; b < 256; ++b) {
+    const uint8_t c = class_maps_[row.classes][b];
+    if (!seen[c] && row.next[c] != kNone) edges.push_back({static_cast<uint8_t>(b), row.next[c]});
+    seen[c] = true;
+  }
+  return edges;
+}
+
+// What the form alone tells; -1 where only a search can.
+int8_t RegexPool::QuickLive(Re re) {
+  for (int step = 0; step < 64; ++step) {
+    const Node& n = nodes_[re];
+    if (n.live >= 0) return n.live;
+    if (n.kind == Kind::kRepeat) {
+      re = n.a;
+      continue;
+    }
+    if (n.kind == Kind::kOr) {
+      for (size_t i = 0; i < n.max; ++i) {
+        if (nodes_[List(n)[i]].live == 1) return 1;
+      }
+    }
+    if (n.kind == Kind::kConcat && nodes_[n.a].live == 1) {
+      re = n.b;
+      continue;
+    }
+    return -1;
+  }
+  return -1;
+}
+
+bool RegexPool::Live(Re re) {
+  if (nodes_[re].live < 0) {
+    const int8_t quick = QuickLive(re);
+    nodes_[re].live = quick >= 0 ? quick : static_cast<int8_t>(SearchLive(re));
+  }
+  return nodes_[re].live == 1;
+}
+
+// Depth first: members are mostly near. All states on the way to a member are live; when there is none all are dead.
+bool RegexPool::SearchLive(Re start) {
+  std::unordered_map<Re, Re> parent{{start, start}};
+  std::vector<Re> stack{start};
+  while (!stack.empty()) {
+    Re re = stack.back();
+    stack.pop_back();
+    for (const Edge& edge : Edges(re)) {
+      const Re to = edge.target;
+      const int8_t live = QuickLive(to);
+      if (live == 1) {
+        for (nodes_[to].live = 1;; re = parent[re]) {
+          nodes_[re].live = 1;
+          if (re == start) return true;
+        }
+      }
+      if (live < 0 && parent.emplace(to, re).second) stack.push_back(to);
+    }
+    if (parent.size() > kMaxSearch) {
+      overflowed_ = true;
+      return false;
+    }
+  }
+  for (const auto& [state, from] : parent) nodes_[state].live = 0;
+  return false;
+}
+
+uint64_t RegexPool::CountUpTo(Re re, uint64_t limit) {
+  if (!Live(re)) return 0;
+  uint64_t total = 0;
+  std::unordered_map<Re, uint64_t> now{{re, 1}};
+  for (size_t length = 0; length < kMaxSearch && !now.empty(); ++length) {
+    std::unordered_map<Re, uint64_t> next;
+    for (const auto& [state, n] : now) {
+      if (Nullable(state)) total += n;
+      if (total >= limit) return limit;
+      if (state <= kEmpty) continue;
+      const Row row = RowOf(state);
+      std::vector<uint64_t> sizes(row.next.size());
+      for (const uint8_t c : class_maps_[row.classes]) ++sizes[c];
+      for (size_t c = 0; c < sizes.size(); ++c) {
+        if (Live(row.next[c])) next[row.next[c]] += std::min(limit, n * sizes[c]);
+      }
+    }
+    now = std::move(next);
+  }
+  return total;
+}
+
+bool RegexPool::Shortest(Re start, std::string& out) {
+  out.clear();
+  if (Nullable(start)) return true;
+  if (!Live(start)) return false;
+  std::unordered_map<Re, std::pair<Re, uint8_t>> parent{{start, {start, 0}}};
+  std::vector<Re> queue{start};
+  for (size_t i = 0; i < queue.size() && queue.size() < kMaxSearch; ++i) {
+    for (const Edge& edge : Edges(queue[i])) {
+      if (!parent.emplace(edge.target, std::pair{queue[i], edge.byte}).second) continue;
+      if (!Live(edge.target)) continue;
+      if (Nullable(edge.target)) {
+        for (Re at = edge.target; at != start; at = parent[at].first) out += static_cast<char>(parent[at].second);
+        std::reverse(out.begin(), out.end());
+        return true;
+      }
+      queue.push_back(edge.target);
+    }
+  }
+  return false;
+}
+
+Re RegexPool::Saturated(Re re) {
+  const Node n = nodes_[re];
+  if (n.kind == Kind::kRepeat && n.a == any_char_) {
+    const uint32_t min = std::min(n.min, kFar), max = n.max > kFar ? kUnbounded : n.max;
+    return min == n.min && max == n.max ? re : Repeat(n.a, min, max);
+  }
+  if (n.kind == Kind::kConcat) {
+    const Re tail = Saturated(n.b);
+    return tail == n.b ? re : Concat(n.a, tail);
+  }
+  if (n.kind == Kind::kAnd) {
+    std::vector<Re> parts(lists_.begin() + n.a, lists_.begin() + n.a + n.max);
+    bool changed = false;
+    for (Re& part : parts) {
+      const Re saturated = nodes_[part].slack > 0 || nodes_[part].kind == Kind::kConcat ? Saturated(part) : part;
+      changed |= saturated != part, part = saturated;
+    }
+    return changed ? And(std::move(parts)) : re;
+  }
+  return re;
+}
+
+}  // namespace lfm::grammar
