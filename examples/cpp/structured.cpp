@@ -1,4 +1,5 @@
 // Answers that a program can read: under a schema, with the loop by hand, and as calls of a tool.
+#include <cstdio>
 #include <iostream>
 #include <lfm/lfm.hpp>
 
@@ -32,6 +33,17 @@ std::string ByHand(const Model& model, Session& session, const Grammar& grammar,
   return model.Detokenize(ids) + state.Completion();  // the shortest end from here
 }
 
+std::string Quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    char escaped[8];
+    std::snprintf(escaped, sizeof escaped, "\\u%04x", static_cast<unsigned char>(c));
+    const bool plain = static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\';
+    out += plain ? std::string(1, c) : escaped;
+  }
+  return out + "\"";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -50,10 +62,7 @@ int main(int argc, char** argv) try {
 
   const Grammar tools(model, kTools);
   const std::string call = session.Generate(prompt, sampling, 64, {}, &tools);
-  // The text is put into a JSON object as it is: a grammar of calls writes no quotes that a schema does not ask for.
-  std::string quoted;
-  for (const char c : call) quoted += c == '"' || c == '\\' ? std::string("\\") + c : std::string(1, c);
-  std::cout << lfm::api::ParseAnswer("{\"guided\": true, \"text\": \"" + quoted + "\"}") << "\n";
+  std::cout << lfm::api::ParseAnswer("{\"guided\": true, \"text\": " + Quoted(call) + "}") << "\n";
 } catch (const lfm::api::Error& error) {
   return std::cerr << error.what() << "\n", 1;
 }
