@@ -145,6 +145,13 @@ std::vector<int32_t> TrieScores::Next(int64_t top_k) {
   for (size_t i = 0; i < known_.size(); ++i) {
     if (reached_[i] && !known_[i] && (top_k == 0 || log_[i] >= bound)) next.push_back(static_cast<int32_t>(i));
   }
+  // The likeliest ones first: what they hold often rules out the others.
+  if (top_k == 0 || next.size() <= k) return next;
+  std::partial_sort(next.begin(), next.begin() + static_cast<std::ptrdiff_t>(k), next.end(), [&](int32_t a, int32_t b) {
+    const double x = log_[static_cast<size_t>(a)], y = log_[static_cast<size_t>(b)];
+    return x != y ? x > y : a < b;
+  });
+  next.resize(k);
   return next;
 }
 

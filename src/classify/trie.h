@@ -57,7 +57,8 @@ class TrieScores {
   // The same where only those of its children (in their order) and the log of the sum of exp over all are at hand.
   void Accept(int32_t node, std::span<const float> children, double log_normalizer);
 
-  // kTrie: the nodes to be read next so that the top_k first labels become certain; empty when they are. top_k 0: all.
+  // kTrie: the nodes to be read next so that the top_k first labels become certain, at most top_k of them; empty when they
+  // are. top_k 0: all that are within reach.
   std::vector<int32_t> Next(int64_t top_k);
   // In the order of the labels; kNotComputed below a node that was not read.
   std::vector<double> Probabilities() const;

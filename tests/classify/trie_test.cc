@@ -92,6 +92,18 @@ TEST(Trie, TheFirstLabelsNeedFewNodes) {
   EXPECT_EQ(scores.Probabilities()[1], kNotComputed);
 }
 
+TEST(Trie, TheLikeliestNodesAreReadFirst) {
+  const Ids ids = {{1, 2, 9}, {1, 3, 9}, {4, 2, 9}, {4, 3, 9}, {5, 2, 9}, {5, 3, 9}};
+  const LabelTrie trie = TrieOf(ids);
+  TrieScores scores(trie, Method::kTrie);
+  scores.Accept(0, LogitsOf({.1, .5, .1, .05, .05, .15, .05, 0, 0, 0}));  // behind 1, 5 and 4, in this order
+  EXPECT_EQ(scores.Next(1), (std::vector<int32_t>{NodeAt(trie, {1})}));
+  EXPECT_EQ(scores.Next(2), (std::vector<int32_t>{NodeAt(trie, {1}), NodeAt(trie, {5})}));
+  EXPECT_EQ(scores.Next(0).size(), 3u);
+  scores.Accept(NodeAt(trie, {1}), LogitsOf({0, 0, .5, .5, 0, 0, 0, 0, 0, 0}));
+  EXPECT_TRUE(scores.Next(1).empty());
+}
+
 TEST(Trie, FullLikelihoodSumsToOne) {
   const Ids ids = {{1, 9}, {2, 9}};
   const LabelTrie trie = TrieOf(ids);
