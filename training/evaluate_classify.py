@@ -49,6 +49,7 @@ def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("lfm"), p.add_argument("model"), p.add_argument("cases_file"), p.add_argument("--compute", default="f32", choices=["f32", "auto"])
     p.add_argument("--cases", type=int), p.add_argument("--jobs", type=int, default=2), p.add_argument("--generate", action="store_true")
+    p.set_defaults(held=False)  # of evaluate.ask: no answer is held to a form
     a = p.parse_args()
     with open(a.cases_file, encoding="utf-8") as f:
         cases = [json.loads(line) for line in f][:a.cases]
