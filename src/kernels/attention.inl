@@ -4,8 +4,8 @@
 // l = l * exp(m - m') + sum exp(s - m'), acc = acc * exp(m - m'), and one fma a key, in order. Invisible keys take no
 // part: their memory may hold anything. The page is unpacked to f32 in pieces, for up to 64 queries at once.
 
-constexpr int kQueryTile = 64;
-constexpr int kQueryStep = 4;                // queries in registers
+constexpr int kQueryTile = 64;               // model::kMaxQueries: 64 x 64 scores are 16 KiB, half of a first-level cache
+constexpr int kQueryStep = 4;                // queries in registers: 4 sums beside a vector of keys, as counted for 16 registers
 constexpr int kWideStep = kN >= 16 ? 2 : 1;  // virtual vectors of keys or dims beside them
 constexpr int kMaxHeadDim = 256;
 

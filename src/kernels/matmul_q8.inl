@@ -2,7 +2,10 @@
 // Per block and row: acc = fma(S, d * da, acc), then one fma for each min (docs/numerics.md).
 
 constexpr int kUnitParts = 2 * kParts;  // native vectors of 32 rows
-constexpr int kFewTokens = 4;           // are held in registers
+// The most tokens whose sums are held in registers. Counted, not measured: with AVX2 a panel of 16 rows and four tokens take
+// 8 of 16 registers, and the dot product needs most of the others; the next size that divides a tile would spill. The same
+// number serves the ISAs with 32 registers, on which 6 or 8 were not tried.
+constexpr int kFewTokens = 4;
 
 template <class D>
 LFM_INLINE void Decode(BlockAt at, int row, Weights<D>& w) {

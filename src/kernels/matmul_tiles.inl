@@ -7,7 +7,7 @@
 // with each store three or four dots behind its dot; then integer work (the next super-panel is unpacked) while the tile
 // unit drains; then the flush, without tile instructions. Tiles 0 to 3 are C, 4 and 5 A, 6 and 7 B.
 
-constexpr int kPhaseBlocks = 2;
+constexpr int kPhaseBlocks = 2;                  // dots of a phase: enough to keep each store three or four dots behind
 constexpr int kPanelBytes = 8 * 64;              // of an unpacked block
 constexpr int kTileSums = kTileTokens * kLanes;  // in a C tile
 

@@ -115,7 +115,10 @@ inline void MultiplyUnit(const Model& model, const Matrix& matrix, int64_t unit,
   }
 }
 
-// Units that one thread takes at a time: enough to reuse a tile from its cache, few enough to balance.
+// Units that one thread takes at a time: enough to reuse a tile from its cache, few enough to balance. A thread should find
+// four tasks or more in a loop, so that a slow core loses a quarter of its share at most; the bounds 2 (few tokens: the
+// weights are read once, from memory) and 4 are a choice: on two Zen 3 cores finer and coarser ones made no difference that
+// could be seen (docs/performance.md).
 inline int64_t UnitGrain(int64_t n_units, int64_t n_tokens, int n_threads) {
   const int64_t most = n_tokens > 8 ? 4 : 2;
   return std::clamp<int64_t>(n_units / (int64_t{4} * n_threads), 1, most);
