@@ -9,7 +9,7 @@
 
 #include "base/json.h"
 #include "base/strings.h"
-#include "text/byte_alphabet.h"
+#include "base/byte_alphabet.h"
 #include "text/stream_decoder.h"
 #include "text/tokenizer.h"
 

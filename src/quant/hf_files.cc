@@ -6,6 +6,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/byte_alphabet.h"
 #include "base/strings.h"
 #include "formats/gguf_types.h"
 #include "model/tensors.h"
@@ -33,19 +34,6 @@ Json ShortFloat(float value) {
 }
 
 Json Object(Json::Object members) { return Json::MakeObject(std::move(members)); }
-
-// Whether every character stands for a byte in GPT-2's alphabet, so that the text can be part of the BPE vocabulary.
-bool IsInByteAlphabet(std::string_view text) {
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c > 0x20 && c < 0x7f) continue;
-    if (i + 1 == text.size() || (c & 0xe0) != 0xc0) return false;
-    const auto point = static_cast<uint32_t>((c & 0x1f) << 6 | (static_cast<unsigned char>(text[++i]) & 0x3f));
-    // U+00A1..U+00FF without the soft hyphen stand for themselves, U+0100..U+0143 for the other 68 bytes.
-    if (point < 0xa1 || point > 0x143 || point == 0xad) return false;
-  }
-  return !text.empty();
-}
 
 struct Vocabulary {
   std::vector<std::string_view> tokens;
@@ -274,7 +262,8 @@ Result<Json> MakeTokenizerJson(const Metadata& metadata) {
       const Json flags = vocabulary.AddedToken(i);
       for (const auto& [name, value] : flags.members()) token.Set(name, value);
       added.push_back(std::move(token));
-      if (!IsInByteAlphabet(vocabulary.tokens[i])) continue;
+      // What is text of the byte alphabet can be part of the BPE vocabulary too.
+      if (vocabulary.tokens[i].empty() || !BytesOfAlphabet(vocabulary.tokens[i])) continue;
     }
     entries.emplace_back(vocabulary.tokens[i], static_cast<int64_t>(i));
   }

@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "base/byte_alphabet.h"
 #include "base/strings.h"
 #include "formats/gguf_types.h"
 
@@ -40,28 +41,18 @@ constexpr std::string_view kWords =
     "null none json name type error message content role question please number result example input output "
     "test";
 
-// GPT-2's alphabet: printable bytes stand for themselves, the others for U+0100 and up, in byte order.
-std::array<std::string, 256> ByteAlphabet() {
-  std::array<std::string, 256> alphabet;
-  unsigned next = 0x100;
-  for (unsigned byte = 0; byte < 256; ++byte) {
-    const bool printable = (byte >= 0x21 && byte <= 0x7E) || (byte >= 0xA1 && byte <= 0xAC) || byte >= 0xAE;
-    const unsigned code = printable ? byte : next++;
-    alphabet[byte] = code < 0x80 ? std::string(1, static_cast<char>(code))
-                                 : std::string{static_cast<char>(0xC0 | code >> 6), static_cast<char>(0x80 | (code & 63))};
-  }
-  return alphabet;
+// The letter of GPT-2's alphabet for a byte.
+std::string LetterOf(unsigned byte) {
+  const char c = static_cast<char>(byte);
+  return AlphabetOfBytes({&c, 1});
 }
 
 // Bytes in the order of GPT-2's table: the printable ones first.
 std::array<unsigned, 256> ByteOrder() {
   std::array<unsigned, 256> order{};
-  size_t n = 0;
-  const auto printable = [](unsigned b) { return (b >= 0x21 && b <= 0x7E) || (b >= 0xA1 && b <= 0xAC) || b >= 0xAE; };
-  for (unsigned byte = 0; byte < 256; ++byte)
-    if (printable(byte)) order[n++] = byte;
-  for (unsigned byte = 0; byte < 256; ++byte)
-    if (!printable(byte)) order[n++] = byte;
+  for (unsigned byte = 0; byte < 256; ++byte) order[byte] = byte;
+  std::stable_partition(order.begin(), order.end(),
+                        [](unsigned byte) { return StandsForItself(static_cast<unsigned char>(byte)); });
   return order;
 }
 
@@ -158,9 +149,7 @@ void AddCombinations(MergeList& list, const std::string& space) {
 }
 
 std::vector<std::string> MakeMerges(size_t n, std::vector<std::string>& merges) {
-  const auto alphabet = ByteAlphabet();
-  const std::string& space = alphabet[' '];
-  const std::string& newline = alphabet['\n'];
+  const std::string space = LetterOf(' '), newline = LetterOf('\n');
   MergeList list(n);
   list.Add(newline, newline);
   list.Add(space, space);
@@ -187,8 +176,7 @@ class Table {
   }
 
   void SetBytes(size_t first) {
-    const auto alphabet = ByteAlphabet();
-    for (const unsigned byte : ByteOrder()) Set(first++, alphabet[byte], formats::GgufTokenType::kNormal);
+    for (const unsigned byte : ByteOrder()) Set(first++, LetterOf(byte), formats::GgufTokenType::kNormal);
   }
 
   // Merged tokens into the free ids of [begin, end), those of `fixed` at their own. Creates as many merges as
@@ -251,7 +239,7 @@ SynthVocabulary MakeSynthVocabulary65536() {
   for (size_t i = 0; i < std::size(kLate); ++i) {
     table.Set(kFirstLate + i, StrCat("<|", kLate[i], "|>"), formats::GgufTokenType::kControl);
   }
-  const std::string space = ByteAlphabet()[' '];
+  const std::string space = LetterOf(' ');
   table.SetMerged(kFirstMerged, kFirstLate,
                   {{space + space, 767}, {space + space + space, 861}, {"user", 6423}, {"assistant", 64015}});
   table.FillUnused();

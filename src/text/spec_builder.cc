@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "base/strings.h"
-#include "text/byte_alphabet.h"
+#include "base/byte_alphabet.h"
 
 namespace lfm::text {
 

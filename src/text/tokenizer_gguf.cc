@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "base/strings.h"
-#include "text/byte_alphabet.h"
+#include "base/byte_alphabet.h"
 #include "text/spec_builder.h"
 #include "text/tokenizer_spec.h"
 

@@ -13,7 +13,7 @@
 #include "base/strings.h"
 #include "support/golden.h"
 #include "support/tokenizers.h"
-#include "text/byte_alphabet.h"
+#include "base/byte_alphabet.h"
 #include "text/splitter.h"
 #include "text/stream_decoder.h"
 #include "text/unicode.h"
