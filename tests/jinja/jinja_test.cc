@@ -180,6 +180,16 @@ TEST(Jinja, FormatsTime) {
   EXPECT_EQ(FormatTime("%G-W%V-%u %U %W %j %I%p %-d.%-m. %k|%l|%e|%_d %f %y %h %C %P %^a %Q%", newyear),
             "2020-W53-7 01 00 003 12AM 3.1.  0|12| 3| 3 000007 21 Jan 20 am SUN %Q%");
   EXPECT_EQ(FormatTime("%A %B %D %T", LocalTime{2024, 2, 29, 23, 59, 59, 0}), "Thursday February 02/29/24 23:59:59");
+  // By Python 3.11 on Linux.
+  EXPECT_EQ(
+      FormatTime("%c|%x|%X|%D|%r|%R|%n|%t|%Ey|%Od|%010d|%^B|%#p|%z|%Z|%%f|%-f|%E", newyear),
+      "Sun Jan  3 00:05:09 2021|01/03/21|00:05:09|01/03/21|12:05:09 AM|00:05|\n|\t|21|03|0000000003|JANUARY|am|||%f|%-f|%E");
+  EXPECT_EQ(FormatTime("%5Y|%+", newyear), "02021|%+");
+  EXPECT_EQ(FormatTime("%999999d", newyear), "");
+  EXPECT_EQ(FormatTime("", newyear), "");
+  EXPECT_EQ(FormatTime(std::string_view("%d\0%m%", 6), newyear), std::string_view("03\0"
+                                                                                  "01%",
+                                                                                  6));
 }
 
 }  // namespace
