@@ -256,6 +256,19 @@ class Opener {
   Checkpoint out_;
 };
 
+// A loop over the hashed parts of the weights that asks between batches, which are some hundredths of a second, whether to go
+// on.
+template <typename Body>
+Status ForBatches(int64_t n, Threads& threads, const std::function<bool()>& go_on, const Body& body) {
+  constexpr int64_t kBatchBytes = int64_t{128} << 20, kBatch = kBatchBytes / static_cast<int64_t>(kHashedBytes);
+  for (int64_t first = 0; first < n; first += kBatch) {
+    threads.For(std::min(kBatch, n - first), 1,
+                [&](int64_t begin, int64_t end, int i_thread) { body(first + begin, first + end, i_thread); });
+    if (go_on && !go_on()) return Error{ErrorCode::kCancelled, "checking the weights was cancelled"};
+  }
+  return Ok();
+}
+
 }  // namespace
 
 bool IsPacked(std::span<const std::byte> bytes) {
@@ -280,12 +293,12 @@ uint64_t SourceKey(const Checkpoint& source) {
   return hash >> 1;  // fits a signed JSON integer
 }
 
-Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads) {
+Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads, const std::function<bool()>& go_on) {
   const PackedWeights& packed = checkpoint.packed;
   const MappedFile& file = checkpoint.files.front();
   const auto n = static_cast<int64_t>(HashCount(packed.bytes.size()));
   std::atomic<int64_t> damaged{n};
-  threads.For(n, 16, [&](int64_t begin, int64_t end, int) {
+  const auto check = [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const auto part = HashedPart(packed.bytes, static_cast<size_t>(i));
       file.Populate(part);
@@ -295,7 +308,8 @@ Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads) {
       for (int64_t first = damaged; i < first && !damaged.compare_exchange_weak(first, i);) {
       }
     }
-  });
+  };
+  LFM_RETURN_IF_ERROR(ForBatches(n, threads, go_on, check));
   if (damaged < n) {
     const size_t at =
         static_cast<size_t>(packed.bytes.data() - file.bytes().data()) + static_cast<size_t>(damaged) * kHashedBytes;
@@ -308,7 +322,7 @@ Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads) {
 
 Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes, Threads& threads,
                    const std::function<bool(const Tensor&)>& is_matrix, const std::function<Status(std::span<std::byte>)>& fill,
-                   const std::string& path) {
+                   const std::string& path, const std::function<bool()>& go_on) {
   Blobs blobs;
   Json header = Header(source, plan, weight_bytes, is_matrix, blobs);
   header.Set("blob_bytes", uint64_t{blobs.data().size()});
@@ -327,12 +341,13 @@ Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes,
   LFM_TRY(const std::span<std::byte> region, file.AppendMapped(RegionBytes(weight_bytes)));
   const std::span<std::byte> weights = region.first(weight_bytes);
   LFM_RETURN_IF_ERROR(fill(weights));
-  threads.For(static_cast<int64_t>(HashCount(weight_bytes)), 16, [&](int64_t begin, int64_t end, int) {
+  const auto hash_parts = [&](int64_t begin, int64_t end, int) {
     for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(end); ++i) {
       const uint64_t hash = Hash64(HashedPart(weights, i));
       std::memcpy(region.data() + HashesAt(weight_bytes) + i * sizeof hash, &hash, sizeof hash);
     }
-  });
+  };
+  LFM_RETURN_IF_ERROR(ForBatches(static_cast<int64_t>(HashCount(weight_bytes)), threads, go_on, hash_parts));
   return file.Commit();
 }
 

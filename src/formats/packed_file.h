@@ -29,17 +29,17 @@ bool IsPacked(std::span<const std::byte> bytes);
 Result<Checkpoint> OpenPacked(MappedFile file);
 
 // Compares the weights of a packed checkpoint with their hashes, on all threads: reads them once, at about the speed of
-// memory. kCorrupt names the first damaged part.
-Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads);
+// memory. kCorrupt names the first damaged part. `go_on` is asked now and then on the calling thread: false is kCancelled.
+Status CheckPackedWeights(const Checkpoint& checkpoint, Threads& threads, const std::function<bool()>& go_on = {});
 
 // Recognises a model by its sizes and samples of its content, so that a packed file knows its source wherever that was
 // moved. Reads at most a few MB.
 uint64_t SourceKey(const Checkpoint& source);
 
 // Writes the file around `fill`, which receives the zeroed weight region to fill. `is_matrix` tells which tensors live
-// in that region. The file gets its name only when all is done.
+// in that region. The file gets its name only when all is done. `go_on` as above, while the weights are hashed.
 Status WritePacked(const Checkpoint& source, uint64_t plan, size_t weight_bytes, Threads& threads,
                    const std::function<bool(const Tensor&)>& is_matrix, const std::function<Status(std::span<std::byte>)>& fill,
-                   const std::string& path);
+                   const std::string& path, const std::function<bool()>& go_on = {});
 
 }  // namespace lfm::formats

@@ -3,6 +3,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "base/check.h"
 #include "base/strings.h"
 
 namespace lfm::model {
@@ -78,6 +79,52 @@ const Tensor* FindPrefixed(const Checkpoint& checkpoint, const std::string& name
   return nullptr;
 }
 
+bool IsSingle(TensorField form) {
+  return form == TensorField::kExpertGate || form == TensorField::kExpertUp || form == TensorField::kExpertDown;
+}
+
+// The form in which the checkpoint holds a tensor of the walk: as itself, in a fused one, or expert by expert. Of several the
+// one that counts; of none the one whose absence is to be told.
+TensorField FormOf(const Checkpoint& checkpoint, TensorField field, int i_layer) {
+  using enum TensorField;
+  const auto has = [&](TensorField form) { return FindTensor(checkpoint, form, i_layer) != nullptr; };
+  const bool folder = checkpoint.naming == Naming::kHuggingFace;
+  switch (field) {
+    case kAttentionQ:
+    case kAttentionK:
+    case kAttentionV: return has(kAttentionQkv) ? kAttentionQkv : field;
+    case kExpertsGate:
+    case kExpertsUp:
+      if (has(field)) return field;
+      if (has(kExpertsGateUp)) return kExpertsGateUp;
+      return !folder ? field : field == kExpertsGate ? kExpertGate : kExpertUp;
+    case kExpertsDown: return has(field) || !folder ? field : kExpertDown;
+    default: return field;
+  }
+}
+
+std::vector<int64_t> WithoutOnes(std::vector<int64_t> shape) {
+  std::erase(shape, 1);
+  return shape;
+}
+
+std::string ShapeText(const std::vector<int64_t>& shape) {
+  std::string text;
+  for (const int64_t n : shape) text += StrCat(text.empty() ? "" : " x ", n);
+  return text;
+}
+
+// A tensor that must be there with the shape of the table. Dimensions of 1 do not count: taps are [d, 1, taps] in folders.
+Result<const Tensor*> FindOfShape(const Checkpoint& checkpoint, const Config& config, TensorField field, int i_layer,
+                                  int i_expert) {
+  const Tensor* tensor = FindTensor(checkpoint, field, i_layer, i_expert);
+  if (!tensor) return MissingTensor(checkpoint, field, i_layer, i_expert);
+  const std::vector<int64_t> expected = ShapeOf(field, config);
+  if (WithoutOnes(tensor->shape) == WithoutOnes(expected)) return tensor;
+  return Error{ErrorCode::kCorrupt, StrCat(checkpoint.path, ": tensor ", Plain(tensor->name, 80), " has shape ",
+                                           ShapeText(tensor->shape), ", expected ", ShapeText(expected))};
+}
+
 }  // namespace
 
 std::string TensorName(TensorField field, Naming naming, int i_layer, int i_expert) {
@@ -135,39 +182,68 @@ std::vector<int64_t> ShapeOf(TensorField field, const Config& config) {
   return {};
 }
 
-void ForEachTensor(const Checkpoint& checkpoint, const Config& config,
-                   const std::function<void(const TensorPlace&, const Tensor&)>& visit) {
+Status ForEachField(const Config& config, const std::function<Status(TensorField, int)>& visit) {
   using enum TensorField;
-  const auto one = [&](TensorField field, int i_layer = -1, int i_expert = -1) {
-    const Tensor* const tensor = FindTensor(checkpoint, field, i_layer, i_expert);
-    if (tensor) visit({field, i_layer, i_expert}, *tensor);
-    return tensor != nullptr;
+  const auto all = [&](std::initializer_list<TensorField> fields, int i_layer) -> Status {
+    for (const TensorField field : fields) LFM_RETURN_IF_ERROR(visit(field, i_layer));
+    return Ok();
   };
-  const auto all = [&](std::initializer_list<TensorField> fields, int i_layer) {
-    for (const TensorField field : fields) one(field, i_layer);
-  };
-  all({kEmbedding, kFinalNorm, kHead}, -1);
+  LFM_RETURN_IF_ERROR(visit(kEmbedding, -1));
   for (int i = 0; i < config.n_layers; ++i) {
     const LayerConfig& layer = config.layers[static_cast<size_t>(i)];
-    all({kOperatorNorm, kFfnNorm}, i);
-    if (layer.mixer == Mixer::kConv) {
-      all({kConvIn, kConvOut, kConvTaps}, i);
-    } else {
-      if (!one(kAttentionQkv, i)) all({kAttentionQ, kAttentionK, kAttentionV}, i);
-      all({kAttentionOut, kAttentionQNorm, kAttentionKNorm}, i);
-    }
-    if (layer.ffn == Ffn::kDense) {
-      all({kFfnGate, kFfnUp, kFfnDown}, i);
-      continue;
-    }
-    all({kRouter, kExpertBias}, i);
-    const bool gate_up = (one(kExpertsGate, i) && one(kExpertsUp, i)) || one(kExpertsGateUp, i);
-    const bool down = one(kExpertsDown, i);
-    for (int e = 0; e < config.n_experts && !(gate_up && down); ++e) {
-      if (!gate_up) one(kExpertGate, i, e), one(kExpertUp, i, e);
-      if (!down) one(kExpertDown, i, e);
-    }
+    LFM_RETURN_IF_ERROR(visit(kOperatorNorm, i));
+    LFM_RETURN_IF_ERROR(layer.mixer == Mixer::kConv
+                            ? all({kConvIn, kConvTaps, kConvOut}, i)
+                            : all({kAttentionQ, kAttentionK, kAttentionV, kAttentionQNorm, kAttentionKNorm, kAttentionOut}, i));
+    LFM_RETURN_IF_ERROR(visit(kFfnNorm, i));
+    LFM_RETURN_IF_ERROR(layer.ffn == Ffn::kDense ? all({kFfnGate, kFfnUp, kFfnDown}, i)
+                                                 : all({kRouter, kExpertBias, kExpertsGate, kExpertsUp, kExpertsDown}, i));
   }
+  return all({kFinalNorm, kHead}, -1);
+}
+
+Result<std::vector<RowRange>> Locate(const Checkpoint& checkpoint, const Config& config, TensorField field, int i_layer) {
+  const TensorField form = FormOf(checkpoint, field, i_layer);
+  const std::vector<int64_t> shape = ShapeOf(field, config);
+  int64_t n_rows = 1;
+  for (size_t i = 0; i + 1 < shape.size(); ++i) n_rows *= shape[i];
+  std::vector<RowRange> ranges;
+  if (IsSingle(form)) {
+    for (int e = 0; e < config.n_experts; ++e) {
+      LFM_TRY(const Tensor* tensor, FindOfShape(checkpoint, config, form, i_layer, e));
+      ranges.push_back({tensor, 0, n_rows / config.n_experts});
+    }
+    return ranges;
+  }
+  LFM_TRY(const Tensor* tensor, FindOfShape(checkpoint, config, form, i_layer, -1));
+  if (form == TensorField::kAttentionQkv) {
+    const int64_t q = ShapeOf(TensorField::kAttentionQ, config)[0], kv = ShapeOf(TensorField::kAttentionK, config)[0];
+    const int64_t first = field == TensorField::kAttentionQ ? 0 : field == TensorField::kAttentionK ? q : q + kv;
+    ranges.push_back({tensor, first, n_rows});
+  } else if (form == TensorField::kExpertsGateUp) {
+    const int64_t f = config.d_ff_expert, first = field == TensorField::kExpertsGate ? 0 : f;
+    for (int64_t e = 0; e < config.n_experts; ++e) ranges.push_back({tensor, e * 2 * f + first, f});
+  } else {
+    ranges.push_back({tensor, 0, n_rows});
+  }
+  return ranges;
+}
+
+void ForEachTensor(const Checkpoint& checkpoint, const Config& config,
+                   const std::function<void(const TensorPlace&, const Tensor&)>& visit) {
+  const Tensor* last = nullptr;  // a fused one comes once
+  const auto one = [&](const TensorPlace& place) {
+    const Tensor* const tensor = FindTensor(checkpoint, place.field, place.i_layer, place.i_expert);
+    if (tensor && tensor != last) visit(place, *tensor);
+    last = tensor;
+  };
+  const Status walked = ForEachField(config, [&](TensorField field, int i_layer) {
+    const TensorField form = FormOf(checkpoint, field, i_layer);
+    if (!IsSingle(form)) one({form, i_layer});
+    for (int e = 0; IsSingle(form) && e < config.n_experts; ++e) one({form, i_layer, e});
+    return Ok();
+  });
+  LFM_CHECK(walked.ok());
 }
 
 }  // namespace lfm::model

@@ -1,4 +1,5 @@
 // The family's tensors: names in both conventions, shapes, and the one walk over them, from the table tensors.inc.
+// Loading, listing, converting, counting, synthetic files and importance matrices all take this walk.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +31,21 @@ Error MissingTensor(const formats::Checkpoint& checkpoint, TensorField field, in
 
 // The shape that a configuration gives a tensor, slowest first.
 std::vector<int64_t> ShapeOf(TensorField field, const Config& config);
+
+// The walk: every tensor of a model of this configuration in the form that GGUF gives it (experts stacked, projections apart),
+// embedding first, then layer by layer, then the final norm and the head. Visited too, though a model can do without: the
+// head, which the embedding may be, and the experts' bias. An error of `visit` ends the walk.
+Status ForEachField(const Config& config, const std::function<Status(TensorField field, int i_layer)>& visit);
+
+// Rows of a stored tensor, counted over the tensor flattened to rows.
+struct RowRange {
+  const formats::Tensor* tensor = nullptr;
+  int64_t first_row = 0;
+  int64_t n_rows = 0;
+};
+// Where a checkpoint holds a tensor of the walk: one range (in a tensor of its own or a fused one), or one for each expert,
+// where experts are stored one by one or fused with others. All ranges are equally long. Errors: missing, another shape.
+Result<std::vector<RowRange>> Locate(const formats::Checkpoint& checkpoint, const Config& config, TensorField field, int i_layer);
 
 // Visits every tensor of the checkpoint that the model reads; where a file has several forms of the same thing (fused or
 // single projections, stacked or single experts), only those of the form that counts. Absent ones are left out.

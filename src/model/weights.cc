@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cstring>
 #include <unordered_set>
@@ -12,7 +13,6 @@
 #include "base/strings.h"
 #include "formats/packed_file.h"
 #include "model/memory_check.h"
-#include "model/tensors.h"
 
 namespace lfm::model {
 namespace {
@@ -21,16 +21,8 @@ using formats::Checkpoint;
 using formats::Tensor;
 using kernels::kLanes;
 
-// Rows of a stored matrix: a whole tensor, one expert of a stacked one, or a slice of a fused one.
-struct Source {
-  const Tensor* tensor = nullptr;
-  int64_t first_row = 0;  // counted over the tensor flattened to rows
-  int64_t rows = 0;
-  int64_t k = 0;
-};
-
 struct PackJob {
-  Source source;
+  RowRange source;
   Matrix* matrix = nullptr;
   size_t offset = 0;
 };
@@ -89,13 +81,17 @@ class Loader {
     for (const PackJob& job : jobs_) matrices.insert(job.source.tensor);
     return formats::WritePacked(
         checkpoint_, Fingerprint(), size_, threads_, [&](const Tensor& tensor) { return matrices.contains(&tensor); },
-        [&](std::span<std::byte> region) { return PackAll(region.data()); }, path);
+        [&](std::span<std::byte> region) { return PackAll(region.data()); }, path, GoOn());
   }
 
  private:
+  // Progress as a question; null where nobody listens.
+  std::function<bool()> GoOn() {
+    return progress_ ? std::function<bool()>([this] { return progress_(done_, Total()); }) : nullptr;
+  }
   uint64_t NumberOfElements() const {
     uint64_t n = 0;
-    for (const PackJob& job : jobs_) n += static_cast<uint64_t>(job.source.rows * job.source.k);
+    for (const PackJob& job : jobs_) n += static_cast<uint64_t>(job.source.n_rows * job.matrix->k);
     return n;
   }
   Status PackAll(std::byte* base) {
@@ -110,7 +106,7 @@ class Loader {
       return Error{ErrorCode::kCorrupt, StrCat(checkpoint_.path, " has its weights in other places than this lfm ",
                                                "expects; delete it and pack the model again")};
     }
-    if (!packed.checked) LFM_RETURN_IF_ERROR(formats::CheckPackedWeights(checkpoint_, threads_));
+    if (!packed.checked) LFM_RETURN_IF_ERROR(formats::CheckPackedWeights(checkpoint_, threads_, GoOn()));
     for (const PackJob& job : jobs_) job.matrix->data = packed.bytes.data() + job.offset;
     weights_.memory = std::make_shared<MappedFile>(checkpoint_.files.front());
     return Ok();
@@ -121,7 +117,7 @@ class Loader {
     uint64_t hash = 0xCBF29CE484222325ull;
     for (const PackJob& job : jobs_) {
       for (const uint64_t value :
-           {uint64_t{job.offset}, static_cast<uint64_t>(job.source.rows), static_cast<uint64_t>(job.source.k),
+           {uint64_t{job.offset}, static_cast<uint64_t>(job.source.n_rows), static_cast<uint64_t>(job.matrix->k),
             uint64_t{job.matrix->unit_stride}, static_cast<uint64_t>(job.matrix->type)}) {
         hash = (hash ^ value) * 0x100000001B3ull;
       }
@@ -130,32 +126,64 @@ class Loader {
   }
 
   Status Plan() {
-    LFM_TRY(const Source embedding, Rows(TensorField::kEmbedding, -1));
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kFinalNorm, -1, weights_.final_norm));
     weights_.layers.resize(config_.layers.size());
-    for (int i = 0; i < config_.n_layers; ++i) LFM_RETURN_IF_ERROR(PlanLayer(i));
-    Place(embedding, weights_.embedding);
-    if (FindTensor(checkpoint_, TensorField::kHead)) {
-      LFM_TRY(const Source head, Rows(TensorField::kHead, -1));
-      Place(head, weights_.head);
+    LFM_RETURN_IF_ERROR(ForEachField(config_, [&](TensorField field, int i_layer) { return PlanField(field, i_layer); }));
+    // The embedding and the head lie behind the layers.
+    LFM_RETURN_IF_ERROR(PlanMatrix(TensorField::kEmbedding, -1));
+    return FindTensor(checkpoint_, TensorField::kHead) ? PlanMatrix(TensorField::kHead, -1) : Ok();
+  }
+
+  Status PlanField(TensorField field, int i) {
+    using enum TensorField;
+    Layer* const layer = i < 0 ? nullptr : &weights_.layers[static_cast<size_t>(i)];
+    switch (field) {
+      case kEmbedding:
+      case kHead: return Ok();
+      case kFinalNorm: return Vector(field, i, weights_.final_norm);
+      case kOperatorNorm: return Vector(field, i, layer->operator_norm);
+      case kFfnNorm: return Vector(field, i, layer->ffn_norm);
+      case kConvTaps: return PlanTaps(i, layer->conv);
+      case kAttentionQNorm: return Vector(field, i, layer->attention.q_norm);
+      case kAttentionKNorm: return Vector(field, i, layer->attention.k_norm);
+      case kExpertBias: return config_.use_expert_bias ? Vector(field, i, layer->moe.expert_bias) : Ok();
+      case kFfnGate: return PlanSwiGlus({kFfnGate, kFfnUp, kFfnDown}, i, {&layer->dense, 1});
+      case kExpertsGate:
+        layer->moe.experts.resize(static_cast<size_t>(config_.n_experts));
+        return PlanSwiGlus({kExpertsGate, kExpertsUp, kExpertsDown}, i, layer->moe.experts);
+      case kFfnUp:
+      case kFfnDown:
+      case kExpertsUp:
+      case kExpertsDown: return Ok();  // with their gate
+      default: return PlanMatrix(field, i);
+    }
+  }
+
+  Status PlanMatrix(TensorField field, int i) {
+    LFM_TRY(const auto sources, Locate(checkpoint_, config_, field, i));
+    Place(sources[0], ShapeOf(field, config_).back(), const_cast<Matrix&>(*MatrixOf(weights_, field, i)));
+    return Ok();
+  }
+
+  // The networks of a layer: its dense one, or its experts one after the other.
+  Status PlanSwiGlus(const std::array<TensorField, 3>& fields, int i, std::span<SwiGlu> networks) {
+    std::array<std::vector<RowRange>, 3> sources;
+    for (size_t f = 0; f < 3; ++f) {
+      LFM_TRY(const auto ranges, Locate(checkpoint_, config_, fields[f], i));
+      const auto n = static_cast<int64_t>(networks.size() / ranges.size());  // networks in a range
+      for (const RowRange& range : ranges) {
+        const int64_t rows = range.n_rows / n;
+        for (int64_t e = 0; e < n; ++e) sources[f].push_back({range.tensor, range.first_row + e * rows, rows});
+      }
+    }
+    const int64_t d = ShapeOf(fields[0], config_).back(), f = ShapeOf(fields[2], config_).back();
+    for (size_t e = 0; e < networks.size(); ++e) {
+      PlaceGateAndUp(sources[0][e], sources[1][e], d, networks[e]);
+      Place(sources[2][e], f, networks[e].down);
     }
     return Ok();
   }
 
-  Status PlanLayer(int i) {
-    Layer& layer = weights_.layers[static_cast<size_t>(i)];
-    const LayerConfig& kind = config_.layers[static_cast<size_t>(i)];
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kOperatorNorm, i, layer.operator_norm));
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kFfnNorm, i, layer.ffn_norm));
-    LFM_RETURN_IF_ERROR(kind.mixer == Mixer::kConv ? PlanConv(i, layer.conv) : PlanAttention(i, layer.attention));
-    return kind.ffn == Ffn::kMoe ? PlanMoe(i, layer.moe) : PlanDense(i, layer.dense);
-  }
-
-  Status PlanConv(int i, ShortConv& conv) {
-    LFM_TRY(const Source in, Rows(TensorField::kConvIn, i));
-    LFM_TRY(const Source out, Rows(TensorField::kConvOut, i));
-    Place(in, conv.in_proj);
-    Place(out, conv.out_proj);
+  Status PlanTaps(int i, ShortConv& conv) {
     std::vector<float> by_channel;  // [d][taps] on disk
     LFM_RETURN_IF_ERROR(Vector(TensorField::kConvTaps, i, by_channel));
     const auto n_taps = static_cast<size_t>(config_.n_taps), n = static_cast<size_t>(config_.d_model);
@@ -166,94 +194,11 @@ class Loader {
     return Ok();
   }
 
-  Status PlanAttention(int i, Attention& attention) {
-    const int64_t d = config_.d_model, q_rows = int64_t{config_.n_heads} * config_.head_dim;
-    const int64_t kv_rows = int64_t{config_.n_kv_heads} * config_.head_dim;
-    if (FindTensor(checkpoint_, TensorField::kAttentionQkv, i)) {
-      LFM_TRY(Source fused, Rows(TensorField::kAttentionQkv, i));
-      Place({fused.tensor, 0, q_rows, d}, attention.q);
-      Place({fused.tensor, q_rows, kv_rows, d}, attention.k);
-      Place({fused.tensor, q_rows + kv_rows, kv_rows, d}, attention.v);
-    } else {
-      LFM_TRY(const Source q, Rows(TensorField::kAttentionQ, i));
-      LFM_TRY(const Source k, Rows(TensorField::kAttentionK, i));
-      LFM_TRY(const Source v, Rows(TensorField::kAttentionV, i));
-      Place(q, attention.q);
-      Place(k, attention.k);
-      Place(v, attention.v);
-    }
-    LFM_TRY(const Source out, Rows(TensorField::kAttentionOut, i));
-    Place(out, attention.out);
-    LFM_RETURN_IF_ERROR(Vector(TensorField::kAttentionQNorm, i, attention.q_norm));
-    return Vector(TensorField::kAttentionKNorm, i, attention.k_norm);
-  }
-
-  Status PlanDense(int i, SwiGlu& ffn) {
-    LFM_TRY(const Source gate, Rows(TensorField::kFfnGate, i));
-    LFM_TRY(const Source up, Rows(TensorField::kFfnUp, i));
-    LFM_TRY(const Source down, Rows(TensorField::kFfnDown, i));
-    PlaceSwiGlu(gate, up, down, ffn);
-    return Ok();
-  }
-
-  Status PlanMoe(int i, Moe& moe) {
-    LFM_TRY(const Source router, Rows(TensorField::kRouter, i));
-    Place(router, moe.router);
-    if (config_.use_expert_bias) {
-      LFM_RETURN_IF_ERROR(Vector(TensorField::kExpertBias, i, moe.expert_bias));
-    }
-    moe.experts.resize(static_cast<size_t>(config_.n_experts));
-    for (int e = 0; e < config_.n_experts; ++e) {
-      const int64_t d = config_.d_model, f = config_.d_ff_expert;
-      LFM_TRY(const Source gate, ExpertRows(TensorField::kExpertsGate, TensorField::kExpertGate, i, e, f, d, 0));
-      LFM_TRY(const Source up, ExpertRows(TensorField::kExpertsUp, TensorField::kExpertUp, i, e, f, d, f));
-      LFM_TRY(const Source down, ExpertRows(TensorField::kExpertsDown, TensorField::kExpertDown, i, e, d, f, -1));
-      PlaceSwiGlu(gate, up, down, moe.experts[static_cast<size_t>(e)]);
-    }
-    return Ok();
-  }
-
-  // A matrix that must be there with exactly the shape of the table.
-  Result<Source> Rows(TensorField field, int i_layer, int i_expert = -1) {
-    const std::vector<int64_t> shape = ShapeOf(field, config_);
-    const int64_t rows = shape[0], k = shape[1];
-    const Tensor* tensor = FindTensor(checkpoint_, field, i_layer, i_expert);
-    if (!tensor) return MissingTensor(checkpoint_, field, i_layer, i_expert);
-    if (tensor->shape != shape) return WrongShape(*tensor, StrCat(rows, " x ", k));
-    return Source{tensor, 0, rows, k};
-  }
-
-  // Expert e's matrix: its slice of a stacked tensor, its own tensor, or its rows of the fused gate-and-up tensor
-  // (from `fused_row` on; -1 where the matrix is never fused).
-  Result<Source> ExpertRows(TensorField stacked, TensorField single, int i, int e, int64_t rows, int64_t k, int64_t fused_row) {
-    const int64_t n = config_.n_experts;
-    if (const Tensor* tensor = FindTensor(checkpoint_, stacked, i)) {
-      if (tensor->shape != std::vector<int64_t>{n, rows, k}) {
-        return WrongShape(*tensor, StrCat(n, " x ", rows, " x ", k));
-      }
-      return Source{tensor, e * rows, rows, k};
-    }
-    if (fused_row >= 0) {
-      if (const Tensor* fused = FindTensor(checkpoint_, TensorField::kExpertsGateUp, i)) {
-        if (fused->shape != std::vector<int64_t>{n, 2 * rows, k}) {
-          return WrongShape(*fused, StrCat(n, " x ", 2 * rows, " x ", k));
-        }
-        return Source{fused, e * 2 * rows + fused_row, rows, k};
-      }
-    }
-    const bool stacked_only = checkpoint_.naming == formats::Naming::kGguf;
-    return stacked_only ? Result<Source>(MissingTensor(checkpoint_, stacked, i)) : Rows(single, i, e);
-  }
-
   // All values of a small tensor, of any type, as f32.
   Status Vector(TensorField field, int i_layer, std::vector<float>& out) {
-    int64_t n = 1;
-    for (const int64_t dimension : ShapeOf(field, config_)) n *= dimension;
-    const Tensor* tensor = FindTensor(checkpoint_, field, i_layer);
-    if (!tensor) return MissingTensor(checkpoint_, field, i_layer);
-    if (tensor->n_elements() != n || n % InfoOf(tensor->type).block_size != 0) {
-      return WrongShape(*tensor, StrCat(n, " values"));
-    }
+    LFM_TRY(const auto sources, Locate(checkpoint_, config_, field, i_layer));
+    const Tensor* const tensor = sources[0].tensor;
+    const int64_t n = tensor->n_elements();
     if (tensor->bytes.size() != tensor->n_bytes()) return MissingTensor(checkpoint_, field, i_layer);
     out.resize(static_cast<size_t>(n));
     kernels::Dequantize(tensor->type, tensor->bytes.data(), n, out.data());
@@ -263,31 +208,30 @@ class Loader {
     return Ok();
   }
 
-  Matrix Describe(const Source& source) const {
+  static Matrix Describe(const RowRange& source, int64_t k) {
     Matrix matrix;
     matrix.type = source.tensor->type;
-    matrix.rows = source.rows;
-    matrix.k = source.k;
+    matrix.rows = source.n_rows;
+    matrix.k = k;
     matrix.panel_bytes = kernels::PanelBytes(matrix.type, matrix.k);
     matrix.unit_stride = 2 * matrix.panel_bytes;
     return matrix;
   }
 
-  void Place(const Source& source, Matrix& matrix) {
-    matrix = Describe(source);
+  void Place(const RowRange& source, int64_t k, Matrix& matrix) {
+    matrix = Describe(source, k);
     jobs_.push_back({source, &matrix, size_});
     size_ += Align(static_cast<size_t>(matrix.n_units()) * matrix.unit_stride);
   }
 
-  void PlaceSwiGlu(const Source& gate, const Source& up, const Source& down, SwiGlu& ffn) {
-    ffn.gate = Describe(gate);
-    ffn.up = Describe(up);
+  void PlaceGateAndUp(const RowRange& gate, const RowRange& up, int64_t k, SwiGlu& ffn) {
+    ffn.gate = Describe(gate, k);
+    ffn.up = Describe(up, k);
     const size_t stride = ffn.gate.unit_stride + ffn.up.unit_stride;
     jobs_.push_back({gate, &ffn.gate, size_});
     jobs_.push_back({up, &ffn.up, size_ + ffn.gate.unit_stride});
     size_ += Align(static_cast<size_t>(ffn.gate.n_units()) * stride);
     ffn.gate.unit_stride = ffn.up.unit_stride = stride;
-    Place(down, ffn.down);
   }
 
   Status Pack(const PackJob& job, std::byte* arena) {
@@ -317,18 +261,12 @@ class Loader {
   uint64_t Total() {
     if (total_ == 0) {
       for (const PackJob& job : jobs_) {
-        total_ += static_cast<uint64_t>(job.source.rows) * RowBytes(job.source.tensor->type, static_cast<size_t>(job.source.k));
+        total_ += static_cast<uint64_t>(job.source.n_rows) * RowBytes(job.matrix->type, static_cast<size_t>(job.matrix->k));
       }
     }
     return total_;
   }
 
-  Error WrongShape(const Tensor& tensor, const std::string& expected) const {
-    std::string shape;
-    for (const int64_t n : tensor.shape) shape += StrCat(shape.empty() ? "" : " x ", n);
-    return {ErrorCode::kCorrupt,
-            StrCat(checkpoint_.path, ": tensor ", tensor.name, " has shape ", shape, ", expected ", expected)};
-  }
   Error NotFinite(const Tensor& tensor, int64_t row) const {
     return {ErrorCode::kCorrupt, StrCat(checkpoint_.path, ": tensor ", tensor.name, " holds a value that is no finite ",
                                         "number in or after row ", row, "; the file is damaged: download it again")};
@@ -346,6 +284,31 @@ class Loader {
 };
 
 }  // namespace
+
+const Matrix* MatrixOf(const Weights& weights, TensorField field, int i_layer, int i_expert) {
+  using enum TensorField;
+  if (field == kEmbedding) return &weights.embedding;
+  if (field == kHead) return &weights.head;
+  if (i_layer < 0) return nullptr;
+  const Layer& layer = weights.layers[static_cast<size_t>(i_layer)];
+  const auto expert = [&]() -> const SwiGlu& { return layer.moe.experts[static_cast<size_t>(i_expert)]; };
+  switch (field) {
+    case kConvIn: return &layer.conv.in_proj;
+    case kConvOut: return &layer.conv.out_proj;
+    case kAttentionQ: return &layer.attention.q;
+    case kAttentionK: return &layer.attention.k;
+    case kAttentionV: return &layer.attention.v;
+    case kAttentionOut: return &layer.attention.out;
+    case kFfnGate: return &layer.dense.gate;
+    case kFfnUp: return &layer.dense.up;
+    case kFfnDown: return &layer.dense.down;
+    case kRouter: return &layer.moe.router;
+    case kExpertsGate: return &expert().gate;
+    case kExpertsUp: return &expert().up;
+    case kExpertsDown: return &expert().down;
+    default: return nullptr;
+  }
+}
 
 Result<Weights> LoadWeights(const Checkpoint& checkpoint, const Config& config, Threads& threads, const LoadProgress& progress) {
   return Loader(checkpoint, config, threads, progress).Load();

@@ -15,6 +15,7 @@
 #include "formats/checkpoint.h"
 #include "kernels/kernels.h"
 #include "model/config.h"
+#include "model/tensors.h"
 
 namespace lfm::model {
 
@@ -79,6 +80,9 @@ struct Weights {
   size_t packed_bytes = 0;
   std::shared_ptr<const void> memory;  // keeps the packed bytes alive
 };
+
+// The matrix that a tensor of the walk (tensors.h) becomes; i_expert chooses one of stacked experts. Null for vectors.
+const Matrix* MatrixOf(const Weights& weights, TensorField field, int i_layer, int i_expert = 0);
 
 // Packs all tensors of a checkpoint, tensor by tensor on all threads; the source's pages are given back on the way, so
 // that resident memory stays near the size of the weights. Errors name the tensor. A packed file is

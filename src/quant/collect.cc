@@ -19,33 +19,20 @@ using model::TensorField;
 class Collector : public model::ProductObserver {
  public:
   explicit Collector(const model::Model& model) {
-    const model::Config& config = model.config;
-    for (int i = 0; i < config.n_layers; ++i) {
-      const model::Layer& layer = model.weights.layers[static_cast<size_t>(i)];
-      const model::LayerConfig& kind = config.layers[static_cast<size_t>(i)];
-      if (kind.mixer == model::Mixer::kConv) {
-        Add(layer.conv.in_proj, TensorField::kConvIn, i);
-        Add(layer.conv.out_proj, TensorField::kConvOut, i);
-      } else {
-        Add(layer.attention.q, TensorField::kAttentionQ, i);
-        Add(layer.attention.k, TensorField::kAttentionK, i);
-        Add(layer.attention.v, TensorField::kAttentionV, i);
-        Add(layer.attention.out, TensorField::kAttentionOut, i);
+    const model::Weights& weights = model.weights;
+    const bool tied = weights.head.data == weights.embedding.data;
+    const Status walked = model::ForEachField(model.config, [&](TensorField field, int i_layer) {
+      const std::vector<int64_t> shape = model::ShapeOf(field, model.config);
+      const int n_experts = shape.size() == 3 ? static_cast<int>(shape[0]) : 1;
+      // Each row of the embedding is looked up, not multiplied, and the router stays in f32.
+      if (field == TensorField::kEmbedding || field == TensorField::kRouter) return Ok();
+      for (int e = 0; e < n_experts; ++e) {
+        const Matrix* const matrix = model::MatrixOf(weights, field, i_layer, e);
+        if (matrix) Add(*matrix, field == TensorField::kHead && tied ? TensorField::kEmbedding : field, i_layer, e, n_experts);
       }
-      if (kind.ffn == model::Ffn::kDense) {
-        Add(layer.dense.gate, TensorField::kFfnGate, i);
-        Add(layer.dense.up, TensorField::kFfnUp, i);
-        Add(layer.dense.down, TensorField::kFfnDown, i);
-      }
-      for (size_t e = 0; e < layer.moe.experts.size(); ++e) {
-        const model::SwiGlu& expert = layer.moe.experts[e];
-        Add(expert.gate, TensorField::kExpertsGate, i, e, layer.moe.experts.size());
-        Add(expert.up, TensorField::kExpertsUp, i, e, layer.moe.experts.size());
-        Add(expert.down, TensorField::kExpertsDown, i, e, layer.moe.experts.size());
-      }
-    }
-    const bool tied = model.weights.head.data == model.weights.embedding.data;
-    Add(model.weights.head, tied ? TensorField::kEmbedding : TensorField::kHead, -1);
+      return Ok();
+    });
+    LFM_CHECK(walked.ok());
   }
 
   void OnProduct(const Matrix& matrix, std::span<const model::Tile> tiles) override {
@@ -88,11 +75,11 @@ class Collector : public model::ProductObserver {
     size_t expert;
   };
 
-  void Add(const Matrix& matrix, TensorField field, int i_layer, size_t expert = 0, size_t n_experts = 1) {
+  void Add(const Matrix& matrix, TensorField field, int i_layer, int i_expert, int n_experts) {
     Sums& sums = sums_[model::TensorName(field, formats::Naming::kGguf, i_layer)];
-    sums.squares.resize(n_experts * static_cast<size_t>(matrix.k));
-    sums.counts.resize(n_experts);
-    places_[&matrix] = {&sums, expert};
+    sums.squares.resize(static_cast<size_t>(n_experts) * static_cast<size_t>(matrix.k));
+    sums.counts.resize(static_cast<size_t>(n_experts));
+    places_[&matrix] = {&sums, static_cast<size_t>(i_expert)};
   }
 
   std::map<std::string, Sums> sums_;

@@ -15,12 +15,7 @@
 
 namespace lfm::quant {
 
-// Rows of a stored tensor, counted over the tensor flattened to rows.
-struct RowRange {
-  const formats::Tensor* tensor = nullptr;
-  int64_t first_row = 0;
-  int64_t n_rows = 0;
-};
+using model::RowRange;
 
 struct ModelTensor {
   model::TensorField field{};

@@ -7,16 +7,21 @@
 #include <cctype>
 #include <cmath>
 #include <optional>
+#include <tuple>
 #include <vector>
 
+#include "base/check.h"
 #include "base/strings.h"
 #include "formats/gguf_writer.h"
+#include "model/tensors.h"
 #include "quant/synth_blocks.h"
 #include "quant/synth_templates.h"
 #include "quant/synth_vocabulary.h"
 
 namespace lfm::quant {
 namespace {
+
+using model::TensorField;
 
 struct Shape {
   std::string_view name;
@@ -25,7 +30,7 @@ struct Shape {
   std::string_view note;       // for general.description
 };
 
-constexpr int64_t kHeadDim = 64, kKvHeads = 8, kConvLength = 3, kUsedExperts = 4;
+constexpr int kHeadDim = 64, kKvHeads = 8, kConvLength = 3, kUsedExperts = 4;
 
 const std::vector<Shape>& Shapes() {
   static const std::vector<int> kDense16 = {2, 5, 8, 10, 12, 14}, kMoe24 = {2, 6, 10, 14, 18, 21};
@@ -75,6 +80,22 @@ constexpr std::array<SynthMix, 9> kSynthMixes = {{
 // The layers, or the i-th of n like tensors, to which llama.cpp's _M mixes give more bits.
 bool MediumGetsMore(int64_t i, int64_t n) { return i < n / 8 || i >= 7 * n / 8 || (i - n / 8) % 3 == 2; }
 
+// What the table of tensors (model/tensors.h) takes its shapes from.
+model::Config ConfigOf(const Shape& shape) {
+  model::Config config;
+  config.n_layers = static_cast<int>(shape.n_layers);
+  config.d_model = static_cast<int>(shape.hidden);
+  config.n_heads = static_cast<int>(shape.n_heads);
+  config.n_kv_heads = kKvHeads, config.head_dim = kHeadDim, config.n_taps = kConvLength;
+  config.d_ff = static_cast<int>(shape.ff), config.d_ff_expert = static_cast<int>(shape.expert_ff);
+  config.n_experts = static_cast<int>(shape.n_experts), config.n_experts_used = shape.n_experts > 0 ? kUsedExperts : 0;
+  config.vocab_size = static_cast<int>(shape.vocab);
+  config.layers.resize(static_cast<size_t>(shape.n_layers));
+  for (const int i : shape.attention) config.layers[static_cast<size_t>(i)].mixer = model::Mixer::kAttention;
+  for (auto i = static_cast<size_t>(shape.n_dense); i < config.layers.size(); ++i) config.layers[i].ffn = model::Ffn::kMoe;
+  return config;
+}
+
 // A tensor with the distribution of its weights.
 struct Planned {
   formats::TensorPlan plan;
@@ -83,86 +104,78 @@ struct Planned {
 
 class Planner {
  public:
-  Planner(const Shape& shape, const SynthMix& mix) : shape_(shape), mix_(mix) {}
+  Planner(const Shape& shape, const SynthMix& mix) : shape_(shape), mix_(mix), config_(ConfigOf(shape)) {}
 
-  std::vector<Planned> Plan() {
-    const int64_t d = shape_.hidden;
-    // Logits get a deviation of 3, as trained models have.
-    Add("token_embd.weight", mix_.embedding, {shape_.vocab, d}, 0, 3 * Scale(d));
-    Norm("token_embd_norm.weight", d);
-    for (int64_t i = 0; i < shape_.n_layers; ++i) PlanLayer(i);
-    return std::move(planned_);
+  // Layer by layer, each in alphabetical order of the names, as llama.cpp's quantiser leaves them.
+  std::vector<Planned> Plan() const {
+    struct Entry {
+      int i_layer;
+      std::string name;
+      TensorField field;
+    };
+    std::vector<Entry> entries;
+    const Status walked = model::ForEachField(config_, [&](TensorField field, int i_layer) {
+      if (field == TensorField::kHead) return Ok();  // tied
+      entries.push_back({i_layer, model::TensorName(field, formats::Naming::kGguf, i_layer), field});
+      return Ok();
+    });
+    LFM_CHECK(walked.ok());
+    std::sort(entries.begin(), entries.end(),
+              [](const Entry& a, const Entry& b) { return std::tie(a.i_layer, a.name) < std::tie(b.i_layer, b.name); });
+    std::vector<Planned> planned;
+    planned.reserve(entries.size());
+    for (Entry& entry : entries) planned.push_back(PlanTensor(entry.field, entry.i_layer, std::move(entry.name)));
+    return planned;
   }
 
  private:
-  static float Scale(int64_t fan_in) { return 1 / std::sqrt(static_cast<float>(fan_in)); }
-
-  void Add(std::string name, TensorType type, std::vector<int64_t> shape, float mean, float deviation) {
-    planned_.push_back({{std::move(name), type, std::move(shape)}, mean, deviation});
+  Planned PlanTensor(TensorField field, int i_layer, std::string name) const {
+    using enum TensorField;
+    std::vector<int64_t> shape = model::ShapeOf(field, config_);
+    const float scale = 1 / std::sqrt(static_cast<float>(shape.back()));  // of a linear map
+    Planned planned{{std::move(name), TypeOf(field, i_layer), std::move(shape)}, 0, scale};
+    if (field == kEmbedding) planned.deviation = 3 * scale;  // logits get a deviation of 3, as trained models have
+    if (field == kExpertBias) {
+      planned.deviation = 0.02f;
+    } else if (planned.plan.shape.size() == 1) {  // a norm
+      planned.mean = 1, planned.deviation = 0.1f;
+    }
+    return planned;
   }
-  void Norm(std::string name, int64_t n) { Add(std::move(name), TensorType::kF32, {n}, 1, 0.1f); }
-  // A linear map: rows x cols, or experts x rows x cols.
-  void Linear(std::string name, TensorType type, std::vector<int64_t> shape) {
-    const float scale = Scale(shape.back());
-    Add(std::move(name), type, std::move(shape), 0, scale);
-  }
 
+  TensorType TypeOf(TensorField field, int i_layer) const {
+    using enum TensorField;
+    switch (field) {
+      case kEmbedding: return mix_.embedding;
+      case kAttentionV: return ValueType(i_layer);
+      case kFfnDown: return DownType(i_layer, mix_.base);
+      case kExpertsDown: return DownType(i_layer, mix_.experts);
+      case kExpertsGate:
+      case kExpertsUp: return mix_.experts;
+      case kConvTaps:
+      case kRouter: return TensorType::kF32;
+      default: return model::ShapeOf(field, config_).size() == 1 ? TensorType::kF32 : mix_.base;
+    }
+  }
   TensorType DownType(int64_t i_layer, TensorType base) const {
     const bool more = mix_.more_rule == SynthMix::More::kMedium  ? MediumGetsMore(i_layer, shape_.n_layers)
                       : mix_.more_rule == SynthMix::More::kSmall ? i_layer < shape_.n_layers / 8
                                                                  : false;
     return more ? mix_.more : base;
   }
-  TensorType ValueType(int64_t i_attention) const {
-    const auto n = static_cast<int64_t>(shape_.attention.size());
+  TensorType ValueType(int i_layer) const {
+    const auto& attention = shape_.attention;
+    const auto i_attention = static_cast<int64_t>(std::find(attention.begin(), attention.end(), i_layer) - attention.begin());
+    const auto n = static_cast<int64_t>(attention.size());
     const bool more = mix_.more_rule == SynthMix::More::kMedium  ? MediumGetsMore(i_attention, n)
                       : mix_.more_rule == SynthMix::More::kSmall ? i_attention < 4
                                                                  : false;
     return more ? mix_.more : mix_.base;
   }
 
-  // In alphabetical order of the names, as llama.cpp's quantiser leaves them.
-  void PlanLayer(int64_t i) {
-    const std::string prefix = StrCat("blk.", i, ".");
-    const int64_t d = shape_.hidden, kv = kKvHeads * kHeadDim;
-    const auto& attention = shape_.attention;
-    const auto found = std::find(attention.begin(), attention.end(), static_cast<int>(i));
-    const bool has_attention = found != attention.end();
-    const auto i_attention = static_cast<int64_t>(found - attention.begin());
-    const bool moe = i >= shape_.n_dense;
-    if (has_attention) {
-      Linear(prefix + "attn_k.weight", mix_.base, {kv, d});
-      Norm(prefix + "attn_k_norm.weight", kHeadDim);
-    }
-    Norm(prefix + "attn_norm.weight", d);
-    if (has_attention) {
-      Linear(prefix + "attn_output.weight", mix_.base, {d, d});
-      Linear(prefix + "attn_q.weight", mix_.base, {d, d});
-      Norm(prefix + "attn_q_norm.weight", kHeadDim);
-      Linear(prefix + "attn_v.weight", ValueType(i_attention), {kv, d});
-    }
-    if (moe) Add(prefix + "exp_probs_b.bias", TensorType::kF32, {shape_.n_experts}, 0, 0.02f);
-    const std::string suffix = moe ? "_exps.weight" : ".weight";
-    const auto matrix = [&](int64_t rows, int64_t cols) {
-      return moe ? std::vector<int64_t>{shape_.n_experts, rows, cols} : std::vector<int64_t>{rows, cols};
-    };
-    const TensorType type = moe ? mix_.experts : mix_.base;
-    const int64_t ff = moe ? shape_.expert_ff : shape_.ff;
-    Linear(prefix + "ffn_down" + suffix, DownType(i, type), matrix(d, ff));
-    Linear(prefix + "ffn_gate" + suffix, type, matrix(ff, d));
-    if (moe) Linear(prefix + "ffn_gate_inp.weight", TensorType::kF32, {shape_.n_experts, d});
-    Norm(prefix + "ffn_norm.weight", d);
-    Linear(prefix + "ffn_up" + suffix, type, matrix(ff, d));
-    if (!has_attention) {
-      Linear(prefix + "shortconv.conv.weight", TensorType::kF32, {d, kConvLength});
-      Linear(prefix + "shortconv.in_proj.weight", mix_.base, {3 * d, d});
-      Linear(prefix + "shortconv.out_proj.weight", mix_.base, {d, d});
-    }
-  }
-
   const Shape& shape_;
   const SynthMix& mix_;
-  std::vector<Planned> planned_;
+  model::Config config_;
 };
 
 void SetModelKeys(const Shape& shape, const SynthMix& mix, formats::GgufWriter& writer) {

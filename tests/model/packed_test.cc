@@ -52,6 +52,28 @@ TEST(Packed, SameLogitsAndTextsAsItsSource) {
   std::remove(path.c_str());
 }
 
+TEST(Packed, CancelledWhileItHashesLeavesNothing) {
+  const std::string path = PackedPath(), source = GoldenEntries("gguf", ".gguf").front();
+  const auto checkpoint = formats::OpenCheckpoint(source);
+  ASSERT_TRUE(checkpoint.ok());
+  const auto config = model::ReadConfig(*checkpoint);
+  ASSERT_TRUE(config.ok());
+  Threads threads(2);
+  int n_whole = 0;  // all weights are packed once; when it is asked again, they are being hashed
+  const auto until_hashed = [&](uint64_t done, uint64_t total) { return done < total || ++n_whole < 2; };
+  const Status cancelled = model::PackModel(*checkpoint, *config, threads, path, until_hashed);
+  ASSERT_FALSE(cancelled.ok());
+  EXPECT_EQ(cancelled.error().code, ErrorCode::kCancelled);
+  EXPECT_FALSE(std::filesystem::exists(path));
+
+  Pack(source, path);
+  const auto packed = formats::OpenCheckpoint(path);
+  ASSERT_TRUE(packed.ok());
+  EXPECT_TRUE(formats::CheckPackedWeights(*packed, threads).ok());
+  EXPECT_EQ(formats::CheckPackedWeights(*packed, threads, [] { return false; }).error().code, ErrorCode::kCancelled);
+  std::remove(path.c_str());
+}
+
 TEST(Packed, DamageIsRefused) {
   const std::string path = PackedPath();
   Pack(GoldenEntries("gguf", ".gguf").front(), path);
