@@ -24,7 +24,7 @@ Result<double> TokensPerSecondLimit(const RunningApi& running, const engine::Loa
   report::StepShape shape;
   shape.compute = load.compute;
   const report::Work work = report::CountWork(checkpoint, running.model->config(), shape);
-  const report::Roofline roofline = report::MeasureRoofline(*running.model->model().kernels, *running.threads);
+  const report::Roofline roofline = report::MeasureRoofline(*running.model->network().kernels, *running.threads);
   const double least = report::LeastSeconds(work, roofline);
   return least > 0 ? 1 / least : 0.0;
 }

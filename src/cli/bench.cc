@@ -140,8 +140,8 @@ class BenchCommand : public Command {
     const model::Config& config = loaded.config();
     json.Set("model_filename", loaded.path()).Set("model_name", config.name).Set("model_type", config.file_type);
     json.Set("random_weights", config.random_weights);
-    json.Set("n_threads", threads.size()).Set("isa", loaded.model().kernels->isa);
-    json.Set("compute", loaded.model().compute == model::Compute::kF32 ? "f32" : "auto");
+    json.Set("n_threads", threads.size()).Set("isa", loaded.network().kernels->isa);
+    json.Set("compute", loaded.network().compute == model::Compute::kF32 ? "f32" : "auto");
     json.Set("test", row.test.name()).Set("n_prompt", row.test.n_prompt).Set("n_gen", row.test.n_gen);
     json.Set("n_depth", row.test.n_depth).Set("n_seq", row.test.n_seq);
     json.Set("avg_ts", row.avg_ts).Set("stddev_ts", row.stddev_ts).Set("samples_ts", std::move(samples));
@@ -193,7 +193,7 @@ class BenchCommand : public Command {
                     "| --- | --- | ---: | --- | --- | ---: | ---: | ---: | ---: |\n"));
     for (const report::BenchRow& row : rows) {
       WriteOut(StrCat("| ", Plain(config.name), " | ", Plain(config.file_type), " | ", threads.size(), " | ",
-                      loaded.model().kernels->isa, " | ", row.test.name(), " | ", row.test.n_seq, " | ", Fixed(row.avg_ts, 2),
+                      loaded.network().kernels->isa, " | ", row.test.name(), " | ", row.test.n_seq, " | ", Fixed(row.avg_ts, 2),
                       " ± ", Fixed(row.stddev_ts, 2), " | ", Fixed(row.gb_per_s, 1), " | ", Fixed(row.roofline_percent, 1),
                       " |\n"));
     }

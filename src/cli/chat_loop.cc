@@ -156,7 +156,7 @@ class Chat {
 
   // Measured when first asked for: it takes about a second.
   const report::Roofline& Limits() {
-    if (!limits_) limits_ = report::MeasureRoofline(*session_.model().model().kernels, threads_);
+    if (!limits_) limits_ = report::MeasureRoofline(*session_.model().network().kernels, threads_);
     return *limits_;
   }
 

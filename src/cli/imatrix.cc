@@ -51,7 +51,7 @@ class ImatrixCommand : public Command {
       progress.Update(done * n, total * n);
       return !Interrupted();
     };
-    LFM_TRY(const quant::Imatrix imatrix, quant::CollectImatrix(loaded->model(), loaded->pages(), tokens, *threads, options));
+    LFM_TRY(const quant::Imatrix imatrix, quant::CollectImatrix(loaded->network(), loaded->pages(), tokens, *threads, options));
     LFM_RETURN_IF_ERROR(quant::WriteImatrix(imatrix, output_));
     NoteWritten(output_,
                 StrCat(imatrix.entries.size(), " matrices, ", imatrix.n_chunks, " windows of ", imatrix.chunk_size, " tokens"));

@@ -21,7 +21,7 @@ Result<quant::PerplexityReport> Read(engine::LoadedModel& loaded, std::span<cons
     progress.Update(done, total);
     return !Interrupted();
   };
-  return quant::MeasurePerplexity(loaded.model(), loaded.pages(), passages, threads, options);
+  return quant::MeasurePerplexity(loaded.network(), loaded.pages(), passages, threads, options);
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ class LogitsCommand : public Command {
     const model::Config& config = loaded.config();
     const auto n = static_cast<int64_t>(ids.size());
     const int64_t n_step = std::min(chunk_, n), d = config.d_model, n_slices = config.n_layers + 2;
-    LFM_TRY(const auto stepper, model::Stepper::Create(loaded.model(), threads, {n_step, output_ ? n_step : 1, n}));
+    LFM_TRY(const auto stepper, model::Stepper::Create(loaded.network(), threads, {n_step, output_ ? n_step : 1, n}));
     std::optional<NpyWriter> logits, layers;
     std::vector<float> capture;
     if (output_) {

@@ -117,18 +117,10 @@ Result<int64_t> ModelArgs::ContextFor(engine::LoadedModel& loaded) const {
   LFM_TRY(const int64_t asked, Context());
   const int64_t n_max = loaded.config().context_length, wanted = asked > 0 ? asked : n_max;
   const model::StateLayout& layout = loaded.pages().layout();
-  const int64_t n = model::PositionsThatFit(layout, wanted);
+  const MemoryState memory = ReadMemory();
+  const int64_t n = model::PositionsThatFit(layout, wanted, memory);
   if (n >= wanted || asked > n_max) return asked;
-  const auto bytes = [&](int64_t positions) {
-    return HumanBytes(static_cast<uint64_t>(layout.kv_bytes_per_token() * static_cast<double>(positions)));
-  };
-  if (asked > 0 || n < kernels::kPagePositions) {
-    return Error{ErrorCode::kOutOfMemory,
-                 StrCat("a context of ", wanted, " positions needs ", bytes(wanted), " of memory, ", bytes(wanted - n),
-                        " more than is free; ",
-                        n >= kernels::kPagePositions ? StrCat("-c ", n, " fits") : std::string("close other programs"),
-                        layout.kv_type == kernels::KvType::kQ8_0 ? "" : ", --kv-type q8_0 needs less")};
-  }
+  if (asked > 0 || n < kernels::kPagePositions) return model::CheckContextMemory(layout, wanted, 1, memory).error();
   Warn(StrCat("memory holds ", n, " positions of context, not the ", n_max, " that the model was made for"));
   return n;
 }

@@ -210,7 +210,7 @@ class RunCommand : public Command {
     if (json_) WriteJson(AnswerJson(*generation, answer, prompt.ids, model.tokenizer));
     if (stats_) {
       stats.Finish(session, generation->timings);
-      Note(stats.Text(report::MeasureRoofline(*session.model().model().kernels, threads)));
+      Note(stats.Text(report::MeasureRoofline(*session.model().network().kernels, threads)));
     }
     return generation->stop_reason == engine::StopReason::kCancelled ? kExitInterrupted : kExitOk;
   }

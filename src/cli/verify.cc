@@ -47,7 +47,8 @@ class Verifier {
  public:
   Verifier(engine::Session& session, Threads& threads)
       : session_(session), loaded_(session.model()), threads_(threads),
-        quantized_(loaded_.model().weights.layers.front().conv.in_proj.quantized() || loaded_.model().weights.head.quantized()) {}
+        quantized_(loaded_.network().weights.layers.front().conv.in_proj.quantized() ||
+                   loaded_.network().weights.head.quantized()) {}
 
   Result<std::vector<Check>> Run() {
     Tokens();
@@ -74,7 +75,7 @@ class Verifier {
 
   Status Logits() {
     const auto n = static_cast<int64_t>(std::size(published::kInputIds));
-    LFM_TRY(const auto stepper, model::Stepper::Create(loaded_.model(), threads_, {n, n, n}));
+    LFM_TRY(const auto stepper, model::Stepper::Create(loaded_.network(), threads_, {n, n, n}));
     model::Sequence sequence(loaded_.pages());
     LFM_RETURN_IF_ERROR(stepper->Step(sequence, published::kInputIds, model::Logits::kAll));
     for (int64_t i = 0; i < n; ++i) {

@@ -3,13 +3,15 @@
 
 #include <algorithm>
 #include <future>
-#include <system_error>
 #include <utility>
 
 #include "base/hash.h"
 #include "base/host.h"
+#include "base/log.h"
+#include "base/start_thread.h"
 #include "base/strings.h"
 #include "engine/engine_impl.h"
+#include "model/memory_check.h"
 
 namespace lfm::engine {
 namespace {
@@ -60,13 +62,30 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::Create(std::shared_ptr<Loade
   LFM_RETURN_IF_ERROR(model->text_status());
   LFM_RETURN_IF_ERROR(CheckOptions(options, model->config()));
   EngineOptions filled = options;
-  if (filled.n_ctx == 0) filled.n_ctx = model->config().context_length;
+  const MemoryState memory = ReadMemory();
+  const model::StateLayout& layout = model->pages().layout();
+  if (filled.n_ctx == 0) {
+    const int64_t n_max = model->config().context_length;
+    filled.n_ctx = model::PositionsThatFit(layout, n_max, memory);
+    if (filled.n_ctx < kernels::kPagePositions) return model::CheckContextMemory(layout, n_max, 1, memory).error();
+    if (filled.n_ctx < n_max) {
+      Log(LogLevel::kWarning,
+          StrCat("memory holds ", filled.n_ctx, " positions of context, not the ", n_max, " that the model was made for"));
+    }
+  } else {
+    LFM_RETURN_IF_ERROR(model::CheckContextMemory(layout, filled.n_ctx, 1, memory));
+  }
+  if (const uint64_t most = model::ObtainableBytes(memory); most > 0 && filled.cache_bytes > most) {
+    return Error{ErrorCode::kOutOfMemory,
+                 StrCat("a cache of ", HumanBytes(filled.cache_bytes), " needs ", HumanBytes(filled.cache_bytes - most),
+                        " more memory than is free; ", HumanBytes(most / 2), " is what it gets by default")};
+  }
   filled.n_chunk = std::min(filled.n_chunk, filled.n_ctx);
   if (filled.max_queued_per_client == 0) filled.max_queued_per_client = filled.max_queued;
-  const uint64_t page_bytes = model->pages().layout().page_bytes;
+  const uint64_t page_bytes = layout.page_bytes;
   const int64_t least = PagesFor(filled.n_ctx) + 1;
   const uint64_t least_bytes = static_cast<uint64_t>(least) * page_bytes;
-  if (filled.cache_bytes == 0) filled.cache_bytes = std::max(least_bytes, ReadMemory().available_bytes / 2);
+  if (filled.cache_bytes == 0) filled.cache_bytes = std::max(least_bytes, memory.available_bytes / 2);
   if (filled.cache_bytes < least_bytes) {
     return Error{ErrorCode::kLimit, StrCat("a cache of ", HumanBytes(filled.cache_bytes), " does not hold one sequence of ",
                                            filled.n_ctx, " positions, which needs ", HumanBytes(least_bytes))};
@@ -77,14 +96,10 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::Create(std::shared_ptr<Loade
   sizes.max_tokens = filled.n_chunk + Scheduler::kMaxAnswerTokens * filled.max_running;
   sizes.max_logits = std::min<int64_t>(sizes.max_tokens, filled.max_running + kEchoRows);
   sizes.max_positions = filled.n_ctx;
-  LFM_TRY(auto stepper, model::Stepper::Create(model->model(), threads, sizes));
+  LFM_TRY(auto stepper, model::Stepper::Create(model->network(), threads, sizes));
   std::unique_ptr<Impl> impl(new Impl(std::move(model), threads, filled, n_pages, std::move(stepper)));
   impl->Publish();
-  try {
-    impl->thread_ = std::thread([engine = impl.get()] { engine->Run(); });
-  } catch (const std::system_error& error) {
-    return Error{ErrorCode::kLimit, StrCat("the engine's thread cannot be started: ", error.what(), "; see ulimit -a")};
-  }
+  LFM_TRY(impl->thread_, StartThread("the engine", [engine = impl.get()] { engine->Run(); }));
   return impl;
 }
 

@@ -21,7 +21,7 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::Load(const formats::Checkpoint
   model_options.compute = options.compute;
   model_options.isa = options.isa;
   model_options.progress = options.progress;
-  LFM_TRY(loaded->model_, model::LoadModel(checkpoint, threads, model_options));
+  LFM_TRY(loaded->network_, model::LoadModel(checkpoint, threads, model_options));
 
   if (const auto description = Describe(checkpoint); description.ok()) {
     loaded->weight_bytes_per_token_ = description->weight_bytes_per_token;

@@ -30,8 +30,9 @@ class LoadedModel {
                                                    const LoadOptions& options = {});
 
   const std::string& path() const { return path_; }
-  const model::Model& model() const { return *model_; }
-  const model::Config& config() const { return model_->config; }
+  // The computing half: configuration, weights and the kernels that were chosen.
+  const model::Model& network() const { return *network_; }
+  const model::Config& config() const { return network_->config; }
   model::PagePool& pages() { return *pages_; }
   // Bytes of the file's weights that one decoded token needs (describe.h).
   uint64_t weight_bytes_per_token() const { return weight_bytes_per_token_; }
@@ -44,7 +45,7 @@ class LoadedModel {
   LoadedModel() = default;
 
   std::string path_;
-  std::unique_ptr<const model::Model> model_;
+  std::unique_ptr<const model::Model> network_;
   std::unique_ptr<model::PagePool> pages_;
   std::optional<TextModel> text_;
   Status text_status_;

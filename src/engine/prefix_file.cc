@@ -135,7 +135,7 @@ Status ReadPrefixFile(std::span<const std::byte> bytes, const PrefixFileKey& key
 }
 
 Status Engine::Impl::WriteCache(const std::string& path) const {
-  return WritePrefixFile(path, MakePrefixFileKey(model_->model(), pool_.layout()), cache_);
+  return WritePrefixFile(path, MakePrefixFileKey(model_->network(), pool_.layout()), cache_);
 }
 
 Status Engine::Impl::ReadCache(const std::string& path) {
@@ -144,7 +144,7 @@ Status Engine::Impl::ReadCache(const std::string& path) {
   if (!file.ok()) return file.error();
   std::vector<uint64_t> places;
   const Status status =
-      ReadPrefixFile(file->bytes(), MakePrefixFileKey(model_->model(), pool_.layout()), [&](const PrefixFilePage& page) {
+      ReadPrefixFile(file->bytes(), MakePrefixFileKey(model_->network(), pool_.layout()), [&](const PrefixFilePage& page) {
         auto taken = pool_.Take(1);
         if (!taken.ok()) return false;
         std::memcpy(taken->front()->data(), page.data.data(), page.data.size());

@@ -6,6 +6,7 @@
 
 #include "base/byte_reader.h"
 #include "base/strings.h"
+#include "model/memory_check.h"
 
 namespace lfm::engine {
 namespace {
@@ -47,10 +48,12 @@ Result<std::unique_ptr<Session>> Session::Create(std::shared_ptr<LoadedModel> mo
   if (options.n_chunk < 1) {
     return Error{ErrorCode::kInvalidArgument, StrCat("the chunk is ", options.n_chunk, " tokens; it must be positive")};
   }
+  // A context that nobody asked for is taken as far as it gets.
+  if (options.n_ctx > 0) LFM_RETURN_IF_ERROR(model::CheckContextMemory(model->pages().layout(), options.n_ctx));
   const int64_t n_ctx = options.n_ctx == 0 ? n_max : options.n_ctx;
   const int64_t n_chunk = std::min(options.n_chunk, n_ctx);
   std::unique_ptr<Session> session(new Session(std::move(model), n_ctx, n_chunk));
-  LFM_TRY(session->stepper_, model::Stepper::Create(session->model_->model(), threads, {n_chunk, 1, n_ctx}));
+  LFM_TRY(session->stepper_, model::Stepper::Create(session->model_->network(), threads, {n_chunk, 1, n_ctx}));
   session->logits_.reserve(static_cast<size_t>(session->model_->config().vocab_size));
   return session;
 }

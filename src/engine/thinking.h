@@ -1,4 +1,4 @@
-// Tells a model's thinking from its answer while it is being written: text::SplitAnswer for a stream.
+// Tells a model's thinking from its answer while it is being written.
 #pragma once
 
 #include <string>

@@ -64,7 +64,6 @@ void GgufWriter::Set(std::string_view key, std::string stored) {
 }
 
 void GgufWriter::SetU32(std::string_view key, uint32_t value) { Set(key, Scalar(GgufType::kU32, value)); }
-void GgufWriter::SetU64(std::string_view key, uint64_t value) { Set(key, Scalar(GgufType::kU64, value)); }
 void GgufWriter::SetI32(std::string_view key, int32_t value) { Set(key, Scalar(GgufType::kI32, value)); }
 void GgufWriter::SetF32(std::string_view key, float value) { Set(key, Scalar(GgufType::kF32, value)); }
 void GgufWriter::SetBool(std::string_view key, bool value) { Set(key, Scalar(GgufType::kBool, static_cast<uint8_t>(value))); }
@@ -78,12 +77,6 @@ void GgufWriter::SetString(std::string_view key, std::string_view value) {
 void GgufWriter::SetI32s(std::string_view key, std::span<const int32_t> values) {
   std::string stored = ArrayOf(GgufType::kI32, values.size());
   for (const int32_t value : values) Put(stored, value);
-  Set(key, std::move(stored));
-}
-
-void GgufWriter::SetF32s(std::string_view key, std::span<const float> values) {
-  std::string stored = ArrayOf(GgufType::kF32, values.size());
-  for (const float value : values) Put(stored, value);
   Set(key, std::move(stored));
 }
 

@@ -30,13 +30,11 @@ class GgufWriter {
  public:
   // Metadata, before Begin(). A key that is set again keeps its place and takes the new value.
   void SetU32(std::string_view key, uint32_t value);
-  void SetU64(std::string_view key, uint64_t value);
   void SetI32(std::string_view key, int32_t value);
   void SetF32(std::string_view key, float value);
   void SetBool(std::string_view key, bool value);
   void SetString(std::string_view key, std::string_view value);
   void SetI32s(std::string_view key, std::span<const int32_t> values);
-  void SetF32s(std::string_view key, std::span<const float> values);
   void SetStrings(std::string_view key, std::span<const std::string_view> values);
   void SetStrings(std::string_view key, std::span<const std::string> values);
   // Copies every key of a GGUF checkpoint exactly as it is stored there, but general.alignment and split.*,

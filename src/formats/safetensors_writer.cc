@@ -7,8 +7,6 @@
 
 namespace lfm::formats {
 
-void SafetensorsWriter::SetMetadata(const std::string& key, const std::string& value) { metadata_.Set(key, value); }
-
 Status SafetensorsWriter::AddTensor(TensorPlan tensor) {
   const auto refuse = [&](const std::string& why) {
     return Error{ErrorCode::kInvalidArgument, StrCat("tensor ", Quote(tensor.name), " ", why)};
@@ -37,7 +35,7 @@ Status SafetensorsWriter::AddTensor(TensorPlan tensor) {
 Status SafetensorsWriter::Begin(const std::string& path, Progress progress) {
   Json::Object members;
   members.reserve(entries_.size() + 1);
-  members.emplace_back("__metadata__", metadata_);
+  members.emplace_back("__metadata__", Json::MakeObject({{"format", "pt"}}));  // transformers wants it
   members.insert(members.end(), entries_.begin(), entries_.end());
   std::string text = Json::MakeObject(std::move(members)).Dump();
   text.resize((text.size() + 7) / 8 * 8, ' ');  // tensors begin at a multiple of 8, as the format recommends

@@ -18,9 +18,6 @@ namespace lfm::formats {
 // Memory: the header only. Without Finish() no file remains. Movable; not thread-safe.
 class SafetensorsWriter {
  public:
-  // A string of the header's "__metadata__". transformers wants ("format", "pt"), which is set already.
-  void SetMetadata(const std::string& key, const std::string& value);
-
   // The next tensor of the file: F32, F16 or BF16. Errors: another type, a name that is empty, used twice or
   // "__metadata__", or a shape with a dimension below 1.
   Status AddTensor(TensorPlan tensor);
@@ -34,7 +31,6 @@ class SafetensorsWriter {
   Status Finish();
 
  private:
-  Json metadata_ = Json::MakeObject({{"format", "pt"}});
   Json::Object entries_;
   std::vector<uint64_t> sizes_;
   uint64_t offset_ = 0;

@@ -34,9 +34,6 @@ class TensorStream {
   // After the last tensor: gives the file its name. An error when tensors are incomplete.
   Status Finish();
 
-  uint64_t bytes_done() const { return file_.size(); }
-  uint64_t bytes_total() const { return n_total_; }
-
  private:
   TensorStream(AtomicFile file, std::string path, std::vector<uint64_t> sizes, uint64_t alignment, Progress progress)
       : file_(std::move(file)), path_(std::move(path)), sizes_(std::move(sizes)), alignment_(alignment),

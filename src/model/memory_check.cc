@@ -9,6 +9,8 @@ namespace {
 
 constexpr uint64_t kReserve = uint64_t{64} << 20;  // for buffers of a step and the rest of the program
 
+constexpr uint64_t kPageReserve = uint64_t{16} << 20;  // when work has its buffers already
+
 // Bits of a weight in whole files, embedding and norms included; best first.
 struct TypeBits {
   const char* name;
@@ -48,6 +50,33 @@ int64_t PositionsThatFit(const StateLayout& layout, int64_t n_wanted, const Memo
   const uint64_t n_pages = (obtainable - std::min(obtainable, kReserve)) / layout.page_bytes;
   const auto most = static_cast<uint64_t>(n_wanted) / kernels::kPagePositions + 1;
   return std::min<int64_t>(n_wanted, static_cast<int64_t>(std::min(n_pages, most)) * kernels::kPagePositions);
+}
+
+Status CheckContextMemory(const StateLayout& layout, int64_t n_positions, int64_t n_sequences, const MemoryState& memory) {
+  const auto n = static_cast<uint64_t>(std::max<int64_t>(1, n_sequences));
+  MemoryState share = memory;  // of one sequence
+  share.available_bytes = std::max<uint64_t>(memory.available_bytes > 0 ? 1 : 0, memory.available_bytes / n);
+  share.swap_bytes /= n, share.swap_used_bytes /= n;
+  const int64_t fits = PositionsThatFit(layout, n_positions, share);
+  if (fits >= n_positions) return Ok();
+  const auto bytes = [&](int64_t positions) {
+    return HumanBytes(static_cast<uint64_t>(layout.kv_bytes_per_token() * static_cast<double>(positions)) * n);
+  };
+  return Error{ErrorCode::kOutOfMemory,
+               StrCat(n_sequences > 1 ? StrCat(n_sequences, " contexts of ") : std::string("a context of "), n_positions,
+                      " positions ", n_sequences > 1 ? "need " : "needs ", bytes(n_positions), " of memory, ",
+                      bytes(n_positions - fits), " more than is free; ",
+                      fits >= kernels::kPagePositions ? StrCat(fits, " positions fit") : std::string("close other programs"),
+                      layout.kv_type == kernels::KvType::kQ8_0 ? "" : ", and keys and values as q8_0 need less")};
+}
+
+Status CheckPageMemory(const StateLayout& layout, int64_t n, const MemoryState& memory) {
+  const uint64_t wanted = static_cast<uint64_t>(n) * layout.page_bytes, obtainable = ObtainableBytes(memory);
+  if (obtainable == 0 || wanted + kPageReserve <= obtainable) return Ok();
+  return Error{ErrorCode::kOutOfMemory,
+               StrCat(n * kernels::kPagePositions, " positions more of context need ", HumanBytes(wanted), " of memory, and ",
+                      HumanBytes(obtainable - std::min(obtainable, kPageReserve)),
+                      " are free; choose a smaller context or close other programs")};
 }
 
 }  // namespace lfm::model

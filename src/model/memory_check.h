@@ -21,4 +21,11 @@ Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::strin
 // is not known.
 int64_t PositionsThatFit(const StateLayout& layout, int64_t n_wanted, const MemoryState& memory = ReadMemory());
 
+// kOutOfMemory where n_sequences of n_positions cannot be held together: how much is missing, and what fits.
+Status CheckContextMemory(const StateLayout& layout, int64_t n_positions, int64_t n_sequences = 1,
+                          const MemoryState& memory = ReadMemory());
+
+// The same for n more pages of a pool, asked for by work that has begun: looked at often, so it says less.
+Status CheckPageMemory(const StateLayout& layout, int64_t n, const MemoryState& memory = ReadMemory());
+
 }  // namespace lfm::model

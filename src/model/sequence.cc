@@ -29,7 +29,7 @@ Status Sequence::CutAtOrBelow(int64_t n) {
 
 void Sequence::Mark() {
   if (!marks_.empty() && marks_.back().position == n_tokens()) return;
-  marks_.push_back(state_.TakeSnapshot());
+  marks_.push_back(state_.TakeCutPoint());
   if (marks_.size() > kMaxMarks) marks_.pop_front();
 }
 

@@ -43,7 +43,7 @@ class Sequence {
 
   State state_;
   std::vector<int32_t> tokens_;
-  std::deque<Snapshot> marks_;  // by rising position
+  std::deque<CutPoint> marks_;  // by rising position
 };
 
 }  // namespace lfm::model

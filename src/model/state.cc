@@ -11,6 +11,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "model/memory_check.h"
 
 namespace lfm::model {
 namespace {
@@ -82,6 +83,9 @@ Result<std::vector<std::shared_ptr<Page>>> PagePool::Take(int64_t n) {
     if (n > max_pages_ - n_used_) {
       return Error{ErrorCode::kLimit, StrCat("the cache of keys and values has ", max_pages_, " pages of ", kPage, " positions, ",
                                              n_used_, " in use; ", n, " more are needed")};
+    }
+    if (const int64_t n_new = n - static_cast<int64_t>(free_.size()); n_new > 0) {
+      LFM_RETURN_IF_ERROR(CheckPageMemory(layout_, n_new));
     }
     while (static_cast<int64_t>(free_.size()) < n) {
       if (AddSlab()) continue;
@@ -183,13 +187,13 @@ Status State::Truncate(int64_t position) {
   return Ok();
 }
 
-Status State::Truncate(const Snapshot& snapshot) {
-  if (snapshot.position < 0 || snapshot.position > n_tokens_ || snapshot.conv.size() != conv_.size()) {
-    return Error{ErrorCode::kInvalidArgument, StrCat("the snapshot at position ", snapshot.position,
+Status State::Truncate(const CutPoint& point) {
+  if (point.position < 0 || point.position > n_tokens_ || point.conv.size() != conv_.size()) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("the point at position ", point.position,
                                                      " is not in the past of this sequence of ", n_tokens_, " tokens")};
   }
-  conv_ = snapshot.conv;
-  n_tokens_ = snapshot.position;
+  conv_ = point.conv;
+  n_tokens_ = point.position;
   pages_.resize(static_cast<size_t>(PagesFor(n_tokens_)));
   return Ok();
 }

@@ -76,7 +76,7 @@ class PagePool {
 };
 
 // The convolution state at one position: lets a State be cut back to exactly there.
-struct Snapshot {
+struct CutPoint {
   int64_t position = 0;
   std::vector<float> conv;  // [n_conv][n_history][d_model]
 };
@@ -109,9 +109,9 @@ class State {
   Status Truncate(int64_t position);
   // The largest position <= `position` that Truncate() takes.
   int64_t TruncationPoint(int64_t position) const;
-  Snapshot TakeSnapshot() const { return {n_tokens_, conv_}; }
-  // Cuts back to a snapshot of this sequence (or of one it was copied from) that lies in its past.
-  Status Truncate(const Snapshot& snapshot);
+  CutPoint TakeCutPoint() const { return {n_tokens_, conv_}; }
+  // Cuts back to a point of this sequence (or of one it was copied from) that lies in its past.
+  Status Truncate(const CutPoint& point);
   void Clear();
 
   // The whole state as bytes, and back (docs/saved-state.md). Restore checks sizes, hash and the model's fingerprint; when

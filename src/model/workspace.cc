@@ -86,9 +86,8 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(const Model& model, int64_t
   if (const uint64_t wanted = StepBytes(model.config, max_tokens, max_logits); wanted > kSmall) {
     const uint64_t obtainable = ObtainableBytes(ReadMemory());
     if (obtainable > 0 && wanted > obtainable) {
-      return Error{ErrorCode::kOutOfMemory,
-                   StrCat("a step of ", max_tokens, " tokens needs ", HumanBytes(wanted), " of memory, ",
-                          HumanBytes(wanted - obtainable), " more than is free; choose a smaller one (-c)")};
+      return Error{ErrorCode::kOutOfMemory, StrCat("a step of ", max_tokens, " tokens needs ", HumanBytes(wanted), " of memory, ",
+                                                   HumanBytes(wanted - obtainable), " more than is free; choose a smaller one")};
     }
   }
   std::unique_ptr<Workspace> workspace(new Workspace);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/strings.h"
+#include "model/memory_check.h"
 #include "model/stepper.h"
 #include "report/limits.h"
 
@@ -42,8 +43,11 @@ class Runner {
       return Error{ErrorCode::kLimit, StrCat(test_.name(), " needs ", n_positions, " positions; the model's context is ",
                                              model_.config().context_length)};
     }
+    if (const Status room = model::CheckContextMemory(model_.pages().layout(), n_positions, test_.n_seq); !room.ok()) {
+      return room.error().Within(test_.name());
+    }
     const int64_t n_rows = std::max(test_.n_seq, std::min(chunk_, std::max(test_.n_depth, test_.n_prompt)));
-    LFM_TRY(stepper_, model::Stepper::Create(model_.model(), threads_, {n_rows, test_.n_seq, n_positions}));
+    LFM_TRY(stepper_, model::Stepper::Create(model_.network(), threads_, {n_rows, test_.n_seq, n_positions}));
     for (int64_t i = 0; i < test_.n_seq; ++i) {
       sequences_.emplace_back(model_.pages());
       tokens_.push_back(RandomTokens(n_positions, model_.config().vocab_size, static_cast<uint32_t>(i)));
@@ -154,7 +158,7 @@ Result<BenchRow> RunBench(engine::LoadedModel& model, Threads& threads, const Be
   LFM_RETURN_IF_ERROR(runner.Prepare());
   LFM_RETURN_IF_ERROR(runner.Run(nullptr, nullptr));  // warm-up
   std::optional<ReadProbe> probe;
-  const kernels::Table& kernels = *model.model().kernels;
+  const kernels::Table& kernels = *model.network().kernels;
   if (measure_limits) probe.emplace(kernels, threads);
   const auto add_peaks = [&] {
     if (!measure_limits) return;
@@ -178,7 +182,7 @@ Result<BenchRow> RunBench(engine::LoadedModel& model, Threads& threads, const Be
 
 Result<bool> CheckBits(engine::LoadedModel& model, Threads& threads, int64_t n_seq) {
   constexpr int64_t kSteps = 8;
-  LFM_TRY(const auto stepper, model::Stepper::Create(model.model(), threads, {n_seq, n_seq, kSteps}));
+  LFM_TRY(const auto stepper, model::Stepper::Create(model.network(), threads, {n_seq, n_seq, kSteps}));
   const auto vocab = static_cast<size_t>(model.config().vocab_size);
   std::vector<std::vector<int32_t>> tokens;
   for (int64_t i = 0; i < n_seq; ++i) {

@@ -190,4 +190,6 @@ Result<ChatText> RenderChatText(const ChatTemplate& chat, const Json& messages, 
   return out;
 }
 
+bool PromptOpensThinking(std::string_view prompt) { return jinja::Strip(prompt, jinja::Side::kRight).ends_with("<think>"); }
+
 }  // namespace lfm::text

@@ -1,4 +1,4 @@
-// Chats to prompts as transformers' apply_chat_template does it, and answers back into thinking and text.
+// Chats to prompts as transformers' apply_chat_template does it.
 #pragma once
 
 #include <string>
@@ -47,15 +47,7 @@ struct ChatText {
 };
 Result<ChatText> RenderChatText(const ChatTemplate& chat, const Json& messages, const ChatOptions& options);
 
-// An answer of a model that thinks between <think> and </think> before it speaks.
-struct AnswerParts {
-  std::string thinking;        // without the tags and the white space around it
-  std::string text;            // without the white space before it, where there was thinking
-  bool thinking_open = false;  // the answer ended (or was cut) before </think>
-};
-
-// `prompt_opens_thinking`: the prompt itself ended in <think>, so the answer begins inside.
-AnswerParts SplitAnswer(std::string_view generated, bool prompt_opens_thinking);
+// Whether the prompt itself ends in <think>, so that the answer of a model that thinks before it speaks begins inside.
 bool PromptOpensThinking(std::string_view prompt);
 
 }  // namespace lfm::text

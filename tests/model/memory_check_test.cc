@@ -56,5 +56,34 @@ TEST(MemoryCheck, PositionsInWholePages) {
   EXPECT_EQ(PositionsThatFit(layout, 100, Memory(0)), 100);
 }
 
+TEST(MemoryCheck, ContextsAndPages) {
+  Config config;
+  config.d_model = 64;
+  config.n_heads = config.n_kv_heads = 1;
+  config.head_dim = 64;
+  config.n_taps = 3;
+  config.layers.resize(1);
+  config.layers[0].mixer = Mixer::kAttention;
+  config.n_layers = 1;
+  const StateLayout layout(config, kernels::KvType::kF16);
+  const uint64_t reserve = uint64_t{64} << 20;
+  EXPECT_TRUE(CheckContextMemory(layout, 192, 1, Memory(reserve + 3 * layout.page_bytes)).ok());
+  EXPECT_TRUE(CheckContextMemory(layout, 1 << 30, 9, Memory(0)).ok());  // not known
+  const Status one = CheckContextMemory(layout, 1000, 1, Memory(reserve + 3 * layout.page_bytes));
+  ASSERT_FALSE(one.ok());
+  EXPECT_EQ(one.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_NE(one.error().message.find("192 positions fit"), std::string::npos) << one.error().message;
+  const Status two = CheckContextMemory(layout, 192, 2, Memory(2 * reserve + 4 * layout.page_bytes));
+  ASSERT_FALSE(two.ok());
+  EXPECT_NE(two.error().message.find("2 contexts of 192 positions"), std::string::npos) << two.error().message;
+  EXPECT_NE(two.error().message.find("128 positions fit"), std::string::npos) << two.error().message;
+  EXPECT_NE(CheckContextMemory(layout, 192, 1, Memory(1)).error().message.find("close other programs"), std::string::npos);
+
+  const uint64_t page_reserve = uint64_t{16} << 20;
+  EXPECT_TRUE(CheckPageMemory(layout, 3, Memory(page_reserve + 3 * layout.page_bytes)).ok());
+  EXPECT_EQ(CheckPageMemory(layout, 4, Memory(page_reserve + 3 * layout.page_bytes)).error().code, ErrorCode::kOutOfMemory);
+  EXPECT_TRUE(CheckPageMemory(layout, 4, Memory(0)).ok());
+}
+
 }  // namespace
 }  // namespace lfm::model

@@ -125,7 +125,7 @@ TEST(SameBits, CopySaveAndCut) {
                tail = std::vector<int32_t>(ids.begin() + 170, ids.end());
     State state(*rig->pool);
     rig->Logits(state, head, 50);
-    const model::Snapshot snapshot = state.TakeSnapshot();
+    const model::CutPoint point = state.TakeCutPoint();
     auto copy = state.Copy();
     ASSERT_TRUE(copy.ok());
     const std::vector<std::byte> saved = state.Save();
@@ -137,7 +137,7 @@ TEST(SameBits, CopySaveAndCut) {
     EXPECT_EQ(restored.n_tokens(), 170);
     EXPECT_EQ(expected, rig->Logits(restored, tail, 30)) << path;
 
-    ASSERT_TRUE(state.Truncate(snapshot).ok());
+    ASSERT_TRUE(state.Truncate(point).ok());
     EXPECT_EQ(expected, rig->Logits(state, tail, 13)) << path;
 
     EXPECT_EQ(state.TruncationPoint(150), 128);

@@ -97,7 +97,7 @@ TEST(Imatrix, SumsAreThoseOfLlamaCpp) {
   options.n_ctx = 128;
   options.bos = tokenizer.bos().value();
   const auto tokens = tokenizer.Encode(ReadBinary(data + "text.txt"), true, false);
-  const auto ours = quant::CollectImatrix((*loaded)->model(), (*loaded)->pages(), tokens, threads, options);
+  const auto ours = quant::CollectImatrix((*loaded)->network(), (*loaded)->pages(), tokens, threads, options);
   ASSERT_TRUE(ours.ok()) << ours.error().message;
   const auto theirs = quant::ReadImatrix(data + "tiny-lfm25-moe.gguf");
   ASSERT_TRUE(theirs.ok()) << theirs.error().message;
@@ -135,7 +135,7 @@ TEST(Imatrix, CollectsEveryMatrixAndQuantisesWithIt) {
     for (size_t i = 0; i < tokens.size(); ++i) tokens[i] = static_cast<int32_t>(i * 37 % 2000);
     quant::CollectOptions options;
     options.n_ctx = 32;
-    const auto imatrix = quant::CollectImatrix((*loaded)->model(), (*loaded)->pages(), tokens, threads, options);
+    const auto imatrix = quant::CollectImatrix((*loaded)->network(), (*loaded)->pages(), tokens, threads, options);
     ASSERT_TRUE(imatrix.ok()) << imatrix.error().message;
     EXPECT_EQ(imatrix->n_chunks, 3U);
     const Checkpoint source = Open(folder);

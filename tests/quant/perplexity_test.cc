@@ -23,7 +23,7 @@ struct Rig {
     if (result.ok()) loaded = *result;
   }
   Result<quant::PerplexityReport> Measure(std::span<const Passage> passages, const quant::PerplexityOptions& options = {}) {
-    return quant::MeasurePerplexity(loaded->model(), loaded->pages(), passages, threads, options);
+    return quant::MeasurePerplexity(loaded->network(), loaded->pages(), passages, threads, options);
   }
 };
 

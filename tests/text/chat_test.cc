@@ -195,19 +195,7 @@ TEST(Chat, TakesListsFromVariablesToo) {
   EXPECT_FALSE(RenderChat(chat, messages, options).ok());
 }
 
-TEST(Chat, SplitsAnswers) {
-  const auto check = [](std::string_view generated, bool opened, std::string_view thinking, std::string_view text, bool open) {
-    const AnswerParts parts = SplitAnswer(generated, opened);
-    EXPECT_EQ(parts.thinking, thinking) << generated;
-    EXPECT_EQ(parts.text, text) << generated;
-    EXPECT_EQ(parts.thinking_open, open) << generated;
-  };
-  check("<think>\nHm.\n</think>\n\nYes ", false, "Hm.", "Yes ", false);
-  check("Hm.</think>Yes", true, "Hm.", "Yes", false);
-  check("Hm.", true, "Hm.", "", true);
-  check("<think>Hm", false, "Hm", "", true);
-  check(" plain </think> x", false, "", " plain </think> x", false);
-  check("", false, "", "", false);
+TEST(Chat, KnowsPromptsThatOpenThinking) {
   EXPECT_TRUE(PromptOpensThinking("<|im_start|>assistant\n<think>\n"));
   EXPECT_FALSE(PromptOpensThinking("<think>a</think>"));
   EXPECT_FALSE(PromptOpensThinking(""));
