@@ -18,10 +18,14 @@ namespace lfm {
 // leaves the cursor where it was.
 class ByteReader {
  public:
-  explicit ByteReader(std::span<const std::byte> bytes) : bytes_(bytes) {}
+  explicit ByteReader(std::span<const std::byte> bytes) : ByteReader(bytes, bytes.size()) {}
+  // The first bytes of a whole of n_total.
+  ByteReader(std::span<const std::byte> bytes, uint64_t n_total) : bytes_(bytes), n_total_(n_total) {}
 
   size_t offset() const { return offset_; }
   size_t left() const { return bytes_.size() - offset_; }
+  // A failure came from bytes that the whole has and that are not here.
+  bool wants_more() const { return wants_more_; }
 
   // A little-endian integer or IEEE float.
   template <typename T>
@@ -43,20 +47,24 @@ class ByteReader {
   }
 
   // Checks that `n` items of at least `min_bytes` each can follow, before anybody allocates room for them.
-  Status CanHold(uint64_t n, size_t min_bytes, std::string_view what) const {
+  Status CanHold(uint64_t n, size_t min_bytes, std::string_view what) {
     if (n <= left() / min_bytes) return Ok();
+    wants_more_ = n <= (n_total_ - offset_) / min_bytes;
     return Error{ErrorCode::kCorrupt,
                  StrCat("at byte ", offset_, ": ", n, " ", what, " cannot fit into the ", left(), " bytes that follow")};
   }
 
  private:
-  Error Ended(std::string_view what, uint64_t n) const {
+  Error Ended(std::string_view what, uint64_t n) {
+    wants_more_ = n <= n_total_ - offset_;
     return {ErrorCode::kCorrupt,
             StrCat("at byte ", offset_, ": the file ends within ", what, " (", n, " bytes needed, ", left(), " left)")};
   }
 
   std::span<const std::byte> bytes_;
+  uint64_t n_total_;
   size_t offset_ = 0;
+  bool wants_more_ = false;
 };
 
 }  // namespace lfm

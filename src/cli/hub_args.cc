@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "formats/gguf_reader.h"
 #include "formats/hf_folder.h"
 #include "hub/choose.h"
 #include "model/config.h"
@@ -49,12 +50,24 @@ Status CheckFolder(const std::string& folder) {
   return !config.ok() && config.error().code == ErrorCode::kUnsupported ? Status(config.error()) : Ok();
 }
 
+// The same to the first bytes of a GGUF file. Whatever else is wrong with them shows when the file is there.
+Result<bool> CheckBeginning(std::string_view name, std::span<const std::byte> bytes, uint64_t n_file) {
+  const auto beginning = formats::ParseGgufBeginning(bytes, n_file, std::string(name));
+  const auto unsupported = [](const auto& result) { return !result.ok() && result.error().code == ErrorCode::kUnsupported; };
+  if (unsupported(beginning)) return beginning.error();
+  if (!beginning.ok() || !beginning->checkpoint.metadata.Find("general.architecture")) return !beginning.ok();
+  const auto config = model::ReadConfig(beginning->checkpoint);
+  if (unsupported(config)) return config.error();
+  return beginning->whole;
+}
+
 }  // namespace
 
 Result<hub::Pulled> PullWithProgress(const hub::PullPlan& plan, hub::PullOptions options) {
   std::optional<ProgressLine> line;
   std::string label;
   options.check_folder = CheckFolder;
+  options.check_beginning = CheckBeginning;
   options.on_progress = [&](const hub::PullProgress& progress) {
     const std::string now = Label(progress);
     if (now != label) {

@@ -46,7 +46,8 @@ size_t ValueBytes(GgufType type) {
 
 class HeaderParser {
  public:
-  explicit HeaderParser(std::span<const std::byte> bytes) : bytes_(bytes), reader_(bytes) {}
+  // `bytes`: the first, or all, of a file of n_file.
+  HeaderParser(std::span<const std::byte> bytes, uint64_t n_file) : bytes_(bytes), n_file_(n_file), reader_(bytes, n_file) {}
 
   Result<GgufHeader> Parse() {
     LFM_RETURN_IF_ERROR(ParseVersion());
@@ -62,6 +63,10 @@ class HeaderParser {
     LFM_RETURN_IF_ERROR(PlaceTensors());
     return std::move(header_);
   }
+
+  // After Parse() failed: whether it did for want of bytes, and the metadata before that.
+  bool wants_more() const { return reader_.wants_more(); }
+  Metadata TakeMetadata() { return std::move(header_.metadata); }
 
  private:
   Status ParseVersion() {
@@ -264,11 +269,12 @@ class HeaderParser {
   Status PlaceTensors() {
     const uint64_t end = reader_.offset();
     header_.data_offset = (end + header_.alignment - 1) / header_.alignment * header_.alignment;
-    LFM_RETURN_IF_ERROR(PlaceInFile(bytes_, header_.data_offset, sizes_, header_.tensors));
+    LFM_RETURN_IF_ERROR(PlaceInFile(bytes_, n_file_, header_.data_offset, sizes_, header_.tensors));
     return Ok();
   }
 
   std::span<const std::byte> bytes_;
+  uint64_t n_file_;
   ByteReader reader_;
   GgufHeader header_;
   std::vector<uint64_t> sizes_;  // in bytes, of header_.tensors
@@ -281,7 +287,27 @@ bool IsGguf(std::span<const std::byte> bytes) { return bytes.size() >= 4 && std:
 
 Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes) {
   if (!IsGguf(bytes)) return Error{ErrorCode::kCorrupt, "is no GGUF file: its first bytes are not \"GGUF\""};
-  return HeaderParser(bytes).Parse();
+  return HeaderParser(bytes, bytes.size()).Parse();
+}
+
+Result<GgufBeginning> ParseGgufBeginning(std::span<const std::byte> bytes, uint64_t n_file, const std::string& path) {
+  if (!IsGguf(bytes)) return Error{ErrorCode::kCorrupt, StrCat(path, " is no GGUF file: its first bytes are not \"GGUF\"")};
+  HeaderParser parser(bytes, n_file);
+  auto header = parser.Parse();
+  GgufBeginning beginning;
+  beginning.checkpoint.path = path;
+  if (header.ok()) {
+    beginning.whole = true;
+    beginning.checkpoint.metadata = std::move(header->metadata);
+    beginning.checkpoint.tensors = std::move(header->tensors);
+    beginning.checkpoint.foreign_tensors = std::move(header->foreign_tensors);
+    beginning.checkpoint.IndexTensors();
+  } else if (parser.wants_more()) {
+    beginning.checkpoint.metadata = parser.TakeMetadata();
+  } else {
+    return header.error().Within(path);
+  }
+  return beginning;
 }
 
 }  // namespace lfm::formats

@@ -30,6 +30,14 @@ bool IsGguf(std::span<const std::byte> bytes);
 // bytes left before anything is allocated. Errors lack the file's name. Thread-safe.
 Result<GgufHeader> ParseGguf(std::span<const std::byte> bytes);
 
+// What the first bytes of a file tell.
+struct GgufBeginning {
+  bool whole = false;     // the whole header; else only the metadata before the bytes' end is there, and more bytes tell more
+  Checkpoint checkpoint;  // tensors without bytes; strings point into the bytes
+};
+// Of a file of n_file bytes, for which `path` stands in messages. Errors come from what is there, not from what is not.
+Result<GgufBeginning> ParseGgufBeginning(std::span<const std::byte> bytes, uint64_t n_file, const std::string& path);
+
 // Opens the model that `file` holds or, of a split model, is a part of; the other parts are looked for beside
 // it.
 Result<Checkpoint> OpenGguf(MappedFile file);

@@ -30,7 +30,7 @@ Result<uint64_t> CheckedTensorBytes(TensorType type, std::span<const int64_t> sh
   return n_blocks * info.block_bytes;
 }
 
-Status PlaceInFile(std::span<const std::byte> file, uint64_t data_offset, std::span<const uint64_t> sizes,
+Status PlaceInFile(std::span<const std::byte> file, uint64_t n_file, uint64_t data_offset, std::span<const uint64_t> sizes,
                    std::span<Tensor> tensors) {
   std::vector<size_t> order(tensors.size());
   std::iota(order.begin(), order.end(), size_t{0});
@@ -50,13 +50,14 @@ Status PlaceInFile(std::span<const std::byte> file, uint64_t data_offset, std::s
     }
     end = tensor.offset + sizes[order[i]];
   }
-  if (!tensors.empty() && (data_offset > file.size() || end > file.size() - data_offset)) {
+  if (!tensors.empty() && (data_offset > n_file || end > n_file - data_offset)) {
     const uint64_t expected = data_offset + end;
-    return Error{ErrorCode::kCorrupt, StrCat("is cut short: ", expected, " bytes expected, ", file.size(), " present (",
-                                             HumanBytes(expected - file.size()), " missing); download it again")};
+    return Error{ErrorCode::kCorrupt, StrCat("is cut short: ", expected, " bytes expected, ", n_file, " present (",
+                                             HumanBytes(expected - n_file), " missing); download it again")};
   }
   for (size_t i = 0; i < tensors.size(); ++i) {
     tensors[i].offset += data_offset;
+    if (file.size() < n_file) continue;
     tensors[i].bytes = file.subspan(static_cast<size_t>(tensors[i].offset), static_cast<size_t>(sizes[i]));
   }
   return Ok();

@@ -18,9 +18,9 @@ namespace lfm::formats {
 Result<uint64_t> CheckedTensorBytes(TensorType type, std::span<const int64_t> shape);
 
 // Gives each tensor its place: on entry `offset` counts from data_offset, on return from the start of the
-// file, and `bytes` is set. sizes[i] is the size of tensors[i]. Errors: the file is shorter than its tensors
-// (says how many bytes are expected and present), or two tensors overlap.
-Status PlaceInFile(std::span<const std::byte> file, uint64_t data_offset, std::span<const uint64_t> sizes,
+// file, and `bytes` is set where `file` holds all n_file bytes. sizes[i] is the size of tensors[i]. Errors: the file is shorter
+// than its tensors (says how many bytes are expected and present), or two tensors overlap.
+Status PlaceInFile(std::span<const std::byte> file, uint64_t n_file, uint64_t data_offset, std::span<const uint64_t> sizes,
                    std::span<Tensor> tensors);
 
 }  // namespace lfm::formats

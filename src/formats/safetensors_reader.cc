@@ -94,7 +94,7 @@ Result<std::vector<Tensor>> ParseSafetensors(std::span<const std::byte> bytes, s
     tensors.push_back(std::move(tensor));
     sizes.push_back(n_bytes);
   }
-  LFM_RETURN_IF_ERROR(PlaceInFile(bytes, 8 + length, sizes, tensors));
+  LFM_RETURN_IF_ERROR(PlaceInFile(bytes, bytes.size(), 8 + length, sizes, tensors));
   // The header's order says nothing; the file's order is the one to read in.
   std::stable_sort(tensors.begin(), tensors.end(), [](const Tensor& a, const Tensor& b) { return a.offset < b.offset; });
   return tensors;

@@ -17,6 +17,10 @@
 namespace lfm::hub {
 namespace {
 
+// How much of a GGUF file is looked at before it is fetched: the architecture and the settings stand in the first MiB, the
+// tensors' types behind the vocabulary, within 8 MiB in published files.
+constexpr uint64_t kFirstProbe = uint64_t{1} << 20, kLastProbe = uint64_t{64} << 20;
+
 std::string SnapshotPath(const PullPlan& plan, const RepoFolders& folders, const RepoFile& file) {
   return folders.snapshots + "/" + plan.commit + "/" + file.path;
 }
@@ -184,6 +188,40 @@ class Puller {
     return WriteRef(folders, plan_.name.revision, plan_.commit);
   }
 
+  // Asks about the first bytes of a file none of which is here yet. What no answer tells does not stop the download, which
+  // says itself what is wrong.
+  Status CheckBeginning(const DownloadSource& source, const DownloadTarget& target, bool first_part) {
+    const uint64_t size = source.identity.size;
+    if (!options_.check_beginning || !first_part || size == 0 || FileExists(target.final_path) || FileExists(target.state_path()))
+      return Ok();
+    HttpClient client(options_.download.http);
+    std::vector<std::byte> bytes;
+    for (uint64_t wanted = kFirstProbe; wanted <= kLastProbe; wanted *= 8) {
+      const uint64_t end = std::min(size, wanted);
+      HttpRequest request;
+      request.url = source.url;
+      request.token = source.token;
+      request.cancel = options_.download.cancel;
+      request.range = {bytes.size(), end - 1};
+      request.total_timeout_s = 60;
+      request.on_head = [](const HttpResponse& head) -> Status {
+        return head.status() == 206 ? Ok() : Error{ErrorCode::kUnsupported, "the server knows no ranges"};
+      };
+      request.on_body = [&](std::span<const std::byte> piece) -> Status {
+        if (piece.size() > end - bytes.size()) return Error{ErrorCode::kCorrupt, "more came than was asked for"};
+        bytes.insert(bytes.end(), piece.begin(), piece.end());
+        return Ok();
+      };
+      const HttpOutcome outcome = client.Perform(request);
+      if (!outcome.status.ok() && outcome.status.error().code == ErrorCode::kCancelled) return outcome.status;
+      if (!outcome.status.ok() || bytes.size() < end) return Ok();
+      const auto answer = options_.check_beginning(source.what, bytes, size);
+      if (!answer.ok()) return Error{answer.error().code, StrCat(answer.error().message, "; its weights were not fetched")};
+      if (*answer || end == size) return Ok();
+    }
+    return Ok();
+  }
+
   Status RunRepoFile(const RepoFolders& folders, const RepoFile& file) {
     const bool here = IsHere(plan_, folders, file);
     if (here && !options_.verify) return Ok();
@@ -202,6 +240,7 @@ class Puller {
     const DownloadTarget target{folders.blobs + "/" + etag, folders.blobs + "/" + etag + ".lfm.incomplete",
                                 folders.locks + "/" + etag + ".lock"};
     if (options_.verify) LFM_RETURN_IF_ERROR(DropDamaged(target, source));
+    LFM_RETURN_IF_ERROR(CheckBeginning(source, target, file.path.ends_with(".gguf") && i_file_ == 0));
     LFM_TRY(const Downloaded done, Download(source, target, download_));
     pulled_.received_bytes += done.received;
     return LinkIntoSnapshot(folders, plan_.commit, file.path, etag);
@@ -256,6 +295,7 @@ class Puller {
     LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(place.path)));
     LFM_RETURN_IF_ERROR(RemoveStale(place, source));
     const DownloadTarget target{place.path, place.path + ".lfm.incomplete", place.lock_path};
+    LFM_RETURN_IF_ERROR(CheckBeginning(source, target, true));
     LFM_TRY(const Downloaded done, Download(source, target, download_));
     pulled_.received_bytes += done.received;
     pulled_.total_bytes = done.size;

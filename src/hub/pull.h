@@ -1,8 +1,10 @@
 // `lfm pull` as a library: from a name to files in the cache.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,6 +35,9 @@ struct PullOptions {
   // Asked with a folder's path when all but its weights is there, and before they are fetched: an error ends the pull. So
   // whoever runs models says first whether this one can run.
   std::function<Status(const std::string& folder)> check_folder;
+  // Asked with the first bytes of a GGUF file of n_file bytes before the rest is fetched: false wants more of them, as far as
+  // there are any, and an error ends the pull. `name` stands for the file in messages.
+  std::function<Result<bool>(std::string_view name, std::span<const std::byte> beginning, uint64_t n_file)> check_beginning;
 };
 
 // What a pull is going to do.

@@ -270,6 +270,33 @@ TEST(GgufReader, EveryCutIsAnError) {
   }
 }
 
+TEST(GgufReader, EveryBeginningTellsWhatItHolds) {
+  const std::string whole = Rich();
+  const auto header = ParseGguf(AsBytes(whole));
+  ASSERT_TRUE(header.ok());
+  size_t n_keys = 0, n_whole = 0;
+  for (size_t n = 4; n <= whole.size(); ++n) {
+    const std::string part = whole.substr(0, n);
+    const auto beginning = ParseGgufBeginning(AsBytes(part), whole.size(), "x.gguf");
+    ASSERT_TRUE(beginning.ok()) << n << ": " << beginning.error().message;
+    const Checkpoint& checkpoint = beginning->checkpoint;
+    EXPECT_GE(checkpoint.metadata.entries().size(), n_keys) << n;
+    n_keys = checkpoint.metadata.entries().size();
+    if (!beginning->whole) continue;
+    ++n_whole;
+    EXPECT_EQ(checkpoint.tensors.size(), header->tensors.size());
+    for (size_t i = 0; i < checkpoint.tensors.size(); ++i) {
+      EXPECT_EQ(checkpoint.tensors[i].shape, header->tensors[i].shape);
+      EXPECT_EQ(checkpoint.tensors[i].bytes.size(), n == whole.size() ? checkpoint.tensors[i].n_bytes() : 0u);
+    }
+  }
+  EXPECT_EQ(n_keys, header->metadata.entries().size());
+  EXPECT_GE(n_whole, 160u);  // all data bytes
+  // What cannot fit into the whole file is wrong however much of it is here.
+  EXPECT_FALSE(ParseGgufBeginning(AsBytes(whole.substr(0, 40)), 41, "x.gguf").ok());
+  EXPECT_FALSE(ParseGgufBeginning(AsBytes("GGML and so on"), 100, "x.gguf").ok());
+}
+
 TEST(GgufReader, EveryFlippedByteIsAnErrorOrSane) {
   const std::string whole = Rich();
   for (size_t i = 0; i < whole.size() - 160; ++i) {

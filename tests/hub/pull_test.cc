@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <cstring>
 #include <thread>
 
 #include "base/file.h"
@@ -89,6 +90,38 @@ TEST_F(HubTest, AFolderIsCheckedBeforeItsWeights) {
   ASSERT_FALSE(refused.ok());
   EXPECT_NE(refused.error().message.find("it is not wanted"), std::string::npos);
   EXPECT_LT(hub_.storage_bytes, 10000u);  // the tokenizer
+}
+
+TEST_F(HubTest, TheBeginningOfAGgufFileIsCheckedBeforeTheRest) {
+  const std::string content = RandomBytes(9 << 20, 3);
+  hub_.repos[kRepo] = {{kGguf, {content}}};
+  std::vector<size_t> asked;
+  bool runs = false;
+  options_.check_beginning = [&](std::string_view, std::span<const std::byte> beginning, uint64_t n_file) -> Result<bool> {
+    EXPECT_EQ(n_file, content.size());
+    EXPECT_EQ(std::memcmp(beginning.data(), content.data(), beginning.size()), 0);
+    asked.push_back(beginning.size());
+    if (asked.size() == 1) return false;
+    return runs ? Result<bool>(true) : Error{ErrorCode::kUnsupported, "it is not wanted"};
+  };
+  const auto refused = Pull(kQ4, options_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_NE(refused.error().message.find("it is not wanted; its weights were not fetched"), std::string::npos);
+  EXPECT_EQ(asked, (std::vector<size_t>{1 << 20, 8 << 20}));
+  EXPECT_EQ(hub_.storage_bytes, 8u << 20);
+  EXPECT_TRUE(FilesWith(folder_.path(), "incomplete").empty());
+  asked.clear();
+  runs = true;
+  EXPECT_TRUE(Pull(kQ4, options_).ok());
+  EXPECT_EQ(asked.size(), 2u);
+  // What the server does not tell stops nothing.
+  asked.clear();
+  fs::remove_all(options_.environment.cache);
+  hub_.SetFault([](FakeHub::Site site, const Query& query, Reply& reply) {
+    if (site == FakeHub::Site::kStorage && query.Has("range")) reply.status = 404;
+  });
+  static_cast<void>(Pull(kQ4, options_));
+  EXPECT_TRUE(asked.empty());
 }
 
 TEST_F(HubTest, NothingForeignIsWrittenThroughOrReplaced) {
