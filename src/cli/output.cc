@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/plain_json.h"
 #include "base/strings.h"
 
 namespace lfm::cli {
@@ -13,24 +14,6 @@ namespace lfm::cli {
 namespace {
 
 void Write(std::string_view bytes, std::FILE* file) { std::fwrite(bytes.data(), 1, bytes.size(), file); }
-
-// The same document without bytes that a terminal would obey: outside of strings JSON has none, inside \\uXXXX says the same.
-std::string JsonForTerminals(const std::string& json) {
-  std::string out;
-  size_t begin = 0;
-  for (size_t i = 0; i < json.size(); ++i) {
-    const auto c = static_cast<unsigned char>(json[i]);
-    if (c < 0x7F || (c > 0x7F && c != 0xC2 && c != 0xD8 && c != 0xE2 && c != 0xEF)) continue;  // lead bytes of controls
-    const size_t length = c < 0x80 ? 1 : c < 0xE0 ? 2 : 3;
-    const std::string plain = Plain(std::string_view(json).substr(i, length));
-    if (plain[0] != '\\') continue;
-    out.append(json, begin, i - begin);
-    out += length == 1 ? "\\u007f" : plain;
-    begin = i + length;
-    i = begin - 1;
-  }
-  return begin == 0 ? json : out.append(json, begin);
-}
 
 }  // namespace
 
@@ -46,7 +29,7 @@ Status FlushOut() {
   return Ok();
 }
 
-void WriteJson(const Json& json, int indent) { Write(JsonForTerminals(json.Dump(indent)) + "\n", stdout); }
+void WriteJson(const Json& json, int indent) { Write(PlainJson(json.Dump(indent)) + "\n", stdout); }
 
 void SetDim(bool dim) { Write(dim ? "\033[2m" : "\033[22m", stdout); }
 

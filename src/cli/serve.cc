@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/start_thread.h"
 #include "base/strings.h"
 #include "cli/api_args.h"
 #include "cli/commands.h"
@@ -38,7 +39,8 @@ class ServeCommand : public Command {
     LFM_RETURN_IF_ERROR(api_.Path());
     LFM_TRY(auto keys, serve_.Keys());
     LFM_TRY(auto ledger, serve_.OpenLedger());
-    server::Bookkeeper books(keys, std::move(ledger), serve_.MakeLog());
+    LFM_TRY(auto log, serve_.MakeLog());
+    server::Bookkeeper books(keys, std::move(ledger), std::move(log));
     LFM_RETURN_IF_ERROR(books.RememberSpending());
     ArmInterrupt();
 
@@ -59,11 +61,13 @@ class ServeCommand : public Command {
     };
     hooks.draining = [] { Interrupt(); };  // a model that is being loaded is not waited for
     hooks.stopping_now = [] {
-      std::thread([] {  // a step of the model cannot be broken off, and nobody waits for a thread that ends the process
+      // A step of the model cannot be broken off, and nobody waits for a thread that ends the process.
+      auto ender = StartThread("the end", [] {
         std::this_thread::sleep_for(std::chrono::seconds(2));
         _exit(kExitFailure);
-      })
-          .detach();
+      });
+      if (!ender.ok()) _exit(kExitFailure);
+      ender->detach();
     };
     std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more must not end the server
     LFM_TRY(const auto server,
@@ -80,7 +84,7 @@ class ServeCommand : public Command {
     LoadCache(*running.engine);
     server->SetReady(Routes(system, running.api));
     for (const std::string& address : server->addresses()) {
-      WriteOut(StrCat(system.model_name, " is served at ", address, "\n"));
+      WriteOut(StrCat(Plain(system.model_name), " is served at ", address, "\n"));
     }
     LFM_RETURN_IF_ERROR(FlushOut());
     server->Wait();

@@ -112,10 +112,9 @@ Result<std::unique_ptr<server::Ledger>> ServeArgs::OpenLedger() const {
   return std::unique_ptr<server::Ledger>();
 }
 
-std::unique_ptr<server::RequestLog> ServeArgs::MakeLog() const {
-  if (log == "none") return nullptr;
-  return std::make_unique<server::RequestLog>(
-      server::RequestLogOptions{.fd = 2, .only_errors = log == "errors", .prompts = log_prompts});
+Result<std::unique_ptr<server::RequestLog>> ServeArgs::MakeLog() const {
+  if (log == "none") return std::unique_ptr<server::RequestLog>();
+  return server::RequestLog::Start({.fd = 2, .only_errors = log == "errors", .prompts = log_prompts});
 }
 
 }  // namespace lfm::cli

@@ -30,7 +30,7 @@ struct ServeArgs {
   Result<std::shared_ptr<server::KeyRing>> Keys() const;
   // null: none is kept. Without --ledger one in the state folder, where that can be written.
   Result<std::unique_ptr<server::Ledger>> OpenLedger() const;
-  std::unique_ptr<server::RequestLog> MakeLog() const;
+  Result<std::unique_ptr<server::RequestLog>> MakeLog() const;  // null: none
 };
 
 // Where the ledger lies that no flag names; "" where there is no home.

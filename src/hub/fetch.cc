@@ -8,10 +8,10 @@
 #include <cerrno>
 #include <charconv>
 #include <chrono>
-#include <system_error>
 #include <thread>
 #include <vector>
 
+#include "base/start_thread.h"
 #include "base/strings.h"
 #include "hub/posix.h"
 #include "hub/repo.h"
@@ -69,20 +69,18 @@ Fetcher::Verdict Fetcher::Drive(int n_workers, void (Fetcher::*work)(int)) {
   n_running_ = n_workers;
   std::vector<std::thread> workers;
   for (int i = 0; i < n_workers; ++i) {
-    try {
-      workers.emplace_back([this, work, i] {
-        (this->*work)(i);
-        const std::lock_guard lock(mutex_);
-        if (--n_running_ == 0) ended_.notify_all();
-      });
-    } catch (const std::system_error& error) {  // a limit on threads: fewer do it too, none do not
-      if (workers.empty()) {
-        Stop(Verdict::kFailed, {ErrorCode::kLimit, StrCat("cannot start a thread: ", error.what())});
-      }
+    auto worker = StartThread("the download", [this, work, i] {
+      (this->*work)(i);
+      const std::lock_guard lock(mutex_);
+      if (--n_running_ == 0) ended_.notify_all();
+    });
+    if (!worker.ok()) {  // a limit on threads: fewer do it too, none do not
+      if (workers.empty()) Stop(Verdict::kFailed, worker.error());
       const std::lock_guard lock(mutex_);
       n_running_ -= n_workers - i;
       break;
     }
+    workers.push_back(std::move(worker).value());
   }
   double saved = Seconds();
   for (;;) {

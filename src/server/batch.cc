@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/start_thread.h"
 #include "base/strings.h"
 #include "server/answer.h"
 #include "server/parameters.h"
@@ -34,14 +35,18 @@ struct BatchLine {
 // Runs what is given to it, in order, on one thread.
 class Worker {
  public:
-  Worker() : thread_([this] { Loop(); }) {}
+  static Result<std::unique_ptr<Worker>> Start() {
+    std::unique_ptr<Worker> worker(new Worker);
+    LFM_TRY(worker->thread_, StartThread("answers", [self = worker.get()] { self->Loop(); }));
+    return worker;
+  }
   ~Worker() {
     {
       const std::lock_guard lock(mutex_);
       over_ = true;
     }
     wake_.notify_one();
-    thread_.join();
+    if (thread_.joinable()) thread_.join();
   }
   void Add(std::function<void()> work) {
     {
@@ -52,6 +57,7 @@ class Worker {
   }
 
  private:
+  Worker() = default;
   void Loop() {
     std::unique_lock lock(mutex_);
     while (true) {
@@ -209,7 +215,7 @@ Result<BatchSummary> RunBatch(const Router& router, const std::string& in_path, 
   std::condition_variable changed;
   int n_running = 0;
   Status failed;
-  Worker worker;
+  LFM_TRY(const auto worker, Worker::Start());
   for (const BatchLine& line : *lines) {
     if (done.count(line.custom_id)) {
       ++summary.n_before;
@@ -229,7 +235,7 @@ Result<BatchSummary> RunBatch(const Router& router, const std::string& in_path, 
     http.arrived = Clock::now();
     const std::string request_id = http.request_id;
     const auto reply = std::make_shared<LineReply>(
-        std::move(http), worker, [&, id = line.custom_id, request_id](int status, const std::string& body) {
+        std::move(http), *worker, [&, id = line.custom_id, request_id](int status, const std::string& body) {
           const std::lock_guard guard(mutex);
           if (failed.ok()) failed = results->Append(ResultLine(id, request_id, status, body));
           ++(status == 200 ? summary.n_answered : summary.n_refused);

@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/log.h"
+#include "base/start_thread.h"
 #include "base/strings.h"
 
 namespace lfm::server {
@@ -208,11 +209,12 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path) {
   std::string insert = kInsert;
   insert.replace(insert.find('%'), 1, kColumns);
   LFM_TRY(database->insert, Prepare(handle, path, insert));
-  return std::unique_ptr<Ledger>(new Ledger(path, std::move(database)));
+  std::unique_ptr<Ledger> ledger(new Ledger(path, std::move(database)));
+  LFM_TRY(ledger->thread_, StartThread("the ledger", [self = ledger.get()] { self->Loop(); }));
+  return ledger;
 }
 
-Ledger::Ledger(std::string path, std::unique_ptr<Database> database)
-    : path_(std::move(path)), database_(std::move(database)), thread_([this] { Loop(); }) {}
+Ledger::Ledger(std::string path, std::unique_ptr<Database> database) : path_(std::move(path)), database_(std::move(database)) {}
 
 Ledger::~Ledger() {
   {
@@ -220,7 +222,7 @@ Ledger::~Ledger() {
     stop_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void Ledger::Append(LedgerRow row, std::function<void()> stored) {

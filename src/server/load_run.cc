@@ -7,6 +7,8 @@
 #include <random>
 #include <thread>
 
+#include "base/start_thread.h"
+
 namespace lfm::server {
 namespace {
 
@@ -70,8 +72,9 @@ Result<LoadResult> RunLoad(const LoadTarget& target, const LoadCase& test, const
   std::atomic<int> next{0};
   const double start = LoadClock();
   std::vector<std::thread> clients;
+  Status missing;
   for (int i = 0; i < std::min(test.n_clients, test.n_requests); ++i) {
-    clients.emplace_back([&] {
+    auto client = StartThread("a client", [&] {
       for (int k = next.fetch_add(1); k < test.n_requests && !stop; k = next.fetch_add(1)) {
         const size_t place = static_cast<size_t>(k);
         const std::vector<int32_t> prompt = MakePrompt(target, test, k);
@@ -79,8 +82,15 @@ Result<LoadResult> RunLoad(const LoadTarget& target, const LoadCase& test, const
         result.answers[place] = AskOnce(target, prompt, test.answer_tokens);
       }
     });
+    if (!client.ok()) {  // fewer clients would measure something else
+      missing = client.error();
+      next = test.n_requests;
+      break;
+    }
+    clients.push_back(std::move(client).value());
   }
   for (std::thread& client : clients) client.join();
+  if (!missing.ok()) return missing.error();
   if (stop) return Error{ErrorCode::kCancelled, "interrupted"};
   result.seconds = LoadClock() - start;
   return result;

@@ -8,6 +8,8 @@
 #include <chrono>
 
 #include "base/json.h"
+#include "base/plain_json.h"
+#include "base/start_thread.h"
 #include "base/strings.h"
 #include "server/ledger.h"
 
@@ -44,10 +46,14 @@ std::string RequestLine(const Record& record, int64_t now_us, bool with_body) {
                    ", \"cost_pico_dollars\": ", usage.cost_pico_dollars);
   }
   if (with_body) line += StrCat(", \"body\": ", JsonQuote(ToValidUtf8(request.body.substr(0, kMaxBody))));
-  return line + "}\n";
+  return PlainJson(line + "}") + "\n";  // it may go to a terminal
 }
 
-RequestLog::RequestLog(const RequestLogOptions& options) : options_(options), thread_([this] { Loop(); }) {}
+Result<std::unique_ptr<RequestLog>> RequestLog::Start(const RequestLogOptions& options) {
+  std::unique_ptr<RequestLog> log(new RequestLog(options));
+  LFM_TRY(log->thread_, StartThread("the log", [self = log.get()] { self->Loop(); }));
+  return log;
+}
 
 RequestLog::~RequestLog() {
   {
@@ -55,7 +61,7 @@ RequestLog::~RequestLog() {
     stop_ = true;
   }
   wake_.notify_all();
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 void RequestLog::Write(const Record& record) {

@@ -3,10 +3,12 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/result.h"
 #include "server/exchange.h"
 
 namespace lfm::server {
@@ -20,12 +22,14 @@ struct RequestLogOptions {
 // Thread-safe.
 class RequestLog {
  public:
-  explicit RequestLog(const RequestLogOptions& options);
+  // An error where its thread cannot be started.
+  static Result<std::unique_ptr<RequestLog>> Start(const RequestLogOptions& options);
   ~RequestLog();  // writes what is queued
   void Write(const Record& record);
   uint64_t n_lost() const { return n_lost_.load(); }
 
  private:
+  explicit RequestLog(const RequestLogOptions& options) : options_(options) {}
   void Loop();
 
   const RequestLogOptions options_;

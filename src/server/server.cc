@@ -16,6 +16,7 @@
 #include <csignal>
 #include <thread>
 
+#include "base/start_thread.h"
 #include "base/strings.h"
 #include "server/connection.h"
 #include "server/listen.h"
@@ -72,7 +73,7 @@ class ServerImpl final : public Server {
   }
 
   Status Open();
-  void Run();
+  Status Run();
   std::vector<std::string> addresses() const override;
   void SetReady(std::shared_ptr<const Router> router) override;
   void Drain() override {
@@ -140,7 +141,7 @@ Status ServerImpl::Open() {
   return Ok();
 }
 
-void ServerImpl::Run() {
+Status ServerImpl::Run() {
   RaiseFileLimit();
   for (auto& door : doors_) Accept(*door);
   if (hooks_.reload) {
@@ -149,7 +150,8 @@ void ServerImpl::Run() {
     WaitForSignal();
   }
   Tick();
-  thread_ = std::thread([this] { core_.io.run(); });
+  LFM_TRY(thread_, StartThread("the server", [this] { core_.io.run(); }));
+  return Ok();
 }
 
 std::vector<std::string> ServerImpl::addresses() const {
@@ -271,7 +273,7 @@ void ServerImpl::Tick() {
 Result<std::unique_ptr<Server>> Server::Start(ServerOptions options, ServerParts parts, ServerHooks hooks) {
   auto server = std::make_unique<ServerImpl>(std::move(options), std::move(parts), std::move(hooks));
   LFM_RETURN_IF_ERROR(server->Open());
-  server->Run();
+  LFM_RETURN_IF_ERROR(server->Run());
   return std::unique_ptr<Server>(std::move(server));
 }
 

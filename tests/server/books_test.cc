@@ -307,6 +307,15 @@ TEST(Books, AgreeWithWhatTheAnswersSay) {
   EXPECT_NE(line.find("\"ttft_ms\": 500.000"), std::string::npos);
   EXPECT_EQ(line.find("\"body\""), std::string::npos);
   EXPECT_TRUE(ParseJson(line).ok());
+  // The log may be a terminal.
+  HttpRequest foreign = request;
+  foreign.body = "{\"a\": \"\xC2\x9B\xE2\x80\xAE\"}";
+  record.request = &foreign;
+  const std::string shown = RequestLine(record, 0, true);
+  EXPECT_EQ(shown.find("\xC2\x9B"), std::string::npos);
+  EXPECT_EQ(shown.find("\xE2\x80\xAE"), std::string::npos);
+  EXPECT_TRUE(ParseJson(shown).ok());
+  record.request = &request;
   EXPECT_NE(RequestLine(record, 0, true).find("\"body\": \"{}\""), std::string::npos);
 }
 
