@@ -10,9 +10,9 @@ namespace {
 
 bool IsRole(const Json& message, std::string_view role) { return message["role"].AsString() == role; }
 
-bool TemplateReadsThinking(const std::string& chat_template) {
+bool TemplateReadsThinking(std::string_view chat_template) {
   for (const char* form : {".thinking", "[\"thinking\"]", "['thinking']", "reasoning_content"}) {
-    if (chat_template.find(form) != std::string::npos) return true;
+    if (chat_template.find(form) != std::string_view::npos) return true;
   }
   return false;
 }
@@ -27,6 +27,12 @@ Conversation::Conversation(const engine::TextModel& model, engine::ChatRequest r
 void Conversation::ContinueLastMessage() {
   request_.add_generation_prompt = false;
   request_.continue_final_message = true;
+}
+
+std::string_view Conversation::TemplateSource() const {
+  if (own_template_) return own_template_->source;
+  const auto& chat = model_.ChatFor(request_.template_name, !request_.tools.is_null());
+  return chat.ok() ? std::string_view(chat->source) : std::string_view();
 }
 
 bool Conversation::EndsInAnswer() const {
@@ -49,7 +55,7 @@ void Conversation::AddUser(const std::string& text) { request_.messages.Append(M
 
 void Conversation::AddAnswer(const std::string& thinking, bool has_thinking, const std::string& text) {
   Json message = Message("assistant", text);
-  if (has_thinking && TemplateReadsThinking(own_template_ ? own_template_->source : model_.chat_template)) {
+  if (has_thinking && TemplateReadsThinking(TemplateSource())) {
     message.Set("thinking", thinking);
   } else if (has_thinking) {
     message.Set("content", "<think>\n" + thinking + "\n</think>\n\n" + text);
@@ -75,8 +81,7 @@ void Conversation::Reset() {
 
 Result<engine::ChatPrompt> Conversation::Prompt() const {
   engine::ChatRequest request = request_;
-  const std::string& chat_template = own_template_ ? own_template_->source : model_.chat_template;
-  LFM_TRY(request.messages, text::PrepareToolMessages(request_.messages, chat_template));
+  LFM_TRY(request.messages, text::PrepareToolMessages(request_.messages, TemplateSource()));
   auto prompt = own_template_ ? engine::PromptIds(model_.tokenizer, *own_template_, request) : engine::PromptIds(model_, request);
   if (prompt.ok() || prompt.error().code != ErrorCode::kNotFound) return prompt;
   return Error{ErrorCode::kNotFound, prompt.error().message + " (--raw)"};

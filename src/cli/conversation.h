@@ -41,6 +41,9 @@ class Conversation {
   Result<engine::ChatPrompt> Prompt() const;
 
  private:
+  // Of the template that Prompt() renders with.
+  std::string_view TemplateSource() const;
+
   const engine::TextModel& model_;
   engine::ChatRequest request_;
   std::optional<text::ChatTemplate> own_template_;

@@ -1,4 +1,5 @@
 // lfm perplexity: how well a model predicts text, and what another file of it lost.
+#include <algorithm>
 #include <cstdio>
 #include <memory>
 
@@ -13,6 +14,7 @@
 #include "cli/text_windows.h"
 #include "engine/chat_prompt.h"
 #include "quant/perplexity.h"
+#include "text/tool_history.h"
 
 namespace lfm::cli {
 namespace {
@@ -97,7 +99,9 @@ class PerplexityCommand : public Command {
       progress.Update(done, total);
       return !Interrupted();
     };
-    LFM_TRY(const auto report, quant::MeasurePerplexity(loaded->model(), loaded->pages(), passages, *threads, options_));
+    auto measured = quant::MeasurePerplexity(loaded->network(), loaded->pages(), passages, *threads, options_);
+    if (!measured.ok()) return WithFlag(measured.error());
+    const quant::PerplexityReport report = std::move(measured).value();
     if (!options_.save_base.empty()) NoteWritten(options_.save_base, StrCat("predictions of ", report.n_tokens, " tokens"));
     if (json_) {
       WriteJson(ReportJson(report));
@@ -108,10 +112,15 @@ class PerplexityCommand : public Command {
   }
 
  private:
+  // The library knows files, not flags.
+  Error WithFlag(const Error& error) const {
+    if (!options_.base.empty() && error.message.starts_with(options_.base)) return error.Within("--base");
+    if (!options_.save_base.empty() && error.message.starts_with(options_.save_base)) return error.Within("--save-base");
+    return error;
+  }
+
   // One passage for each answer of the assistant: the prompt before it, and the answer, which counts.
   Result<std::vector<quant::Passage>> ChatPassages(const engine::LoadedModel& loaded, const std::string& text) const {
-    if (!loaded.text().chat.ok()) return loaded.text().chat.error();
-    const text::ChatTemplate& chat = *loaded.text().chat;
     const int64_t n_most = std::min(n_ctx_.value_or(loaded.config().context_length), loaded.config().context_length);
     std::vector<quant::Passage> passages;
     int64_t n_line = 0, n_long = 0;
@@ -121,7 +130,7 @@ class PerplexityCommand : public Command {
       begin = end + 1;
       ++n_line;
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
-      Status added = AddConversation(loaded.text().tokenizer, chat, line, n_most, passages, n_long);
+      Status added = AddConversation(loaded.text(), line, n_most, passages, n_long);
       if (!added.ok()) return added.error().Within(StrCat("--chat: line ", n_line));
     }
     if (n_long > 0) Warn(StrCat(n_long, " answers are left out: their prompts are longer than ", n_most, " tokens"));
@@ -129,10 +138,25 @@ class PerplexityCommand : public Command {
     return passages;
   }
 
-  static Status AddConversation(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat, const std::string& line,
-                                int64_t n_most, std::vector<quant::Passage>& passages, int64_t& n_long) {
+  // The end of a rendered conversation, from byte `begin` on.
+  static text::ChatText Rest(const text::ChatText& whole, size_t begin, size_t end) {
+    text::ChatText rest{whole.text.substr(begin, end - begin), {}};
+    for (text::ParseSpan span : whole.spans) {
+      span.begin = std::clamp(span.begin, begin, end) - begin;
+      span.end = std::clamp(span.end, begin, end) - begin;
+      if (span.begin < span.end) rest.spans.push_back(span);
+    }
+    return rest;
+  }
+
+  static Status AddConversation(const engine::TextModel& model, const std::string& line, int64_t n_most,
+                                std::vector<quant::Passage>& passages, int64_t& n_long) {
     LFM_TRY(const Json json, ParseJson(line));
     LFM_TRY(engine::ChatRequest request, engine::ChatRequestFromJson(json));
+    const auto& named = model.ChatFor(request.template_name, !request.tools.is_null());
+    if (!named.ok()) return named.error();
+    const text::ChatTemplate& chat = *named;
+    LFM_TRY(request.messages, text::PrepareToolMessages(request.messages, chat.source));
     const Json::Array messages = request.messages.items();
     for (size_t i = 0; i < messages.size(); ++i) {
       if (messages[i]["role"].AsString() != "assistant") continue;
@@ -142,20 +166,22 @@ class PerplexityCommand : public Command {
       request.messages = first(i);
       request.add_generation_prompt = true;
       request.continue_final_message = false;
-      LFM_TRY(const std::string prompt, engine::RenderPrompt(chat, request));
+      LFM_TRY(const text::ChatText prompt, engine::PromptText(chat, request));
       request.messages = first(i + 1);
       request.add_generation_prompt = false;
-      LFM_TRY(std::string whole, engine::RenderPrompt(chat, request));
-      if (!whole.starts_with(prompt)) {
+      LFM_TRY(const text::ChatText whole, engine::PromptText(chat, request));
+      if (!whole.text.starts_with(prompt.text)) {
         return Error{ErrorCode::kInvalidArgument, StrCat("message ", i, ": the chat template changes the prompt when the ",
                                                          "answer is there, so the answer's tokens cannot be told")};
       }
       // The line end after the end-of-turn token is the template's, not the assistant's.
-      if (whole.ends_with('\n') && whole.size() > prompt.size()) whole.pop_back();
+      const bool line_end = whole.text.ends_with('\n') && whole.text.size() > prompt.text.size();
+      const text::ChatText answer = Rest(whole, prompt.text.size(), whole.text.size() - (line_end ? 1 : 0));
       quant::Passage passage;
-      tokenizer.Encode(prompt, false, true, passage.tokens);
+      passage.tokens = model.tokenizer.EncodeMixed(prompt.text, prompt.spans);
       passage.counts.assign(passage.tokens.size(), 0);
-      tokenizer.Encode(whole.substr(prompt.size()), false, true, passage.tokens);
+      const std::vector<int32_t> counted = model.tokenizer.EncodeMixed(answer.text, answer.spans);
+      passage.tokens.insert(passage.tokens.end(), counted.begin(), counted.end());
       passage.counts.resize(passage.tokens.size(), 1);
       if (passage.counts.empty()) continue;
       passage.counts[0] = 0;

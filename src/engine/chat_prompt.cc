@@ -31,9 +31,14 @@ Result<std::string> RenderPrompt(const text::ChatTemplate& chat, const ChatReque
   return text::RenderChat(chat, request.messages, OptionsOf(request));
 }
 
-Result<ChatPrompt> PromptIds(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat, const ChatRequest& request) {
+Result<text::ChatText> PromptText(const text::ChatTemplate& chat, const ChatRequest& request) {
   LFM_TRY(text::ChatText rendered, text::RenderChatText(chat, request.messages, OptionsOf(request)));
   if (request.parse_special) rendered.spans.clear();
+  return rendered;
+}
+
+Result<ChatPrompt> PromptIds(const text::Tokenizer& tokenizer, const text::ChatTemplate& chat, const ChatRequest& request) {
+  LFM_TRY(text::ChatText rendered, PromptText(chat, request));
   ChatPrompt prompt;
   prompt.ids = tokenizer.EncodeMixed(rendered.text, rendered.spans);
   prompt.text = std::move(rendered.text);

@@ -44,6 +44,10 @@ Result<ChatPrompt> PromptIds(const text::Tokenizer& tokenizer, const text::ChatT
 // With the model's own template, the one that the request asks for. Thread-safe.
 Result<ChatPrompt> PromptIds(const TextModel& model, const ChatRequest& request);
 
+// The same before it is encoded: the text, and the parts of it that messages, tools and documents brought (none with
+// parse_special).
+Result<text::ChatText> PromptText(const text::ChatTemplate& chat, const ChatRequest& request);
+
 // The text alone.
 Result<std::string> RenderPrompt(const TextModel& model, const ChatRequest& request);
 

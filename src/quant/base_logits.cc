@@ -167,13 +167,13 @@ Result<BaseReader> BaseReader::Open(const std::string& path, std::span<const Pas
   Header header{};
   if (bytes.size() >= kHeaderBytes) std::memcpy(&header, bytes.data(), kHeaderBytes);
   if (std::memcmp(header.magic, kMagic, 8) != 0) {
-    return Error{ErrorCode::kCorrupt, path + " holds no saved predictions; make it with lfm perplexity --save-base"};
+    return Error{ErrorCode::kCorrupt, path + " holds no saved predictions; save those of the model to compare with first"};
   }
   const Header wanted = MakeHeader(passages, n_vocab);
   if (std::memcmp(&header, &wanted, kHeaderBytes) != 0) {
     return Error{ErrorCode::kInvalidArgument, path +
                                                   " was made from another text, context or vocabulary; use the same "
-                                                  "-f, --chat and --ctx, or make it again with --save-base"};
+                                                  "ones, or save it again"};
   }
   reader.row_bytes_ = RowSize(n_vocab);
   if (bytes.size() != kHeaderBytes + wanted.n_rows * reader.row_bytes_) {

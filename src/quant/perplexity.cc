@@ -136,11 +136,11 @@ class Measurement {
       }
     }
     if (n_counted == 0) {
-      return Error{ErrorCode::kInvalidArgument, "the text is too short: no token counts; give more text or a smaller --ctx"};
+      return Error{ErrorCode::kInvalidArgument,
+                   "the text is too short: no token counts; give more text, or make the passages shorter"};
     }
-    if (const int64_t n = model::PositionsThatFit(pages_.layout(), longest); n < longest) {
-      return Error{ErrorCode::kOutOfMemory, StrCat("there is no memory for passages of ", longest, " tokens; -c ", n, " fits")};
-    }
+    if (const Status room = model::CheckContextMemory(pages_.layout(), longest); !room.ok())
+      return room.error().Within("passages");
     const int64_t n_vocab = model_.config.vocab_size;
     if (!options_.base.empty()) {
       LFM_TRY(BaseReader reader, BaseReader::Open(options_.base, passages, n_vocab));
@@ -155,7 +155,7 @@ class Measurement {
       if (reader_ && writer_->n_done() > 0) {
         return Error{ErrorCode::kInvalidArgument, StrCat(options_.save_base,
                                                          ".partial is an interrupted run; finish it "
-                                                         "without --base, or remove it")};
+                                                         "without comparing, or remove it")};
       }
     }
     LFM_TRY(stepper_, model::Stepper::Create(model_, threads_, {std::min(kStep, longest), std::min(kStep, longest), longest}));

@@ -112,6 +112,7 @@ Result<Plan> MakePlan(const formats::Checkpoint& checkpoint, std::span<const Mod
       const auto [error, is_new] = measured.try_emplace({i, type}, 0);
       if (is_new) error->second = Weight(tensor) * MeasureError(tensor, type, importance, threads);
       choices.push_back({type, BytesOf(tensor, type), error->second});
+      if (progress && !progress(i, tensors.size())) return Error{ErrorCode::kCancelled, "cancelled"};
     }
     if (choices.empty()) choices.push_back({TensorType::kF16, BytesOf(tensor, TensorType::kF16), 0});
     ReleaseRows(checkpoint, tensor, 0, tensor.n_rows);

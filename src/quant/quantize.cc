@@ -23,7 +23,7 @@ Result<std::vector<std::optional<TensorType>>> Overrides(const std::vector<Model
   for (const auto& [pattern, type] : options.overrides) {
     bool any = false;
     const auto names = NamePattern::Parse(pattern);
-    if (!names.ok()) return names.error().Within("--tensor-type");
+    if (!names.ok()) return names.error().Within("types by name");
     for (size_t i = 0; i < tensors.size(); ++i) {
       if (!names->Matches(tensors[i].name)) continue;
       any = true;
@@ -31,8 +31,7 @@ Result<std::vector<std::optional<TensorType>>> Overrides(const std::vector<Model
       types[i] = FittingType(type, tensors[i].k);
     }
     if (!any) {
-      return Error{ErrorCode::kInvalidArgument,
-                   StrCat("--tensor-type: no tensor's name matches ", Quote(pattern), "; lfm info --tensors lists the names")};
+      return Error{ErrorCode::kInvalidArgument, StrCat("types by name: no tensor's name matches ", Quote(pattern))};
     }
   }
   return types;

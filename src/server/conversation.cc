@@ -38,7 +38,8 @@ std::string ContentText(const Json& content) {
 ApiResult<Prompt> MakePrompt(const ServedModel& model, const Conversation& conversation, const std::string& param) {
   const engine::TextModel& text = *model.text;
   engine::ChatRequest request;
-  auto prepared = text::PrepareToolMessages(conversation.messages, text.chat_template);
+  const auto& chat = text.ChatFor("", !conversation.tools.is_null());
+  auto prepared = text::PrepareToolMessages(conversation.messages, chat.ok() ? chat->source : "");
   if (!prepared.ok()) return BadRequest(prepared.error().message, param);
   request.messages = std::move(prepared).value();
   request.tools = conversation.tools;
