@@ -40,8 +40,11 @@ std::string TemporaryName(const std::string& path, int i) {
   return StrCat(path, ".partial.", getpid(), i == 0 ? "" : StrCat(".", i));
 }
 
-// Gives `from` the name of `target`, or, where a name cannot be replaced because it is a mount point or on another file
-// system, writes its content there. What came to stand at the name since it was looked at is no file of ours.
+// Whether a folder refuses what the file in it would allow.
+bool FolderRefuses(int reason) { return reason == EACCES || reason == EPERM || reason == EROFS; }
+
+// Gives `from` the name of `target`, or, where a name cannot be replaced because it is a mount point, on another file system or
+// in a folder that may not be written, writes its content there. What came to stand at the name since it was looked at is no file of ours.
 Status PutInPlace(const std::string& from, const WriteTarget& target) {
   struct stat now {};
   const bool there = lstat(target.path.c_str(), &now) == 0;
@@ -49,13 +52,13 @@ Status PutInPlace(const std::string& from, const WriteTarget& target) {
     return Error{ErrorCode::kIo, StrCat("cannot write ", Plain(target.path), ": it is no longer a regular file")};
   }
   if (rename(from.c_str(), target.path.c_str()) == 0) return Ok();
-  if (errno != EBUSY && errno != EXDEV) return WriteError(target.path, "write", errno);
+  if (errno != EBUSY && errno != EXDEV && !(there && FolderRefuses(errno))) return WriteError(target.path, "write", errno);
   const int source = open(from.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+  if (source < 0) return WriteError(from, "read", errno);
   const int out = open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
-  Status status =
-      source < 0 || out < 0 ? Status(WriteError(target.path, "write", errno)) : CopyDescriptor(source, out, target.path);
+  Status status = out < 0 ? Status(WriteError(target.path, "write", errno)) : CopyDescriptor(source, out, target.path);
   if (status.ok() && fsync(out) != 0) status = WriteError(target.path, "flush", errno);
-  if (source >= 0) close(source);
+  close(source);
   if (out >= 0 && close(out) != 0 && status.ok()) status = WriteError(target.path, "write", errno);
   if (status.ok()) unlink(from.c_str());
   return status;
@@ -71,21 +74,31 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path, unsigned mode) {
     file.fd_ = std::exchange(file.target_->stream, -1);
     return file;
   }
-  file.beside_ = file.target_->is_file() ? file.target_->path : StrCat(SpoolFolder(), "/lfm");
-#ifdef O_TMPFILE
-  if (FileExists("/proc/self/fd")) {
-    file.fd_ = open(FolderOf(file.beside_).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+  const std::string spool = StrCat(SpoolFolder(), "/lfm");
+  file.beside_ = file.target_->is_file() ? file.target_->path : spool;
+  if (!file.OpenBeside(mode)) {
+    // A file that is mounted into a container may be written, and the folder around it not.
+    const int reason = errno;
+    file.beside_ = spool;
+    if (!FolderRefuses(reason) || file.target_->replaced.st_nlink == 0 || !file.OpenBeside(mode)) {
+      return WriteError(path, "create", reason);
+    }
   }
-  file.nameless_ = file.fd_ >= 0;
-#endif
-  for (int i = 0; file.fd_ < 0 && i < kMostNames; ++i) {
-    const std::string name = TemporaryName(file.beside_, i);
-    file.fd_ = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (file.fd_ < 0 && errno != EEXIST) break;
-    if (file.fd_ >= 0) file.temporary_ = std::make_unique<UnfinishedFile>(name);
-  }
-  if (file.fd_ < 0) return WriteError(path, "create", errno);
   return file;
+}
+
+bool AtomicFile::OpenBeside(unsigned mode) {
+#ifdef O_TMPFILE
+  if (FileExists("/proc/self/fd")) fd_ = open(FolderOf(beside_).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+  nameless_ = fd_ >= 0;
+#endif
+  for (int i = 0; fd_ < 0 && i < kMostNames; ++i) {
+    const std::string name = TemporaryName(beside_, i);
+    fd_ = open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd_ < 0 && errno != EEXIST) break;
+    if (fd_ >= 0) temporary_ = std::make_unique<UnfinishedFile>(name);
+  }
+  return fd_ >= 0;
 }
 
 AtomicFile::AtomicFile() = default;

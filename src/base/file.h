@@ -69,6 +69,7 @@ class AtomicFile {
  private:
   AtomicFile();
   void Unmap();
+  bool OpenBeside(unsigned mode);  // a temporary file; false: errno tells why not
   Status GiveTemporaryName();
 
   int fd_ = -1;

@@ -42,14 +42,15 @@ class GrammarCommand : public Command {
     const auto compiled = grammar::Compile(spec, {}, &refusal);
     if (!compiled.ok()) {
       if (!refusal.keyword.empty()) {
-        Note(StrCat("refused: ", refusal.keyword, " at \"", refusal.pointer, "\": ", refusal.message, "\n"));
+        Note(
+            StrCat("refused: ", Plain(refusal.keyword), " at ", Quote(refusal.pointer, 200), ": ", Plain(refusal.message), "\n"));
         return kExitUsage;
       }
-      Note(StrCat("refused: ", compiled.error().message, "\n"));
+      Note(StrCat("refused: ", Plain(compiled.error().message), "\n"));
       return kExitUsage;
     }
     for (const auto& one : (*compiled)->unenforced())
-      Warn(StrCat("not enforced: ", one.keyword, " at \"", one.pointer, "\": ", one.message));
+      Warn(StrCat("not enforced: ", one.keyword, " at ", Quote(one.pointer, 200), ": ", one.message));
     if (action == "show") {
       WriteOut((*compiled)->Describe());
       WriteOut("\n");

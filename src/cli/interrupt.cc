@@ -46,25 +46,38 @@ void OnSignal(int) {
   }
 }
 
-void Arm(bool ends_process) {
+void Handle(int signal, void (*handler)(int)) {
+  struct sigaction action {};
+  action.sa_handler = handler;
+  sigemptyset(&action.sa_mask);
+  sigaction(signal, &action, nullptr);
+}
+
+void RememberTerminal() {
   static const bool read_once = [] {
     has_terminal = tcgetattr(STDIN_FILENO, &terminal) == 0;
     return true;
   }();
   static_cast<void>(read_once);
+}
+
+void Arm(bool ends_process) {
+  RememberTerminal();
   ends = ends_process;
   SetTimer(0);
   interrupted = false;
-  struct sigaction action {};
-  action.sa_handler = OnSignal;
-  sigemptyset(&action.sa_mask);
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
-  action.sa_handler = OnPatienceEnded;
-  sigaction(SIGALRM, &action, nullptr);
+  Handle(SIGALRM, OnPatienceEnded);
+  Handle(SIGINT, OnSignal);
+  Handle(SIGTERM, OnSignal);
 }
 
 }  // namespace
+
+void EndAtInterrupt() {
+  RememberTerminal();
+  Handle(SIGINT, OnPatienceEnded);
+  Handle(SIGTERM, OnPatienceEnded);
+}
 
 void ArmInterrupt() { Arm(true); }
 void ArmInterruptInConversation() { Arm(false); }

@@ -5,6 +5,9 @@
 
 namespace lfm::cli {
 
+// From now on SIGINT or SIGTERM ends the process at once, with exit code 130: for all that looks at no flag.
+void EndAtInterrupt();
+
 // From now on the first SIGINT or SIGTERM sets the flag, and the next one ends the process at once (exit code 130) and
 // leaves the terminal as it was found. Calling it again lowers the flag and arms it anew.
 // Work that has not seen the flag and ended within a second ends with the process: one step of a large model is longer

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/version.h"
 
@@ -92,6 +93,7 @@ int ParseAndRun(int argc, char** argv) {
     return kExitOk;
   }
   for (const CLI::App* sub : parser.app.get_subcommands()) {
+    EndAtInterrupt();
     auto code = parser.commands.at(sub)->Run();
     if (!code.ok()) {
       std::fflush(stdout);

@@ -79,7 +79,7 @@ class UsageCommand : public Command {
     }
     if (!header_done_) WriteOut(names + "\n");
     header_done_ = true;
-    WriteOut(values + "\n");
+    WriteOut(Plain(values) + "\n");
   }
 
   static Result<int> PrintTable(const std::vector<server::LedgerSum>& sums, LedgerGroup by) {
@@ -88,7 +88,7 @@ class UsageCommand : public Command {
                     Padded("completion", 14), "dollars\n"));
     server::LedgerSum all;
     const auto line = [](const std::string& name, const server::LedgerSum& sum) {
-      WriteOut(StrCat(Padded(name, 25), " ", Padded(std::to_string(sum.n_requests), 12),
+      WriteOut(StrCat(Padded(Plain(name, 80), 25), " ", Padded(std::to_string(sum.n_requests), 12),
                       Padded(std::to_string(sum.prompt_tokens), 14), Padded(std::to_string(sum.cached_tokens), 14),
                       Padded(std::to_string(sum.completion_tokens), 14), Dollars(sum.cost_pico_dollars), "\n"));
     };

@@ -6,6 +6,9 @@
 #include <cmath>
 #include <limits>
 
+#include "base/plain_json.h"
+#include "support/on_stack.h"
+
 namespace lfm {
 namespace {
 
@@ -145,6 +148,31 @@ TEST(Json, ErrorsNameTheOffset) {
     EXPECT_HAS(ErrorOf(bad), "at byte") << bad;
   }
   EXPECT_HAS(ErrorOf("[1, 2, x]"), "byte 7");
+}
+
+TEST(Json, IsPlainForTerminalsAndStaysTheSame) {
+  const Json json = Json::MakeObject({{"a\x7f", "\x1b[31m \xC2\x9B \xE2\x80\xAE \xE2\x81\xA6 \xD8\x9C gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2"}});
+  const std::string plain = PlainJson(json.Dump());
+  for (const char* part : {"\x1b", "\x7f", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xD8\x9C"}) {
+    EXPECT_EQ(plain.find(part), std::string::npos) << plain;
+  }
+  EXPECT_HAS(plain, "gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2");
+  EXPECT_TRUE(Parse(plain) == json) << plain;
+}
+
+TEST(Json, FitsIntoSmallStacks) {
+  for (const size_t n_bytes : {size_t{256} << 10, size_t{512} << 10}) {
+    test::OnStack(n_bytes, [] {
+      std::string open, close;
+      for (int i = 0; i < 100; ++i) open += "[{\"a\":", close = "}]" + close;
+      const Json json = Parse(open + "1" + close);
+      const Json copy = json;
+      EXPECT_TRUE(copy == json);
+      EXPECT_EQ(Parse(copy.Dump(2)).Dump(), json.Dump());
+      EXPECT_HAS(ErrorOf(std::string(5'000'000, '[')), "nested deeper");
+      EXPECT_HAS(ErrorOf(open + open), "nested deeper");
+    });
+  }
 }
 
 TEST(Json, Limits) {

@@ -2,6 +2,8 @@
 
 usage: field_test.py LFM DATA_DIR [unittest arguments]
 """
+import hashlib
+import http.server
 import json
 import os
 import pathlib
@@ -77,7 +79,27 @@ class Limits(Case):
                              stdin=b"word " * 70000, limits=[(resource.RLIMIT_AS, 700 << 20)])
         self.assertIn("needs", message)
         self.assertEqual(os.listdir(self.path), [])
-        self.fails(4, *RUN, "-p", "Hi", "-c", 100000, "-t", 1, says=" fits", limits=[(resource.RLIMIT_AS, 200 << 20)])
+        self.fails(4, *RUN, "-p", "Hi", "-c", 100000, "-t", 1, says=" positions fit", limits=[(resource.RLIMIT_AS, 200 << 20)])
+
+
+    def test_contexts_that_do_not_fit(self):
+        limits = [(resource.RLIMIT_AS, 200 << 20)]
+        self.fails(4, "bench", "-m", DENSE, "-p", 0, "-n", 1, "-d", 100000, "-b", 64, "-r", 1, "-t", 1, says="positions fit", limits=limits)
+        self.fails(4, "perplexity", "-m", DENSE, "-f", "-", "-c", 100000, "-t", 1, says="positions", stdin=b"word " * 120000, limits=limits)
+
+    def test_servers_without_threads_or_memory(self):
+        """The server and its ledger, log and workers each start threads: without them it is an error, never an abort."""
+        for mib in (60, 100, 140, 180, 260):
+            process = subprocess.Popen([LFM, "serve", "-m", GGUF, "--port", "0", "--ledger", str(self.path / "ledger"), "-t", "2"],
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
+                                       preexec_fn=lambda size=mib << 20: resource.setrlimit(resource.RLIMIT_AS, (size, size)))
+            served = select.select([process.stdout], [], [], 60)[0] and process.stdout.readline()
+            if served:
+                process.send_signal(signal.SIGTERM)
+            _, message = process.communicate(timeout=60)
+            self.assertIn(process.returncode, (0,) if served else (1, 2, 4), f"{mib} MiB: {message}")
+            if not served:
+                self.assertIn(b"lfm: error: ", message)
 
 
 class Outputs(Case):
@@ -130,6 +152,30 @@ class Outputs(Case):
         (self.path / "saved.partial").write_text("mine")
         self.fails(2, "perplexity", "-m", DENSE, "-f", text, "-c", 16, "--save-base", self.path / "saved", says="saved.partial")
         self.assertEqual((self.path / "saved.partial").read_text(), "mine")
+
+    def test_mount_points(self):
+        """A file that is mounted where the output goes keeps its place and gets the content, also in a folder that is read-only."""
+        if subprocess.run(["unshare", "-rm", "true"], capture_output=True).returncode != 0:
+            self.skipTest("no mounts can be made here")
+        good = self.path / "good.gguf"
+        self.ok("quantize", DENSE, good, "--type", "q4_0")
+        (self.path / "real").write_text("old")
+        (self.path / "inside").mkdir()
+        (self.path / "inside/out.gguf").write_text("shadow")
+        for read_only in (False, True):
+            script = f'''set -e
+                mount --bind "{self.path}/real" "{self.path}/inside/out.gguf"
+                if {str(read_only).lower()}; then
+                  mount --bind "{self.path}/inside" "{self.path}/inside"; mount -o remount,ro,bind "{self.path}/inside"
+                  mount --bind "{self.path}/real" "{self.path}/inside/out.gguf"
+                fi
+                "{LFM}" quantize "{DENSE}" "{self.path}/inside/out.gguf" --type q4_0'''
+            (self.path / "real").write_text("old")
+            done = subprocess.run(["unshare", "-rm", "sh", "-c", script], capture_output=True, timeout=120)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual((self.path / "real").read_bytes(), good.read_bytes(), read_only)
+            self.assertEqual((self.path / "inside/out.gguf").read_text(), "shadow")
+            self.assertEqual(os.listdir(self.path / "inside"), ["out.gguf"])
 
     def test_says_what_it_wrote(self):
         for args in (("convert", DENSE, self.path / "a.gguf"), ("quantize", DENSE, self.path / "b.gguf", "--type", "q4_0"),
@@ -206,6 +252,42 @@ class Words(Case):
         self.assertTrue(text.endswith("[Hi]"), text)
 
 
+class Chat(Case):
+    def folder_with(self, template):
+        folder = self.path / "model"
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(DENSE, folder, ignore=shutil.ignore_patterns("reference", "chat_template.jinja"))
+        config = json.loads((folder / "tokenizer_config.json").read_text())
+        config["chat_template"] = template
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
+        return folder
+
+    def test_the_template_for_tools_prepares_their_calls(self):
+        """Calls are written out for a template that does not render them: the one that is used counts."""
+        shows = "{{bos_token}}{% for m in messages %}<{{m.content}}>{% if m.tool_calls %}{{m.tool_calls[0].function.name}}!{% endif %}{% endfor %}"
+        plain = "{{bos_token}}{% for m in messages %}<{{m.content}}>{% endfor %}"
+        messages, tools = self.path / "m.json", self.path / "t.json"
+        messages.write_text(json.dumps([{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "", "tool_calls": [
+            {"type": "function", "function": {"name": "look", "arguments": "{}"}}]}, {"role": "tool", "content": "1"}]))
+        tools.write_text(json.dumps([{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]))
+        for default, with_tools, want in ((plain, shows, "<Hi><>look!<1>"), (shows, plain, "look()")):
+            folder = self.folder_with([{"name": "default", "template": default}, {"name": "tool_use", "template": with_tools}])
+            done = self.ok("run", "-m", folder, "--messages", messages, "--tools", tools, "-n", "1", "--temp", "0", "--json")
+            text = self.ok("detokenize", "-m", folder, *json.loads(done.stdout)["prompt_ids"]).stdout.decode()
+            self.assertIn(want, text)
+            self.assertEqual("look!" in text, with_tools is shows, text)
+
+    def test_perplexity_reads_what_run_reads(self):
+        """Special tokens in what users and answers say stay text."""
+        row = {"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "one <|im_start|> two"}]}
+        counts = {}
+        for special in (False, True):
+            chat = self.path / "chat.jsonl"
+            chat.write_text(json.dumps({**row, "parse_special": special}) + "\n")
+            counts[special] = json.loads(self.ok("perplexity", "-m", DENSE, "--chat", chat, "--json").stdout)["tokens"]
+        self.assertGreater(counts[False], counts[True])
+
+
 class Signals(Case):
     @staticmethod
     def is_armed(pid):
@@ -213,6 +295,20 @@ class Signals(Case):
             if line.startswith("SigCgt:"):
                 return bool(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1)
         return False
+
+    def test_commands_that_wait_end(self):
+        """Commands that read what comes end too, with the same exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM):
+            for args in (("tokenize", "-m", DENSE), ("render", "-m", DENSE, "--messages", "-"), ("detokenize", "-m", DENSE, "--jsonl")):
+                process = subprocess.Popen([LFM, *args], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                end = time.time() + 60
+                while not self.is_armed(process.pid) and time.time() < end:
+                    time.sleep(0.02)
+                process.send_signal(number)
+                self.assertEqual(process.wait(timeout=60), 130, args)
+                self.assertIn(b"interrupted", process.stderr.read())
+                process.stdin.close()
+                process.stderr.close()
 
     def test_long_work_ends(self):
         text = self.path / "text"
@@ -283,7 +379,73 @@ class Typed(Case):
         self.assertEqual([m["content"] for m in saved[:3]], ["A", "B", "C"])
 
 
+class HubServer:
+    """The part of a hub's protocol that a pull needs, over one repository's files. Counts what it sends of each."""
+
+    def __init__(self, files):
+        outer, self.sent, commit = self, dict.fromkeys(files, 0), "0123456789abcdef0123456789abcdef01234567"
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):
+                path, status, extra = self.path.split("?")[0], 200, {}
+                name = path.rsplit("/", 1)[-1]
+                if "/revision/" in path:
+                    body = json.dumps({"sha": commit}).encode()
+                elif "/tree/" in path:
+                    body = json.dumps([{"type": "file", "path": name, "size": len(data), "oid": "0" * 40, "lfs": {
+                        "size": len(data), "oid": hashlib.sha256(data).hexdigest()}} for name, data in files.items()]).encode()
+                elif name in files:
+                    body, asked = files[name], re.match(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+                    if asked:
+                        first, last = int(asked[1]), min(int(asked[2]), len(body) - 1)
+                        status, extra = 206, {"Content-Range": f"bytes {first}-{last}/{len(body)}"}
+                        body = body[first:last + 1]
+                    outer.sent[name] += len(body)
+                else:
+                    status, body = 404, b""
+                self.send_response(status)
+                for key, value in {"Content-Length": str(len(body)), **extra}.items():
+                    self.send_header(key, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        self.endpoint = f"http://127.0.0.1:{self.server.server_port}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class Hub(Case):
+    def test_what_cannot_run_is_said_before_it_is_fetched(self):
+        data = pathlib.Path(GGUF).read_bytes()
+        padding = bytes(2 << 20)  # so that the file is longer than what is looked at
+        foreign = data.replace(b"lfm2moe", b"qwen3xx") + padding
+        at = data.index(b"token_embd_norm.weight") + len("token_embd_norm.weight") + 4 + 8
+        self.assertEqual(struct.unpack_from("<I", data, at), (0,))
+        iq1 = data[:at] + struct.pack("<I", 19) + data[at + 4:] + padding
+        for name, bad, says in (("foreign-Q4_0.gguf", foreign, "qwen3xx"), ("other-Q4_0.gguf", iq1, "IQ1_S")):
+            hub = HubServer({name: bad})
+            self.addCleanup(hub.close)
+            env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(self.path / name), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_TOKEN": ""}
+            done = lfm("pull", "a/b:Q4_0", env=env)
+            message = done.stderr.decode()
+            self.assertEqual(done.returncode, 3, message)
+            for part in (says, "not fetched"):
+                self.assertIn(part, message)
+            self.assertLess(hub.sent[name], len(bad))
+            self.assertEqual([f for f in (self.path / name).rglob("*") if f.is_file() and f.stat().st_size > 1000], [])
+        hub = HubServer({"good-Q4_0.gguf": data})
+        self.addCleanup(hub.close)
+        env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(self.path / "good"), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_TOKEN": ""}
+        path = self.ok("pull", "a/b:Q4_0", env=env).stdout.decode().strip()
+        self.assertEqual(pathlib.Path(path).read_bytes(), data)
+
     def test_home_with_variables(self):
         commit = "0123456789abcdef0123456789abcdef01234567"
         snapshot = self.path / "x/hub/models--a--b/snapshots" / commit

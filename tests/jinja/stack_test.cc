@@ -1,6 +1,5 @@
 // Templates on small stacks, templates that do not end, and searches that could take the square of their text.
 #include <gtest/gtest.h>
-#include <pthread.h>
 
 #include <chrono>
 #include <functional>
@@ -9,24 +8,12 @@
 #include "base/stack.h"
 #include "jinja/jinja.h"
 #include "jinja/python_text.h"
+#include "support/on_stack.h"
 
 namespace lfm::jinja {
 namespace {
 
-// Runs on a thread whose stack has this size.
-void OnStack(size_t n_bytes, const std::function<void()>& work) {
-  pthread_attr_t attributes;
-  ASSERT_EQ(pthread_attr_init(&attributes), 0);
-  ASSERT_EQ(pthread_attr_setstacksize(&attributes, n_bytes), 0);
-  pthread_t thread;
-  const auto run = [](void* argument) -> void* {
-    (*static_cast<const std::function<void()>*>(argument))();
-    return nullptr;
-  };
-  ASSERT_EQ(pthread_create(&thread, &attributes, run, const_cast<std::function<void()>*>(&work)), 0);
-  pthread_join(thread, nullptr);
-  pthread_attr_destroy(&attributes);
-}
+using test::OnStack;
 
 std::string Repeated(std::string_view text, int n) {
   std::string out;
