@@ -1,6 +1,7 @@
 #include "formats/hf_folder.h"
 
 #include <dirent.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -31,8 +32,14 @@ Result<Json> ReadJson(const std::string& path) {
 }
 
 // Null when there is no such file.
+// Whether the folder has something of this name, a link that leads nowhere too: opening it says what is wrong with it.
+bool IsNamed(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) == 0;
+}
+
 Result<Json> ReadOptionalJson(const std::string& path) {
-  if (!FileExists(path)) return Json();
+  if (!IsNamed(path)) return Json();
   return ReadJson(path);
 }
 
@@ -127,7 +134,7 @@ Status OpenShards(const std::string& folder, const std::string& index_path, Chec
     return Error{ErrorCode::kLimit, StrCat(index_path, " names ", shards.size(), " shards; at most ", kMaxShards, " are read")};
   }
   for (const auto& [file, n_expected] : shards) {
-    if (!FileExists(folder + "/" + file)) {
+    if (!IsNamed(folder + "/" + file)) {
       return Error{ErrorCode::kNotFound, StrCat(index_path, " names ", Quote(file), ", which is not in the folder; download it")};
     }
     const size_t n_foreign = model.foreign_tensors.size();
@@ -166,16 +173,16 @@ Result<Checkpoint> OpenHfTexts(const std::string& folder) {
 }
 
 Result<Checkpoint> OpenHfFolder(const std::string& folder) {
-  if (!FileExists(folder + "/config.json")) return NoConfig(folder);
+  if (!IsNamed(folder + "/config.json")) return NoConfig(folder);
   LFM_TRY(Checkpoint model, OpenHfTexts(folder));
   if (!model.config.is_object()) {
     return Error{ErrorCode::kCorrupt, StrCat(folder, "/config.json is no JSON object; download it again")};
   }
 
   const std::string single = folder + "/model.safetensors", index = single + ".index.json";
-  if (FileExists(single)) {
+  if (IsNamed(single)) {
     LFM_RETURN_IF_ERROR(OpenSingle(single, model));
-  } else if (FileExists(index)) {
+  } else if (IsNamed(index)) {
     LFM_RETURN_IF_ERROR(OpenShards(folder, index, model));
   } else {
     return NoWeights(folder);

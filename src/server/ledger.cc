@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -194,7 +195,11 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path) {
   // SQLite would make the file readable by all; and its own words for a file that cannot be made say little.
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return Failed(path, StrCat("cannot be opened for writing (", std::strerror(errno), ")"));
+  struct stat info {};
+  const bool is_file = fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
   close(fd);
+  // SQLite writes a journal beside whatever it is given.
+  if (!is_file) return Failed(path, "it is no regular file");
   auto database = std::make_unique<Database>();
   LFM_TRY(database->handle, OpenDatabase(path, SQLITE_OPEN_READWRITE));
   sqlite3* const handle = database->handle.get();

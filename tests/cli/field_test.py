@@ -231,6 +231,13 @@ class Words(Case):
         link = self.path / "m.gguf"
         link.symlink_to("gone.gguf")
         self.fails(3, "info", link, says="it is a link to gone.gguf")
+        folder = self.path / "folder"
+        for name in ("model.safetensors", "config.json", "tokenizer.json"):
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.copytree(DENSE, folder, ignore=shutil.ignore_patterns("reference"))
+            (folder / name).unlink()
+            (folder / name).symlink_to("../blobs/gone")
+            self.fails(3, "run", "-m", folder, "-p", "x", says=f"{name}: it is a link to ../blobs/gone")
         os.mkfifo(self.path / "pipe.gguf")
         self.fails(2, "info", self.path / "pipe.gguf", says="not a regular file")
 

@@ -223,6 +223,8 @@ TEST(Ledger, KeepsRowsAndSumsThem) {
 TEST(Ledger, RefusesWhatIsNone) {
   EXPECT_FALSE(Ledger::Open("/nowhere/ledger").ok());
   EXPECT_FALSE(Ledger::Open(testing::TempDir()).ok());
+  EXPECT_FALSE(Ledger::Open("/dev/null").ok());  // whose journal would lie in /dev
+  EXPECT_FALSE(FileExists("/dev/null-journal"));
   EXPECT_FALSE(LedgerReader::Open(TempPath("missing")).ok());
   const std::string path = TempPath("foreign");
   auto file = AtomicFile::Create(path).value();
