@@ -30,7 +30,7 @@ Result<std::unique_ptr<BulkScorer>> BulkScorer::Create(std::shared_ptr<engine::L
   scorer->n_batch_ = std::clamp<int64_t>(options.n_batch, depth, 4096);
   scorer->n_rows_ = std::max(depth, std::min(kMostRows, scorer->n_batch_));
   const model::StepSizes sizes{scorer->n_batch_, scorer->n_rows_, n_ctx};
-  LFM_TRY(scorer->stepper_, model::Stepper::Create(scorer->model_->model(), threads, sizes));
+  LFM_TRY(scorer->stepper_, model::Stepper::Create(scorer->model_->network(), threads, sizes));
   for (const Question& question : questions) LFM_RETURN_IF_ERROR(scorer->Prepare(question));
   return scorer;
 }
