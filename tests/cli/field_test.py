@@ -84,7 +84,7 @@ class Limits(Case):
 
     def test_contexts_that_do_not_fit(self):
         limits = [(resource.RLIMIT_AS, 200 << 20)]
-        self.fails(4, "bench", "-m", DENSE, "-p", 0, "-n", 1, "-d", 100000, "-b", 64, "-r", 1, "-t", 1, says="positions fit", limits=limits)
+        self.fails(4, "bench", "-m", DENSE, "-p", 0, "-n", 1, "-d", 100000, "-b", 64, "-r", 1, "-t", 1, says="64 contexts of", limits=limits)
         self.fails(4, "perplexity", "-m", DENSE, "-f", "-", "-c", 100000, "-t", 1, says="positions", stdin=b"word " * 120000, limits=limits)
 
     def test_servers_without_threads_or_memory(self):
