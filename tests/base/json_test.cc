@@ -151,7 +151,8 @@ TEST(Json, ErrorsNameTheOffset) {
 }
 
 TEST(Json, IsPlainForTerminalsAndStaysTheSame) {
-  const Json json = Json::MakeObject({{"a\x7f", "\x1b[31m \xC2\x9B \xE2\x80\xAE \xE2\x81\xA6 \xD8\x9C gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2"}});
+  const Json json =
+      Json::MakeObject({{"a\x7f", "\x1b[31m \xC2\x9B \xE2\x80\xAE \xE2\x81\xA6 \xD8\x9C gr\xC3\xBC\xC3\x9F \xE6\xBC\xA2"}});
   const std::string plain = PlainJson(json.Dump());
   for (const char* part : {"\x1b", "\x7f", "\xC2\x9B", "\xE2\x80\xAE", "\xE2\x81\xA6", "\xD8\x9C"}) {
     EXPECT_EQ(plain.find(part), std::string::npos) << plain;
