@@ -54,7 +54,7 @@ std::vector<Scores> ScoresOf(Classifier& classifier, std::span<const std::string
 // log softmax of every position, one sequence alone.
 std::vector<std::vector<double>> AllLogprobs(engine::LoadedModel& model, Threads& threads, const std::vector<int32_t>& ids) {
   const auto n = static_cast<int64_t>(ids.size());
-  auto stepper = model::Stepper::Create(model.model(), threads, {n, n, n});
+  auto stepper = model::Stepper::Create(model.network(), threads, {n, n, n});
   model::Sequence sequence(model.pages());
   EXPECT_TRUE((*stepper)->Step(sequence, ids, model::Logits::kAll).ok());
   std::vector<std::vector<double>> rows;
