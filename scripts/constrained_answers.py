@@ -70,6 +70,10 @@ class Options(c.Structure):
                 ("user", c.c_void_p), ("grammar", c.c_void_p), ("may_think", c.c_int)]
 
 
+class SessionOptions(c.Structure):
+    _fields_ = [("size", c.c_size_t), ("n_ctx", c.c_int64), ("n_chunk", c.c_int64), ("n_threads", c.c_int32)]
+
+
 class Generation(c.Structure):
     _fields_ = [("size", c.c_size_t), ("stop_reason", c.c_int), ("ids", c.c_void_p), ("n_ids", c.c_size_t), ("text", c.c_void_p),
                 ("length", c.c_size_t), ("n_prompt_read", c.c_int64), ("n_prompt_reused", c.c_int64), ("prompt_ms", c.c_double),
@@ -81,7 +85,10 @@ class Library:
         self.lib, self.error = c.CDLL(path), Error()
         self.model, self.session = c.c_void_p(), c.c_void_p()
         self.call("lfm_model_load", model.encode(), None, c.byref(self.model))
-        self.call("lfm_session_create", self.model, None, c.byref(self.session))
+        options = SessionOptions()
+        self.lib.lfm_session_options_init(c.byref(options))
+        options.n_threads = 1  # a small model gains nothing by more; run several of these beside each other
+        self.call("lfm_session_create", self.model, c.byref(options), c.byref(self.session))
 
     def call(self, name, *args):
         if getattr(self.lib, name)(*args, c.byref(self.error)):

@@ -80,14 +80,15 @@ class GrammarMask : public TokenMask {
     if (text.empty()) return {};
     const size_t mark = text.find('\xFF');
     if (mark == 0) return EncodeGrammarText(tokenizer_, std::string_view(text).substr(0, text.find(']') + 1));
-    const std::string_view plain = std::string_view(text).substr(0, mark);
-    if (mark != std::string::npos) return tokenizer_.Encode(plain, false, false);
+    if (mark != std::string::npos) return tokenizer_.Encode(std::string_view(text).substr(0, mark), false, false);
+    size_t first = n_before_;  // no text goes on from a special token
+    while (first > 0 && !vocabulary_->Bytes(before_[first - 1]).starts_with('\xFF')) --first;
+    const std::span<const int32_t> last(before_.data() + first, n_before_ - first);
     std::string before;
-    for (size_t i = 0; i < n_before_; ++i) before += vocabulary_->Bytes(before_[i]);
+    for (const int32_t id : last) before += vocabulary_->Bytes(id);
     std::vector<int32_t> ids = Certain(before + text);
-    if (ids.size() < n_before_ || !std::equal(before_.begin(), before_.begin() + static_cast<ptrdiff_t>(n_before_), ids.begin()))
-      return Certain(text);
-    ids.erase(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(n_before_));
+    if (ids.size() < last.size() || !std::equal(last.begin(), last.end(), ids.begin())) return Certain(text);
+    ids.erase(ids.begin(), ids.begin() + static_cast<ptrdiff_t>(last.size()));
     return ids;
   }
 
@@ -110,14 +111,23 @@ class GrammarMask : public TokenMask {
   static void Set(std::span<uint32_t> bits, int32_t id) {
     if (id >= 0 && static_cast<size_t>(id) / 32 < bits.size()) bits[static_cast<size_t>(id) / 32] |= 1u << (id % 32);
   }
-  // The tokens of a text that stay the same for anything that may follow it.
-  std::vector<int32_t> Certain(const std::string& text) const {
-    constexpr std::string_view kNext[] = {"a", "Z", "7", " ", "\n", "\"", "'", ",", ":", "}", "]", "_", "-", "\xC3\xA9"};
+  // The tokens of a text that stay the same whatever follows it. What comes may join the last run of letters, of digits or
+  // of other characters, and that run the character before it; tokens of earlier text are settled.
+  std::vector<int32_t> Certain(std::string_view text) const {
+    const auto kind = [](char c) {
+      const auto low = static_cast<unsigned char>(c | 0x20);
+      return (low >= 'a' && low <= 'z') || static_cast<unsigned char>(c) >= 0x80 ? 0 : c >= '0' && c <= '9' ? 1 : 2;
+    };
+    size_t settled = text.size();
+    while (settled > 0 && kind(text[settled - 1]) == kind(text.back())) --settled;
+    if (settled > 0) --settled;
     std::vector<int32_t> ids = tokenizer_.Encode(text, false, false);
-    for (const std::string_view next : kNext) {
-      const std::vector<int32_t> other = tokenizer_.Encode(StrCat(text, next), false, false);
-      ids.erase(std::mismatch(ids.begin(), ids.end(), other.begin(), other.end()).first, ids.end());
+    size_t n_bytes = 0, n = 0;
+    for (; n < ids.size(); ++n) {
+      n_bytes += vocabulary_->Bytes(ids[n]).size();
+      if (n_bytes > settled) break;
     }
+    ids.resize(n);
     return ids;
   }
   bool IsText(int32_t id) const {
