@@ -218,6 +218,12 @@ void LeafReader::ReadFormat(Type& type) {
   if (!format->is_string()) return Broken("format", "a string");
   At("format");
   const std::string& name = format->AsString();
+  // To 2020-12 a format is an annotation. Those that answers are often asked for are held all the same; others are not.
+  constexpr std::string_view kNotes[] = {"regex",        "iri",          "iri-reference",
+                                         "uri-template", "json-pointer", "relative-json-pointer"};
+  if (dialect_ == Dialect::k2020 && std::find(std::begin(kNotes), std::end(kNotes), name) != std::end(kNotes)) {
+    return Note("format", StrCat("the format ", Quote(name), " is an annotation in draft 2020-12"));
+  }
   const auto language = FormatLanguage(pool_, name);
   if (!language.ok()) return Fail(language.error().code, "format", language.error().message);
   if (*language) {
