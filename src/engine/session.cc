@@ -5,13 +5,14 @@
 #include <utility>
 
 #include "base/byte_reader.h"
+#include "base/hash.h"
 #include "base/strings.h"
 #include "model/memory_check.h"
 
 namespace lfm::engine {
 namespace {
 
-constexpr uint64_t kSavedMagic = 0x31304E53534D464C;  // "LFMSSN01"
+constexpr uint64_t kSavedMagic = 0x32304E53534D464C;  // "LFMSSN02"
 
 template <typename T>
 void Put(std::vector<std::byte>& out, std::span<const T> values) {
@@ -29,6 +30,10 @@ Result<std::vector<T>> TakeVector(ByteReader& reader, uint64_t n, std::string_vi
   std::vector<T> values(static_cast<size_t>(n));
   if (n > 0) std::memcpy(values.data(), bytes.data(), bytes.size());
   return values;
+}
+
+uint64_t HashOf(std::span<const int32_t> ids, std::span<const float> logits) {
+  return Hash64(std::as_bytes(logits), Hash64(std::as_bytes(ids)));
 }
 
 }  // namespace
@@ -136,15 +141,16 @@ Result<std::unique_ptr<Session>> Session::Copy(Threads& threads) const {
   return copy;
 }
 
-// Magic, counts of tokens, logits and state bytes, then these three.
+// Magic, counts of tokens, logits and state bytes, a hash of the first two, then these three. The state has a hash of its own.
 std::vector<std::byte> Session::Save() const {
   const std::vector<std::byte> state = sequence_.state().Save();
   std::vector<std::byte> out;
-  out.reserve(32 + tokens().size() * 4 + logits_.size() * 4 + state.size());
+  out.reserve(40 + tokens().size() * 4 + logits_.size() * 4 + state.size());
   PutCount(out, kSavedMagic);
   PutCount(out, tokens().size());
   PutCount(out, logits_.size());
   PutCount(out, state.size());
+  PutCount(out, HashOf(tokens(), logits_));
   Put(out, tokens());
   Put(out, std::span<const float>(logits_));
   Put(out, std::span<const std::byte>(state));
@@ -159,9 +165,13 @@ Status Session::Restore(std::span<const std::byte> bytes) {
   LFM_TRY(const auto n_ids, reader.Read<uint64_t>("the count of tokens"));
   LFM_TRY(const auto n_logits, reader.Read<uint64_t>("the count of logits"));
   LFM_TRY(const auto n_state, reader.Read<uint64_t>("the size of the state"));
+  LFM_TRY(const auto hash, reader.Read<uint64_t>("the hash of tokens and logits"));
   LFM_TRY(auto ids, TakeVector<int32_t>(reader, n_ids, "tokens"));
   LFM_TRY(auto logits, TakeVector<float>(reader, n_logits, "logits"));
   LFM_TRY(const auto state, reader.ReadBytes(n_state, "the state"));
+  if (hash != HashOf(ids, logits) || reader.left() != 0) {
+    return Error{ErrorCode::kCorrupt, "the saved session is damaged: its tokens and logits fail their check"};
+  }
   LFM_RETURN_IF_ERROR(CheckTokens(ids, 0));
   if (n_logits != 0 && n_logits != static_cast<uint64_t>(model_->config().vocab_size)) {
     return Error{ErrorCode::kCorrupt, StrCat("the saved session has ", n_logits,

@@ -164,6 +164,14 @@ TEST_F(SessionTest, SavesAndRestores) {
   auto flipped = bytes;
   flipped[9] = std::byte{0xFF};  // the count of tokens
   EXPECT_FALSE(other->Restore(flipped).ok());
+  for (size_t at = 32; at < bytes.size(); at += 997) {  // tokens and logits have a hash, as the state has
+    flipped = bytes;
+    flipped[at] ^= std::byte{0x10};
+    EXPECT_FALSE(other->Restore(flipped).ok()) << at;
+  }
+  flipped = bytes;
+  flipped.push_back(std::byte{0});
+  EXPECT_FALSE(other->Restore(flipped).ok());
   EXPECT_EQ(Answer(*other, prompt_), Answer(*session, prompt_));  // still of use
 }
 
