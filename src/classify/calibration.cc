@@ -260,7 +260,8 @@ Result<double> ThresholdOfCosts(double error, double hand_over) {
 std::vector<double> BatchBiases(std::span<const double> probabilities, int64_t n_labels) {
   std::vector<double> sums(static_cast<size_t>(n_labels));
   for (size_t i = 0; i < probabilities.size(); ++i) sums[i % sums.size()] -= LogOf(probabilities[i]);
-  const double n_rows = static_cast<double>(probabilities.size() / sums.size());
+  const size_t rows = probabilities.size() / sums.size();
+  const double n_rows = static_cast<double>(rows);
   if (n_rows > 0) {
     for (double& sum : sums) sum /= n_rows;
   }
@@ -270,7 +271,8 @@ std::vector<double> BatchBiases(std::span<const double> probabilities, int64_t n
 std::vector<double> ContextualBiases(std::span<const double> probabilities, int64_t n_labels) {
   std::vector<double> biases(static_cast<size_t>(n_labels));
   for (size_t i = 0; i < probabilities.size(); ++i) biases[i % biases.size()] += probabilities[i];
-  const double n_rows = static_cast<double>(probabilities.size() / biases.size());
+  const size_t rows = probabilities.size() / biases.size();
+  const double n_rows = static_cast<double>(rows);
   for (double& bias : biases) bias = n_rows > 0 ? -LogOf(bias / n_rows) : 0;
   return Centred(std::move(biases));
 }

@@ -44,12 +44,6 @@ CodeSet Intersect(const CodeSet& a, const CodeSet& b) {
   return out;
 }
 
-CodeSet Union(const CodeSet& a, const CodeSet& b) {
-  CodeSet out = a;
-  out.insert(out.end(), b.begin(), b.end());
-  return Normalize(std::move(out));
-}
-
 CodeSet FoldAscii(const CodeSet& set) {
   CodeSet out = set;
   for (const auto& [first, last] : Intersect(set, {{'A', 'Z'}})) out.emplace_back(first + 32, last + 32);

@@ -14,7 +14,6 @@ using CodeSet = std::vector<CodeRange>;  // sorted, apart from each other, when 
 CodeSet Normalize(CodeSet set);
 CodeSet Complement(const CodeSet& set);
 CodeSet Intersect(const CodeSet& a, const CodeSet& b);
-CodeSet Union(const CodeSet& a, const CodeSet& b);
 // With the other case of ASCII letters.
 CodeSet FoldAscii(const CodeSet& set);
 

@@ -83,7 +83,6 @@ class Schemas {
   std::function<bool()> expired;
   const std::vector<SchemaError>& unenforced() const { return unenforced_; }
   RegexPool& pool() { return pool_; }
-  size_t n_exprs() const { return exprs_.size(); }
   std::string Describe(Expr root);
 
  private:
