@@ -33,6 +33,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.render.limits.max_steps = 200'000;
   options.render.limits.max_output = size_t{4} << 20;
   const auto result = RenderChat(chat, (*row)["messages"], options);
-  if (result.ok()) static_cast<void>(SplitAnswer(result.value(), PromptOpensThinking(result.value())));
+  if (result.ok()) static_cast<void>(PromptOpensThinking(result.value()));
   return 0;
 }
