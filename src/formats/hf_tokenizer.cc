@@ -111,6 +111,7 @@ struct SpecialTokens {
 // special_tokens_map.json into the configuration; its objects are tokens.
 void MergeMap(const Json& map, Json& config) {
   for (const auto& [name, value] : map.members()) {
+    if (name == "added_tokens_decoder") continue;  // tokenizer_config.json's own
     if (name == "extra_special_tokens" && value.is_array() && config[name].is_array()) {
       Json all = config[name];
       for (const Json& token : value.items()) all.Append(token);
