@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # All tests, from a fresh machine on. See docs/testing.md.
-#   ./test.sh               everything below but tsan, evals and long, fuzzing for 10 s a target from seed 1; what CI runs
+#   ./test.sh               everything below but tsan, evals and long, fuzzing for 6 s a target from seed 1; what CI runs
 #   ./test.sh unit          release build and its tests only
 #   ./test.sh golden        every comparison with reference data (LFM_GOLDEN=DIR: over what DIR holds)
 #   ./test.sh lint          format, include arrows, every file by itself, clang-tidy; the page's types and rules
@@ -127,7 +127,7 @@ aarch64() {
 
 ./scripts/install_packages.sh test || exit 1
 case "${1:-all}" in
-  all) unit; lint; page; sanitized asan; fuzz 10 1; aarch64 ;;
+  all) unit; lint; page; sanitized asan; fuzz 6 1; aarch64 ;;
   unit) unit ;;
   golden) golden ;;
   lint) lint ;;
