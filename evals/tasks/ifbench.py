@@ -26,13 +26,22 @@ def checkers():
 
 
 def judge(record, response):
-    """(strict, loose): whether each instruction of a record is followed. The strict pass comes first: it drops null arguments for the loose one."""
+    """(strict, loose): for each instruction of a record whether it is followed; None where its checker fails on the text, which counts as not.
+
+    The strict pass comes first: it drops null arguments for the loose one.
+    """
     library = checkers()
-    example = library.InputExample(key=record["key"], instruction_id_list=record["instruction_id_list"], prompt=record["prompt"],
-                                   kwargs=[dict(kwargs) for kwargs in record["kwargs"]])
-    said = {record["prompt"]: response}
-    strict = library.test_instruction_following_strict(example, said).follow_instruction_list
-    return strict, library.test_instruction_following_loose(example, said).follow_instruction_list
+    said, out = {record["prompt"]: response}, ([], [])
+    for identity, kwargs in zip(record["instruction_id_list"], record["kwargs"]):
+        example = library.InputExample(key=record["key"], instruction_id_list=[identity], prompt=record["prompt"], kwargs=[dict(kwargs)])
+        for verdicts, check in zip(out, (library.test_instruction_following_strict, library.test_instruction_following_loose)):
+            try:
+                verdicts.append(check(example, said).follow_all_instructions)
+            except Exception as error:
+                if type(error) is LookupError:  # NLTK's data is missing: no fault of the text
+                    raise
+                verdicts.append(None)
+    return out
 
 
 def has_tagger():
@@ -53,8 +62,8 @@ def prompts():
 def by_checkers():
     async def compute(state, target: Target):
         strict, loose = await anyio.to_thread.run_sync(judge, state.metadata["record"], state.output.completion)
-        return score(all(loose), state, reason=None if state.output.completion.strip() else "empty answer",
-                     strict=all(strict), loose_instructions=[sum(loose), len(loose)], strict_instructions=[sum(strict), len(strict)])
+        reason = "empty answer" if not state.output.completion.strip() else "a checker fails on it" if None in loose else None
+        return score(all(loose), state, reason=reason if not all(loose) else None, strict=all(strict), loose_instructions=[loose.count(True), len(loose)])
     return compute
 
 
