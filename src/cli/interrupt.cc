@@ -67,16 +67,16 @@ void Arm(bool ends_process) {
   SetTimer(0);
   interrupted = false;
   Handle(SIGALRM, OnPatienceEnded);
-  Handle(SIGINT, OnSignal);
   Handle(SIGTERM, OnSignal);
+  Handle(SIGINT, OnSignal);
 }
 
 }  // namespace
 
 void EndAtInterrupt() {
   RememberTerminal();
-  Handle(SIGINT, OnPatienceEnded);
   Handle(SIGTERM, OnPatienceEnded);
+  Handle(SIGINT, OnPatienceEnded);  // last: whoever sees it caught may send either
 }
 
 void ArmInterrupt() { Arm(true); }

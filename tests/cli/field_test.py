@@ -323,7 +323,7 @@ class Signals(Case):
         out = str(self.path / "out")
         for number, args in ((signal.SIGINT, ("imatrix", "-m", GGUF, "-f", text, "-c", "20000", "-o", out)),
                              (signal.SIGTERM, ("perplexity", "-m", GGUF, "-f", text, "-c", "20000")),
-                             (signal.SIGINT, ("synth", "--like", "LFM2-1.2B", "--type", "q4_0", "-o", out)),
+                             (signal.SIGINT, ("synth", "--like", "LFM2-24B-A2B", "--type", "q8_0", "-o", out)),  # must not end first
                              (signal.SIGTERM, ("bench", "-m", GGUF, "-p", "20000", "--chunk", "4096", "-n", "0", "-r", "9"))):
             process = subprocess.Popen([LFM, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             end = time.time() + 60
