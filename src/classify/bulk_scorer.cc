@@ -28,8 +28,9 @@ Result<std::unique_ptr<BulkScorer>> BulkScorer::Create(std::shared_ptr<engine::L
   int64_t depth = 1;
   for (const Question& question : questions) depth = std::max<int64_t>(depth, question.trie.max_depth());
   scorer->n_batch_ = std::clamp<int64_t>(options.n_batch, depth, 4096);
-  scorer->n_rows_ = std::max(depth, std::min(kMostRows, scorer->n_batch_));
-  const model::StepSizes sizes{scorer->n_batch_, scorer->n_rows_, n_ctx};
+  const int64_t n_rows = std::max(depth, std::min(kMostRows, scorer->n_batch_));
+  scorer->n_logits_ = n_rows * scorer->model_->config().vocab_size;
+  const model::StepSizes sizes{scorer->n_batch_, n_rows, n_ctx};
   LFM_TRY(scorer->stepper_, model::Stepper::Create(scorer->model_->network(), threads, sizes));
   for (const Question& question : questions) LFM_RETURN_IF_ERROR(scorer->Prepare(question));
   return scorer;
@@ -90,23 +91,26 @@ Result<std::unique_ptr<BulkScorer::Job>> BulkScorer::Begin(const Ask& ask, size_
 Status BulkScorer::AddPrompt(Job& job) {
   const int64_t n_unread = static_cast<int64_t>(job.ids.size()) - job.sequence.n_tokens();
   const int64_t n = std::min(n_unread, tokens_left_);
-  if (n == 0 || (n == n_unread && rows_left_ == 0)) return Ok();
+  const int64_t n_vocab = model_->config().vocab_size;
+  if (n == 0 || (n == n_unread && logits_left_ < n_vocab)) return Ok();
   parts_.push_back({&job, {}, nullptr, n});
   tokens_left_ -= n;
-  if (n == n_unread) rows_left_ -= 1;
+  if (n == n_unread) logits_left_ -= n_vocab;  // label_mass is a share of all
   return Ok();
 }
 
 Status BulkScorer::AddReads(Job& job) {
   while (!job.reads.empty()) {
     TrieRead& read = job.reads.back();
-    const auto n = static_cast<int64_t>(read.tokens.size()), n_rows = read.all_rows ? n : 1;
-    if (n > tokens_left_ || n_rows > rows_left_) return Ok();
+    const auto n = static_cast<int64_t>(read.tokens.size());
+    const int64_t n_ids = read.ids.empty() ? model_->config().vocab_size : static_cast<int64_t>(read.ids.size());
+    const int64_t n_logits = (read.all_rows ? n : 1) * n_ids;
+    if (n > tokens_left_ || n_logits > logits_left_) return Ok();
     LFM_TRY(model::Sequence copy, job.sequence.Copy());
     parts_.push_back({&job, std::move(read), std::make_unique<model::Sequence>(std::move(copy)), n});
     job.reads.pop_back();
     tokens_left_ -= n;
-    rows_left_ -= n_rows;
+    logits_left_ -= n_logits;
   }
   return Ok();
 }
@@ -119,10 +123,10 @@ Result<std::vector<Scores>> BulkScorer::Run(std::span<const Ask> asks, int64_t t
     if (cancel && cancel->load(std::memory_order_relaxed)) return Error{ErrorCode::kCancelled, "interrupted"};
     parts_.clear();
     tokens_left_ = n_batch_;
-    rows_left_ = n_rows_;
+    logits_left_ = n_logits_;
     // Those that have begun first, so that few states are held at a time.
     for (const auto& job : jobs_) LFM_RETURN_IF_ERROR(job->prompt_read ? AddReads(*job) : AddPrompt(*job));
-    while (tokens_left_ > 0 && rows_left_ > 0 && next < asks.size()) {
+    while (tokens_left_ > 0 && logits_left_ >= model_->config().vocab_size && next < asks.size()) {
       LFM_TRY(std::unique_ptr<Job> job, Begin(asks[next], next, results[next]));
       ++next;
       if (!job) continue;
@@ -159,7 +163,7 @@ Status BulkScorer::RunStep(int64_t top_k) {
     if (part.branch) {
       const auto logits = part.read.all_rows ? model::Logits::kAll : model::Logits::kLast;
       n_rows += part.read.all_rows ? part.n_tokens : 1;
-      items.push_back({part.branch.get(), part.read.tokens, logits});
+      items.push_back({part.branch.get(), part.read.tokens, logits, part.read.ids});
       continue;
     }
     const auto at = static_cast<size_t>(job.sequence.n_tokens()), n = static_cast<size_t>(part.n_tokens);
@@ -195,13 +199,13 @@ void BulkScorer::TakeRows() {
     }
     for (const int32_t node : part.read.nodes) {
       const int64_t depth = part.job->prepared.question->trie[node].depth;
-      rows.push_back({part.job, node, part.first_row + (part.read.all_rows ? depth - 1 : 0)});
+      rows.push_back({part.job, node, part.first_row + (part.read.all_rows ? depth - 1 : 0), part.read.ids});
     }
   }
   threads_.For(static_cast<int64_t>(rows.size()), 1, [&](int64_t begin, int64_t end, int) {
     for (int64_t i = begin; i < end; ++i) {
       const Row& row = rows[static_cast<size_t>(i)];
-      row.job->scores.Accept(row.node, stepper_->logits(row.row));
+      row.job->scores.Accept(row.node, stepper_->logits(row.row), row.ids);
     }
   });
 }
@@ -211,7 +215,7 @@ void BulkScorer::Plan(Job& job, int64_t top_k) const {
   if (!job.prompt_read || job.failed || !job.reads.empty()) return;
   const LabelTrie& trie = job.prepared.question->trie;
   for (const int32_t node : job.scores.Next(top_k)) {
-    job.reads.push_back({trie.PathTo(node), {node}, false});
+    job.reads.push_back(ReadOf(trie, options_.method, node));
   }
 }
 

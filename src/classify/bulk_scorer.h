@@ -65,6 +65,7 @@ class BulkScorer {
     Job* job;
     int32_t node;
     int64_t row;
+    std::span<const int32_t> ids = {};  // of the row; empty: all
   };
 
   BulkScorer(std::shared_ptr<engine::LoadedModel> model, Threads& threads, const ClassifierOptions& options, int64_t n_ctx);
@@ -82,7 +83,7 @@ class BulkScorer {
   Threads& threads_;
   const ClassifierOptions options_;
   const int64_t n_ctx_;
-  int64_t n_batch_ = 0, n_rows_ = 0;
+  int64_t n_batch_ = 0, n_logits_ = 0;
   std::unique_ptr<model::Stepper> stepper_;
   std::list<Prepared> prepared_;  // in the order of the questions
   std::vector<const Prepared*> by_place_;
@@ -91,7 +92,7 @@ class BulkScorer {
   // Of the step that is being put together.
   std::vector<std::unique_ptr<Job>> jobs_;
   std::vector<Part> parts_;
-  int64_t tokens_left_ = 0, rows_left_ = 0;
+  int64_t tokens_left_ = 0, logits_left_ = 0;
 };
 
 }  // namespace lfm::classify

@@ -47,7 +47,7 @@ Result<LabelTrie> LabelTrie::Create(std::span<const std::vector<int32_t>> ids) {
       const auto made = static_cast<int32_t>(trie.nodes_.size());
       children.insert(place, made);
       const int32_t depth = trie[at].depth + 1;
-      trie.nodes_.push_back({token, at, depth, -1, {}});
+      trie.nodes_.push_back({token, at, depth, -1, {}, {}});
       trie.max_depth_ = std::max(trie.max_depth_, depth);
       at = made;
     }
@@ -59,6 +59,9 @@ Result<LabelTrie> LabelTrie::Create(std::span<const std::vector<int32_t>> ids) {
     leaf.label = static_cast<int32_t>(i);
     trie.leaves_.push_back(at);
   }
+  for (Node& node : trie.nodes_) {
+    for (const int32_t child : node.children) node.child_tokens.push_back(trie[child].token);
+  }
   return trie;
 }
 
@@ -67,6 +70,10 @@ std::vector<int32_t> LabelTrie::PathTo(int32_t node) const {
   for (int32_t at = node; at > 0; at = (*this)[at].parent) path.push_back((*this)[at].token);
   std::reverse(path.begin(), path.end());
   return path;
+}
+
+TrieRead ReadOf(const LabelTrie& trie, Method method, int32_t node) {
+  return {trie.PathTo(node), {node}, false, method == Method::kFull ? std::vector<int32_t>() : trie[node].child_tokens};
 }
 
 std::vector<TrieRead> AllReads(const LabelTrie& trie, Method method) {
@@ -82,7 +89,11 @@ std::vector<TrieRead> AllReads(const LabelTrie& trie, Method method) {
       if (covered[static_cast<size_t>(at)] || !IsNeeded(trie[at], method)) continue;
       covered[static_cast<size_t>(at)] = 1;
       read.nodes.push_back(at);
+      const std::vector<int32_t>& tokens = trie[at].child_tokens;
+      if (method == Method::kTrie) read.ids.insert(read.ids.end(), tokens.begin(), tokens.end());
     }
+    std::sort(read.ids.begin(), read.ids.end());
+    read.ids.erase(std::unique(read.ids.begin(), read.ids.end()), read.ids.end());
     read.all_rows = read.nodes.size() > 1;
     read.tokens = trie.PathTo(i);
     reads.push_back(std::move(read));
@@ -97,12 +108,16 @@ TrieScores::TrieScores(const LabelTrie& trie, Method method)
   for (size_t i = 0; i < known_.size(); ++i) known_[i] = IsNeeded(trie.nodes()[i], method) ? 0 : 1;
 }
 
-void TrieScores::Accept(int32_t node, std::span<const float> logits) {
-  const std::vector<int32_t>& children = (*trie_)[node].children;
+void TrieScores::Accept(int32_t node, std::span<const float> logits, std::span<const int32_t> ids) {
+  const std::vector<int32_t>& tokens = (*trie_)[node].child_tokens;
   std::vector<float> of_children;
-  of_children.reserve(children.size());
-  for (const int32_t child : children) of_children.push_back(logits[static_cast<size_t>((*trie_)[child].token)]);
-  const bool wants_all = node == 0 || method_ == Method::kFull;
+  of_children.reserve(tokens.size());
+  auto at = ids.begin();
+  for (const int32_t token : tokens) {
+    if (!ids.empty()) at = std::lower_bound(at, ids.end(), token);
+    of_children.push_back(logits[static_cast<size_t>(ids.empty() ? token : at - ids.begin())]);
+  }
+  const bool wants_all = ids.empty() && (node == 0 || method_ == Method::kFull);
   Accept(node, of_children, wants_all ? LogSumExp(logits) : 0);
 }
 

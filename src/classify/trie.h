@@ -17,8 +17,9 @@ class LabelTrie {
     int32_t token = -1;
     int32_t parent = -1;
     int32_t depth = 0;
-    int32_t label = -1;             // of a leaf
-    std::vector<int32_t> children;  // nodes, by rising token
+    int32_t label = -1;                 // of a leaf
+    std::vector<int32_t> children;      // nodes, by rising token
+    std::vector<int32_t> child_tokens;  // of these
   };
 
   // The tokens of each label, each with its end token, so that none begins another. Two equal lists are an error.
@@ -41,9 +42,12 @@ class LabelTrie {
 struct TrieRead {
   std::vector<int32_t> tokens;
   std::vector<int32_t> nodes;
-  bool all_rows = false;  // logits of each token are wanted, not of the last alone
+  bool all_rows = false;     // logits of each token are wanted, not of the last alone
+  std::vector<int32_t> ids;  // whose logits are wanted, rising; empty: the whole vocabulary
 };
 
+// A read that ends at a node and tells of it alone.
+TrieRead ReadOf(const LabelTrie& trie, Method method, int32_t node);
 // All reads that a method needs beyond the root, as few as they can be: each goes down to a node that no other passes.
 std::vector<TrieRead> AllReads(const LabelTrie& trie, Method method);
 
@@ -52,8 +56,8 @@ class TrieScores {
  public:
   TrieScores(const LabelTrie& trie, Method method);
 
-  // The logits behind a node.  // [vocab_size]
-  void Accept(int32_t node, std::span<const float> logits);
+  // The logits behind a node: of the whole vocabulary, or of these ids, rising, its children among them.
+  void Accept(int32_t node, std::span<const float> logits, std::span<const int32_t> ids = {});
   // The same where only those of its children (in their order) and the log of the sum of exp over all are at hand.
   void Accept(int32_t node, std::span<const float> children, double log_normalizer);
 

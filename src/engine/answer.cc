@@ -1,6 +1,7 @@
 #include "engine/answer.h"
 
 #include <algorithm>
+#include <bit>
 #include <limits>
 #include <utility>
 
@@ -9,6 +10,10 @@
 
 namespace lfm::engine {
 namespace {
+
+// Allowed tokens up to which their logits alone are asked for: scattered over LFM2's vocabulary they lie in four of ten units
+// of the head, and the list stays short beside a row.
+constexpr size_t kMostWanted = 1024;
 
 constexpr float kForbidden = -std::numeric_limits<float>::infinity();
 
@@ -26,6 +31,11 @@ bool AllNumbers(std::span<const float> values) {
 
 }  // namespace
 
+void SpreadLogits(std::span<const int32_t> ids, std::span<const float> logits, std::span<float> row) {
+  std::fill(row.begin(), row.end(), kForbidden);
+  for (size_t i = 0; i < ids.size(); ++i) row[static_cast<size_t>(ids[i])] = logits[i];
+}
+
 uint64_t ChoiceSeed(uint64_t seed, int i) {
   if (i == 0) return seed;
   const auto random =
@@ -42,7 +52,7 @@ Status CheckGeneration(const GenerationParams& params, int vocab_size) {
 }
 
 Answer::Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room, StopMatcher stops)
-    : tokenizer_(tokenizer), ignore_eos_(params.ignore_eos), n_logprobs_(params.n_logprobs), room_(room),
+    : tokenizer_(tokenizer), n_vocab_(vocab_size), ignore_eos_(params.ignore_eos), n_logprobs_(params.n_logprobs), room_(room),
       stops_(std::move(stops)), decoder_(tokenizer, params.special), sampler_(params.sampling, vocab_size),
       mask_(params.mask ? params.mask->Fork() : nullptr), allowed_(mask_ ? (static_cast<size_t>(vocab_size) + 31) / 32 : 0),
       ended_(room <= 0) {}
@@ -56,8 +66,35 @@ Result<std::unique_ptr<Answer>> Answer::Create(const text::Tokenizer& tokenizer,
   return answer;
 }
 
+// Asks the mask once a token.
+Status Answer::FindAllowed() {
+  if (!found_) found_ = mask_->Allowed(allowed_);
+  return *found_;
+}
+
+std::span<const int32_t> Answer::Wanted() {
+  wanted_.clear();
+  if (!mask_ || n_logprobs_ >= 0 || ended_) return wanted_;
+  if (n_generated() == 0 && !QueueForced().ok()) return wanted_;  // Take() says why
+  if (!queue_.empty()) {
+    wanted_.push_back(queue_.front());  // no logit decides about it, but a row has at least one
+    return wanted_;
+  }
+  if (!FindAllowed().ok()) return wanted_;
+  size_t n = 0;
+  for (const uint32_t bits : allowed_) n += static_cast<size_t>(std::popcount(bits));
+  if (n > kMostWanted) return wanted_;
+  for (size_t word = 0; word < allowed_.size(); ++word) {
+    for (uint32_t bits = allowed_[word]; bits != 0; bits &= bits - 1) {
+      const int32_t id = static_cast<int32_t>(word * 32) + std::countr_zero(bits);
+      if (id < n_vocab_) wanted_.push_back(id);
+    }
+  }
+  return wanted_;
+}
+
 Status Answer::ApplyMask(std::span<float> logits) {
-  LFM_RETURN_IF_ERROR(mask_->Allowed(allowed_));
+  LFM_RETURN_IF_ERROR(FindAllowed());
   for (size_t word = 0; word < allowed_.size(); ++word) {
     const uint32_t bits = allowed_[word];
     const size_t first = word * 32, n = std::min<size_t>(32, logits.size() - first);
@@ -159,6 +196,7 @@ Status Answer::QueueForced() {
 Status Answer::Add(AnswerToken token) {
   const int32_t id = token.info.id;
   sampler_.Accept(id);
+  found_.reset();
   token.text = stops_.Push(decoder_.Push(id));
   added_.push_back(std::move(token));
   if (stops_.stopped()) {

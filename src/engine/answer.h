@@ -31,7 +31,13 @@ class Answer {
   static Result<std::unique_ptr<Answer>> Create(const text::Tokenizer& tokenizer, int vocab_size, const GenerationParams& params,
                                                 std::span<const int32_t> prompt, int64_t room);
 
-  // The next token, from the logits after the last one, which are overwritten  // [vocab_size]. Then those that the mask
+  // The tokens whose logits the next Take() reads, rising; empty: all. Few where the mask allows few and no log probabilities
+  // are asked for: then the rest of the head need not be computed. The list stays where it is until the
+  // next call. Calling this is optional.
+  std::span<const int32_t> Wanted();
+
+  // The next token, from the logits after the last one, which are overwritten  // [vocab_size]; those that Wanted() left out
+  // may hold anything but NaN. Then those that the mask
   // leaves no choice about (with log probabilities, which need their rows, one by one: the answer is the same). Where the
   // room runs out under a mask, the text is ended the shortest way, if any was known kMaxEnding tokens before. Not after
   // ended(). An error where no token is allowed, where a logit is NaN, or of the mask; the answer is then of no more use.
@@ -51,6 +57,7 @@ class Answer {
  private:
   Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room, StopMatcher stops);
   static constexpr size_t kMaxEnding = 256;
+  Status FindAllowed();
   Status ApplyMask(std::span<float> logits);
   Result<int32_t> Choose(std::span<float> logits);
   Result<int32_t> KeepRoom(int32_t id);
@@ -59,6 +66,7 @@ class Answer {
   Status Add(AnswerToken token);
 
   const text::Tokenizer& tokenizer_;
+  const int n_vocab_;
   const bool ignore_eos_;
   const int n_logprobs_;
   const int64_t room_;
@@ -67,6 +75,8 @@ class Answer {
   Sampler sampler_;
   std::unique_ptr<TokenMask> mask_;
   std::vector<uint32_t> allowed_;  // [ceil(vocab_size / 32)] with a mask
+  std::optional<Status> found_;    // whether allowed_ is that of the next token, or why there is none
+  std::vector<int32_t> wanted_;
   std::vector<float> own_logits_;  // [vocab_size] with log probabilities
   std::vector<AnswerToken> added_;
   std::deque<int32_t> queue_;  // tokens that come next, whatever the rows say
@@ -74,6 +84,9 @@ class Answer {
   bool ended_ = false;
   StopReason stop_reason_ = StopReason::kLength;
 };
+
+// A row of logits from those of a few tokens: -inf for all others.  // row [vocab_size], logits [ids]
+void SpreadLogits(std::span<const int32_t> ids, std::span<const float> logits, std::span<float> row);
 
 // The seed of answer i of n: that of the request for the first one, a fixed function of both for the others.
 uint64_t ChoiceSeed(uint64_t seed, int i);

@@ -118,11 +118,14 @@ Engine::Impl::~Impl() {
   if (thread_.joinable()) thread_.join();
 }
 
-Status Engine::Impl::CheckPoints(const Request& request) const {
+Status Engine::Impl::CheckPoints(const Request& request, size_t first) const {
   if (request.points.size() > kMaxScorePoints || request.n != 1 || request.prompt_logprobs) {
     return Error{ErrorCode::kInvalidArgument, StrCat("a request scores at most ", kMaxScorePoints, " points, and nothing else")};
   }
-  for (const ScorePoint& point : request.points) {
+  for (const ScorePoint& point : std::span(request.points).subspan(first)) {
+    if (first > 0 && point.continuation.empty()) {
+      return Error{ErrorCode::kInvalidArgument, "a point that is asked for later needs a continuation"};
+    }
     LFM_RETURN_IF_ERROR(stepper_->CheckIds(point.continuation));
     LFM_RETURN_IF_ERROR(stepper_->CheckIds(point.wanted));
     if (const size_t n = request.prompt.size() + point.continuation.size(); n > static_cast<size_t>(options_.n_ctx)) {
@@ -146,7 +149,7 @@ Status Engine::Impl::Check(const Request& request) const {
   if (request.n < 1 || request.n > kMaxChoices) {
     return Error{ErrorCode::kInvalidArgument, StrCat("n is ", request.n, "; it must be 1 to ", kMaxChoices)};
   }
-  if (!request.points.empty()) LFM_RETURN_IF_ERROR(CheckPoints(request));
+  if (!request.points.empty()) LFM_RETURN_IF_ERROR(CheckPoints(request, 0));
   if (request.prompt_logprobs && request.params.n_logprobs < 0) {
     return Error{ErrorCode::kInvalidArgument, "log probabilities of the prompt were asked for, but none of the answer"};
   }

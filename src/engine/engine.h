@@ -22,8 +22,11 @@ namespace lfm::engine {
 struct ScorePoint {
   std::vector<int32_t> continuation;  // read behind the prompt; empty: the prompt's own end
   std::vector<int32_t> wanted;
+  bool normalizer = true;  // false: Event::log_normalizer is 0, and only the rows of the head that are wanted are computed
 };
 constexpr size_t kMaxScorePoints = 16384;
+
+struct Event;
 
 // One prompt and n answers to it.
 struct Request {
@@ -32,11 +35,14 @@ struct Request {
   int n = 1;                       // answers (choices). Choice i is the same for every n > i; choice 0 that of n = 1
   bool prompt_logprobs = false;    // of every prompt token; needs params.n_logprobs >= 0. The prompt is read whole for it
   std::vector<ScorePoint> points;  // not empty: no answer is written; a kScores event comes for each of them, in any order
-  bool return_progress = false;    // kPromptProgress events
-  bool cache_prompt = true;        // false: neither uses the prefix cache nor leaves anything in it
-  std::string tenant;              // requests share cached prefixes within a tenant only: key and cache_salt
-  std::string client;              // whom the scheduler is fair to: the key
-  int priority = 0;                // lower goes first, as in vLLM
+  // With points, where set: called with each kScores event on the engine's thread, before it is pushed. What it gives is
+  // scored next, behind the same prompt, and numbered on; each has a continuation. Must be quick; no more than kMaxScorePoints in all.
+  std::function<std::vector<ScorePoint>(const Event& scores)> more_points;
+  bool return_progress = false;  // kPromptProgress events
+  bool cache_prompt = true;      // false: neither uses the prefix cache nor leaves anything in it
+  std::string tenant;            // requests share cached prefixes within a tenant only: key and cache_salt
+  std::string client;            // whom the scheduler is fair to: the key
+  int priority = 0;              // lower goes first, as in vLLM
   std::optional<std::chrono::steady_clock::time_point> deadline;  // after it the request ends with kDeadline
 };
 constexpr int kMaxChoices = 128;

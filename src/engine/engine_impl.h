@@ -39,7 +39,7 @@ class Engine::Impl {
 
   // engine.cc: on the callers' threads
   Status Check(const Request& request) const;
-  Status CheckPoints(const Request& request) const;
+  Status CheckPoints(const Request& request, size_t first) const;  // from this one on
   Result<std::unique_ptr<Lane>> MakeLane(Task& task, int choice) const;
   Result<std::unique_ptr<Task>> MakeTask(Request request) const;
   // Runs `work` on the engine's thread, between two steps.
@@ -57,6 +57,7 @@ class Engine::Impl {
   void AdoptCached(Lane& lane);
   void KeepPages(Lane& lane);
   void GiveWay(Lane& lane);
+  void DropKept();
   bool MakeRoom(const std::vector<Lane*>& lanes, std::vector<Part>& parts);
   void EndLane(Lane& lane);
   void Fail(Task& task, Error error);
@@ -70,13 +71,15 @@ class Engine::Impl {
   // engine_step.cc
   struct Work;
   Work MakeWork(const std::vector<Lane*>& lanes, const std::vector<Part>& parts);
+  void ChooseRows(Work& work);
   void RunStep(const std::vector<Lane*>& lanes, const std::vector<Part>& parts);
   void TakeRead(Work& work, size_t i);
   void Account(Lane& lane, int64_t n_tokens);
   void Echo(Work& work);
   void Fork(Task& task);
-  void ForkPoints(Task& task);
-  void AddBranch(Task& task, std::unique_ptr<Lane> lane, int& n_running);
+  void ForkPoints(Task& task, size_t first, const model::Sequence* prompt);
+  void AskForMore(Task& task, const Event& event);
+  void AddBranch(Task& task, std::unique_ptr<Lane> lane, const model::Sequence* prompt, int& n_running);
   int CountRunning() const;
   void Score(Work& work);
   void Sample(Work& work);

@@ -174,12 +174,21 @@ void Engine::Impl::GiveWay(Lane& lane) {
   counts_.n_preemptions += 1;
 }
 
+// Prompts that wait for more points can be read again.
+void Engine::Impl::DropKept() {
+  for (const auto& task : tasks_) task->kept.reset();
+}
+
 bool Engine::Impl::MakeRoom(const std::vector<Lane*>& lanes, std::vector<Part>& parts) {
-  while (true) {
+  for (bool dropped = false;;) {
     int64_t n_short = pool_.n_used() - pool_.max_pages();
     for (const Part& part : parts) n_short += lanes[part.claim]->sequence->state().PagesToTake(part.n_tokens);
     if (n_short > 0) n_short -= cache_.Evict(n_short);
     if (n_short <= 0) return true;
+    if (!std::exchange(dropped, true)) {
+      DropKept();
+      continue;
+    }
     const std::vector<Claim> claims = ClaimsOf(lanes);
     const size_t victim = scheduler_.Victim(claims);
     if (victim == claims.size()) return false;
@@ -235,6 +244,7 @@ void Engine::Impl::EndLane(Lane& lane) {
 void Engine::Impl::Fail(Task& task, Error error) {
   if (task.failed) return;
   task.failed = std::move(error);
+  task.kept.reset();
   for (const auto& lane : task.lanes) {
     lane->ended = true;
     lane->sequence.reset();

@@ -17,6 +17,7 @@ struct Engine::Impl::Work {
   struct Job {  // an answer's next token
     Lane* lane;
     int64_t row;
+    std::span<const int32_t> ids;  // of the row; empty: all
     bool shares_row;
     Status status;
   };
@@ -30,6 +31,7 @@ struct Engine::Impl::Work {
     Task* task;
     int64_t row;
     size_t point;
+    bool few;  // the row holds what is wanted alone
     Event event;
   };
   std::vector<Lane*> lanes;  // of the items
@@ -67,10 +69,29 @@ Engine::Impl::Work Engine::Impl::MakeWork(const std::vector<Lane*>& lanes, const
   return work;
 }
 
+// Where an answer's next token can be one of a few only, their rows of the head are enough. Masks are found on all threads.
+void Engine::Impl::ChooseRows(Work& work) {
+  threads_.For(static_cast<int64_t>(work.items.size()), 1, [&](int64_t begin, int64_t end, int) {
+    for (int64_t i = begin; i < end; ++i) {
+      model::StepItem& item = work.items[static_cast<size_t>(i)];
+      const Lane& lane = *work.lanes[static_cast<size_t>(i)];
+      if (item.logits != model::Logits::kLast) continue;
+      if (lane.answer) {
+        item.ids = lane.answer->Wanted();
+      } else if (lane.task.forked) {
+        const ScorePoint& point = lane.task.request.points[static_cast<size_t>(lane.choice)];
+        if (!point.normalizer) item.ids = point.wanted;
+      }
+    }
+  });
+}
+
 void Engine::Impl::RunStep(const std::vector<Lane*>& lanes, const std::vector<Part>& parts) {
   Work work = MakeWork(lanes, parts);
   const auto begin = Clock::now();
   const Threads::Step awake(threads_);
+  ChooseRows(work);
+  const double choosing = Seconds(begin);
   if (const Status stepped = stepper_->Step(work.items); !stepped.ok()) {
     // The system has no memory left, whatever the limit was: fewer sequences need less.
     const size_t victim = scheduler_.Victim(ClaimsOf(lanes));
@@ -89,7 +110,7 @@ void Engine::Impl::RunStep(const std::vector<Lane*>& lanes, const std::vector<Pa
   for (Lane* lane : work.ended) EndLane(*lane);
   Sample(work);
   const double seconds = Seconds(begin);
-  counts_.sampling_seconds += Seconds(sampling);
+  counts_.sampling_seconds += choosing + Seconds(sampling);
   counts_.n_steps += 1;
   counts_.step_seconds += seconds;
   scheduler_.Observe(work.n_decode, work.n_prompt, seconds);
@@ -122,9 +143,10 @@ void Engine::Impl::TakeRead(Work& work, size_t i) {
     const std::vector<ScorePoint>& points = task.request.points;
     for (size_t j = 0; j < points.size(); ++j) {
       if (forks ? points[j].continuation.empty() : static_cast<int>(j) == lane.choice)
-        work.point_rows.push_back({&task, row, j, {}});
+        work.point_rows.push_back({&task, row, j, !work.items[i].ids.empty(), {}});
     }
     lane.ended = true;
+    if (forks && task.request.more_points) task.kept = std::move(lane.sequence);
     lane.sequence.reset();
     return;
   }
@@ -133,7 +155,7 @@ void Engine::Impl::TakeRead(Work& work, size_t i) {
     if (other->answer->ended()) {  // no token was wanted
       work.ended.push_back(other.get());
     } else {
-      work.jobs.push_back({other.get(), row, forks && task.lanes.size() > 1, {}});
+      work.jobs.push_back({other.get(), row, work.items[i].ids, forks && task.lanes.size() > 1, {}});
     }
   }
 }
@@ -164,7 +186,7 @@ void Engine::Impl::Fork(Task& task) {
     event.prompt_logprobs.push_back({task.request.prompt[0], 0, {}});
     task.events.push_back(std::move(event));
   }
-  if (task.scores()) return ForkPoints(task);
+  if (task.scores()) return ForkPoints(task, 0, &*task.lanes[0]->sequence);
   if (task.request.n == 1) return;
   int n_running = CountRunning();
   for (int i = 1; i < task.request.n; ++i) {
@@ -173,20 +195,20 @@ void Engine::Impl::Fork(Task& task) {
       Fail(task, made.error());
       return;
     }
-    AddBranch(task, std::move(*made), n_running);
+    AddBranch(task, std::move(*made), &*task.lanes[0]->sequence, n_running);
   }
 }
 
 // A lane for each point behind the prompt's end: it reads the continuation, and its last row is what was asked for.
-void Engine::Impl::ForkPoints(Task& task) {
+void Engine::Impl::ForkPoints(Task& task, size_t first, const model::Sequence* prompt) {
   int n_running = CountRunning();
-  for (size_t i = 0; i < task.request.points.size(); ++i) {
+  for (size_t i = first; i < task.request.points.size(); ++i) {
     const std::vector<int32_t>& continuation = task.request.points[i].continuation;
     if (continuation.empty()) continue;
     auto lane = std::make_unique<Lane>(task, static_cast<int>(i));
     lane->ids = task.request.prompt;
     lane->ids.insert(lane->ids.end(), continuation.begin(), continuation.end());
-    AddBranch(task, std::move(lane), n_running);
+    AddBranch(task, std::move(lane), prompt, n_running);
   }
 }
 
@@ -199,14 +221,14 @@ int Engine::Impl::CountRunning() const {
   return n_running;
 }
 
-// With a copy of the prompt's sequence while there are places and pages.
-void Engine::Impl::AddBranch(Task& task, std::unique_ptr<Lane> made, int& n_running) {
+// With a copy of the prompt's sequence, where it is still there, while there are places and pages.
+void Engine::Impl::AddBranch(Task& task, std::unique_ptr<Lane> made, const model::Sequence* prompt, int& n_running) {
   Lane& lane = *made;
   lane.id = ++n_lanes_;
   task.lanes.push_back(std::move(made));
-  if (n_running >= options_.max_running) return;
+  if (!prompt || n_running >= options_.max_running) return;
   if (pool_.n_used() == pool_.max_pages()) cache_.Evict(1);
-  if (auto copy = task.lanes[0]->sequence->Copy(); copy.ok()) {
+  if (auto copy = prompt->Copy(); copy.ok()) {
     lane.sequence.emplace(std::move(*copy));
     lane.n_cached_pages = task.lanes[0]->n_cached_pages;
     ++n_running;
@@ -221,15 +243,30 @@ void Engine::Impl::Score(Work& work) {
       const auto logits = stepper_->logits(point.row);
       point.event.kind = Event::Kind::kScores;
       point.event.first = static_cast<int64_t>(point.point);
-      point.event.log_normalizer = LogNormalizer(logits).log_sum();
-      for (const int32_t id : point.task->request.points[point.point].wanted) {
-        point.event.logits.push_back(logits[static_cast<size_t>(id)]);
+      if (point.few) {
+        point.event.logits.assign(logits.begin(), logits.end());
+        continue;
       }
+      const ScorePoint& asked = point.task->request.points[point.point];
+      if (asked.normalizer) point.event.log_normalizer = LogNormalizer(logits).log_sum();
+      for (const int32_t id : asked.wanted) point.event.logits.push_back(logits[static_cast<size_t>(id)]);
     }
   });
   for (Work::PointRow& point : work.point_rows) {
-    if (!point.task->failed) point.task->events.push_back(std::move(point.event));
+    Task& task = *point.task;
+    if (!task.failed && task.request.more_points) AskForMore(task, point.event);
+    if (!task.failed) task.events.push_back(std::move(point.event));
   }
+}
+
+// The points that are wanted in the light of this one.
+void Engine::Impl::AskForMore(Task& task, const Event& event) {
+  std::vector<ScorePoint> more = task.request.more_points(event);
+  if (more.empty()) return;
+  const size_t first = task.request.points.size();
+  for (ScorePoint& point : more) task.request.points.push_back(std::move(point));
+  if (const Status checked = CheckPoints(task.request, first); !checked.ok()) return Fail(task, checked.error());
+  ForkPoints(task, first, task.kept ? &*task.kept : nullptr);
 }
 
 void Engine::Impl::Echo(Work& work) {
@@ -265,8 +302,12 @@ void Engine::Impl::Sample(Work& work) {
     for (int64_t i = begin; i < end; ++i) {
       Work::Job& job = work.jobs[static_cast<size_t>(i)];
       std::span<float> row = stepper_->logits(job.row);
-      if (job.shares_row) {
-        std::vector<float>& own = rows_[static_cast<size_t>(i_thread)];
+      std::vector<float>& own = rows_[static_cast<size_t>(i_thread)];
+      if (!job.ids.empty()) {
+        own.resize(static_cast<size_t>(model_->config().vocab_size));
+        SpreadLogits(job.ids, row, own);
+        row = own;
+      } else if (job.shares_row) {
         own.assign(row.begin(), row.end());
         row = own;
       }

@@ -47,9 +47,10 @@ struct Task {
   std::vector<Event> events;                 // of this step, not pushed yet
   Usage usage;
   Timings timings;
-  int64_t n_read = 0;    // prompt tokens, for progress: those that were read again do not count
-  int64_t n_echoed = 0;  // prompt tokens whose log probabilities were sent
-  bool forked = false;   // the prompt's last row has come
+  int64_t n_read = 0;                   // prompt tokens, for progress: those that were read again do not count
+  int64_t n_echoed = 0;                 // prompt tokens whose log probabilities were sent
+  bool forked = false;                  // the prompt's last row has come
+  std::optional<model::Sequence> kept;  // of the prompt, for points that may come; given up where pages run short
   std::optional<Error> failed;
   Clock::time_point submitted, started, first_row;
 

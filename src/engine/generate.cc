@@ -50,14 +50,21 @@ bool Collect(const Answer& answer, const GenerationParams& params, const TokenCa
 Status Continue(Session& session, const GenerationParams& params, Answer& answer, const TokenCallback& on_token,
                 Generation& out) {
   std::vector<float> row;
+  std::span<const int32_t> ids;  // that the row has; empty: all
   while (!answer.ended()) {
-    row.assign(session.logits().begin(), session.logits().end());
+    if (ids.empty()) {
+      row.assign(session.logits().begin(), session.logits().end());
+    } else {
+      row.resize(static_cast<size_t>(session.model().config().vocab_size));
+      SpreadLogits(ids, session.few_logits(), row);
+    }
     LFM_RETURN_IF_ERROR(answer.Take(row));
     const size_t n_before = out.ids.size();
     const bool wanted = Collect(answer, params, on_token, out);
     if (!wanted || (session.cancel && session.cancel->load(std::memory_order_relaxed))) answer.Cancel();
     if (answer.ended()) break;
-    LFM_RETURN_IF_ERROR(session.Read(std::span<const int32_t>(out.ids).subspan(n_before)));
+    ids = answer.Wanted();
+    LFM_RETURN_IF_ERROR(session.Read(std::span<const int32_t>(out.ids).subspan(n_before), ids));
   }
   return Ok();
 }

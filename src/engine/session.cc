@@ -74,12 +74,13 @@ Status Session::CheckTokens(std::span<const int32_t> ids, int64_t n_before) cons
   return Ok();
 }
 
-Status Session::Read(std::span<const int32_t> ids) {
+Status Session::Read(std::span<const int32_t> ids, std::span<const int32_t> wanted) {
   LFM_RETURN_IF_ERROR(CheckTokens(ids, n_tokens()));
-  return ReadChecked(ids);
+  LFM_RETURN_IF_ERROR(stepper_->CheckIds(wanted));
+  return ReadChecked(ids, wanted);
 }
 
-Status Session::ReadChecked(std::span<const int32_t> ids) {
+Status Session::ReadChecked(std::span<const int32_t> ids, std::span<const int32_t> wanted) {
   stepper_->set_profile(profile);
   const auto n = static_cast<int64_t>(ids.size());
   for (int64_t done = 0; done < n;) {
@@ -87,11 +88,13 @@ Status Session::ReadChecked(std::span<const int32_t> ids) {
     const auto chunk = ids.subspan(static_cast<size_t>(done), static_cast<size_t>(std::min(n_chunk_, n - done)));
     done += static_cast<int64_t>(chunk.size());
     const bool is_last = done == n;
-    logits_.clear();
-    LFM_RETURN_IF_ERROR(stepper_->Step(sequence_, chunk, is_last ? model::Logits::kLast : model::Logits::kNone));
+    ForgetLogits();
+    const model::StepItem item{&sequence_, chunk, is_last ? model::Logits::kLast : model::Logits::kNone, wanted};
+    LFM_RETURN_IF_ERROR(stepper_->Step({&item, 1}));
+    LFM_RETURN_IF_ERROR(stepper_->ItemStatus(0));
     if (is_last) {
       const auto row = stepper_->logits(0);
-      logits_.assign(row.begin(), row.end());
+      (wanted.empty() ? logits_ : few_logits_).assign(row.begin(), row.end());
     }
     if (on_progress) on_progress(done, n);
   }
@@ -114,7 +117,7 @@ Result<int64_t> Session::ReadPrompt(std::span<const int32_t> ids) {
 Status Session::CutAtOrBelow(int64_t n) {
   if (n >= n_tokens()) return Ok();
   LFM_RETURN_IF_ERROR(sequence_.CutAtOrBelow(n));
-  logits_.clear();
+  ForgetLogits();
   return Ok();
 }
 
@@ -131,13 +134,19 @@ Status Session::Truncate(int64_t n) {
 
 void Session::Clear() {
   sequence_.Clear();
+  ForgetLogits();
+}
+
+void Session::ForgetLogits() {
   logits_.clear();
+  few_logits_.clear();
 }
 
 Result<std::unique_ptr<Session>> Session::Copy(Threads& threads) const {
   LFM_TRY(auto copy, Create(model_, threads, {n_ctx_, n_chunk_}));
   LFM_TRY(copy->sequence_, sequence_.Copy());
   copy->logits_ = logits_;
+  copy->few_logits_ = few_logits_;
   return copy;
 }
 

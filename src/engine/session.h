@@ -34,8 +34,10 @@ class Session {
   std::span<const int32_t> tokens() const { return sequence_.tokens(); }
   int64_t n_tokens() const { return sequence_.n_tokens(); }
 
-  // Logits after the last token [vocab_size]; empty before the first one and after a cut.
+  // Logits after the last token [vocab_size]; empty before the first one, after a cut, and where few_logits() are there.
   std::span<const float> logits() const { return logits_; }
+  // Those of the ids that the last Read() wanted, in their order.
+  std::span<const float> few_logits() const { return few_logits_; }
 
   // Stops Read() and ReadPrompt() between chunks with kCancelled: what was read until then stays.
   const std::atomic<bool>* cancel = nullptr;
@@ -44,8 +46,9 @@ class Session {
   // Where set, the time of the phases is added up here.
   model::Profile* profile = nullptr;
 
-  // Reads these tokens after what was read before. Ids and room are checked before any work.
-  Status Read(std::span<const int32_t> ids);
+  // Reads these tokens after what was read before. Ids and room are checked before any work. With `wanted` only the logits of
+  // these tokens are computed.
+  Status Read(std::span<const int32_t> ids, std::span<const int32_t> wanted = {});
 
   // Makes the sequence equal to `ids` (at least one): keeps the longest common past that it can be cut back
   // to, and reads the rest. Gives the number of tokens that were kept.
@@ -69,15 +72,16 @@ class Session {
  private:
   Session(std::shared_ptr<LoadedModel> model, int64_t n_ctx, int64_t n_chunk);
   Status CheckTokens(std::span<const int32_t> ids, int64_t n_before) const;
+  void ForgetLogits();
   // Cuts to the best point at or below n.
   Status CutAtOrBelow(int64_t n);
-  Status ReadChecked(std::span<const int32_t> ids);
+  Status ReadChecked(std::span<const int32_t> ids, std::span<const int32_t> wanted = {});
 
   std::shared_ptr<LoadedModel> model_;
   const int64_t n_ctx_, n_chunk_;
   std::unique_ptr<model::Stepper> stepper_;
   model::Sequence sequence_;
-  std::vector<float> logits_;
+  std::vector<float> logits_, few_logits_;
 };
 
 }  // namespace lfm::engine

@@ -15,28 +15,33 @@ namespace {
 using kernels::kLanes;
 using kernels::kUnitRows;
 
-// Lists the batch's rows with their positions, and the rows that want logits.
+// Lists the batch's rows with their positions, and the rows that want logits, with those that they want.
 void ListRows(const Model& model, std::span<const BatchItem> batch, Workspace::Buffers& b) {
   b.rows.clear();
   b.first_row.clear();
   b.wanted.clear();
+  b.head.ids.clear();
   b.is_finite.assign(batch.size(), 1);
+  int64_t n_logits = 0;
   for (size_t i = 0; i < batch.size(); ++i) {
     const BatchItem& item = batch[i];
     const int64_t n = static_cast<int64_t>(item.tokens.size());
     b.first_row.push_back(static_cast<int64_t>(b.rows.size()));
+    for (const int32_t id : item.ids) LFM_CHECK(id >= 0 && id < model.config.vocab_size);
     LFM_CHECK(n > 0 && item.state->n_tokens() + n <= b.max_positions);
     for (int64_t j = 0; j < n; ++j) {
       const int32_t token = item.tokens[static_cast<size_t>(j)];
       LFM_CHECK(token >= 0 && token < model.config.vocab_size);
       if (item.logits == Logits::kAll || (item.logits == Logits::kLast && j == n - 1)) {
         b.wanted.push_back(static_cast<int64_t>(b.rows.size()));
+        b.head.ids.push_back(item.ids);
+        n_logits += item.ids.empty() ? b.vocab_size : static_cast<int64_t>(item.ids.size());
       }
       LFM_CHECK(static_cast<int64_t>(b.rows.size()) < b.max_tokens);
       b.rows.push_back({static_cast<int32_t>(i), token, item.state->n_tokens() + j});
     }
   }
-  LFM_CHECK(static_cast<int64_t>(b.wanted.size()) <= b.max_logits);
+  LFM_CHECK(n_logits <= b.max_logits * b.vocab_size);
   b.n_logits = static_cast<int64_t>(b.wanted.size());
 }
 
@@ -100,18 +105,6 @@ void KeepWantedRows(StepContext& step) {
     if (from != to) std::memcpy(step.b.x.data() + to * d, step.b.x.data() + from * d, sizeof(float) * static_cast<size_t>(d));
   }
   step.n = step.b.n_logits;
-}
-
-// Final norm and logits of the wanted rows, which b.wanted now numbers among the rows left.
-void Head(const StepContext& step) {
-  const PhaseTimer timer(step.profile, Phase::kHead);
-  if (step.n == 0) return;
-  Forms forms;
-  Need(step.model, step.model.weights.head, forms);
-  NormRows(step, step.model.weights.final_norm, forms);
-  Observe(step, step.model.weights.head, step.b.in.tiles());
-  const Product product{&step.model.weights.head, step.b.logits.data(), step.b.vocab_size};
-  Multiply(step.model, {&product, 1}, step.b.in.tiles(), step.threads, step.profile);
 }
 
 void CaptureFinalNorm(const StepContext& step, float* out) {
@@ -181,7 +174,7 @@ void Forward(const Model& model, std::span<const BatchItem> batch, Workspace& wo
     KeepWantedRows(step);
   }
   NoteNonFinite(step, [&b](int64_t row) { return b.wanted[static_cast<size_t>(row)]; });
-  Head(step);
+  HeadStep(step);
   for (const BatchItem& item : batch) item.state->Advance(static_cast<int64_t>(item.tokens.size()));
   if (workspace.profile) {
     threads.CountWaiting(nullptr);  // the profile may end before the threads do

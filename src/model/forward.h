@@ -13,12 +13,15 @@
 
 namespace lfm::model {
 
-// One sequence's part of a step: tokens that continue `state`. Which rows get logits: none, the last, or all.
+// One sequence's part of a step: tokens that continue `state`. Which rows get logits: none, the last, or all. Of which
+// tokens: of the whole vocabulary, or of those in `ids` alone, in that order, which costs only the rows of the head that hold
+// them and gives the same bits.
 enum class Logits : uint8_t { kNone, kLast, kAll };
 struct BatchItem {
   State* state = nullptr;           // reserved for tokens.size() more positions; distinct in a batch
   std::span<const int32_t> tokens;  // ids in [0, vocab_size)
   Logits logits = Logits::kLast;
+  std::span<const int32_t> ids = {};  // in [0, vocab_size), in any order, also several times; empty: all
 };
 
 struct Matrix;
@@ -35,14 +38,14 @@ class ProductObserver {
 // All memory that a step needs, taken once. One Workspace serves one Forward() at a time.
 class Workspace {
  public:
-  // For at most max_tokens rows, max_logits rows of logits and sequences of up to max_positions.
+  // For at most max_tokens rows, max_logits * vocab_size logits and sequences of up to max_positions.
   static Result<std::unique_ptr<Workspace>> Create(const Model& model, int64_t max_tokens, int64_t max_logits,
                                                    int64_t max_positions, int n_threads);
   ~Workspace();
 
   int64_t max_tokens() const;
   int64_t max_logits() const;
-  // After Forward(): the logits of wanted row i, in batch order.  // [vocab_size]
+  // After Forward(): the logits of wanted row i, in batch order.  // [vocab_size], or [ids] of its item
   std::span<float> logits(int64_t i) const;
   int64_t n_logits() const;
   // False where a number in the residual stream of item i of the batch was not finite: what its sequence holds since

@@ -27,19 +27,21 @@ Status Stepper::CheckIds(std::span<const int32_t> ids) const {
 }
 
 Status Stepper::Step(std::span<const StepItem> items) {
+  const int64_t n_vocab = model_.config.vocab_size;
   int64_t n_tokens = 0, n_logits = 0;
   for (const StepItem& item : items) {
     const auto n = static_cast<int64_t>(item.tokens.size());
     n_tokens += n;
-    n_logits += item.logits == Logits::kAll ? n : item.logits == Logits::kLast ? 1 : 0;
+    const int64_t n_rows = item.logits == Logits::kAll ? n : item.logits == Logits::kLast ? 1 : 0;
+    n_logits += n_rows * (item.ids.empty() ? n_vocab : static_cast<int64_t>(item.ids.size()));
     if (n > sizes_.max_positions - item.sequence->n_tokens()) {
       return Error{ErrorCode::kLimit,
                    StrCat(item.sequence->n_tokens() + n, " tokens exceed the context of ", sizes_.max_positions)};
     }
   }
-  if (n_tokens > sizes_.max_tokens || n_logits > sizes_.max_logits) {
-    return Error{ErrorCode::kLimit, StrCat("a step of ", n_tokens, " tokens with ", n_logits, " rows of logits exceeds its ",
-                                           sizes_.max_tokens, " and ", sizes_.max_logits)};
+  if (n_tokens > sizes_.max_tokens || n_logits > sizes_.max_logits * n_vocab) {
+    return Error{ErrorCode::kLimit, StrCat("a step of ", n_tokens, " tokens with ", (n_logits + n_vocab - 1) / n_vocab,
+                                           " rows of logits exceeds its ", sizes_.max_tokens, " and ", sizes_.max_logits)};
   }
   batch_.clear();
   for (const StepItem& item : items) {
@@ -47,7 +49,7 @@ Status Stepper::Step(std::span<const StepItem> items) {
       for (const BatchItem& before : batch_) before.state->Trim();
       return reserved;
     }
-    batch_.push_back({&item.sequence->state_, item.tokens, item.logits});
+    batch_.push_back({&item.sequence->state_, item.tokens, item.logits, item.ids});
   }
   Forward(model_, batch_, *workspace_, threads_);
   for (const StepItem& item : items) {

@@ -13,16 +13,17 @@
 
 namespace lfm::model {
 
-// One sequence's part of a step. Which rows get logits: none, the last, or all.
+// One sequence's part of a step. Which rows get logits: none, the last, or all; of which tokens: of all, or of `ids`.
 struct StepItem {
   Sequence* sequence = nullptr;     // distinct in a step
   std::span<const int32_t> tokens;  // at least one
   Logits logits = Logits::kLast;
+  std::span<const int32_t> ids = {};  // as BatchItem::ids
 };
 
 struct StepSizes {
   int64_t max_tokens = 512;   // rows of a step
-  int64_t max_logits = 1;     // of these, with logits
+  int64_t max_logits = 1;     // of these, with logits; those of a few ids count as little as these are of the vocabulary
   int64_t max_positions = 0;  // of a sequence; 0: the model's context length
 };
 
@@ -44,7 +45,7 @@ class Stepper {
   Status Step(std::span<const StepItem> items);
   Status Step(Sequence& sequence, std::span<const int32_t> tokens, Logits logits = Logits::kLast);
 
-  // Of the last step: the wanted rows in the order of the items. May be overwritten.  // [vocab_size]
+  // Of the last step: the wanted rows in the order of the items. May be overwritten.  // [vocab_size] or [ids]
   std::span<float> logits(int64_t i) const { return workspace_->logits(i); }
   int64_t n_logits() const { return workspace_->n_logits(); }
   // An error where a number of item i was not finite: its sequence is of no more use, the others are untouched.

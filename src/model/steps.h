@@ -32,6 +32,9 @@ void AttentionStep(const StepContext& step, const Layer& layer, int i_attention)
 void DenseStep(const StepContext& step, const Layer& layer);
 void MoeStep(const StepContext& step, const Layer& layer);
 
+// Final norm and the logits that b.head.ids asks for, of the rows that are left. Computes no row of the head that none asks for.
+void HeadStep(const StepContext& step);
+
 // Norms every row of x and stores it in the forms that `forms` names, as tiles of `b.in`.
 void NormRows(const StepContext& step, std::span<const float> weight, Forms forms);
 

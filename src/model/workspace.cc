@@ -16,7 +16,8 @@ int64_t Workspace::max_logits() const { return buffers_->max_logits; }
 int64_t Workspace::n_logits() const { return buffers_->n_logits; }
 bool Workspace::finite(int64_t i_item) const { return buffers_->is_finite[static_cast<size_t>(i_item)] != 0; }
 std::span<float> Workspace::logits(int64_t i) const {
-  return {buffers_->logits.data() + i * buffers_->vocab_size, static_cast<size_t>(buffers_->vocab_size)};
+  const HeadPlan::LogitRow row = buffers_->head.rows[static_cast<size_t>(i)];
+  return {buffers_->logits.data() + row.offset, static_cast<size_t>(row.size)};
 }
 
 namespace {
@@ -29,6 +30,13 @@ void ReserveRows(const Config& config, int64_t n, int n_threads, Workspace::Buff
   b.first_row.reserve(size(n));
   b.first_block.reserve(size(n));
   b.wanted.reserve(size(n));
+  b.head.ids.reserve(size(n));
+  b.head.groups.reserve(size(n + 1));
+  b.head.group_of_row.reserve(size(n));
+  b.head.slot_of_row.reserve(size(n));
+  b.head.rows.reserve(size(n));
+  b.head.sizes.reserve(size(n + 1));
+  b.head.first_tile.reserve(size(n + 2));
   b.is_finite.reserve(size(n));
   b.x.resize(size(n * d));
   b.normed.resize(size(n_threads * d));
@@ -60,7 +68,7 @@ void ReserveTiles(const Model& model, int64_t n, Workspace::Buffers& b) {
   const bool q8 = model.compute == Compute::kAuto;
   const int64_t used = std::max(1, config.n_experts_used);
   const kernels::Table& kernels = *model.kernels;
-  b.in.Reserve(kernels, n, 1, width, q8);
+  b.in.Reserve(kernels, n, n, width, q8);  // groups of the head
   b.hidden.Reserve(kernels, n, 1, std::max(config.d_ff, 32), q8);
   if (config.n_experts > 0) {
     b.expert_in.Reserve(kernels, n * used, config.n_experts, config.d_model, q8);

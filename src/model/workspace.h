@@ -48,6 +48,41 @@ struct NetworkWork {
   int64_t first_tile;  // number of tiles[0] in the hidden buffer
 };
 
+// How the rows of a step that want logits meet the head.
+struct HeadPlan {
+  // Rows that want the same logits. Their slots, the places of rows in tiles, are adjacent.
+  struct Group {
+    std::span<const int32_t> ids;  // empty: all
+    int64_t first_slot = 0, n_rows = 0;
+    int64_t offset = 0;  // of its logits
+  };
+  // A logit that a group wants of a unit of the head.
+  struct Pick {
+    int32_t group;
+    int32_t row;    // in the unit
+    int64_t place;  // in the group's ids
+  };
+  struct Job {
+    int64_t unit;
+    int32_t tiles;  // number in first_tile
+    int64_t first_pick, end_pick;
+  };
+  struct LogitRow {
+    int64_t offset, size;
+  };
+  std::vector<std::span<const int32_t>> ids;  // of each wanted row; empty: all
+  std::vector<Group> groups;                  // the first one wants all, and may have no rows
+  std::vector<int32_t> group_of_row;
+  std::vector<int64_t> slot_of_row;
+  std::vector<LogitRow> rows;       // where each wanted row's logits are
+  std::vector<Pick> picks;          // by unit, then group
+  std::vector<int64_t> first_pick;  // of each unit, and the end
+  bool together = false;            // groups but the first share tiles
+  std::vector<int64_t> sizes;       // rows of each group of tiles
+  std::vector<int64_t> first_tile;  // of each group of tiles, and the end
+  std::vector<Job> jobs;
+};
+
 struct Workspace::Buffers {
   int64_t max_tokens = 0, max_logits = 0, max_positions = 0;
   int64_t n_logits = 0, vocab_size = 0;
@@ -62,12 +97,13 @@ struct Workspace::Buffers {
   std::vector<float> cos, sin;       // [n, head_dim / 2]
   std::vector<float> scores;         // [n, experts]
   std::vector<float> y;              // [n * used, d]: the experts' outputs
-  std::vector<float> logits;         // [max_logits, vocab]
+  std::vector<float> logits;         // [max_logits * vocab]: rows of vocab or fewer, where head.rows says
   std::vector<int64_t> wanted;       // rows that get logits
-  std::vector<uint8_t> is_finite;    // of each item: all numbers of its rows were finite
-  TileBuffer in;                     // normed activations, width d (or q for the attention output)
-  TileBuffer expert_in;              // the same by expert
-  TileBuffer hidden;                 // SwiGLU outputs
+  HeadPlan head;
+  std::vector<uint8_t> is_finite;  // of each item: all numbers of its rows were finite
+  TileBuffer in;                   // normed activations, width d (or q for the attention output)
+  TileBuffer expert_in;            // the same by expert
+  TileBuffer hidden;               // SwiGLU outputs
   Routing routing;
   std::vector<NetworkWork> work;
   std::vector<AttentionPartial> partials;  // a slot a thread, or a block when decoding

@@ -77,27 +77,54 @@ ApiResult<std::shared_ptr<const LabelQuestion>> QuestionOf(const Json& body, con
   return made;
 }
 
-// The points of all nodes that a method needs, and the node of each.
-struct NodePoints {
-  std::vector<engine::ScorePoint> points;
-  std::vector<int32_t> nodes;
-};
+// What is known of a text's labels, and the points that are asked for to know it: of all nodes at once, or, where the first
+// labels are enough, of those that could still hold one of them.
+class TrieSearch {
+ public:
+  // top_k 0: all labels.
+  TrieSearch(std::shared_ptr<const LabelQuestion> asked, Method method, int64_t top_k)
+      : asked_(std::move(asked)), scores_(asked_->question.trie, method), method_(method), top_k_(top_k) {}
 
-NodePoints PointsOf(const LabelTrie& trie, Method method) {
-  NodePoints out;
-  const auto add = [&](int32_t node) {
-    engine::ScorePoint point;
-    point.continuation = trie.PathTo(node);
-    for (const int32_t child : trie[node].children) point.wanted.push_back(trie[child].token);
-    out.points.push_back(std::move(point));
-    out.nodes.push_back(node);
-  };
-  add(0);
-  for (const classify::TrieRead& read : classify::AllReads(trie, method)) {
-    for (const int32_t node : read.nodes) add(node);
+  std::vector<engine::ScorePoint> First() {
+    std::vector<int32_t> nodes = {0};
+    if (top_k_ == 0) {
+      for (const classify::TrieRead& read : classify::AllReads(asked_->question.trie, method_)) {
+        nodes.insert(nodes.end(), read.nodes.begin(), read.nodes.end());
+      }
+    }
+    return PointsOf(nodes);
   }
-  return out;
-}
+
+  // Takes the scores of a point; gives those that are wanted next.
+  std::vector<engine::ScorePoint> Take(const engine::Event& event) {
+    scores_.Accept(nodes_[static_cast<size_t>(event.first)], event.logits, event.log_normalizer);
+    n_open_ -= 1;
+    if (top_k_ == 0 || n_open_ > 0) return {};
+    return PointsOf(scores_.Next(top_k_));
+  }
+
+  const classify::TrieScores& scores() const { return scores_; }
+
+ private:
+  std::vector<engine::ScorePoint> PointsOf(const std::vector<int32_t>& nodes) {
+    const LabelTrie& trie = asked_->question.trie;
+    std::vector<engine::ScorePoint> points;
+    for (const int32_t node : nodes) {
+      // The sum over all tokens is the label mass at the root, and of the full likelihood everywhere.
+      points.push_back({trie.PathTo(node), trie[node].child_tokens, node == 0 || method_ == Method::kFull});
+    }
+    nodes_.insert(nodes_.end(), nodes.begin(), nodes.end());
+    n_open_ += nodes.size();
+    return points;
+  }
+
+  const std::shared_ptr<const LabelQuestion> asked_;
+  classify::TrieScores scores_;
+  const Method method_;
+  const int64_t top_k_;
+  std::vector<int32_t> nodes_;  // of the points
+  size_t n_open_ = 0;           // points without scores
+};
 
 // A calibration as lfm classify fit wrote it, where the body holds one: for this model, these labels and this method alone.
 ApiResult<std::optional<classify::Calibration>> CalibrationOf(const Json& body, const ServedModel& model,
@@ -234,7 +261,10 @@ ApiResult<ScoringWork> TranslateClassify(const Json& body, const HttpRequest& ht
   const Method method = body["method"].AsString() == "full" ? Method::kFull : Method::kTrie;
   LFM_TRY(std::optional<classify::Calibration> calibration, CalibrationOf(body, model, *asked, method));
   const LabelTrie& trie = asked->question.trie;
-  const NodePoints points = PointsOf(trie, method);
+  // Confidence and margin are of the first two; a calibration corrects all.
+  const int64_t top_k = body["top_k"].AsInt();
+  const int64_t n_exact = top_k > 0 && method == Method::kTrie && !calibration ? std::max<int64_t>(2, top_k) : 0;
+  std::vector<std::shared_ptr<TrieSearch>> searches;
   ScoringWork work;
   work.model = AnswerModelName(model, body);
   const std::vector<std::string> texts = InputsOf(body["input"]);
@@ -245,18 +275,17 @@ ApiResult<ScoringWork> TranslateClassify(const Json& body, const HttpRequest& ht
     request.prompt = std::move(*ids);
     const int64_t n = static_cast<int64_t>(request.prompt.size()) + trie.max_depth();
     if (n > model.n_ctx) return ContextExceeded(n, model.n_ctx, StrCat("input[", i, "]"));
-    request.points = points.points;
+    auto search = std::make_shared<TrieSearch>(asked, method, n_exact);
+    request.points = search->First();
+    request.more_points = [search](const engine::Event& event) { return search->Take(event); };
+    searches.push_back(std::move(search));
     LFM_RETURN_IF_ERROR(ReadServing(body, http, request));
     work.requests.push_back(std::move(request));
   }
-  work.document = [asked, method, calibration = std::move(calibration), nodes = points.nodes, name = work.model,
-                   top_k = body["top_k"].AsInt()](const std::vector<std::vector<PointLogits>>& results, const Totals& totals) {
+  work.document = [asked, method, calibration = std::move(calibration), searches = std::move(searches), name = work.model, top_k](
+                      const std::vector<std::vector<PointLogits>>& /*results*/, const Totals& totals) {
     Json data = Json::MakeArray();
-    for (size_t i = 0; i < results.size(); ++i) {
-      classify::TrieScores scores(asked->question.trie, method);
-      for (size_t j = 0; j < nodes.size(); ++j) scores.Accept(nodes[j], results[i][j].logits, results[i][j].log_normalizer);
-      data.Append(ScoredJson(*asked, scores, calibration, i, top_k));
-    }
+    for (size_t i = 0; i < searches.size(); ++i) data.Append(ScoredJson(*asked, searches[i]->scores(), calibration, i, top_k));
     return Compact(Json::MakeObject({{"id", RandomId("classify-")},
                                      {"object", "list"},
                                      {"created", UnixTime()},
@@ -292,7 +321,7 @@ ApiResult<ScoringWork> TranslateScore(const Json& body, const HttpRequest& http,
     if (request.prompt.empty()) return BadRequest(StrCat(path, ": the prompt is empty"), path);
     const auto n = static_cast<int64_t>(request.prompt.size());
     if (n > model.n_ctx) return ContextExceeded(n, model.n_ctx, path);
-    request.points = {{{}, wanted}};
+    request.points = {{{}, wanted, !softmax}};
     LFM_RETURN_IF_ERROR(ReadServing(body, http, request));
     work.requests.push_back(std::move(request));
   }

@@ -68,7 +68,9 @@ class ScoringJob : public std::enable_shared_from_this<ScoringJob> {
   void Take(size_t i, engine::Event& event) {
     using Kind = engine::Event::Kind;
     if (event.kind == Kind::kScores) {
-      results_[i][static_cast<size_t>(event.first)] = {std::move(event.logits), event.log_normalizer};
+      const auto point = static_cast<size_t>(event.first);
+      if (point >= results_[i].size()) results_[i].resize(point + 1);
+      results_[i][point] = {std::move(event.logits), event.log_normalizer};
     } else if (event.kind == Kind::kFinished) {
       AddUsage(event);
       streams_[i].reset();

@@ -104,6 +104,26 @@ TEST(Trie, TheLikeliestNodesAreReadFirst) {
   EXPECT_TRUE(scores.Next(1).empty());
 }
 
+TEST(Trie, ChildrenAloneAreAsGoodAsTheVocabulary) {
+  const LabelTrie trie = TrieOf(kIds);
+  TrieScores whole(trie, Method::kTrie), few(trie, Method::kTrie);
+  whole.Accept(0, kRoot);
+  few.Accept(0, kRoot);
+  for (const TrieRead& read : AllReads(trie, Method::kTrie)) {
+    EXPECT_FALSE(read.ids.empty());
+    for (const int32_t node : read.nodes) {
+      const auto& row = trie[node].depth == 1 ? kBehind1 : kBehind12;
+      std::vector<float> picked;
+      for (const int32_t id : read.ids) picked.push_back(row[static_cast<size_t>(id)]);
+      whole.Accept(node, row);
+      few.Accept(node, picked, read.ids);
+    }
+  }
+  EXPECT_EQ(few.Probabilities(), whole.Probabilities());
+  EXPECT_EQ(few.label_mass(), whole.label_mass());
+  for (const TrieRead& read : AllReads(trie, Method::kFull)) EXPECT_TRUE(read.ids.empty());
+}
+
 TEST(Trie, FullLikelihoodSumsToOne) {
   const Ids ids = {{1, 9}, {2, 9}};
   const LabelTrie trie = TrieOf(ids);

@@ -3,8 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "engine/text_model.h"
 
@@ -45,6 +47,50 @@ class AnswerTest : public testing::Test {
   }();
 };
 Result<TextModel>* AnswerTest::text_ = nullptr;
+
+// Allows ids from 10 on, so many, at every place.
+class RangeMask : public TokenMask {
+ public:
+  explicit RangeMask(int32_t n) : n_(n) {}
+  Status Allowed(std::span<uint32_t> bits) override {
+    ++n_asked;
+    std::fill(bits.begin(), bits.end(), 0U);
+    for (int32_t id = 10; id < 10 + n_; ++id) bits[static_cast<size_t>(id) / 32] |= 1U << id % 32;
+    return Ok();
+  }
+  Status Accept(int32_t) override { return Ok(); }
+  std::unique_ptr<TokenMask> Fork() const override { return std::make_unique<RangeMask>(*this); }
+  static inline int n_asked = 0;
+
+ private:
+  int32_t n_;
+};
+
+TEST_F(AnswerTest, WantsTheRowsOfTheTokensThatItsMaskAllows) {
+  GenerationParams params = greedy_;
+  EXPECT_TRUE(Make(params)->Wanted().empty());
+  params.mask = std::make_shared<RangeMask>(40);
+  const auto answer = Make(params);
+  RangeMask::n_asked = 0;
+  std::vector<int32_t> expected(40);
+  std::iota(expected.begin(), expected.end(), 10);
+  for (int i = 0; i < 2; ++i) {
+    std::vector<float> row = Row(12 + i), few;
+    EXPECT_TRUE(std::ranges::equal(answer->Wanted(), expected));
+    EXPECT_TRUE(std::ranges::equal(answer->Wanted(), expected));  // once more: the mask is asked once a token
+    for (const int32_t id : answer->Wanted()) few.push_back(row[static_cast<size_t>(id)]);
+    SpreadLogits(answer->Wanted(), few, row);
+    EXPECT_EQ(row[9], -kInfinite);
+    ASSERT_TRUE(answer->Take(row).ok());
+    EXPECT_EQ(answer->added()[0].info.id, 12 + i);
+  }
+  EXPECT_EQ(RangeMask::n_asked, 2);
+  params.mask = std::make_shared<RangeMask>(n_vocab() - 10);  // too many: the whole row
+  EXPECT_TRUE(Make(params)->Wanted().empty());
+  params.mask = std::make_shared<RangeMask>(40);
+  params.n_logprobs = 0;  // of the model's own distribution
+  EXPECT_TRUE(Make(params)->Wanted().empty());
+}
 
 TEST_F(AnswerTest, EndsAtItsRoomAndAtEndTokens) {
   auto answer = Make(greedy_, 2);

@@ -470,6 +470,61 @@ TEST_F(EngineTest, MasksLimitAndForcedTokensSaveSteps) {
   ExpectNoPageLost(*engine);
 }
 
+// Allows the same tokens at every place.
+class SetMask : public TokenMask {
+ public:
+  explicit SetMask(std::vector<int32_t> ids) : ids_(std::move(ids)) {}
+  Status Allowed(std::span<uint32_t> bits) override {
+    std::fill(bits.begin(), bits.end(), 0U);
+    for (const int32_t id : ids_) bits[static_cast<size_t>(id) / 32] |= 1U << id % 32;
+    return Ok();
+  }
+  Status Accept(int32_t) override { return Ok(); }
+  std::unique_ptr<TokenMask> Fork() const override { return std::make_unique<SetMask>(*this); }
+
+ private:
+  std::vector<int32_t> ids_;
+};
+
+// With log probabilities every row is whole; without, the few that a mask allows are enough: the same answers, whatever the
+// sampler does with them, also beside answers without a mask.
+TEST_F(EngineTest, FewAllowedTokensGiveTheSameAnswerFromTheirRowsAlone) {
+  const auto engine = Start();
+  const std::vector<std::vector<int32_t>> sets = {{2047}, {0, 31, 32, 700, 2047}, Ids(5, 300), Ids(6, 8000)};
+  std::vector<Request> requests;
+  for (size_t i = 0; i < 2 * sets.size(); ++i) {
+    Request request = Ask(Ids(static_cast<uint32_t>(i), 20 + i), 25, i);
+    request.params.sampling.repetition_penalty = 1.3F;
+    request.params.sampling.frequency_penalty = 0.2F;
+    request.params.sampling.logit_bias = {{31, 1.5F}, {40, 3.0F}};
+    request.params.sampling.top_k = i % 2 == 0 ? 0 : 3;
+    request.params.sampling.temperature = i < 4 ? 2.0F : 0.5F;
+    request.params.mask = std::make_shared<SetMask>(sets[i % sets.size()]);
+    request.n = i % 3 == 0 ? 2 : 1;
+    requests.push_back(std::move(request));
+  }
+  std::vector<std::shared_ptr<Stream>> streams;
+  streams.push_back(Submit(*engine, Ask(Ids(99, 40), 40)));
+  std::vector<Outcome> whole, few;
+  for (const Request& request : requests) streams.push_back(Submit(*engine, request));
+  for (size_t i = 1; i < streams.size(); ++i) whole.push_back(Collect(*streams[i]));
+  EXPECT_TRUE(Collect(*streams[0]).finished);
+  streams.clear();
+  for (Request& request : requests) {
+    request.params.n_logprobs = -1;
+    streams.push_back(Submit(*engine, request));
+  }
+  for (const auto& stream : streams) few.push_back(Collect(*stream));
+  for (size_t i = 0; i < requests.size(); ++i) {
+    for (int choice = 0; choice < requests[i].n; ++choice) {
+      EXPECT_EQ(few[i].choices.at(choice).ids, whole[i].choices.at(choice).ids) << i;
+      EXPECT_EQ(few[i].choices.at(choice).text, whole[i].choices.at(choice).text) << i;
+      EXPECT_EQ(few[i].choices.at(choice).ids, Alone(requests[i], choice).ids) << i;
+    }
+  }
+  ExpectNoPageLost(*engine);
+}
+
 TEST_F(EngineTest, RandomRequestsCancelsAndEvictions) {
   EngineOptions options;
   options.max_running = 6;
@@ -545,8 +600,56 @@ TEST_F(EngineTest, PointsBehindAPromptAreThoseOfASessionAlone) {
   }
 }
 
+// What is asked in the light of what came has the bits of what is asked at once; without the sum over the vocabulary too.
+TEST_F(EngineTest, PointsAreAskedForOneAfterTheOther) {
+  Request all;
+  all.prompt = Ids(7, 150);
+  all.points = {{{}, {3, 1, 1999}}, {{5}, {2, 2047, 0, 2}}, {{5, 6, 7}, {8, 9}}, {Ids(4, 70), {1}}};
+  for (const int64_t n_pages : {200, 6}) {
+    EngineOptions options;
+    options.max_running = n_pages == 6 ? 2 : 8;
+    const auto engine = Start(options, n_pages);
+    const Outcome expected = Answer(*engine, all);
+    ASSERT_EQ(expected.scores.size(), 4U);
+    const auto beside = Submit(*engine, Ask(Ids(3, 90), 40));
+    std::vector<std::shared_ptr<Stream>> streams;
+    for (int i = 0; i < 3; ++i) {
+      Request request = all;
+      request.points.resize(1);
+      request.more_points = [&all](const Event& event) -> std::vector<ScorePoint> {
+        const auto next = static_cast<size_t>(event.first) + 1;
+        if (next >= all.points.size()) return {};
+        ScorePoint point = all.points[next];
+        point.normalizer = false;
+        return {point};
+      };
+      streams.push_back(Submit(*engine, request));
+    }
+    for (const auto& stream : streams) {
+      const Outcome out = Collect(*stream);
+      EXPECT_TRUE(out.finished);
+      ASSERT_EQ(out.scores.size(), 4U);
+      EXPECT_EQ(out.scores.at(0), expected.scores.at(0));
+      for (int64_t i = 1; i < 4; ++i) {
+        EXPECT_EQ(out.scores.at(i).first, expected.scores.at(i).first) << i;
+        EXPECT_EQ(out.scores.at(i).second, 0);
+      }
+    }
+    EXPECT_TRUE(Collect(*beside).finished);
+    ExpectNoPageLost(*engine);
+  }
+}
+
 TEST_F(EngineTest, PointsThatCannotBeScoredAreRefused) {
   const auto engine = Start();
+  Request later;
+  later.prompt = Ids(7, 10);
+  later.points = {{{}, {1}}};
+  const std::vector<ScorePoint> wrong = {{{}, {1}}, {{1 << 30}, {1}}};
+  for (const ScorePoint& point : wrong) {
+    later.more_points = [&point](const Event&) { return std::vector<ScorePoint>{point}; };
+    EXPECT_EQ(Answer(*engine, later).error->code, ErrorCode::kInvalidArgument);
+  }
   Request request;
   request.prompt = Ids(7, 10);
   request.points = {{{1 << 30}, {1}}};

@@ -225,6 +225,10 @@ class Api(unittest.TestCase):
         self.assertGreaterEqual(again["usage"]["prompt_tokens_details"]["cached_tokens"], 64)
         top = self.ask("POST", "/v1/classify", {**body, "top_k": 1, "method": "full"}).json()
         self.assertEqual([len(d["probabilities"]) for d in top["data"]], [1] * 4)
+        # The first labels alone: the same bits, though less is read for them.
+        for k in (1, 2, 4):
+            first = self.ask("POST", "/v1/classify", {**body, "top_k": k}).json()["data"]
+            self.assertEqual(first, [{**d, "probabilities": d["probabilities"][:k]} for d in answer["data"]])
         self.refused(self.ask("POST", "/v1/classify", {"input": "a"}), 400, param="labels")
         self.refused(self.ask("POST", "/v1/classify", {"input": "a", "labels": ["a", "a"]}), 400, param="labels")
         self.refused(self.ask("POST", "/v1/classify", {"input": "a", "label_set": "ls_0"}), 404, code="not_found")
