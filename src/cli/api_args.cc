@@ -18,14 +18,12 @@ namespace {
 constexpr const char* kDemo = "lfm-demo.gguf";
 constexpr size_t kMaxTemplate = 1 << 20;
 
-// Tokens a second that this machine allows one answer at most, at the beginning of its context; 0: not known.
-Result<double> TokensPerSecondLimit(const RunningApi& running, const engine::LoadOptions& load) {
+// Tokens a second that these limits allow one answer, at the beginning of its context; 0: not known.
+Result<double> TokensPerSecondLimit(const RunningApi& running, const engine::LoadOptions& load, const report::Roofline& roofline) {
   LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(running.model->path()));
   report::StepShape shape;
   shape.compute = load.compute;
-  const report::Work work = report::CountWork(checkpoint, running.model->config(), shape);
-  const report::Roofline roofline = report::MeasureRoofline(*running.model->network().kernels, *running.threads);
-  const double least = report::LeastSeconds(work, roofline);
+  const double least = report::LeastSeconds(report::CountWork(checkpoint, running.model->config(), shape), roofline);
   return least > 0 ? 1 / least : 0.0;
 }
 
@@ -64,7 +62,7 @@ void ApiArgs::Declare(Args& args) {
   args.Text("--prefix-cache", prefix_cache, "FILE", "keep the prompts that were read over a restart");
   args.Flag("--no-prefix-cache", no_prefix_cache, "read every prompt whole");
   args.Integer("--step-ms", step_ms, "N", "of a step in which running answers wait for somebody's prompt (default 100)");
-  args.Flag("--stats", stats, "measure first what the machine allows (a second): the page then says how near answers come");
+  args.Flag("--stats", stats, "measure first what the machine allows (a second): the page and /metrics then say how near to it steps come");
   args.Real("--temp,--temperature", sampling.temperature, "X", "temperature where a request has none");
   args.Integer("--top-k", sampling.top_k, "N", "the same for top_k");
   args.Real("--top-p", sampling.top_p, "X", "the same for top_p");
@@ -114,7 +112,7 @@ Result<server::ServedModel> ApiArgs::Served(const RunningApi& running) const {
 }
 
 Result<RunningApi> ApiArgs::Start() const {
-  LFM_TRY(const engine::EngineOptions options, Options());
+  LFM_TRY(engine::EngineOptions options, Options());
   ModelArgs named = model;
   LFM_TRY(named.model, Path());
   RunningApi running;
@@ -134,7 +132,9 @@ Result<RunningApi> ApiArgs::Start() const {
   double limit = 0;
   if (stats) {  // before the engine has the threads
     LFM_TRY(const engine::LoadOptions load, named.Options());
-    LFM_TRY(limit, TokensPerSecondLimit(running, load));
+    const report::Roofline roofline = report::MeasureRoofline(*running.model->network().kernels, *running.threads);
+    LFM_TRY(limit, TokensPerSecondLimit(running, load, roofline));
+    options.limits = {roofline.read.sustained, roofline.int8_ops_per_s, roofline.f32_ops_per_s, roofline.cache_bytes};
   }
   LFM_TRY(running.engine, engine::Engine::Create(running.model, *running.threads, options));
   running.api = std::make_shared<server::Api>();

@@ -107,7 +107,9 @@ Engine::Impl::Impl(std::shared_ptr<LoadedModel> model, Threads& threads, const E
                    std::unique_ptr<model::Stepper> stepper)
     : model_(std::move(model)), threads_(threads), options_(options), pool_(model_->pages().layout(), max_pages),
       stepper_(std::move(stepper)), cache_(DoublingPosition(model_->config())),
-      scheduler_(options.max_running, options.n_chunk, options.step_ms / 1e3), rows_(static_cast<size_t>(threads.size())) {}
+      scheduler_(options.max_running, options.n_chunk, options.step_ms / 1e3), rows_(static_cast<size_t>(threads.size())) {
+  if (HasLimits()) stepper_->set_profile(&profile_);
+}
 
 Engine::Impl::~Impl() {
   {

@@ -15,6 +15,7 @@
 #include "base/threads.h"
 #include "engine/generation.h"
 #include "engine/loaded_model.h"
+#include "model/profile.h"
 
 namespace lfm::engine {
 
@@ -95,6 +96,13 @@ class Stream {
   virtual void Cancel() = 0;
 };
 
+// What a machine reaches at most with the engine's threads; 0: not known. See report::MeasureRoofline.
+struct MachineLimits {
+  double read_bytes_per_s = 0;
+  double int8_operations_per_s = 0, f32_operations_per_s = 0;
+  uint64_t cache_bytes = 0;  // what is smaller is not read from memory at every step
+};
+
 struct EngineOptions {
   int64_t n_ctx = 0;              // positions of one sequence at most; 0: the model's context length
   int max_running = 64;           // sequences that make tokens together
@@ -105,6 +113,7 @@ struct EngineOptions {
   uint64_t cache_bytes = 0;       // for the state of all sequences, running or cached. 0: half of the memory that is free
                                   // now (a container's limit counts), at least what one sequence of n_ctx needs
   bool prefix_cache = true;
+  MachineLimits limits = {};  // set: steps are profiled, and compared with them
 };
 
 // Figures since Create, for metrics. Seconds are wall time.
@@ -124,6 +133,8 @@ struct EngineStats {
   int64_t n_steps = 0;
   double step_seconds = 0;         // of all steps: the rest of the time the engine had nothing to do
   double sampling_seconds = 0;     // of these, for sampling
+  double least_seconds = 0;        // that no machine with the options' limits could go below for these steps; 0: none given
+  model::Profile profile;          // of these steps, where limits were given
   double retry_after_seconds = 0;  // when a place in the queue should be free, from the measured rate; 0: now
 };
 

@@ -73,6 +73,8 @@ class Engine::Impl {
   Work MakeWork(const std::vector<Lane*>& lanes, const std::vector<Part>& parts);
   void ChooseRows(Work& work);
   void RunStep(const std::vector<Lane*>& lanes, const std::vector<Part>& parts);
+  bool HasLimits() const { return options_.limits.read_bytes_per_s > 0; }
+  void CompareWithLimits();
   void TakeRead(Work& work, size_t i);
   void Account(Lane& lane, int64_t n_tokens);
   void Echo(Work& work);
@@ -112,6 +114,7 @@ class Engine::Impl {
   Scheduler scheduler_;
   std::vector<std::unique_ptr<Task>> tasks_;
   EngineStats counts_;
+  model::Profile profile_;  // written by steps where limits are known
   Clock::time_point last_end_{};
   Clock::time_point counted_at_{};  // when the next was counted
   int64_t n_cached_in_use_ = 0;

@@ -112,8 +112,24 @@ void Engine::Impl::RunStep(const std::vector<Lane*>& lanes, const std::vector<Pa
   const double seconds = Seconds(begin);
   counts_.sampling_seconds += choosing + Seconds(sampling);
   counts_.n_steps += 1;
+  if (HasLimits()) CompareWithLimits();
   counts_.step_seconds += seconds;
   scheduler_.Observe(work.n_decode, work.n_prompt, seconds);
+}
+
+// A step reads its weights, keys and values once and makes its operations; neither can be done faster than the limits say.
+void Engine::Impl::CompareWithLimits() {
+  const MachineLimits& limits = options_.limits;
+  const model::Profile &now = profile_, &before = counts_.profile;
+  const auto f32 = static_cast<double>(now.f32_operations - before.f32_operations);
+  const double int8 = static_cast<double>(now.operations - before.operations) - f32;
+  const uint64_t bytes = now.all_read_bytes() - before.all_read_bytes();
+  const double reading = bytes <= limits.cache_bytes ? 0 : static_cast<double>(bytes) / limits.read_bytes_per_s;
+  const double operations =
+      (limits.int8_operations_per_s > 0 ? int8 / limits.int8_operations_per_s : 0) +
+      (limits.f32_operations_per_s > 0 ? f32 / limits.f32_operations_per_s : 0);
+  counts_.least_seconds += std::max(reading, operations);
+  counts_.profile = profile_;
 }
 
 // Item i has been read: notes what is to be made of its rows.

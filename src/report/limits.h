@@ -9,7 +9,6 @@
 #include "model/config.h"
 #include "model/model.h"
 #include "model/profile.h"
-#include "model/profile.h"
 
 namespace lfm::report {
 

@@ -152,6 +152,22 @@ void Metrics::RenderHttp(std::string& out) const {
 
 namespace {
 
+void RenderStepSeconds(std::string& out, const engine::EngineStats& stats, const std::string& labels) {
+  out += "# HELP lfm_engine_step_seconds_total Time in steps, by phase.\n# TYPE lfm_engine_step_seconds_total counter\n";
+  double rest = stats.step_seconds - stats.sampling_seconds;
+  const auto write = [&](std::string_view phase, double seconds) {
+    out += StrCat("lfm_engine_step_seconds_total{", labels, ",phase=\"", phase, "\"} ");
+    Number(out, std::max(0.0, seconds));
+    out += '\n';
+  };
+  for (int i = 0; i < model::kPhases && stats.profile.n_steps > 0; ++i) {
+    write(model::kPhaseNames[static_cast<size_t>(i)], stats.profile.seconds[static_cast<size_t>(i)]);
+    rest -= stats.profile.seconds[static_cast<size_t>(i)];
+  }
+  write("forward", rest);  // all of it, or what belongs to no phase
+  write("sampling", stats.sampling_seconds);
+}
+
 void RenderEngine(std::string& out, const MetricsNow& now, const std::string& labels) {
   const engine::EngineStats stats = now.engine.value_or(engine::EngineStats{});
   const std::string& p = now.prefix;
@@ -178,12 +194,15 @@ void RenderEngine(std::string& out, const MetricsNow& now, const std::string& la
          number(stats.n_refused));
   Family(out, "lfm_engine_cancelled_requests_total", "counter", "Requests whose client left.", labels, number(stats.n_cancelled));
   Family(out, "lfm_engine_steps_total", "counter", "Steps of the model.", labels, number(stats.n_steps));
-  out += "# HELP lfm_engine_step_seconds_total Time in steps, by phase.\n# TYPE lfm_engine_step_seconds_total counter\n";
-  for (const auto& [phase, seconds] :
-       {std::pair("forward", stats.step_seconds - stats.sampling_seconds), std::pair("sampling", stats.sampling_seconds)}) {
-    out += StrCat("lfm_engine_step_seconds_total{", labels, ",phase=\"", phase, "\"} ");
-    Number(out, std::max(0.0, seconds));
-    out += '\n';
+  RenderStepSeconds(out, stats, labels);
+  if (stats.least_seconds > 0) {
+    Family(out, "lfm_engine_least_seconds_total", "counter",
+           "Time below which this machine cannot go for the steps made: what they read and reckon, at its measured limits.", labels,
+           stats.least_seconds);
+    Family(out, "lfm_engine_step_bytes_total", "counter", "Weights, keys and values that steps needed.", labels,
+           number(stats.profile.all_read_bytes()));
+    Family(out, "lfm_engine_roofline_ratio", "gauge", "Least time of all steps since the start by the time that they took.", labels,
+           Ratio(stats.least_seconds, stats.step_seconds));
   }
   Family(out, "lfm_context_positions", "gauge", "Positions of one sequence.", labels, number(now.n_ctx));
 }
