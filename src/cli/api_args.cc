@@ -19,7 +19,8 @@ constexpr const char* kDemo = "lfm-demo.gguf";
 constexpr size_t kMaxTemplate = 1 << 20;
 
 // Tokens a second that these limits allow one answer, at the beginning of its context; 0: not known.
-Result<double> TokensPerSecondLimit(const RunningApi& running, const engine::LoadOptions& load, const report::Roofline& roofline) {
+Result<double> TokensPerSecondLimit(const RunningApi& running, const engine::LoadOptions& load,
+                                    const report::Roofline& roofline) {
   LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(running.model->path()));
   report::StepShape shape;
   shape.compute = load.compute;
@@ -62,7 +63,8 @@ void ApiArgs::Declare(Args& args) {
   args.Text("--prefix-cache", prefix_cache, "FILE", "keep the prompts that were read over a restart");
   args.Flag("--no-prefix-cache", no_prefix_cache, "read every prompt whole");
   args.Integer("--step-ms", step_ms, "N", "of a step in which running answers wait for somebody's prompt (default 100)");
-  args.Flag("--stats", stats, "measure first what the machine allows (a second): the page and /metrics then say how near to it steps come");
+  args.Flag("--stats", stats,
+            "measure first what the machine allows (a second): the page and /metrics then say how near to it steps come");
   args.Real("--temp,--temperature", sampling.temperature, "X", "temperature where a request has none");
   args.Integer("--top-k", sampling.top_k, "N", "the same for top_k");
   args.Real("--top-p", sampling.top_p, "X", "the same for top_p");

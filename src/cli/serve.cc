@@ -36,6 +36,7 @@ class ServeCommand : public Command {
 
   Result<int> Run() override {
     LFM_TRY(server::ServerOptions options, serve_.Options());
+    LFM_RETURN_IF_ERROR(serve_.CheckMetricsPrefix());
     LFM_RETURN_IF_ERROR(api_.Path());
     LFM_TRY(auto keys, serve_.Keys());
     LFM_TRY(auto ledger, serve_.OpenLedger());
@@ -49,6 +50,7 @@ class ServeCommand : public Command {
     server::SystemParts system;
     system.life = std::make_shared<server::Lifecycle>();
     system.books = &books;
+    system.metrics_prefix = serve_.metrics_prefix;
     system.ask_engine = [&engine](server::MetricsNow& now) {
       const engine::Engine* asked = engine.load();
       if (!asked) return;

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <cctype>
 #include <filesystem>
 
 #include "base/strings.h"
@@ -47,6 +48,14 @@ void ServeArgs::DeclareRecords(Args& args) {
   args.Text("--ledger", ledger, "FILE", "the ledger of all answers; none: keep none (default: in ~/.local/state/lfm)");
   args.Choice("--log", log, {"all", "errors", "none"}, "requests to log on standard error (default all)");
   args.Flag("--log-prompts", log_prompts, "log what requests say, too");
+  args.Text("--metrics-prefix", metrics_prefix, "PREFIX", "of the metrics that have vLLM's names (default vllm:)");
+}
+
+Status ServeArgs::CheckMetricsPrefix() const {
+  const std::string_view allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_:0123456789";
+  const bool begins_well = metrics_prefix.empty() || std::isdigit(static_cast<unsigned char>(metrics_prefix[0])) == 0;
+  if (begins_well && metrics_prefix.find_first_not_of(allowed) == std::string::npos) return Ok();
+  return BadUsage(StrCat("--metrics-prefix: '", metrics_prefix, "' cannot begin a metric's name; use letters, digits, _ and :"));
 }
 
 Result<server::ServerOptions> ServeArgs::Options() const {

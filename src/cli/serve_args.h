@@ -17,7 +17,7 @@ namespace lfm::cli {
 struct ServeArgs {
   std::vector<std::string> hosts, listen, api_keys, cors_origins, allowed_hosts;
   std::optional<int64_t> port, drain_timeout, max_connections;
-  std::string api_key_file, tls_cert, tls_key, ledger;
+  std::string api_key_file, tls_cert, tls_key, ledger, metrics_prefix = "vllm:";
   std::optional<std::string> log;
   bool no_auth = false, log_prompts = false;
 
@@ -26,6 +26,7 @@ struct ServeArgs {
   void DeclareRecords(Args& args);
 
   Result<server::ServerOptions> Options() const;
+  Status CheckMetricsPrefix() const;
   // Of --api-key, LFM_API_KEY and --api-key-file.
   Result<std::shared_ptr<server::KeyRing>> Keys() const;
   // null: none is kept. Without --ledger one in the state folder, where that can be written.

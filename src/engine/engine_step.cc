@@ -125,9 +125,8 @@ void Engine::Impl::CompareWithLimits() {
   const double int8 = static_cast<double>(now.operations - before.operations) - f32;
   const uint64_t bytes = now.all_read_bytes() - before.all_read_bytes();
   const double reading = bytes <= limits.cache_bytes ? 0 : static_cast<double>(bytes) / limits.read_bytes_per_s;
-  const double operations =
-      (limits.int8_operations_per_s > 0 ? int8 / limits.int8_operations_per_s : 0) +
-      (limits.f32_operations_per_s > 0 ? f32 / limits.f32_operations_per_s : 0);
+  const double operations = (limits.int8_operations_per_s > 0 ? int8 / limits.int8_operations_per_s : 0) +
+                            (limits.f32_operations_per_s > 0 ? f32 / limits.f32_operations_per_s : 0);
   counts_.least_seconds += std::max(reading, operations);
   counts_.profile = profile_;
 }

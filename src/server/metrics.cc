@@ -197,12 +197,12 @@ void RenderEngine(std::string& out, const MetricsNow& now, const std::string& la
   RenderStepSeconds(out, stats, labels);
   if (stats.least_seconds > 0) {
     Family(out, "lfm_engine_least_seconds_total", "counter",
-           "Time below which this machine cannot go for the steps made: what they read and reckon, at its measured limits.", labels,
-           stats.least_seconds);
+           "Time below which this machine cannot go for the steps made: what they read and reckon, at its measured limits.",
+           labels, stats.least_seconds);
     Family(out, "lfm_engine_step_bytes_total", "counter", "Weights, keys and values that steps needed.", labels,
            number(stats.profile.all_read_bytes()));
-    Family(out, "lfm_engine_roofline_ratio", "gauge", "Least time of all steps since the start by the time that they took.", labels,
-           Ratio(stats.least_seconds, stats.step_seconds));
+    Family(out, "lfm_engine_roofline_ratio", "gauge", "Least time of all steps since the start by the time that they took.",
+           labels, Ratio(stats.least_seconds, stats.step_seconds));
   }
   Family(out, "lfm_context_positions", "gauge", "Positions of one sequence.", labels, number(now.n_ctx));
 }

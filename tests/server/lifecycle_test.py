@@ -302,11 +302,30 @@ class Figures(Case):
             self.assertEqual(value("vllm:time_to_first_token_seconds_count"), 2)
             self.assertEqual(value("vllm:num_requests_running"), 0)
             self.assertIn("lfm_ready 1\n", text)
-            if shutil.which("promtool"):
-                done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True)
-                said = (done.stdout + done.stderr).decode()
-                # vLLM's names have a colon, which the linter dislikes; docs/metrics.md.
-                self.assertEqual([line for line in said.splitlines() if line and "should not contain ':'" not in line], [])
+            # vLLM's names have a colon, which the linter dislikes; docs/metrics.md.
+            self.assertEqual([line for line in self.lint(text) if "should not contain ':'" not in line], [])
+
+    def test_steps_are_compared_with_the_machine(self):
+        with Serve(self.folder, "--stats", "--metrics-prefix", "vllm_") as server:
+            server.complete(7)
+            text = server.ask("GET", "/metrics")[2].decode()
+            of = dict(re.findall(r"^(lfm_engine_\w+?)\{[^}]*\} (\S+)$", text, re.M))
+            phases = dict(re.findall(r'^lfm_engine_step_seconds_total\{[^}]*phase="(\w+)"\} (\S+)$', text, re.M))
+            self.assertEqual(set(phases), {"embedding", "conv", "attention", "router", "experts", "dense", "head", "forward", "sampling"})
+            self.assertGreater(float(phases["conv"]), 0)
+            self.assertGreater(float(of["lfm_engine_least_seconds_total"]), 0)
+            self.assertGreater(int(float(of["lfm_engine_step_bytes_total"])), 0)
+            self.assertLess(float(of["lfm_engine_least_seconds_total"]), sum(map(float, phases.values())))
+            self.assertIn("vllm_prompt_tokens_total{", text)
+            self.assertEqual(self.lint(text), [])
+
+    @staticmethod
+    def lint(text):
+        """What promtool says of it, line by line; nothing where it is not installed."""
+        if not shutil.which("promtool"):
+            return []
+        done = subprocess.run(["promtool", "check", "metrics"], input=text.encode(), capture_output=True)
+        return (done.stdout + done.stderr).decode().splitlines()
 
 
 if __name__ == "__main__":
