@@ -7,6 +7,7 @@
 #include "base/strings.h"
 #include "grammar/code_points.h"
 #include "grammar/grammar.h"
+#include "grammar/lark_terminals.h"
 #include "grammar/regex_parse.h"
 
 namespace lfm::grammar {
@@ -123,6 +124,38 @@ class CfgParser {
     return head;
   }
 
+  // "common.NAME", with "-> ALIAS" behind it or not, or "common (NAME, ...)": terminals of Lark's own library.
+  Status Import() {
+    Skip();
+    if (Name() != "common") return NotSupported("importing from anything but 'common'");
+    Skip();
+    const bool list = Take("(");
+    if (!list && !Take(".")) return Broken("'.' or '(' is expected after 'common'");
+    do {
+      Skip();
+      const std::string name = Name();
+      const auto known =
+          std::find_if(std::begin(kLarkTerminals), std::end(kLarkTerminals), [&](const auto& one) { return one.first == name; });
+      if (known == std::end(kLarkTerminals)) return NotSupported(StrCat("the terminal ", Quote(name), " of 'common'"));
+      LFM_TRY(const Re re, ParseRegex(pool_, known->second, {.anchored = true}));
+      Skip();
+      std::string alias = name;
+      if (!list && Take("->")) {
+        Skip();
+        alias = Name();
+        if (alias.empty()) return Broken("a name is expected after '->'");
+      }
+      const uint32_t rule = RuleOf(alias);
+      if (defined_[rule]) return Broken(StrCat("the rule ", Quote(alias), " is defined twice"));
+      defined_[rule] = true;
+      in_terminal_ = true;
+      out_.bodies[rule] = AddRegular(re);
+      Skip();
+    } while (list && Take(","));
+    if (list && !Take(")")) return Broken("')' is expected");
+    return Ok();
+  }
+
   Status Directive() {
     if (Take("%ignore")) {
       Skip();
@@ -131,6 +164,7 @@ class CfgParser {
       ignored_.push_back(body);
       return Ok();
     }
+    if (Take("%import")) return Import();
     if (Take("%llguidance")) {  // settings
       const size_t end = text_.find('}', at_);
       if (end == std::string_view::npos) return Broken("'{...}' is expected");

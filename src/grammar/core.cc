@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kMaxPlaces = 20000;  // of a search for the end
 constexpr size_t kMaxLexMaskBytes = size_t{64} << 20;
+constexpr size_t kMaxCrossed = 8000;  // crossings remembered
 
 }  // namespace
 
@@ -30,32 +31,45 @@ bool Core::Step(Config& at, std::string& text, uint8_t byte) {
     if (lexer.NeedsText(next)) text += static_cast<char>(byte);
     return true;
   }
-  Config to;
-  if (!Cross(*at.node, at.lex, byte, text, to)) return false;
-  at = std::move(to);
+  if (!MayCross(*at.node, at.lex, byte)) return false;
+  ForgetCrossings();
+  const Config& to = CrossOnce(*at.node, at.lex, byte, text);
+  if (!to.node) return false;
+  at = Config(to);
   text.clear();
   if (at.keeps_byte) text += static_cast<char>(byte);
   return true;
 }
 
-// The part of a mask that needs the grammar: from each crossing on, the rest of the tokens, byte by byte. What follows a
-// crossing depends only on its node, lexer state, byte and (where the state wants it) text, so it is asked once.
+// What follows a crossing depends only on its node, lexer state, byte and (where the state wants it) text, so it is asked
+// once: for the tokens of a mask, for those of the next ones, and when the token is taken.
+const Config& Core::CrossOnce(const Node& node, uint32_t lex, uint8_t byte, std::string_view text) {
+  Hash key = node.hash;
+  key.Add(uint64_t{lex} << 8 | byte);
+  if (lexer.NeedsText(lex)) key.Add(std::hash<std::string_view>()(text)), key.Add(text.size());
+  const auto [it, added] = crossed_.try_emplace(key);
+  if (added) {
+    crossed_order_.push_back(key);
+    Config to;
+    if (Cross(node, lex, byte, text, to)) it->second = std::move(to);
+  }
+  return it->second;
+}
+
+// The oldest first, and never while a walk holds their nodes.
+void Core::ForgetCrossings() {
+  while (crossed_.size() > kMaxCrossed) {
+    crossed_.erase(crossed_order_.front());
+    crossed_order_.pop_front();
+  }
+}
+
+// The part of a mask that needs the grammar: from each crossing on, the rest of the tokens, byte by byte.
 struct Core::Walker {
   struct Place {
     const Node* node;
     uint32_t lex;
     uint32_t text_from;  // in the token's bytes: where the lexeme began; kBefore: before the token
-  };
-  struct Key {
-    const Node* node;
-    uint32_t lex;
-    uint32_t byte;
-    bool operator==(const Key&) const = default;
-  };
-  struct KeyHash {
-    size_t operator()(const Key& key) const {
-      return Mix(reinterpret_cast<uintptr_t>(key.node), uint64_t{key.lex} << 8 | key.byte);
-    }
   };
   static constexpr uint32_t kBefore = UINT32_MAX;
 
@@ -63,45 +77,25 @@ struct Core::Walker {
   const Vocabulary& vocabulary;
   const std::string& text;  // of the lexeme before the token
   std::span<uint32_t> bits;
-  std::unordered_map<Key, Config, KeyHash> known{};
-  std::vector<Config> kept{};  // keeps nodes alive that were made for one text only
   std::string path{}, scratch{};
 
   // The place after a crossing at `byte`, which is path[depth - 1]; node null if it is forbidden.
   Place Cross(const Place& from, uint8_t byte, uint32_t depth) {
-    const Config* to = nullptr;
+    if (!core.MayCross(*from.node, from.lex, byte)) return {nullptr, 0, 0};
+    scratch.clear();
     if (core.lexer.NeedsText(from.lex)) {
-      scratch.clear();
+      const uint32_t begin = from.text_from == kBefore ? 0 : from.text_from;
       if (from.text_from == kBefore) scratch = text;
-      scratch.append(path, from.text_from == kBefore ? 0 : from.text_from,
-                     depth - 1 - (from.text_from == kBefore ? 0 : from.text_from));
-      Config made;
-      if (!core.Cross(*from.node, from.lex, byte, scratch, made)) return {nullptr, 0, 0};
-      kept.push_back(std::move(made));
-      to = &kept.back();
-    } else {
-      const auto [it, added] = known.try_emplace(Key{from.node, from.lex, byte});
-      if (added) {
-        Config made;
-        if (core.Cross(*from.node, from.lex, byte, {}, made)) {
-          it->second = std::move(made);
-        } else {
-          it->second = Config{};
-        }
-      }
-      to = &it->second;
+      scratch.append(path, begin, depth - 1 - begin);
     }
-    return {to->node.get(), to->lex, to->keeps_byte ? depth - 1 : depth};
+    const Config& to = core.CrossOnce(*from.node, from.lex, byte, scratch);
+    return {to.node.get(), to.lex, to.keeps_byte ? depth - 1 : depth};
   }
 
   // Where a crossing's like was walked before from the same place: which nodes of the subtree were allowed, counted from
   // its top. By group, and by kind of the lexeme's text.
-  std::unordered_map<uint64_t, std::vector<uint32_t>> walked{};
-  struct Open {
-    uint32_t end;
-    Place place;
-  };
-  std::vector<Open> open{};
+  std::unordered_map<Hash, std::vector<uint32_t>, HashOf> walked{};
+  std::vector<Place> places{};  // by depth
 
   // A state in which any text may go on is reached by no text that the grammar knows: all of them are of one kind.
   uint64_t KindOf(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start) {
@@ -112,20 +106,25 @@ struct Core::Walker {
     return core.TextKind(*start, crossing.lex, scratch);
   }
 
-  void Walk(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start) {
+  // `family`: groups are numbered within one.
+  void Walk(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start, uint64_t family = 0) {
+    if (!core.MayCross(*start, crossing.lex, crossing.byte)) return;
     const uint64_t kind = core.lexer.NeedsText(crossing.lex) ? KindOf(trie, crossing, start) : 0;
     const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
     path.assign(example, 0, crossing.depth - 1);
     const uint32_t end = trie.nodes[crossing.node].end;
     if (kind == kOwnKind) return WalkFrom(trie, crossing.node, end, {start, crossing.lex, kBefore}, nullptr);
-    const auto [it, added] = walked.try_emplace(kind << 32 | crossing.group);
+    Hash key;
+    key.Add(kind), key.Add(family), key.Add(crossing.group);
+    const auto [it, added] = walked.try_emplace(key);
     if (added) return WalkFrom(trie, crossing.node, end, {start, crossing.lex, kBefore}, &it->second);
     for (const uint32_t offset : it->second) SetTokens(trie, trie.nodes[crossing.node + offset], bits);
   }
 
   void Walk(const Vocabulary::Trie& trie, const LexMask::Endings& endings, const Node* start) {
-    if (!endings.crossings.empty() && core.TextKind(*start, endings.lex, text + endings.before) == kOwnKind) {
-      for (const LexMask::Crossing& crossing : endings.crossings) Walk(trie, crossing, start);
+    if (!endings.crossings.empty() && !core.OneKind(*start, endings.lex, text + endings.before)) {
+      const auto family = static_cast<uint64_t>(reinterpret_cast<uintptr_t>(&endings));
+      for (const LexMask::Crossing& crossing : endings.crossings) Walk(trie, crossing, start, family);
       return;
     }
     path = endings.before;
@@ -134,7 +133,8 @@ struct Core::Walker {
   // The tokens that leave the lexeme by their first byte.
   void WalkAtOnce(const Vocabulary::Trie& trie, uint32_t lex, const Node* start) {
     for (uint32_t i = 1; i < trie.nodes.size(); i = trie.nodes[i].end) {
-      if (core.lexer.Next(lex, trie.nodes[i].byte) != Lexer::kCross) continue;
+      const uint8_t byte = trie.nodes[i].byte;
+      if (core.lexer.Next(lex, byte) != Lexer::kCross || !core.MayCross(*start, lex, byte)) continue;
       path.clear();
       WalkFrom(trie, i, trie.nodes[i].end, {start, lex, kBefore}, nullptr);
     }
@@ -143,17 +143,20 @@ struct Core::Walker {
   // Walks the nodes from `begin` on, whose path up to there is `path`, from a place; the grammar decides on all of them.
   // Where wanted, remembers which nodes were allowed, counted from `begin`.
   void WalkFrom(const Vocabulary::Trie& trie, uint32_t begin, uint32_t end, const Place& from, std::vector<uint32_t>* allowed) {
-    const size_t depth = path.size();
-    open.assign(1, {end, from});
+    // Depths in the trie are counted from elsewhere where it is one of endings.
+    const uint32_t top = trie.nodes[begin].depth - 1u;
+    const auto above = static_cast<uint32_t>(path.size());
+    if (places.size() <= trie.max_depth) places.resize(trie.max_depth + 1);
+    path.resize(above + trie.max_depth);
+    places[top] = from;
     for (uint32_t i = begin; i < end;) {
-      while (i >= open.back().end) open.pop_back();
-      path.resize(depth + open.size() - 1);
       const TrieNode& node = trie.nodes[i];
-      Place place = open.back().place;
+      Place place = places[node.depth - 1u];
+      const uint32_t depth = above + node.depth - top;
       const uint32_t next = core.lexer.Next(place.lex, node.byte);
-      path += static_cast<char>(node.byte);
+      path[depth - 1] = static_cast<char>(node.byte);
       if (next == Lexer::kCross) {
-        place = Cross(place, node.byte, static_cast<uint32_t>(path.size()));
+        place = Cross(place, node.byte, depth);
       } else {
         place.lex = next;
         if (next == Lexer::kDead) place.node = nullptr;
@@ -164,7 +167,7 @@ struct Core::Walker {
       }
       SetTokens(trie, node, bits);
       if (allowed != nullptr && node.n_tokens > 0) allowed->push_back(i - begin);
-      if (node.end > i + 1) open.push_back({node.end, place});
+      places[node.depth] = place;
       ++i;
     }
   }
@@ -187,11 +190,12 @@ Status Core::Mask(const Config& at, const std::string& text, const Vocabulary& v
     return Ok();
   }
   if (lex_mask_bytes_ > kMaxLexMaskBytes) lex_masks_.clear(), lex_mask_bytes_ = 0;
+  ForgetCrossings();
   const std::shared_ptr<const LexMask> mask = LexMaskOf(lex, vocabulary);
   const LexMask& own = mask->base ? *mask->base : *mask;
   std::copy(own.bits.begin(), own.bits.end(), bits.begin());
   Walker walker{*this, vocabulary, text, bits};
-  const Vocabulary::Trie& trie = mask->rest_only ? vocabulary.rest() : vocabulary.all();
+  const Vocabulary::Trie& trie = *mask->trie;
   const Node* node = at.node.get();
   if (mask->base) {
     for (const LexMask::Endings& endings : mask->base->endings) walker.Walk(trie, endings, node);

@@ -2,6 +2,7 @@
 // own part decides what may follow. A mask is one walk of the vocabulary's trie over both.
 #pragma once
 
+#include <deque>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -40,11 +41,15 @@ class Core {
   // The lexer met the end of a lexeme at `byte`, which is not read yet; `text` is the lexeme so far, as written, where its
   // state needs it. False: nothing may go on so.
   virtual bool Cross(const Node& node, uint32_t lex, uint8_t byte, std::string_view text, Config& to) = 0;
+  // False only where Cross would say no for every text: asked first, for most bytes of most tokens fail so.
+  virtual bool MayCross(const Node&, uint32_t /*lex*/, uint8_t /*byte*/) const { return true; }
   virtual bool Accepting(const Node& node, uint32_t lex, std::string_view text) = 0;
   // For a lexeme whose text is wanted and that ends here: texts of one kind lead to the same places as long as no second
   // text is compared with them. kOwnKind: a text for itself.
   static constexpr uint64_t kOwnKind = UINT64_MAX;
   virtual uint64_t TextKind(const Node&, uint32_t /*lex*/, std::string_view /*text*/) { return kOwnKind; }
+  // Whether all texts that no grammar knows by name, in a state where any text may go on, are of one kind.
+  virtual bool OneKind(const Node& node, uint32_t lex, std::string_view text) { return TextKind(node, lex, text) != kOwnKind; }
   // The shortest end of the answer from here, at most `max` bytes; false if there is none that short.
   virtual bool Complete(const Config& at, const std::string& text, size_t max, std::string& out);
   virtual std::string Describe() = 0;
@@ -54,7 +59,7 @@ class Core {
   // One byte. `text` is kept up to date. False: forbidden, both are unspecified then.
   bool Step(Config& at, std::string& text, uint8_t byte);
   Status Mask(const Config& at, const std::string& text, const Vocabulary& vocabulary, std::span<uint32_t> bits);
-  size_t Bytes() const { return pool.n_nodes() * 64 + lexer.n_states() * 1200 + cache_bytes_; }
+  size_t Bytes() const { return pool.n_nodes() * 64 + lexer.n_states() * 1200 + cache_bytes_ + crossed_.size() * 400; }
 
   std::mutex mutex;  // guards everything here
   RegexPool pool;
@@ -72,6 +77,8 @@ class Core {
     Hash key;
     std::vector<uint32_t> bits;
   };
+  const Config& CrossOnce(const Node& node, uint32_t lex, uint8_t byte, std::string_view text);
+  void ForgetCrossings();
   std::shared_ptr<const LexMask> LexMaskOf(uint32_t lex, const Vocabulary& vocabulary);
   void FillLexMask(uint32_t lex, const Vocabulary& vocabulary, LexMask& mask);
   void CompareLexMasks(uint32_t lex, uint32_t other, const Vocabulary& vocabulary, LexMask& mask);
@@ -83,6 +90,8 @@ class Core {
   std::list<CachedMask> masks_;  // the latest first
   std::unordered_map<Hash, std::list<CachedMask>::iterator, HashOf> mask_index_;
   size_t cache_bytes_ = 0, lex_mask_bytes_ = 0;
+  std::unordered_map<Hash, Config, HashOf> crossed_;  // no node: forbidden
+  std::deque<Hash> crossed_order_;                    // the oldest first
 };
 
 }  // namespace lfm::grammar

@@ -54,7 +54,7 @@ Result<std::unique_ptr<Core>> MakeCore(const Spec& spec, const Budgets& budgets,
     case Kind::kChoice: return MakeRegex(spec, budgets);
     case Kind::kTools: {
       auto core = std::make_unique<ToolCore>(spec, budgets);
-      LFM_RETURN_IF_ERROR(core->Load(refusal));
+      LFM_RETURN_IF_ERROR(core->Load(spec.annotate_unsupported, refusal));
       return std::unique_ptr<Core>(std::move(core));
     }
     case Kind::kGrammar: return MakeCfg(spec, budgets);

@@ -193,6 +193,25 @@ bool JsonCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
   return Close(*node.level, closed, to);
 }
 
+bool JsonCore::MayCross(const Node& base, uint32_t lex, uint8_t byte) const {
+  const auto& node = static_cast<const JsonNode&>(base);
+  const auto one_of = [&](std::string_view bytes) { return bytes.find(static_cast<char>(byte)) != std::string_view::npos; };
+  switch (node.phase) {
+    case Phase::kArrayStart:
+      if (byte == ']') return true;
+      [[fallthrough]];
+    case Phase::kValue: return one_of(python_ ? "\"{[-0123456789tfnTFN'" : "\"{[-0123456789tfn");
+    case Phase::kString:
+    case Phase::kKey: return true;
+    case Phase::kBare: return one_of(",}]) \n") || lexer.KindOf(lex) != Lexer::Kind::kBare;
+    case Phase::kObjectStart: return one_of(node.level->call ? ")" : python_ ? "\"'}" : "\"}");
+    case Phase::kNextKey: return one_of(python_ ? "\"'" : "\"");
+    case Phase::kColon: return byte == ':';
+    case Phase::kAfterValue: return one_of(node.level->call ? ",)" : node.level->object ? ",}" : ",]");
+    default: return false;
+  }
+}
+
 bool JsonCore::GoOn(const Config& after, bool blank, uint8_t byte, Config& to) {
   uint32_t lex = after.lex;
   if (blank) lex = lexer.Next(lex, ' ');

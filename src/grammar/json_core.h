@@ -60,8 +60,10 @@ class JsonCore : public Core {
 
   Config Start() override;
   bool Cross(const Node& node, uint32_t lex, uint8_t byte, std::string_view text, Config& to) override;
+  bool MayCross(const Node& node, uint32_t lex, uint8_t byte) const override;
   bool Accepting(const Node& node, uint32_t lex, std::string_view text) override;
   uint64_t TextKind(const Node& node, uint32_t lex, std::string_view text) override;
+  bool OneKind(const Node& node, uint32_t lex, std::string_view text) override;
   bool Complete(const Config& at, const std::string& text, size_t max, std::string& out) override;
   std::string Describe() override;
   std::optional<Error> Failure() const override;

@@ -300,18 +300,31 @@ bool JsonCore::StartKey(const JsonNode& node, uint8_t quote, Config& to) {
   return true;
 }
 
-// Values that may not come again and keys that the schema does not name differ only in what they keep later ones from,
-// for keys where one rule holds for all of them.
+// Values that may not come again and keys that the schema does not name differ only in what they keep later ones from, for
+// keys by which class of them they are in for each thread.
 uint64_t JsonCore::TextKind(const Node& base, uint32_t lex, std::string_view text) {
   const auto& node = static_cast<const JsonNode&>(base);
   if (node.phase == Phase::kString || node.phase == Phase::kBare) return 0;
   if (node.phase != Phase::kKey) return kOwnKind;
   const std::string key = Lexer::Decode(lexer.KindOf(lex), text);
   if (const auto name = schemas_.FindName(key)) return static_cast<uint64_t>(*name) + 1;
+  uint64_t kind = 0;
   for (const Thread& thread : node.threads) {
-    if (objects_[thread.shape]->classes.size() > 1) return kOwnKind;
+    const auto& classes = objects_[thread.shape]->classes;
+    if (classes.size() < 2) continue;
+    size_t which = 0;
+    while (which < classes.size() && !pool.Matches(classes[which].keys, key)) ++which;
+    kind = Mix(kind, which);
   }
-  return 0;
+  return kind == kOwnKind ? 0 : kind;
+}
+
+bool JsonCore::OneKind(const Node& base, uint32_t, std::string_view) {
+  const auto& node = static_cast<const JsonNode&>(base);
+  if (node.phase == Phase::kString || node.phase == Phase::kBare) return true;
+  return node.phase == Phase::kKey && std::all_of(node.threads.begin(), node.threads.end(), [&](const Thread& thread) {
+           return objects_[thread.shape]->classes.size() < 2;
+         });
 }
 
 // The value after a key: with or without fulfilling each rule that asks for such a value somewhere.

@@ -33,7 +33,7 @@ struct Core::LexMaskBuilder {
       return;
     }
     const uint32_t end = trie.nodes[node].end;
-    LexMask::Crossing crossing{node, lex, depth, 0, true};
+    LexMask::Crossing crossing{node, lex, depth, 0, true, trie.nodes[node].byte};
     bool comma = true;
     if (end - node <= kMaxShape) {
       comma = false;
@@ -41,7 +41,7 @@ struct Core::LexMaskBuilder {
     }
     const bool space = core.lexer.KindOf(lex) == Lexer::Kind::kFixed;  // most words begin with one
     const bool alike = !core.lexer.NeedsText(lex) || (core.IsOpen(lex) && !comma);
-    if (alike && !space) return Merge(crossing);
+    if (alike && !space && !core.lexer.NeedsText(lex)) return Merge(crossing);
     uint64_t shape = node;  // a large subtree has no like
     if (end - node <= kMaxShape) {
       shape = lex, crossing.holds_comma = comma;
@@ -51,6 +51,7 @@ struct Core::LexMaskBuilder {
       }
     }
     crossing.group = groups.try_emplace(shape, static_cast<uint32_t>(groups.size())).first->second;
+    if (alike && !space) return Merge(crossing);
     mask.crossings.push_back(crossing);
   }
 
@@ -95,12 +96,18 @@ bool Core::IsOpen(uint32_t lex) const {
 std::shared_ptr<const Core::LexMask> Core::LexMaskOf(uint32_t lex, const Vocabulary& vocabulary) {
   if (const auto it = lex_masks_.find(lex); it != lex_masks_.end()) return it->second;
   auto mask = std::make_shared<LexMask>();
-  mask->rest_only = lexer.PlainSlack(lex) >= vocabulary.max_plain_codes();
-  const uint32_t other = mask->rest_only ? AfterStrangeText(lex) : Lexer::kDead;
-  if (other != Lexer::kDead && other != lex && lexer.PlainSlack(other) >= vocabulary.max_plain_codes()) {
+  const Vocabulary::Slice* slice = vocabulary.SliceFor(lexer.PlainSlack(lex));
+  mask->trie = slice != nullptr ? &slice->rest : &vocabulary.all();
+  const uint32_t other = slice != nullptr ? AfterStrangeText(lex) : Lexer::kDead;
+  if (other != Lexer::kDead && other != lex && vocabulary.SliceFor(lexer.PlainSlack(other)) == slice) {
     mask->base = LexMaskOf(other, vocabulary);
     CompareLexMasks(lex, other, vocabulary, *mask);
   } else {
+    if (slice != nullptr) {
+      mask->bits = slice->plain;
+    } else {
+      mask->bits.assign(vocabulary.n_words(), 0);
+    }
     FillLexMask(lex, vocabulary, *mask);
   }
   lex_mask_bytes_ += mask->bits.size() * 4 + mask->crossings.size() * sizeof(LexMask::Crossing) + 512;
@@ -125,28 +132,20 @@ uint32_t Core::AfterStrangeText(uint32_t lex) {
 }
 
 void Core::FillLexMask(uint32_t lex, const Vocabulary& vocabulary, LexMask& mask) {
-  const Vocabulary::Trie& trie = mask.rest_only ? vocabulary.rest() : vocabulary.all();
-  if (mask.rest_only) {
-    mask.bits.assign(vocabulary.plain_bits().begin(), vocabulary.plain_bits().end());
-  } else {
-    mask.bits.assign(vocabulary.n_words(), 0);
-  }
+  const Vocabulary::Trie& trie = *mask.trie;
   LexMaskBuilder builder{*this, vocabulary, trie, mask};
-  struct Open {
-    uint32_t end, lex;
-  };
-  std::vector<Open> open{{static_cast<uint32_t>(trie.nodes.size()), lex}};
-  for (uint32_t i = 1; i < trie.nodes.size();) {
-    while (i >= open.back().end) open.pop_back();
+  std::vector<uint32_t> at(trie.max_depth + 1, lex);  // the state by depth
+  const auto n_nodes = static_cast<uint32_t>(trie.nodes.size());
+  for (uint32_t i = 1; i < n_nodes;) {
     const TrieNode& node = trie.nodes[i];
-    const uint32_t next = lexer.Next(open.back().lex, node.byte);
+    const uint32_t from = at[node.depth - 1u], next = lexer.Next(from, node.byte);
     if (next <= Lexer::kCross) {
-      if (next == Lexer::kCross) builder.Leave(i, open.back().lex, static_cast<uint32_t>(open.size()));
+      if (next == Lexer::kCross) builder.Leave(i, from, node.depth);
       i = node.end;
       continue;
     }
-    if (node.n_tokens > 0) SetTokens(trie, node, mask.bits);
-    if (node.end > i + 1) open.push_back({node.end, next});
+    at[node.depth] = next;
+    SetTokens(trie, node, mask.bits);
     ++i;
   }
   builder.Finish();
@@ -154,7 +153,7 @@ void Core::FillLexMask(uint32_t lex, const Vocabulary& vocabulary, LexMask& mask
 
 // Walks both states side by side, and goes on only where they differ.
 void Core::CompareLexMasks(uint32_t lex, uint32_t other, const Vocabulary& vocabulary, LexMask& mask) {
-  const Vocabulary::Trie& trie = vocabulary.rest();
+  const Vocabulary::Trie& trie = *mask.trie;
   LexMaskBuilder builder{*this, vocabulary, trie, mask};
   std::vector<std::pair<uint32_t, uint32_t>> decided;  // subtrees that are no matter of the base's crossings
   const auto tokens = [&](uint32_t begin, uint32_t end, std::vector<int32_t>& out) {
@@ -162,14 +161,13 @@ void Core::CompareLexMasks(uint32_t lex, uint32_t other, const Vocabulary& vocab
       for (uint32_t t = 0; t < trie.nodes[k].n_tokens; ++t) out.push_back(trie.token_ids[trie.nodes[k].first_token + t]);
     }
   };
-  struct Open {
-    uint32_t end, lex, other;
+  struct Pair {
+    uint32_t lex, other;
   };
-  std::vector<Open> open{{static_cast<uint32_t>(trie.nodes.size()), lex, other}};
+  std::vector<Pair> at(trie.max_depth + 1, {lex, other});  // by depth
   for (uint32_t i = 1; i < trie.nodes.size();) {
-    while (i >= open.back().end) open.pop_back();
     const TrieNode& node = trie.nodes[i];
-    const Open& from = open.back();
+    const Pair from = at[node.depth - 1u];
     const uint32_t next = lexer.Next(from.lex, node.byte);
     const uint32_t theirs = from.other == Lexer::kDead ? Lexer::kDead : lexer.Next(from.other, node.byte);
     if (next == theirs && next != Lexer::kCross) {
@@ -181,12 +179,12 @@ void Core::CompareLexMasks(uint32_t lex, uint32_t other, const Vocabulary& vocab
       decided.emplace_back(i, node.end);
     }
     if (next <= Lexer::kCross) {
-      if (next == Lexer::kCross) builder.Leave(i, from.lex, static_cast<uint32_t>(open.size()));
+      if (next == Lexer::kCross) builder.Leave(i, from.lex, node.depth);
       i = node.end;
       continue;
     }
     tokens(i, i + 1, mask.set);
-    if (node.end > i + 1) open.push_back({node.end, next, theirs <= Lexer::kCross ? Lexer::kDead : theirs});
+    at[node.depth] = {next, theirs <= Lexer::kCross ? Lexer::kDead : theirs};
     ++i;
   }
   for (LexMask::Crossing crossing : mask.base->crossings) {

@@ -32,6 +32,7 @@ struct Core::LexMask {
     uint32_t depth;      // of the node: bytes with its own
     uint32_t group;      // equal where state and subtree are: the same endings of tokens from the same place
     bool holds_comma;    // a token may go on to a second key
+    uint8_t byte;        // of the node
   };
   // The tokens that leave the lexeme from one state after their first byte, by what they have from there on: how they
   // came there makes no difference.
@@ -41,8 +42,8 @@ struct Core::LexMask {
     Vocabulary::Trie trie;
     std::vector<Crossing> crossings;  // the same tokens one by one, where the lexeme's text is wanted
   };
-  bool rest_only = false;  // crossings are in the trie of what is no plain content
-  bool at_once = false;    // some tokens leave it by their first byte
+  const Vocabulary::Trie* trie = nullptr;  // of the tokens that were looked at; crossings are in it
+  bool at_once = false;                    // some tokens leave it by their first byte
   std::vector<uint32_t> bits;
   std::vector<Endings> endings;
   std::vector<Crossing> crossings;

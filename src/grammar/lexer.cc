@@ -27,15 +27,13 @@ int HexDigit(uint8_t c) {
 
 Lexer::Lexer(RegexPool& pool) : pool_(pool) {
   states_.resize(kFirstFree);
-  for (uint32_t i = 0; i < kFirstFree; ++i) {
-    states_[i].row = std::make_unique<Row>();
-    states_[i].row->fill(i == kDead ? kDead : kCross);
-  }
-  Row& space = *states_[kSpace].row;
-  space[' '] = kSpaced, space['\n'] = kSpaced + 1;
-  for (const uint8_t blank : {' ', '\n', '\t', '\r'}) (*states_[kSpaced].row)[blank] = kDead;
+  rows_.resize(size_t{kFirstFree} * 256, kCross);
+  const auto row_of = [&](uint32_t state) { return rows_.data() + size_t{state} * 256; };
+  std::fill_n(row_of(kDead), 256, kDead);
+  row_of(kSpace)[' '] = kSpaced, row_of(kSpace)['\n'] = kSpaced + 1;
+  for (const uint8_t blank : {' ', '\n', '\t', '\r'}) row_of(kSpaced)[blank] = kDead;
   for (uint32_t n = 0; n <= kMaxBlanks; ++n) {
-    Row& row = *states_[kSpaced + 1 + n].row;
+    uint32_t* row = row_of(kSpaced + 1 + n);
     for (const uint8_t blank : {' ', '\n', '\t', '\r'}) row[blank] = kDead;
     if (n < kMaxBlanks) row[' '] = row['\t'] = kSpaced + 2 + n;
   }
@@ -49,9 +47,8 @@ uint32_t Lexer::StateFor(Kind kind, std::vector<Re> parts, bool needs_text, uint
     const State& other = states_[it->second];
     if (other.kind == kind && other.phase == phase && other.needs_text == needs_text && other.parts == parts) return it->second;
   }
-  State state{kind, needs_text, phase, std::move(parts), std::make_unique<Row>()};
-  state.row->fill(kUnknown);
-  states_.push_back(std::move(state));
+  states_.push_back({kind, needs_text, phase, std::move(parts)});
+  rows_.resize(rows_.size() + 256, kUnknown);
   const auto id = static_cast<uint32_t>(states_.size() - 1);
   index_.emplace(hash, id);
   return id;
@@ -91,7 +88,7 @@ uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
       break;
     default: next = FillString(state, byte);
   }
-  (*states_[state].row)[byte] = next;
+  rows_[size_t{state} * 256 + byte] = next;
   return next;
 }
 

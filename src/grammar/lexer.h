@@ -2,9 +2,8 @@
 // their text is written: bare, in a JSON string with its escapes, in a Python string. Rows are filled as bytes come.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -34,7 +33,7 @@ class Lexer {
   // was written.
   uint32_t StateFor(Kind kind, std::vector<Re> parts, bool needs_text, uint32_t phase = 0);
   uint32_t Next(uint32_t state, uint8_t byte) {
-    const uint32_t next = (*states_[state].row)[byte];
+    const uint32_t next = rows_[size_t{state} * 256 + byte];
     return next != kUnknown ? next : Fill(state, byte);
   }
 
@@ -61,13 +60,11 @@ class Lexer {
  private:
   static constexpr uint32_t kUnknown = UINT32_MAX;
   static constexpr uint32_t kFirstFree = kSpaced + 2 + kMaxBlanks;
-  using Row = std::array<uint32_t, 256>;
   struct State {
     Kind kind = Kind::kFixed;
     bool needs_text = false;
     uint32_t phase = 0;  // inside an escape: see lexer.cc
     std::vector<Re> parts;
-    std::unique_ptr<Row> row;
   };
 
   uint32_t Fill(uint32_t state, uint8_t byte);
@@ -81,6 +78,7 @@ class Lexer {
 
   RegexPool& pool_;
   std::vector<State> states_;
+  std::vector<uint32_t> rows_;  // [state][byte]: the next state
   std::unordered_multimap<uint64_t, uint32_t> index_;
 };
 

@@ -16,6 +16,9 @@ RegexPool::RegexPool(size_t max_nodes) : max_nodes_(max_nodes) {
   nodes_.resize(2);
   nodes_[kNone] = {.kind = Kind::kNone, .nullable = false, .finite = true, .live = 0};
   nodes_[kEmpty] = {.kind = Kind::kEmpty, .nullable = true, .finite = true, .live = 1};
+  for (size_t byte = 0; byte < 256; ++byte) bytes_[byte] = Set(ByteSet().set(byte));
+  digits_ = static_cast<uint32_t>(sets_.size());
+  for (const char c : std::string_view("0123456789.")) sets_.push_back(ByteSet().set(static_cast<uint8_t>(c)));
   all_ = Not(kNone);
   any_char_ = CodePoints({{0, 0x10FFFF}});
   text_ = Star(any_char_);
@@ -30,33 +33,49 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
     case Kind::kConcat: {
       const Node &a = nodes_[n.a], &b = nodes_[n.b];
       n.nullable = a.nullable && b.nullable, n.finite = a.finite && b.finite;
+      if (b.live != 1) break;
+      if (a.live == 1) n.live = 1;
+      if (any_char_ != 0 && n.a == any_char_) {
+        n.slack = b.slack == kUnbounded ? b.slack : b.slack + 1, n.wide = b.wide && b.slack > 0;
+      } else {
+        n.slack = a.slack;
+      }
       break;
     }
     case Kind::kOr:
       n.finite = true;
       for (size_t i = 0; i < n_list; ++i) {
         n.nullable |= nodes_[list[i]].nullable, n.finite &= nodes_[list[i]].finite;
+        if (slack(list[i]) > n.slack) n.wide = false;
+        if (slack(list[i]) >= n.slack) n.wide |= nodes_[list[i]].wide;
         n.slack = std::max(n.slack, slack(list[i]));
+        if (nodes_[list[i]].live == 1) n.live = 1;
       }
       break;
     case Kind::kAnd: {
       n.nullable = true, n.slack = kUnbounded;
+      size_t n_narrow = 0;
       for (size_t i = 0; i < n_list; ++i) {
         n.nullable &= nodes_[list[i]].nullable, n.finite |= nodes_[list[i]].finite;
         n.slack = std::min(n.slack, slack(list[i]));
+        n_narrow += static_cast<size_t>(!nodes_[list[i]].wide);
       }
+      // Two that always go on somehow may never do so together. One is enough where nothing bounds the length.
+      n.wide = n_narrow == 0;
+      if (n_narrow > 1 || (n_narrow == 1 && n.slack != kUnbounded)) n.slack = 0;
       // Where length is bounded, a finite exception could be all that is left near the bound.
       if (n.slack != kUnbounded) n.slack = n.slack > 8 ? n.slack - 8 : 0;
       break;
     }
     case Kind::kNot:
       n.nullable = !nodes_[n.a].nullable;
-      if (nodes_[n.a].finite) n.slack = kUnbounded, n.live = 1;
+      if (nodes_[n.a].finite) n.slack = kUnbounded, n.live = 1, n.wide = true;
       break;
     case Kind::kRepeat:
       n.nullable = n.min == 0 || nodes_[n.a].nullable;
       n.finite = n.max != kUnbounded && nodes_[n.a].finite;
-      if (n.a == any_char_ && any_char_ != 0) n.slack = n.max;
+      if (nodes_[n.a].live == 1) n.live = 1;
+      if (n.a == any_char_ && any_char_ != 0) n.slack = n.max, n.wide = true;
       break;
     case Kind::kMultiple: {
       const MultipleState& m = multiples_[n.a];
@@ -117,7 +136,7 @@ Re RegexPool::Set(const ByteSet& bytes) {
   return Intern({.kind = Kind::kSet, .a = index}, nullptr, 0);
 }
 
-Re RegexPool::Byte(uint8_t byte) { return Range(byte, byte); }
+Re RegexPool::Byte(uint8_t byte) { return bytes_[byte]; }
 
 Re RegexPool::Range(uint8_t first, uint8_t last) {
   ByteSet set;

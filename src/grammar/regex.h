@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "grammar/hash.h"
+
 namespace lfm::grammar {
 
 using ByteSet = std::bitset<256>;
@@ -87,6 +89,7 @@ class RegexPool {
   struct Node {
     Kind kind = Kind::kNone;
     bool nullable = false, finite = false;
+    bool wide = false;          // after texts within the slack nearly every text goes on, not just some
     int8_t live = -1;           // -1: not known
     uint32_t a = 0, b = 0;      // children; the set's index; the first of the list
     uint32_t min = 0, max = 0;  // repetition; the list's length in `max`
@@ -94,7 +97,7 @@ class RegexPool {
     int32_t row = -1;
   };
   struct Row {
-    uint32_t classes;      // index into class_maps_
+    uint32_t classes;      // index into classes_
     std::vector<Re> next;  // by class
   };
   struct MultipleState {
@@ -112,7 +115,8 @@ class RegexPool {
   Re MultipleNode(const MultipleState& state);
   Re Derive(Re re, uint8_t byte);
   Re DeriveMultiple(const MultipleState& state, uint8_t byte);
-  void CollectSets(Re re, std::vector<const ByteSet*>& sets) const;
+  void CollectSets(Re re, std::vector<uint32_t>& sets) const;
+  uint32_t ClassesOf(const std::vector<uint32_t>& sets);
   const Row& RowOf(Re re);
   int8_t QuickLive(Re re);
   bool SearchLive(Re re);
@@ -125,9 +129,17 @@ class RegexPool {
   std::vector<ByteSet> sets_;
   std::vector<MultipleState> multiples_;
   std::vector<Row> rows_;
-  std::vector<std::array<uint8_t, 256>> class_maps_;
+  // Bytes that a list of sets does not tell apart are of one class.
+  struct Classes {
+    std::array<uint8_t, 256> of;
+    std::vector<uint8_t> first;  // a byte of each
+  };
+  std::vector<Classes> classes_;
   std::unordered_multimap<uint64_t, Re> index_;
-  std::unordered_multimap<uint64_t, uint32_t> set_index_, class_index_;
+  std::unordered_multimap<uint64_t, uint32_t> set_index_;
+  std::unordered_map<Hash, uint32_t, HashOf> class_index_;  // by the sets
+  std::array<Re, 256> bytes_{};
+  uint32_t digits_ = 0;  // the first of the sets of each digit and of the point
   Re any_char_ = 0, text_ = 0, all_ = 0;
 };
 

@@ -30,13 +30,13 @@ Re RegexPool::DeriveMultiple(const MultipleState& from, uint8_t byte) {
   return MultipleNode(m);
 }
 
-void RegexPool::CollectSets(Re re, std::vector<const ByteSet*>& sets) const {
+void RegexPool::CollectSets(Re re, std::vector<uint32_t>& sets) const {
   for (;;) {
     const Node& n = nodes_[re];
     switch (n.kind) {
       case Kind::kNone:
       case Kind::kEmpty: return;
-      case Kind::kSet: sets.push_back(&sets_[n.a]); return;
+      case Kind::kSet: sets.push_back(n.a); return;
       case Kind::kConcat:
         CollectSets(n.a, sets);
         if (!nodes_[n.a].nullable) return;
@@ -48,16 +48,9 @@ void RegexPool::CollectSets(Re re, std::vector<const ByteSet*>& sets) const {
         return;
       case Kind::kNot:
       case Kind::kRepeat: re = n.a; continue;
-      case Kind::kMultiple: {
-        static const std::array<ByteSet, 11> digits = [] {
-          std::array<ByteSet, 11> each;
-          for (size_t d = 0; d < 10; ++d) each[d].set('0' + d);
-          each[10].set('.');
-          return each;
-        }();
-        for (const ByteSet& digit : digits) sets.push_back(&digit);
+      case Kind::kMultiple:
+        for (uint32_t d = 0; d < 11; ++d) sets.push_back(digits_ + d);
         return;
-      }
     }
   }
 }
@@ -105,38 +98,37 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
   return kNone;
 }
 
+uint32_t RegexPool::ClassesOf(const std::vector<uint32_t>& sets) {
+  Hash key;
+  for (const uint32_t set : sets) key.Add(set);
+  const auto [known, added] = class_index_.try_emplace(key, static_cast<uint32_t>(classes_.size()));
+  if (!added) return known->second;
+  std::array<uint64_t, 256> signature{};
+  for (const uint32_t set : sets) {
+    const uint64_t salt = Mix(0x51ED, set);
+    for (size_t b = sets_[set]._Find_first(); b < 256; b = sets_[set]._Find_next(b)) signature[b] += salt;
+  }
+  Classes classes{};
+  for (size_t b = 0; b < 256; ++b) {
+    size_t c = 0;
+    while (c < classes.first.size() && signature[classes.first[c]] != signature[b]) ++c;
+    if (c == classes.first.size()) classes.first.push_back(static_cast<uint8_t>(b));
+    classes.of[b] = static_cast<uint8_t>(c);
+  }
+  classes_.push_back(std::move(classes));
+  return known->second;
+}
+
 const RegexPool::Row& RegexPool::RowOf(Re re) {
   if (nodes_[re].row >= 0) return rows_[static_cast<size_t>(nodes_[re].row)];
-  std::vector<const ByteSet*> sets;
+  std::vector<uint32_t> sets;
   CollectSets(re, sets);
   std::sort(sets.begin(), sets.end());
   sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
-  std::array<uint64_t, 256> signature{};
-  for (const ByteSet* set : sets) {
-    const uint64_t salt = Mix(0x51ED, std::hash<ByteSet>()(*set));
-    for (size_t b = set->_Find_first(); b < 256; b = set->_Find_next(b)) signature[b] += salt;
-  }
-  std::array<uint8_t, 256> classes{};
-  std::vector<std::pair<uint64_t, uint8_t>> representatives;
-  uint64_t hash = 0;
-  for (size_t b = 0; b < 256; ++b) {
-    size_t c = 0;
-    while (c < representatives.size() && representatives[c].first != signature[b]) ++c;
-    if (c == representatives.size()) representatives.emplace_back(signature[b], static_cast<uint8_t>(b));
-    classes[b] = static_cast<uint8_t>(c);
-    hash = Mix(hash, c);
-  }
-  Row row{UINT32_MAX, {}};
-  for (auto [it, end] = class_index_.equal_range(hash); it != end; ++it) {
-    if (class_maps_[it->second] == classes) row.classes = it->second;
-  }
-  if (row.classes == UINT32_MAX) {
-    row.classes = static_cast<uint32_t>(class_maps_.size());
-    class_maps_.push_back(classes);
-    class_index_.emplace(hash, row.classes);
-  }
-  row.next.reserve(representatives.size());
-  for (const auto& [sig, byte] : representatives) row.next.push_back(Derive(re, byte));
+  Row row{ClassesOf(sets), {}};
+  const std::vector<uint8_t> first = classes_[row.classes].first;  // a copy: classes_ may grow below
+  row.next.reserve(first.size());
+  for (const uint8_t byte : first) row.next.push_back(Derive(re, byte));
   nodes_[re].row = static_cast<int32_t>(rows_.size());
   rows_.push_back(std::move(row));
   return rows_.back();
@@ -145,7 +137,7 @@ const RegexPool::Row& RegexPool::RowOf(Re re) {
 Re RegexPool::Next(Re re, uint8_t byte) {
   if (re <= kEmpty) return kNone;
   const Row& row = RowOf(re);
-  return row.next[class_maps_[row.classes][byte]];
+  return row.next[classes_[row.classes].of[byte]];
 }
 
 Re RegexPool::Next(Re re, std::string_view bytes) {
@@ -162,7 +154,7 @@ std::vector<RegexPool::Edge> RegexPool::Edges(Re re) {
   const Row row = RowOf(re);
   std::vector<bool> seen(row.next.size());
   for (size_t b = 0; b < 256; ++b) {
-    const uint8_t c = class_maps_[row.classes][b];
+    const uint8_t c = classes_[row.classes].of[b];
     if (!seen[c] && row.next[c] != kNone) edges.push_back({static_cast<uint8_t>(b), row.next[c]});
     seen[c] = true;
   }
@@ -239,7 +231,7 @@ uint64_t RegexPool::CountUpTo(Re re, uint64_t limit) {
       if (state <= kEmpty) continue;
       const Row row = RowOf(state);
       std::vector<uint64_t> sizes(row.next.size());
-      for (const uint8_t c : class_maps_[row.classes]) ++sizes[c];
+      for (const uint8_t c : classes_[row.classes].of) ++sizes[c];
       for (size_t c = 0; c < sizes.size(); ++c) {
         if (Live(row.next[c])) next[row.next[c]] += std::min(limit, n * sizes[c]);
       }

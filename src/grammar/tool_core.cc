@@ -20,7 +20,7 @@ ToolCore::ToolCore(const Spec& spec, const Budgets& budgets) : JsonCore(AnyOrder
   marks_[0] = Vocabulary::SpecialBytes(options_.start_id), marks_[1] = Vocabulary::SpecialBytes(options_.end_id);
 }
 
-Status ToolCore::Load(Refusal* refusal) {
+Status ToolCore::Load(bool annotate_unsupported, Refusal* refusal) {
   if (options_.choice == ToolChoice::kNone) return Ok();
   if (options_.tools.empty()) return Error{ErrorCode::kInvalidArgument, "there are no tools to call"};
   if (options_.start_id < 0 || options_.end_id < 0) {
@@ -45,7 +45,7 @@ Status ToolCore::Load(Refusal* refusal) {
       parameters = Json::MakeObject();
       parameters.Set("type", "object");
     }
-    const Expr expr = schemas_.Add(parameters, false);
+    const Expr expr = schemas_.Add(parameters, annotate_unsupported);
     if (!schemas_.error()) schemas_.ReadAll(expr);
     if (const auto status = Finished(refusal); !status.ok()) return status.error().Within(StrCat("tool ", Quote(tool.name)));
     Type objects = schemas_.TypeOf(expr);
@@ -134,6 +134,31 @@ bool ToolCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
     default: break;
   }
   return JsonCore::Cross(base, lex, byte, text, to);
+}
+
+bool ToolCore::MayCross(const Node& base, uint32_t lex, uint8_t byte) const {
+  const auto& node = static_cast<const JsonNode&>(base);
+  switch (node.phase) {
+    case Phase::kFree:
+    case Phase::kCallNext: return true;
+    case Phase::kMark: {
+      const std::string& mark = marks_[node.place >> 16];
+      const uint32_t n = node.place & 0xFFFF;
+      return n < mark.size() && static_cast<uint8_t>(mark[n]) == byte;
+    }
+    case Phase::kListOpen: return byte == '[';
+    case Phase::kCallName: return byte == '(';
+    case Phase::kAfterCall: return byte == ',' || byte == ']';
+    case Phase::kObjectStart:
+    case Phase::kNextKey:
+      if (node.level->call) return true;
+      break;
+    case Phase::kKey:
+      if (node.level->call) return byte == '=';
+      break;
+    default: break;
+  }
+  return JsonCore::MayCross(base, lex, byte);
 }
 
 bool ToolCore::OpenCall(std::string_view name, Config& to) {

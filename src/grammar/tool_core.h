@@ -11,10 +11,12 @@ namespace lfm::grammar {
 class ToolCore : public JsonCore {
  public:
   ToolCore(const Spec& spec, const Budgets& budgets);
-  Status Load(Refusal* refusal);
+  // With `annotate_unsupported` the tools' schemas are held as far as they can be.
+  Status Load(bool annotate_unsupported, Refusal* refusal);
 
   Config Start() override;
   bool Cross(const Node& node, uint32_t lex, uint8_t byte, std::string_view text, Config& to) override;
+  bool MayCross(const Node& node, uint32_t lex, uint8_t byte) const override;
   bool Accepting(const Node& node, uint32_t lex, std::string_view text) override;
   std::string Describe() override;
 

@@ -14,12 +14,13 @@ namespace lfm::grammar {
 // One byte of the trie; nodes stand in depth-first order, so a subtree is a run.
 struct TrieNode {
   uint8_t byte = 0;
+  uint16_t depth = 0;        // bytes from the root
   uint32_t end = 0;          // index after the subtree
   uint32_t first_token = 0;  // the tokens that end here: a run of token_ids
   uint32_t n_tokens = 0;
 };
 
-// Immutable; thread-safe. About 12 bytes a byte of all tokens.
+// Immutable; thread-safe. About 30 bytes a byte of all tokens.
 class Vocabulary {
  public:
   struct Token {
@@ -37,27 +38,31 @@ class Vocabulary {
   // Text that stands for a special token: a byte that no UTF-8 has, and the id.
   static std::string SpecialBytes(int32_t id);
 
-  // The trie of all tokens, and those of tokens that are plain content of JSON strings (whole characters, no quote,
-  // backslash or control character) and of all others: two slices of it.
   struct Trie {
     std::vector<TrieNode> nodes;  // [0] is the root
     std::vector<int32_t> token_ids;
+    uint32_t max_depth = 0;
+  };
+  // Tokens that are plain content of JSON strings (whole characters, no quote, backslash or control character) of at most
+  // so many code points, and the trie of all others. Where any such text may come the first are allowed without a look.
+  struct Slice {
+    uint32_t max_codes = 0;
+    std::vector<uint32_t> plain;  // bits
+    Trie rest;
   };
   // Of texts in order, which may repeat, with the tokens that they stand for.
   static Trie MakeTrie(std::span<const std::pair<std::string_view, int32_t>> sorted);
   const Trie& all() const { return all_; }
-  const Trie& rest() const { return rest_; }                       // what is no plain content
-  std::span<const uint32_t> plain_bits() const { return plain_; }  // the tokens of plain content
-  uint32_t max_plain_codes() const { return max_plain_codes_; }    // code points of the longest of them
-  size_t n_words() const { return plain_.size(); }                 // of a mask
+  // The widest slice of at most so many code points; null if there is none.
+  const Slice* SliceFor(uint32_t max_codes) const;
+  size_t n_words() const { return (offsets_.size() + 30) / 32; }  // of a mask
 
  private:
   std::string text_;
   std::vector<uint32_t> offsets_;  // [n_tokens + 1]
   std::vector<int32_t> end_ids_;
-  Trie all_, rest_;
-  std::vector<uint32_t> plain_;
-  uint32_t max_plain_codes_ = 0;
+  Trie all_;
+  std::vector<Slice> slices_;  // the narrowest first
 };
 
 }  // namespace lfm::grammar

@@ -72,6 +72,18 @@ NAME: /[A-Z][a-z]+/
   Check(Text("start: \"a\"~2..3 [\"b\"] \"c\"?\n"), {"aa", "aaab", "aabc"}, {"a", "aaaa"});
 }
 
+TEST(Lark, TerminalsOfTheLibraryAreImported) {
+  const char* const sums =
+      "%import common.INT\n%import common (WS_INLINE, CNAME)\n%ignore WS_INLINE\nstart: v (\"+\" v)*\nv: INT | CNAME\n";
+  Check(Text(sums), {"1", "1+x_2", "a + 23"}, {"+", "1+", "2x", "a\n+1"});
+  Check(Text("%import common.SIGNED_NUMBER -> n\n%import common.ESCAPED_STRING\nstart: n | ESCAPED_STRING\n"),
+        {"-1", "+.5e-3", "2.", "7E9", "\"\"", "\"a\\\"b\""}, {"", ".", "e1", "\"a", "\"a\"b\"", "\"\\\""});
+  Check(Text("%import common.C_COMMENT\nstart: C_COMMENT\n"), {"/**/", "/* a * / */", "/***/"}, {"/*/", "/* */ */"});
+  EXPECT_FALSE(Compile(Text("%import common.NOTHING\nstart: \"a\"\n")).ok());
+  EXPECT_FALSE(Compile(Text("%import python.NAME\nstart: \"a\"\n")).ok());
+  EXPECT_FALSE(Compile(Text("%import common.INT\nINT: \"1\"\nstart: INT\n")).ok());
+}
+
 TEST(Lark, SpecialTokensAreNamed) {
   Spec spec = Text("start: \"a\" <|call|> <[17]>\n");
   spec.special_tokens = {{"<|call|>", 5}};
@@ -84,7 +96,7 @@ TEST(Lark, SpecialTokensAreNamed) {
 TEST(Cfg, WhatIsBrokenOrForeignSaysWhere) {
   for (const std::string_view text :
        {"", "root ::= \"a", "root ::= (\"a\"", "root ::= b\n", "root ::= \"a\"\nroot ::= \"b\"\n", "other ::= \"a\"",
-        "root ::= \"a\" root\n", "start: %json {}\n", "start: a::b\n", "%import common.WS\nstart: WS\n",
+        "root ::= \"a\" root\n", "start: %json {}\n", "start: a::b\n", "%import common.WHAT\nstart: WHAT\n",
         "start[stop=\"x\"]: \"a\"\n", "root ::= [b-a]\n", "root ::= \"a\"{3,2}\n"}) {
     const auto compiled = Compile(Text(text));
     EXPECT_FALSE(compiled.ok()) << text;

@@ -104,6 +104,9 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
                          {"type": "object", "properties": {"name": {"type": "string"}, "value": {"type": "string"}}, "required": ["name", "value"]}]})",
        R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": {"type": "boolean"}, "minProperties": 2, "maxProperties": 3})",
        R"({"type": "array", "contains": {"const": 10}, "maxContains": 2, "maxItems": 4})",
+       R"({"type": "string", "pattern": "foo"})", R"({"type": "string", "pattern": "^.+x", "maxLength": 9})",
+       R"({"type": "string", "allOf": [{"pattern": "o$"}, {"pattern": "^a"}, {"pattern": "b.*r"}], "maxLength": 30})",
+       R"s({"type": "array", "items": {"type": "string", "pattern": "^(?!foo)", "minLength": 2}, "maxItems": 3})s",
        R"({"format": "date-time", "type": "string"})", R"({"type": "string", "maxLength": 700, "minLength": 600})",
        R"({"$defs": {"t": {"type": "object", "properties": {"x": {"$ref": "#/$defs/t"}, "xy": {"type": "array", "items": {"$ref": "#/$defs/t"}}}, "additionalProperties": false}}, "$ref": "#/$defs/t"})"}) {
     Spec spec = Schema(schema);
@@ -133,6 +136,13 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
   cfg.text = "root ::= value\nvalue ::= \"[\" (value (\",\" value)*)? \"]\" | \"\\\"\" [^\"\\\\]* \"\\\"\" | \"-\"? [0-9]+\n";
   n_pairs += Compare(cfg, *vocabulary, 7, n_steps);
   EXPECT_GE(n_pairs, LFM_SANITIZED ? 100'000 : 1'000'000);
+}
+
+// Two patterns that any text may still lead to, but never to both at once.
+TEST(Mask, WhatGoesOnForEachOfTwoPatternsNeedNotGoOnForBoth) {
+  EXPECT_FALSE(Compile(Schema(R"({"type": "string", "allOf": [{"pattern": "a$"}, {"pattern": "b$"}]})")).ok());
+  EXPECT_FALSE(Compile(Schema(R"({"type": "string", "allOf": [{"pattern": "foo$"}, {"maxLength": 2}]})")).ok());
+  EXPECT_TRUE(Compile(Schema(R"({"type": "string", "allOf": [{"pattern": "foo$"}, {"maxLength": 3}]})")).ok());
 }
 
 TEST(Mask, EndTokensComeExactlyWhereTheTextMayEnd) {
