@@ -28,14 +28,16 @@ int HexDigit(uint8_t c) {
 Lexer::Lexer(RegexPool& pool) : pool_(pool) {
   states_.resize(kFirstFree);
   rows_.resize(size_t{kFirstFree} * 256, kCross);
-  const auto row_of = [&](uint32_t state) { return rows_.data() + size_t{state} * 256; };
-  std::fill_n(row_of(kDead), 256, kDead);
-  row_of(kSpace)[' '] = kSpaced, row_of(kSpace)['\n'] = kSpaced + 1;
-  for (const uint8_t blank : {' ', '\n', '\t', '\r'}) row_of(kSpaced)[blank] = kDead;
+  std::fill_n(rows_.begin(), 256, kDead);
+  const auto set = [&](uint32_t state, char byte, uint32_t next) {
+    rows_[size_t{state} * 256 + static_cast<uint8_t>(byte)] = next;
+  };
+  set(kSpace, ' ', kSpaced), set(kSpace, '\n', kSpaced + 1);
+  for (const char blank : {' ', '\n', '\t', '\r'}) set(kSpaced, blank, kDead);
   for (uint32_t n = 0; n <= kMaxBlanks; ++n) {
-    uint32_t* row = row_of(kSpaced + 1 + n);
-    for (const uint8_t blank : {' ', '\n', '\t', '\r'}) row[blank] = kDead;
-    if (n < kMaxBlanks) row[' '] = row['\t'] = kSpaced + 2 + n;
+    const uint32_t state = kSpaced + 1 + n;
+    for (const char blank : {' ', '\n', '\t', '\r'}) set(state, blank, kDead);
+    if (n < kMaxBlanks) set(state, ' ', state + 1), set(state, '\t', state + 1);
   }
 }
 
