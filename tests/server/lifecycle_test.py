@@ -10,12 +10,14 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 import unittest
+import warnings
 
 LFM, MODEL = (os.path.abspath(path) for path in sys.argv[1:3])
 READY_S = 120  # sanitizers and a busy machine
@@ -49,12 +51,12 @@ class Serve:
     def log(self):
         return pathlib.Path(self.log_path).read_text()
 
-    def wait(self):
+    def wait(self, scheme="http"):
         end = time.monotonic() + READY_S
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise AssertionError(f"ended with {self.process.returncode}: {self.log()}")
-            if self.port is None and (found := re.search(r"http://127\.0\.0\.1:(\d+)", self.log())):
+            if self.port is None and (found := re.search(scheme + r"://127\.0\.0\.1:(\d+)", self.log())):
                 self.port = int(found.group(1))
             try:
                 if self.port and self.ask("GET", "/health")[0] == 200:
@@ -289,6 +291,69 @@ class Sockets(Case):
                 server.port = port
                 server.wait()
                 self.assertEqual(server.end(), 0)
+
+
+@unittest.skipUnless(shutil.which("openssl"), "openssl makes the certificate")
+class Tls(Case):
+    def setUp(self):
+        super().setUp()
+        self.certificate, self.key = (os.path.join(self.folder, name) for name in ("cert.pem", "key.pem"))
+        self.make(self.certificate, self.key)
+
+    @staticmethod
+    def make(certificate, key):
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-keyout", key, "-out",
+                        certificate], check=True, capture_output=True)
+
+    def test_answers_and_streams(self):
+        with Serve(self.folder, "--tls-cert", self.certificate, "--tls-key", self.key, ready=False) as server:
+            trusting = ssl.create_default_context(cafile=self.certificate)
+            server.connection = lambda: http.client.HTTPSConnection("127.0.0.1", server.port, timeout=60, context=trusting)
+            server.wait("https")
+            status, _, body = server.complete(5)
+            self.assertEqual((status, json.loads(body)["usage"]["completion_tokens"]), (200, 5))
+            status, _, body = server.complete(5, stream=True)
+            self.assertEqual(status, 200)
+            self.assertTrue(body.endswith(b"data: [DONE]\n\n"))
+            # Who does not trust the certificate, speaks plainly or offers TLS 1.1 gets nothing, and nobody else notices.
+            with self.assertRaises(ssl.SSLError):
+                ssl.create_default_context().wrap_socket(socket.create_connection(("127.0.0.1", server.port)), server_hostname="localhost")
+            with socket.create_connection(("127.0.0.1", server.port), timeout=30) as plain:
+                plain.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                self.assertNotIn(b"HTTP/1.1 200", self.read_all(plain))
+            old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            old.check_hostname, old.verify_mode = False, ssl.CERT_NONE
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                old.maximum_version = ssl.TLSVersion.TLSv1_1
+            with self.assertRaises((ssl.SSLError, OSError)):
+                old.wrap_socket(socket.create_connection(("127.0.0.1", server.port)))
+            with socket.create_connection(("127.0.0.1", server.port)):  # says nothing
+                self.assertEqual(server.complete(3)[0], 200)
+            self.assertEqual(server.end(), 0)
+
+    @staticmethod
+    def read_all(connection):
+        got = b""
+        try:
+            while piece := connection.recv(4096):
+                got += piece
+        except ConnectionError:
+            pass
+        return got
+
+    def test_files_that_are_none(self):
+        other = os.path.join(self.folder, "other.pem")
+        self.make(os.path.join(self.folder, "ignored.pem"), other)
+        empty = os.path.join(self.folder, "empty.pem")
+        open(empty, "w").close()
+        for certificate, key, word in ((self.certificate, other, "key"), (empty, self.key, "empty.pem"), (self.certificate, "/nowhere", "/nowhere")):
+            done = subprocess.run([LFM, "serve", "-m", MODEL, "--port", "0", "--ledger", "none", "--tls-cert", certificate, "--tls-key", key],
+                                  capture_output=True, text=True, timeout=60)
+            self.assertIn(done.returncode, (1, 2, 3), done.stderr)
+            self.assertEqual(done.stderr.count("\n"), 1, done.stderr)
+            self.assertIn(word, done.stderr)
 
 
 class Figures(Case):
