@@ -15,7 +15,8 @@ namespace {
 using kernels::kMaxTile;
 using kernels::kUnitRows;
 
-// What a unit costs beside its tokens, in tokens.
+// What a unit costs beside its tokens, in tokens: reading and unpacking it. Of Q4_0 it took as long with 1 token as with 4 to 8
+// (AMX and AVX2, one thread).
 constexpr int64_t kUnitCost = 4;
 
 bool SameIds(std::span<const int32_t> a, std::span<const int32_t> b) {
