@@ -4,7 +4,8 @@
 
 LFM is the program (build/release/lfm); answers.jsonl comes from evaluate_transformers.py. Needs only Python's standard library.
 --held: the extraction's answers are held to the schema that their prompts ask for (--schema; docs/structured.md). Calls always are
-held to their tools' schemas.
+held to their tools' schemas. Beside the exact answers those are counted that are valid: an object of the extraction's schema, calls
+that the tools' schemas take, or text where no call was begun.
 """
 import argparse
 import json
@@ -31,8 +32,50 @@ def schema_of(case):
     return None
 
 
+TYPES = {"object": dict, "array": list, "string": str, "integer": int, "number": (int, float), "boolean": bool, "null": type(None)}
+
+
+def fits(value, schema, closed=False):
+    """Whether a value is in a schema of the keywords that the sets use; an error at any other keyword."""
+    unknown = set(schema) - {"type", "enum", "properties", "required", "items", "additionalProperties", "description", "default", "format"}
+    if unknown:
+        raise ValueError(f"this judge does not know {unknown}")
+    kinds = schema.get("type", list(TYPES))
+    kinds = kinds if isinstance(kinds, list) else [kinds]
+    if not any(isinstance(value, TYPES[kind]) and (kind == "boolean" or not isinstance(value, bool)) for kind in kinds):
+        return False
+    if "enum" in schema and value not in schema["enum"]:
+        return False
+    if isinstance(value, list):
+        return all(fits(item, schema.get("items", {})) for item in value)
+    if isinstance(value, dict):
+        named = schema.get("properties", {})
+        if any(name not in value for name in schema.get("required", [])):
+            return False
+        if (closed and named or schema.get("additionalProperties") is False) and any(name not in named for name in value):
+            return False
+        return all(fits(item, named.get(name, {})) for name, item in value.items())
+    return True
+
+
+def is_valid(answer, case):
+    """Whether an answer could be used: see above."""
+    schema = schema_of(case) if case["answer"].startswith("{") else None
+    if schema:
+        try:
+            return fits(json.loads(answer["text"]), schema)
+        except ValueError:
+            return False
+    functions = [tool.get("function", tool) for tool in case.get("tools") or []]
+    tools = {function["name"]: function.get("parameters", {}) for function in functions}
+    calls = answer.get("tool_calls") or []
+    if not calls:
+        return "<|tool_call_" not in answer["text"]
+    return all(call["name"] in tools and fits(call["arguments"], tools[call["name"]], closed=True) for call in calls)
+
+
 def ask(a, case):
-    """The answer of `lfm run`; a failure is an answer too, and counts as wrong."""
+    """The answer of `lfm run --json`; a failure is an answer too, and counts as wrong."""
     with tempfile.TemporaryDirectory() as folder:
         command = [a.lfm, "run", "-m", a.model, "--temp", "0", "--repeat-penalty", "1", "-n", "64", "--threads", "1", "--compute", a.compute, "--json"]
         for name in ("messages", "tools"):
@@ -46,7 +89,9 @@ def ask(a, case):
                 json.dump(schema, f, ensure_ascii=False)
             command += ["--schema", f.name]
         done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
-    return json.loads(done.stdout)["text"] if done.returncode == 0 else f"lfm failed ({done.returncode}): {done.stderr.strip()}"
+    if done.returncode == 0:
+        return json.loads(done.stdout)
+    return {"text": f"<|tool_call_ lfm failed ({done.returncode}): {done.stderr.strip()}"}
 
 
 def main():
@@ -65,9 +110,11 @@ def main():
         with open(f"{a.sets}/{file}", encoding="utf-8") as f:
             cases = [json.loads(line) for line in f][:a.cases]
         with ThreadPoolExecutor(a.jobs) as pool:
-            got = list(pool.map(lambda c: ask(a, c), cases))
+            answers = list(pool.map(lambda c: ask(a, c), cases))
+        got = [answer["text"] for answer in answers]
+        n_valid = sum(is_valid(answer, case) for answer, case in zip(answers, cases))
         good = sum(g == c["answer"] for g, c in zip(got, cases))
-        print(f"{name:8} {good}/{len(cases)} exact = {100 * good / len(cases):.1f} %", flush=True)
+        print(f"{name:8} {good}/{len(cases)} exact = {100 * good / len(cases):.1f} %, {n_valid} valid", flush=True)
         wrong = [(g, c) for g, c in zip(got, cases) if g != c["answer"]]
         for g, c in wrong[:a.show]:
             print(f"  {c['messages'][-1]['content']!r}\n    expected {c['answer']}\n    got      {g}")

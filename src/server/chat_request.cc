@@ -143,7 +143,7 @@ ApiStatus MakeChatRequest(const Json& body, const HttpRequest& http, const Serve
 
   const bool calls = ask.tools.choice != ToolUse::Choice::kNone;
   if (!calls && !ask.tools.tools.empty()) ForbidCalls(model.text->tokenizer, request.params.sampling);
-  LFM_TRY(request.params.mask, MakeMask(model, ask.format, ask.tools, prompt.opens_reasoning));
+  LFM_TRY(request.params.mask, MakeMask(model, ask.format, ask.tools, prompt.opens_reasoning, out.unenforced));
   ReaderOptions& reader = out.reader;
   reader.parser.reasoning_open = prompt.opens_reasoning;
   reader.parser.calls = calls;
@@ -186,6 +186,7 @@ ApiResult<Translated> TranslateChat(const Json& body, const HttpRequest& http, c
   out.requests.front().return_progress = out.stream && body["return_progress"].AsBool();
   ChatForm form;
   form.head = MakeHead(model, body, "chatcmpl-");
+  form.head.unenforced = std::move(out.unenforced);
   form.n = ask.n;
   form.include_usage = body["stream_options"]["include_usage"].AsBool();
   form.logprobs = ask.n_logprobs >= 0;

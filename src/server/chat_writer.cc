@@ -97,6 +97,7 @@ void ChatWriter::Arguments(int choice, const Answer& answer, const Part& part, s
 
 void ChatWriter::EndChoice(int choice, const Answer& answer, std::vector<TokenFigure> rest, std::string& out) {
   Chunk(choice, "{}", answer.finish, rest.empty() ? nullptr : &rest, out);
+  SetUnenforced(form_.head, out);
 }
 
 void ChatWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
@@ -116,14 +117,16 @@ std::string ChatWriter::Document(std::span<const Answer* const> answers, const T
                                      {"logprobs", form_.logprobs ? LogprobsJson(answer->figures) : Json()},
                                      {"finish_reason", answer->finish}}));
   }
-  return Compact(Json::MakeObject({{"id", form_.head.id},
-                                   {"object", "chat.completion"},
-                                   {"created", form_.head.created},
-                                   {"model", form_.head.model},
-                                   {"system_fingerprint", form_.head.fingerprint},
-                                   {"choices", std::move(choices)},
-                                   {"usage", OpenAiUsage(totals)},
-                                   {"timings", TimingsJson(totals)}}));
+  Json document = Json::MakeObject({{"id", form_.head.id},
+                                    {"object", "chat.completion"},
+                                    {"created", form_.head.created},
+                                    {"model", form_.head.model},
+                                    {"system_fingerprint", form_.head.fingerprint},
+                                    {"choices", std::move(choices)},
+                                    {"usage", OpenAiUsage(totals)},
+                                    {"timings", TimingsJson(totals)}});
+  SetUnenforced(form_.head, document);
+  return Compact(document);
 }
 
 void ChatWriter::Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out) {

@@ -155,7 +155,7 @@ ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& 
   }
   request.prompt_logprobs = form.logprobs && form.echo;
   LFM_TRY(const OutputFormat format, ReadFormat(body));
-  LFM_TRY(request.params.mask, MakeMask(model, format, ToolUse{}, false));
+  LFM_TRY(request.params.mask, MakeMask(model, format, ToolUse{}, false, form.head.unenforced));
   LFM_RETURN_IF_ERROR(ReadServing(body, http, request));
   for (TokenPrompt& prompt : prompts) {
     LFM_RETURN_IF_ERROR(CheckRoom(model, prompt.ids.size(), request.params.max_tokens, "prompt"));

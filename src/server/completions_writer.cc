@@ -90,6 +90,7 @@ void CompletionsWriter::Write(int choice, const Answer&, const Part& part, std::
 void CompletionsWriter::EndChoice(int choice, const Answer& answer, std::vector<TokenFigure> rest, std::string& out) {
   Echo(choice, out);
   Chunk(choice, "", answer.finish, rest, out);
+  SetUnenforced(form_.head, out);
 }
 
 void CompletionsWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
@@ -113,14 +114,16 @@ std::string CompletionsWriter::Document(std::span<const Answer* const> answers, 
                                      {"logprobs", form_.logprobs ? OldLogprobs(figures, offset) : Json()},
                                      {"finish_reason", answer->finish}}));
   }
-  return Compact(Json::MakeObject({{"id", form_.head.id},
-                                   {"object", "text_completion"},
-                                   {"created", form_.head.created},
-                                   {"model", form_.head.model},
-                                   {"system_fingerprint", form_.head.fingerprint},
-                                   {"choices", std::move(choices)},
-                                   {"usage", OpenAiUsage(totals)},
-                                   {"timings", TimingsJson(totals)}}));
+  Json document = Json::MakeObject({{"id", form_.head.id},
+                                    {"object", "text_completion"},
+                                    {"created", form_.head.created},
+                                    {"model", form_.head.model},
+                                    {"system_fingerprint", form_.head.fingerprint},
+                                    {"choices", std::move(choices)},
+                                    {"usage", OpenAiUsage(totals)},
+                                    {"timings", TimingsJson(totals)}});
+  SetUnenforced(form_.head, document);
+  return Compact(document);
 }
 
 }  // namespace lfm::server

@@ -60,6 +60,7 @@ ApiResult<OutputFormat> ReadStructuredOutputs(const Json& value) {
   }
   if (n > 1)
     return BadRequest("structured_outputs must have one of json, json_object, regex, choice and grammar, not several", path);
+  format.annotate = value["unsupported"].AsString() == "annotate";
   if (n == 1 && format.kind == OutputFormat::Kind::kJsonSchema) {
     LFM_RETURN_IF_ERROR(CheckJsonSchema(format.schema, format.param));
   }
@@ -165,9 +166,11 @@ ApiStatus CheckJsonSchema(const Json& schema, const std::string& path) { return 
 SchemaMembers FormatMembers(bool name_required) {
   const SchemaMember name =
       name_required ? Required("name", TextSchema().Named(), "") : Optional("name", TextSchema().Named(), "");
+  const SchemaMember unsupported = Optional("unsupported", ChoiceSchema({"refuse", "annotate"}),
+                                            "annotate: what cannot be enforced is listed in the answer's `unenforced`");
   const Schema json_schema = ObjectSchema({name, Required("schema", JsonSchemaSchema(), "what the answer fits"),
                                            Optional("description", TextSchema(0, 65'536), "accepted"),
-                                           Optional("strict", BoolSchema(), "the schema holds either way")});
+                                           Optional("strict", BoolSchema(), "the schema holds either way"), unsupported});
   const Schema format = VariantSchema(
       "type", {{"text", ObjectSchema()},
                {"json_object", ObjectSchema({Optional("schema", JsonSchemaSchema(), "llama.cpp's: what the object fits")})},
@@ -176,7 +179,7 @@ SchemaMembers FormatMembers(bool name_required) {
                                        Optional("json_object", BoolSchema(), "true: any JSON object"),
                                        Optional("regex", TextSchema(1, 65'536), "the whole answer matches it"),
                                        Optional("choice", ListSchema(TextSchema(1, 4096), 1, 1000), "the answer is one of these"),
-                                       Optional("grammar", TextSchema(1, size_t{1} << 20), "GBNF or Lark")});
+                                       Optional("grammar", TextSchema(1, size_t{1} << 20), "GBNF or Lark"), unsupported});
   return {
       Optional("response_format", format, "the answer fits the format from its first token on"),
       Optional("structured_outputs", outputs, "vLLM's: one of its members"),
@@ -191,6 +194,7 @@ ApiResult<OutputFormat> ReadFormatObject(const Json& format, const Json& json_sc
   const std::string& type = format["type"].AsString();
   if (type == "json_object" && format["schema"].is_null()) out.kind = OutputFormat::Kind::kJsonObject;
   if (type == "json_schema") out.schema = json_schema["schema"];
+  out.annotate = type == "json_schema" && json_schema["unsupported"].AsString() == "annotate";
   if (type == "json_object") out.schema = format["schema"];
   if (!out.schema.is_null()) {
     out.kind = OutputFormat::Kind::kJsonSchema;

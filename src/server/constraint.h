@@ -20,6 +20,7 @@ struct OutputFormat {
   std::string text;                  // kRegex, kGrammar (GBNF)
   std::vector<std::string> choices;  // kChoice
   std::string param;                 // whose fault an error is
+  bool annotate = false;             // what cannot be enforced loosens the grammar, and the answer lists it
 };
 
 struct Tool {
@@ -49,9 +50,10 @@ ApiResult<ToolUse> ReadTools(const Json& body);
 ApiStatus ChooseTools(const std::string& mode, const std::vector<std::string>& names, const std::string& path, ToolUse& use);
 
 // The mask of the first token, or null where nothing is asked for. What cannot be enforced is refused.
-// `opens_reasoning`: the answer begins inside its reasoning, which is free.
+// `opens_reasoning`: the answer begins inside its reasoning, which is free. `unenforced`: what the mask does not hold, as the
+// answer's member of that name lists it; null where there is nothing.
 ApiResult<std::shared_ptr<const engine::TokenMask>> MakeMask(const ServedModel& model, const OutputFormat& format,
-                                                             const ToolUse& use, bool opens_reasoning);
+                                                             const ToolUse& use, bool opens_reasoning, Json& unenforced);
 
 // A JSON Schema that is none is refused: unknown types, references to nowhere, members of the wrong kind.
 ApiStatus CheckJsonSchema(const Json& schema, const std::string& path);

@@ -22,18 +22,24 @@ ApiError Refuse(const Error& error, const grammar::Refusal& refusal, const std::
                     unsupported ? "unsupported_value" : "invalid_value");
 }
 
-ApiResult<Mask> Compiled(const ServedModel& model, const grammar::Spec& spec, const std::string& key, const std::string& param,
-                         bool opens_reasoning) {
+ApiResult<Mask> Compiled(const ServedModel& model, const grammar::Spec& spec, std::string key, const std::string& param,
+                         bool opens_reasoning, Json& unenforced) {
+  if (spec.annotate_unsupported) key += " annotate";
   grammar::Refusal refusal;
   auto grammar = model.grammars->Get(spec, key, refusal);
   if (!grammar.ok()) return Refuse(grammar.error(), refusal, param);
+  for (const grammar::Refusal& one : (*grammar)->unenforced()) {
+    if (unenforced.is_null()) unenforced = Json::MakeArray();
+    unenforced.Append(grammar::RefusalJson(one));
+  }
   using Start = engine::ThinkingMarks::Start;
   const auto thinking = engine::FindThinkingMarks(model.text->tokenizer, opens_reasoning ? Start::kOpen : Start::kMay);
   return engine::MakeGrammarMask(model.text->tokenizer, std::move(grammar).value(), model.grammars->vocabulary(), thinking);
 }
 
-ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format, bool opens_reasoning) {
+ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format, bool opens_reasoning, Json& unenforced) {
   grammar::Spec spec;
+  spec.annotate_unsupported = format.annotate;
   std::string key;
   switch (format.kind) {
     case OutputFormat::Kind::kText: return Mask();
@@ -64,11 +70,11 @@ ApiResult<Mask> FormatMask(const ServedModel& model, const OutputFormat& format,
       key = "grammar " + format.text;
       break;
   }
-  return Compiled(model, spec, key, format.param, opens_reasoning);
+  return Compiled(model, spec, std::move(key), format.param, opens_reasoning, unenforced);
 }
 
 // `required`: calls from the first token on; else text may come before and between.
-ApiResult<Mask> ToolsMask(const ServedModel& model, const ToolUse& use, bool required, bool opens_reasoning) {
+ApiResult<Mask> ToolsMask(const ServedModel& model, const ToolUse& use, bool required, bool opens_reasoning, Json& unenforced) {
   grammar::Spec spec;
   spec.kind = grammar::Kind::kTools;
   grammar::ToolOptions& options = spec.tools;
@@ -86,24 +92,23 @@ ApiResult<Mask> ToolsMask(const ServedModel& model, const ToolUse& use, bool req
   if (!strict && (options.start_id < 0 || options.end_id < 0)) return Mask();  // a model without marks may still call
   // Schemas of tools that the model may leave alone are held as far as they can be.
   spec.annotate_unsupported = !strict;
-  key += StrCat(" ", strict);
-  return Compiled(model, spec, key, "tools", opens_reasoning);
+  return Compiled(model, spec, std::move(key), "tools", opens_reasoning, unenforced);
 }
 
 }  // namespace
 
 ApiResult<std::shared_ptr<const engine::TokenMask>> MakeMask(const ServedModel& model, const OutputFormat& format,
-                                                             const ToolUse& use, bool opens_reasoning) {
+                                                             const ToolUse& use, bool opens_reasoning, Json& unenforced) {
   const bool has_format = format.kind != OutputFormat::Kind::kText;
   const bool has_tools = use.choice != ToolUse::Choice::kNone;
   const bool required = use.choice == ToolUse::Choice::kRequired;
   Mask tools, formatted;
   if (has_tools) {
     // Beside a format, an answer is either calls or what the format says.
-    LFM_TRY(tools, ToolsMask(model, use, required || has_format, opens_reasoning));
+    LFM_TRY(tools, ToolsMask(model, use, required || has_format, opens_reasoning, unenforced));
   }
   if (has_format && !required) {
-    LFM_TRY(formatted, FormatMask(model, format, opens_reasoning));
+    LFM_TRY(formatted, FormatMask(model, format, opens_reasoning, unenforced));
   }
   if (tools && formatted) return engine::MakeEitherMask(*tools, *formatted);
   return tools ? tools : formatted;

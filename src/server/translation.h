@@ -27,6 +27,7 @@ struct Translated {
   std::unique_ptr<AnswerWriter> writer;
   bool stream = false;
   std::string model;  // the name that the answer carries
+  Json unenforced;    // what the answer's grammar does not hold; chat and completions say so
   // Called once with the whole answers before their last byte leaves.
   std::function<void(std::span<const Answer* const>)> finished;
 };

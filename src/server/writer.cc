@@ -57,6 +57,16 @@ std::string Compact(const Json& json) {
 void AnswerWriter::TakePrompt(int, std::vector<TokenFigure>) {}
 void AnswerWriter::Progress(int64_t, int64_t, int64_t, double, std::string&) {}
 
+void SetUnenforced(const AnswerHead& head, Json& document) {
+  if (!head.unenforced.is_null()) document.Set("unenforced", head.unenforced);
+}
+
+void SetUnenforced(const AnswerHead& head, std::string& events) {
+  if (head.unenforced.is_null() || !events.ends_with("}\n\n")) return;
+  events.resize(events.size() - 3);
+  events += StrCat(",\"unenforced\":", Compact(head.unenforced), "}\n\n");
+}
+
 void AppendEvent(std::string_view data, std::string& out) {
   out += "data: ";
   out += data;

@@ -17,6 +17,7 @@ namespace lfm::server {
 struct AnswerHead {
   std::string id, model, fingerprint;
   int64_t created = 0;
+  Json unenforced = {};  // [{"keyword", "pointer", "message"}]; null where there is nothing
 };
 
 // What the whole answer used.
@@ -50,6 +51,10 @@ class AnswerWriter {
 
 // One line without spaces, as clients are sent it.
 std::string Compact(const Json& json);
+
+// The answer's member "unenforced" into a document, or into the last event of `events`, where there is something to list.
+void SetUnenforced(const AnswerHead& head, Json& document);
+void SetUnenforced(const AnswerHead& head, std::string& events);
 
 // "data: {...}\n\n"
 void AppendEvent(std::string_view data, std::string& out);

@@ -119,6 +119,26 @@ TEST(ChatRequest, RefusesWrongTypesAndRangesByPath) {
   ExpectRefused(cases, Chat(), [&](const Json& body) { return TranslateChat(body, Request(), model, false); });
 }
 
+TEST(ChatRequest, LoosensASchemaOnlyWhereItIsAskedTo) {
+  const std::string schema = R"s({"type": "string", "pattern": "^(a|b)\\1$"})s";
+  const ServedModel model = TinyModel();
+  const auto with = [&](const std::string& more) {
+    Json body = Chat();
+    body.Set("response_format",
+             Parsed(StrCat(R"({"type": "json_schema", "json_schema": {"name": "a", "schema": )", schema, more, "}}")));
+    return TranslateChat(body, Request(), model, false);
+  };
+  EXPECT_EQ(with("").error().code.value_or(""), "unsupported_value");
+  EXPECT_EQ(with(R"(, "unsupported": "refuse")").error().code.value_or(""), "unsupported_value");
+  EXPECT_EQ(with(R"(, "unsupported": "ignore")").error().param.value_or(""), "response_format.json_schema.unsupported");
+  const auto loose = with(R"(, "unsupported": "annotate")");
+  ASSERT_TRUE(loose.ok()) << loose.error().message;
+  EXPECT_NE(loose->requests.front().params.mask, nullptr);
+  Json body = Chat();
+  body.Set("structured_outputs", Parsed(StrCat(R"({"unsupported": "annotate", "json": )", schema, "}")));
+  EXPECT_TRUE(TranslateChat(body, Request(), model, false).ok());
+}
+
 TEST(ChatRequest, TellsUnknownModelsApart) {
   const ServedModel model = TinyModel();
   const auto unknown = TranslateChat(Changed(Chat(), R"({"model": "x"})"), Request(), model, false);

@@ -168,6 +168,20 @@ TEST(ChatWriter, GivesEveryFigureOnceStreamedAndPlain) {
   EXPECT_EQ(streamed.items()[3]["logprob"].NumberText(), "-9999.0");
 }
 
+TEST(ChatWriter, ListsWhatIsNotEnforced) {
+  AnswerHead head = Head("chatcmpl-1");
+  head.unenforced = Parsed(R"([{"keyword": "format", "pointer": "/format", "message": "unknown"}])");
+  ChatWriter writer({head, 1, false, false});
+  Script script(writer, {});
+  script.Say("hi");
+  script.End();
+  const Json last = Events(script.out).back().second;
+  EXPECT_EQ(last["choices"].items()[0]["finish_reason"].AsString(), "stop");
+  EXPECT_EQ(last["unenforced"].Dump(), head.unenforced.Dump());
+  const Answer* answers[] = {&script.answer()};
+  EXPECT_EQ(Parsed(writer.Document(answers, SomeTotals()))["unenforced"].Dump(), head.unenforced.Dump());
+}
+
 TEST(ChatWriter, WritesTheWholeDocument) {
   ChatWriter writer({Head("chatcmpl-1"), 1, false, false});
   Script script(writer, {});
