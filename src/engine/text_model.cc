@@ -8,6 +8,7 @@
 
 #include "base/strings.h"
 #include "engine/chat_prompt.h"
+#include "text/gguf_kept.h"
 
 namespace lfm::engine {
 namespace {
@@ -117,6 +118,30 @@ Result<std::optional<bool>> OptionalBool(const Metadata& metadata, const char* k
   return std::optional<bool>(value);
 }
 
+// Ends of generation besides one: ollama's list and llama.cpp's end of a message. And what `lfm convert` kept.
+Result<text::GgufKept> ReadKept(const Metadata& metadata) {
+  text::GgufKept kept;
+  for (const auto& [key, value] : metadata.entries()) {
+    if (!key.starts_with("tokenizer.ggml.normalizer.")) continue;
+    LFM_TRY(const bool is_on, metadata.Bool(key, false));
+    if (is_on) return Error{ErrorCode::kUnsupported, StrCat(key, " is true: texts are not normalised here, for LFM2 is not so")};
+  }
+  LFM_TRY(kept.ends, metadata.Ints("tokenizer.ggml.eos_token_ids"));
+  LFM_TRY(const auto message_end, OptionalId(metadata, "tokenizer.ggml.eom_token_id"));
+  if (message_end) kept.ends.push_back(*message_end);
+  LFM_TRY(kept.lstrip, metadata.Ints("lfm.tokenizer.lstrip"));
+  LFM_TRY(kept.rstrip, metadata.Ints("lfm.tokenizer.rstrip"));
+  LFM_TRY(kept.single_word, metadata.Ints("lfm.tokenizer.single_word"));
+  LFM_TRY(kept.normalized, metadata.Ints("lfm.tokenizer.normalized"));
+  for (const auto& [key, out] :
+       {std::pair("lfm.tokenizer.before", &kept.before), std::pair("lfm.tokenizer.after", &kept.after)}) {
+    if (!metadata.Find(key)) continue;
+    LFM_TRY(*out, metadata.Ints(key));
+  }
+  LFM_TRY(kept.split_special, metadata.Bool("lfm.tokenizer.split_special_tokens", false));
+  return kept;
+}
+
 Result<text::Tokenizer> TokenizerFromGguf(const Metadata& metadata) {
   LFM_TRY(const auto tokens, metadata.Strings("tokenizer.ggml.tokens"));
   if (tokens.empty()) {
@@ -141,6 +166,8 @@ Result<text::Tokenizer> TokenizerFromGguf(const Metadata& metadata) {
   LFM_TRY(vocabulary.add_bos, OptionalBool(metadata, "tokenizer.ggml.add_bos_token"));
   LFM_TRY(vocabulary.add_eos, OptionalBool(metadata, "tokenizer.ggml.add_eos_token"));
   LFM_TRY(text::TokenizerSpec spec, text::SpecFromGguf(vocabulary));
+  LFM_TRY(const text::GgufKept kept, ReadKept(metadata));
+  LFM_RETURN_IF_ERROR(text::AddKept(kept, spec));
   constexpr std::string_view kVariable = "lfm.template_variable.";  // written by `lfm convert`
   for (const auto& [key, value] : metadata.entries()) {
     const auto* text = std::get_if<std::string_view>(&value);

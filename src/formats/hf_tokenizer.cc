@@ -127,6 +127,16 @@ void MergeMap(const Json& map, Json& config) {
   }
 }
 
+// In the reference the configuration's own named tokens take the place of this object.
+void DropHiddenNames(Json& config) {
+  const auto is_named = [](const auto& member) {
+    return member.first.ends_with("_token") && !IsStandardName(member.first) && member.second.is_string();
+  };
+  const Json::Object& members = config.members();
+  const bool has_own = std::any_of(members.begin(), members.end(), is_named) || !config["extra_special_tokens"].members().empty();
+  if (has_own) config.Set("model_specific_special_tokens", Json());
+}
+
 SpecialTokens SpecialTokensOf(const Json& config) {
   SpecialTokens special;
   for (const std::string_view name : kStandardNames) {
@@ -148,8 +158,8 @@ SpecialTokens SpecialTokensOf(const Json& config) {
   const Json& extra = config["extra_special_tokens"];
   for (const auto& [key, value] : config["model_specific_special_tokens"].members()) name(key, value);
   for (const auto& [key, value] : extra.members()) name(key, value);
-  const bool has_extra = !extra.items().empty() || !extra.members().empty();
-  special.unnamed = has_extra ? extra.items() : config["additional_special_tokens"].items();
+  // The older name counts beside an object, but not beside a list.
+  special.unnamed = extra.items().empty() ? config["additional_special_tokens"].items() : extra.items();
   return special;
 }
 
@@ -189,6 +199,7 @@ void CompleteTokenizer(const Json& special_tokens_map, const Json& added_tokens,
   if (!config.is_object()) config = Json::MakeObject();
   std::map<int64_t, Json> decoder = DecoderOf(config);
   const bool has_decoder = config.Find("added_tokens_decoder") != nullptr;
+  DropHiddenNames(config);
   if (!has_decoder) MergeMap(special_tokens_map, config);
   const SpecialTokens special = SpecialTokensOf(config);
   if (!has_decoder) {

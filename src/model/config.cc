@@ -24,9 +24,29 @@ Error Missing(const Checkpoint& checkpoint, const std::string& what) {
                                       "by an unknown converter: download it again")};
 }
 
+// What the metadata's readers say does not name the file.
+Error InFile(const Error& error, const Checkpoint& checkpoint) {
+  return error.message.find(checkpoint.path) == std::string::npos ? error.Within(checkpoint.path) : error;
+}
+
 Result<const Tensor*> Need(const Checkpoint& checkpoint, TensorField field, int i_layer = -1) {
   if (const Tensor* tensor = FindTensor(checkpoint, field, i_layer)) return tensor;
   return MissingTensor(checkpoint, field, i_layer);
+}
+
+// An integer, or a list with a value for each layer that is the same wherever it is not 0.
+Result<int64_t> IntOrOneOfAll(const formats::Metadata& metadata, const std::string& key) {
+  const formats::MetadataValue* const value = metadata.Find(key);
+  const auto* const list = value ? std::get_if<std::vector<int64_t>>(value) : nullptr;
+  if (!list) return metadata.Int(key, 0);
+  int64_t one = 0;
+  for (const int64_t n : *list) {
+    if (n != 0 && one != 0 && n != one) {
+      return Error{ErrorCode::kUnsupported, StrCat(key, " differs between layers (", one, " and ", n, "), which is not run")};
+    }
+    if (n != 0) one = n;
+  }
+  return one;
 }
 
 // Sizes that both conventions state; the rest comes from the tensors.
@@ -45,7 +65,7 @@ Status ReadGguf(const Checkpoint& checkpoint, Config& config) {
 
   const auto integer = [&](const std::string& key, bool required, auto& out) -> Status {
     if (required && !metadata.Find(prefix + key)) return Missing(checkpoint, "metadata key " + prefix + key);
-    LFM_TRY(const int64_t value, metadata.Int(prefix + key, 0));
+    LFM_TRY(const int64_t value, IntOrOneOfAll(metadata, prefix + key));
     if (value < 0 || value > (int64_t{1} << 31) - 1) {
       return Error{ErrorCode::kCorrupt,
                    StrCat(checkpoint.path, ": ", prefix, key, " is ", value, ", out of the range 0 to 2147483647")};
@@ -68,6 +88,37 @@ Status ReadGguf(const Checkpoint& checkpoint, Config& config) {
   }
   config.norm_eps = static_cast<float>(eps);
   config.routed_scaling_factor = scale == 0 ? 1.0f : static_cast<float>(scale);  // 0 means "not set" there
+  return Ok();
+}
+
+// rope_scaling, else rope_parameters: as in transformers the older name counts where both are there. Sets theta where they do.
+Status ReadRope(const Checkpoint& checkpoint, double& theta) {
+  const Json& older = checkpoint.config["rope_scaling"];
+  const char* const name = older.is_null() || (older.is_object() && older.members().empty()) ? "rope_parameters" : "rope_scaling";
+  const Json& rope = checkpoint.config[name];
+  const auto refuse = [&](const auto&... what) {
+    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: ", name, ": ", what...)};
+  };
+  if (rope.is_null()) return Ok();
+  if (!rope.is_object()) return refuse("is no object");
+  for (const char* key : {"rope_type", "type"}) {
+    const Json& type = rope[key];
+    if (type.is_null()) continue;
+    if (type.is_string() && type.AsString() == "default") break;
+    return refuse("rope type ", type.is_string() ? Quote(type.AsString()) : type.Dump(),
+                  " is not used by the LFM2 family; only \"default\" is run");
+  }
+  for (const auto& [key, value] : rope.members()) {
+    if (value.is_object()) return refuse(Quote(key), " has rotations of its own; only the same for all layers are run");
+  }
+  for (const char* key : {"factor", "partial_rotary_factor"}) {
+    const Json& value = rope[key];
+    if (value.is_null() || (value.is_number() && value.AsDouble() == 1)) continue;
+    return refuse(key, " is ", value.Dump(), "; only rotations of whole heads, not scaled, are run");
+  }
+  const Json& stated = rope["rope_theta"];
+  if (!stated.is_null() && !stated.is_number()) return refuse("rope_theta is ", stated.Dump(), " where a number is expected");
+  if (stated.is_number()) theta = stated.AsDouble();
   return Ok();
 }
 
@@ -123,25 +174,8 @@ Status ReadHuggingFace(const Checkpoint& checkpoint, Config& config) {
   LFM_RETURN_IF_ERROR(integer({"max_position_embeddings"}, config.context_length));
   LFM_TRY(const double eps, real({"norm_eps", "block_norm_eps"}, 1e-5));
   config.norm_eps = static_cast<float>(eps);
-  const Json& rope = first({"rope_parameters", "rope_scaling"});
-  const std::string& rope_type = rope["rope_type"].is_string() ? rope["rope_type"].AsString() : rope["type"].AsString();
-  if (!rope_type.empty() && rope_type != "default") {
-    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: rope type ", Quote(rope_type),
-                                                 " is not used by the LFM2 family; only \"default\" is run")};
-  }
-  const Json& factor = rope["factor"];
-  if (factor.is_number() && factor.AsDouble() != 1) {
-    return Error{ErrorCode::kUnsupported,
-                 StrCat(checkpoint.path, "/config.json: the rotations are scaled (factor ", factor.AsDouble(),
-                        "), which the LFM2 family does not use and lfm does not run")};
-  }
-  const Json& partial = rope["partial_rotary_factor"];
-  if (partial.is_number() && partial.AsDouble() != 1) {
-    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, "/config.json: partial_rotary_factor is ", partial.AsDouble(),
-                                                 "; only rotations of whole heads are run")};
-  }
   LFM_TRY(config.rope_theta, real({"rope_theta", "theta"}, 1e6));
-  if (rope["rope_theta"].is_number()) config.rope_theta = rope["rope_theta"].AsDouble();
+  LFM_RETURN_IF_ERROR(ReadRope(checkpoint, config.rope_theta));
   LFM_TRY(config.norm_topk_prob, flag("norm_topk_prob", true));
   LFM_TRY(config.use_expert_bias, flag("use_expert_bias", true));
   LFM_TRY(const double scale, real({"routed_scaling_factor"}, 1.0));
@@ -185,7 +219,8 @@ Status ReadLayer(const Checkpoint& checkpoint, int i, Config& config) {
     } else if (const Tensor* one = FindTensor(checkpoint, TensorField::kExpertDown, i, 0)) {
       LFM_TRY(config.d_ff_expert, Dimension(checkpoint, *one, 1, 2));
     } else {
-      return Missing(checkpoint, StrCat("the experts of layer ", i));
+      const bool is_gguf = checkpoint.naming == Naming::kGguf;
+      return MissingTensor(checkpoint, is_gguf ? TensorField::kExpertsDown : TensorField::kExpertDown, i, is_gguf ? -1 : 0);
     }
     if (checkpoint.naming == Naming::kGguf && FindTensor(checkpoint, TensorField::kExpertBias, i)) {
       config.use_expert_bias = true;
@@ -204,6 +239,16 @@ Status CheckStatedLayers(const Checkpoint& checkpoint, const Config& config) {
   const Json& types = checkpoint.config["layer_types"];
   const Json& indexes = checkpoint.config["full_attn_idxs"];
   if (types.is_array()) {
+    for (const Json& type : types.items()) {
+      if (type.AsString() == "full_attention" || type.AsString() == "conv") continue;
+      return Error{ErrorCode::kUnsupported,
+                   StrCat(checkpoint.path, "/config.json: layer_types names ",
+                          type.is_string() ? Quote(type.AsString()) : type.Dump(), "; only full_attention and conv are run")};
+    }
+    if (types.items().size() != stated.size()) {
+      return Error{ErrorCode::kCorrupt, StrCat(checkpoint.path, "/config.json: layer_types has ", types.items().size(),
+                                               " entries for ", stated.size(), " layers; download it again")};
+    }
     for (size_t i = 0; i < std::min(stated.size(), types.items().size()); ++i) {
       stated[i] = types.items()[i].AsString() == "full_attention";
     }
@@ -224,6 +269,19 @@ Status CheckStatedLayers(const Checkpoint& checkpoint, const Config& config) {
                    StrCat(checkpoint.path, ": layer ", i, " is stated as ", stated[i] ? "attention" : "convolution",
                           " but its tensors are of the other kind")};
     }
+  }
+  return Ok();
+}
+
+// transformers would put random numbers in its place.
+Status CheckHead(const Checkpoint& checkpoint) {
+  for (const char* name : {"tie_embedding", "tie_word_embeddings"}) {
+    const Json& tied = checkpoint.config[name];
+    if (!tied.is_bool()) continue;
+    if (tied.AsBool() || FindTensor(checkpoint, TensorField::kHead)) break;
+    return Error{ErrorCode::kCorrupt,
+                 StrCat(checkpoint.path, "/config.json: ", name, " is false, but tensor lm_head.weight is missing; the folder ",
+                        "is incomplete: download it again")};
   }
   return Ok();
 }
@@ -294,7 +352,8 @@ int Config::n_attention_layers() const {
 
 Result<Config> ReadConfig(const Checkpoint& checkpoint) {
   Config config;
-  LFM_RETURN_IF_ERROR(checkpoint.naming == Naming::kGguf ? ReadGguf(checkpoint, config) : ReadHuggingFace(checkpoint, config));
+  const Status read = checkpoint.naming == Naming::kGguf ? ReadGguf(checkpoint, config) : ReadHuggingFace(checkpoint, config);
+  if (!read.ok()) return InFile(read.error(), checkpoint);
   if (config.n_layers < 1 || config.n_layers > kMaxLayers) {
     return Error{ErrorCode::kCorrupt,
                  StrCat(checkpoint.path, ": the number of layers is ", config.n_layers, ", out of the range 1 to ", kMaxLayers)};
@@ -304,13 +363,14 @@ Result<Config> ReadConfig(const Checkpoint& checkpoint) {
   LFM_TRY(config.d_model, Dimension(checkpoint, *embedding, 1, 2));
   config.layers.resize(static_cast<size_t>(config.n_layers));
   for (int i = 0; i < config.n_layers; ++i) LFM_RETURN_IF_ERROR(ReadLayer(checkpoint, i, config));
-  LFM_RETURN_IF_ERROR(CheckStatedLayers(checkpoint, config));
+  if (const Status stated = CheckStatedLayers(checkpoint, config); !stated.ok()) return InFile(stated.error(), checkpoint);
+  LFM_RETURN_IF_ERROR(CheckHead(checkpoint));
   config.file_type = FileType(checkpoint);
   // LFM2-8B-A1B's files state 128,000 positions, but the model was trained for 32,768 (its card).
   const bool is_8b_a1b = config.n_layers == 24 && config.d_model == 2048 && config.n_experts == 32 && config.vocab_size == 65536;
   if (is_8b_a1b) config.context_length = std::min<int64_t>(config.context_length, 32768);
   LFM_RETURN_IF_ERROR(Validate(checkpoint, config));
-  LFM_RETURN_IF_ERROR(CheckSettings(checkpoint, config));
+  if (const Status settings = CheckSettings(checkpoint, config); !settings.ok()) return InFile(settings.error(), checkpoint);
   LFM_TRY(const auto unused, UnusedTensors(checkpoint, config));
   for (const Tensor* tensor : unused) config.unused_tensors.push_back(tensor->name);
   for (const formats::ForeignTensor& tensor : checkpoint.foreign_tensors) config.unused_tensors.push_back(tensor.name);

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "model/folder_prefix.h"
 #include "model/tensors.h"
 
 namespace lfm::model {
@@ -133,6 +134,7 @@ class GgufChecker {
         {"attention.value_length", h, "the keys' norm has another length"},
         {"rope.dimension_count", h, "only rotations of whole heads are run"},
         {"attention.scale", 1 / std::sqrt(h), "only scores scaled by 1/sqrt(head size) are run"},
+        {"attention.layer_norm_epsilon", config_.norm_eps, "its norms take only a root mean square"},
         {"embedding_length_out", static_cast<double>(config_.d_model),
          "the model has a projection behind its last norm; it makes embeddings and no text"},
         {"logit_scale", 1, "scaled logits are not run"},
@@ -174,7 +176,7 @@ class GgufChecker {
 // Settings of config.json with the only values that this family computes with. A null or a missing one is fine.
 struct JsonSetting {
   std::string_view name;
-  enum Kind { kOff, kTrue, kOne, kSilu, kHeadDim, kWindow } allowed;  // kOff: false, 0, empty
+  enum Kind { kOff, kTrue, kOne, kSilu, kSigmoid, kHeadDim, kWindow, kAny } allowed;  // kOff: false, 0, empty
   std::string_view why;
 };
 constexpr JsonSetting kJsonSettings[] = {
@@ -211,8 +213,29 @@ constexpr JsonSetting kJsonSettings[] = {
     {"quantization_config", JsonSetting::kOff,
      "its weights are quantised in a way of its own; get the bf16 files or a GGUF file"},
     {"compression_config", JsonSetting::kOff, "its weights are quantised in a way of its own; get the bf16 files or a GGUF file"},
+    {"quantization", JsonSetting::kOff, "its weights are quantised in a way of its own; get the bf16 files or a GGUF file"},
     {"add_cross_attention", JsonSetting::kOff, "only decoders are run"},
+    {"qk_norm", JsonSetting::kTrue, "queries and keys are always normed"},
+    {"use_qk_norm", JsonSetting::kTrue, "queries and keys are always normed"},
+    {"scoring_func", JsonSetting::kSigmoid, "routers weigh by sigmoid (scoring_func)"},
+    // The model's own, read by ReadConfig or stated by the tensors; and those that are of training or of other programs.
+    {"routed_scaling_factor", JsonSetting::kAny, ""},
+    {"rope_scaling", JsonSetting::kAny, ""},
+    {"rope_parameters", JsonSetting::kAny, ""},
+    {"block_ffn_dim_multiplier", JsonSetting::kAny, ""},
+    {"block_mlp_init_scale", JsonSetting::kAny, ""},
+    {"block_out_init_scale", JsonSetting::kAny, ""},
+    {"use_sliding_window", JsonSetting::kAny, ""},
+    {"max_window_layers", JsonSetting::kAny, ""},
+    {"chunk_size_feed_forward", JsonSetting::kAny, ""},
 };
+
+// Words in the names of settings that change what models compute. A setting that nobody here knows and whose name has one
+// of them is taken for such a setting, unless it is off or 1.
+constexpr std::string_view kTellingWords[] = {
+    "softcap", "soft_cap", "sliding", "window", "multiplier", "scal",    "clip",    "clamp",    "swiglu", "sink",      "alibi",
+    "no_rope", "nope_",    "rotary",  "rope_",  "interleave", "gating",  "softmax", "shared_e", "mup_",   "bidirect",  "pooling",
+    "pool_",   "parallel", "causal",  "_gate",  "expert_gr",  "adapter", "lora",    "router_a", "tanh",   "logit_bias"};
 
 bool IsOff(const Json& value) {
   if (value.is_null()) return true;
@@ -229,12 +252,37 @@ bool Allows(const JsonSetting& setting, const Json& value, const Config& config)
       return value.is_bool() && (value.AsBool() || setting.name == "is_decoder");  // false is its default and means nothing
     case JsonSetting::kOne: return value.is_number() && value.AsDouble() == 1;
     case JsonSetting::kSilu: return value.AsString() == "silu" || value.AsString() == "swish";
+    case JsonSetting::kSigmoid: return value.AsString() == "sigmoid";
+    case JsonSetting::kAny: return true;
     case JsonSetting::kHeadDim:
       return config.n_attention_layers() == 0 || (value.is_number() && value.AsDouble() == config.head_dim);
     case JsonSetting::kWindow:
       return IsOff(value) || (value.is_number() && value.AsDouble() >= static_cast<double>(config.context_length));
   }
   return false;
+}
+
+std::string Shown(const Json& value) {
+  std::string text = value.Dump();
+  return text.size() > 60 ? "set" : text;
+}
+
+// Whether the name of a setting says that it changes the computation, and the value does not say that it is off.
+bool IsTelling(const std::string& name, const Json& value) {
+  if (IsOff(value) || (value.is_number() && value.AsDouble() == 1)) return false;
+  const auto known = [&](const JsonSetting& setting) { return setting.name == name; };
+  if (std::any_of(std::begin(kJsonSettings), std::end(kJsonSettings), known)) return false;
+  std::string lower = name;
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return lower != "rope_theta" && std::any_of(std::begin(kTellingWords), std::end(kTellingWords),
+                                              [&](std::string_view word) { return lower.find(word) != std::string::npos; });
+}
+
+// Classes that transformers builds for these model types. Another one has code of its own, which may compute anything.
+bool IsFamilyClass(const std::string& name) {
+  return name == "Lfm2ForCausalLM" || name == "Lfm2MoeForCausalLM" || name == "LFM2ForCausalLM" || name == "Lfm2Model" ||
+         name == "Lfm2MoeModel";
 }
 
 Status CheckFolder(const Checkpoint& checkpoint, const Config& config) {
@@ -247,15 +295,20 @@ Status CheckFolder(const Checkpoint& checkpoint, const Config& config) {
     if (!value || value->is_null() || Allows(setting, *value, config)) continue;
     if (setting.name == "sliding_window" && json["use_sliding_window"].is_bool() && !json["use_sliding_window"].AsBool())
       continue;
-    std::string shown = value->Dump();
-    if (shown.size() > 60) shown = "set";
-    return refuse(StrCat("/config.json: ", setting.name, " is ", shown), setting.why);
+    return refuse(StrCat("/config.json: ", setting.name, " is ", Shown(*value)), setting.why);
   }
-  for (const Json& name : json["architectures"].items()) {
-    const std::string& text = name.AsString();
-    if (text.ends_with("ForCausalLM") || text == "Lfm2Model" || text == "Lfm2MoeModel") continue;
-    return refuse(StrCat("/config.json: architectures names ", Quote(text)),
-                  "it is no model that writes text; only ...ForCausalLM is run");
+  for (const auto& [name, value] : json.members()) {
+    if (!IsTelling(name, value)) continue;
+    return refuse(StrCat("/config.json: ", Plain(name, 60), " is ", Shown(value)),
+                  "this lfm does not know or run it, and it may change what the model computes; get the model as it was "
+                  "published, or a newer lfm");
+  }
+  const Json& named = json["architectures"];
+  const Json::Array names = named.is_string() ? Json::Array{named} : named.items();
+  for (const Json& name : names) {
+    if (IsFamilyClass(name.AsString())) continue;
+    return refuse(StrCat("/config.json: architectures names ", name.is_string() ? Quote(name.AsString()) : name.Dump()),
+                  "only Lfm2ForCausalLM and Lfm2MoeForCausalLM are run; other classes make no text, or have code of their own");
   }
   // These make the libraries around transformers compute something else from the same files.
   if (FileExists(checkpoint.path + "/adapter_config.json")) {
@@ -269,18 +322,24 @@ Status CheckFolder(const Checkpoint& checkpoint, const Config& config) {
   return Ok();
 }
 
+// Whether every element is +0 or -0: what remains of a tensor without its signs is zero.
 bool AllZero(const Tensor& tensor) {
-  return std::all_of(tensor.bytes.begin(), tensor.bytes.end(), [](std::byte b) { return b == std::byte{0}; });
+  const size_t n_bytes = tensor.type == TensorType::kF32 ? 4 : 2;  // quantised ones: any set bit counts
+  const bool is_float = tensor.type == TensorType::kF32 || tensor.type == TensorType::kF16 || tensor.type == TensorType::kBF16;
+  for (size_t i = 0; i < tensor.bytes.size(); ++i) {
+    const bool has_sign = is_float && i % n_bytes == n_bytes - 1;
+    if ((tensor.bytes[i] & std::byte{has_sign ? uint8_t{0x7f} : uint8_t{0xff}}) != std::byte{0}) return false;
+  }
+  return true;
 }
 
-// The layer of a name, or -1: "blk.3.…", "model.layers.3.…", "layers.3.…".
+// The layer that a name begins with, or -1: "blk.3.…", "layers.3.…".
 int LayerOf(std::string_view name) {
   for (const std::string_view mark : {"blk.", "layers."}) {
-    const size_t at = name.find(mark);
-    if (at == std::string_view::npos) continue;
+    if (!name.starts_with(mark)) continue;
     int layer = 0;
     size_t digits = 0;
-    for (size_t i = at + mark.size(); i < name.size() && name[i] >= '0' && name[i] <= '9' && digits < 6; ++i, ++digits) {
+    for (size_t i = mark.size(); i < name.size() && name[i] >= '0' && name[i] <= '9' && digits < 6; ++i, ++digits) {
       layer = layer * 10 + (name[i] - '0');
     }
     if (digits > 0) return layer;
@@ -288,32 +347,47 @@ int LayerOf(std::string_view name) {
   return -1;
 }
 
-// Why an unread tensor would change the computation; empty: it would not.
-std::string_view WhyNeeded(const Tensor& tensor, const Config& config) {
-  const std::string_view name = tensor.name;
-  const auto has = [&](std::string_view part) { return name.find(part) != std::string_view::npos; };
-  for (const std::string_view buffer :
-       {"inv_freq", "position_ids", "num_batches_tracked", "masked_bias", "cos_cached", "sin_cached"}) {
-    if (has(buffer)) return "";
+bool HasAny(std::string_view name, std::initializer_list<std::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return name.find(part) != name.npos; });
+}
+bool BeginsWithAny(std::string_view name, std::initializer_list<std::string_view> parts) {
+  return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return name.starts_with(part); });
+}
+
+constexpr std::string_view kOwnQuantisation = "the weights are quantised in a way of its own; get the bf16 files or a GGUF file";
+
+// Why an unread tensor would change the computation; empty: it would not. `prefix`: what the folder has before its names.
+std::string_view WhyNeeded(std::string_view name, std::string_view prefix, const Config& config) {
+  if (HasAny(name, {"inv_freq", "position_ids", "num_batches_tracked", "masked_bias", "cos_cached", "sin_cached"})) return "";
+  if (HasAny(name, {"lora_", "lora.", "loraA", "loraB", ".base_layer.", "prompt_embeddings", "prompt_encoder"})) {
+    return "it is part of an adapter (LoRA or a learned prompt); merge the adapter first";
   }
-  if (has("lora_") || has("lora.") || has(".base_layer.")) return "it is part of an adapter (LoRA); merge the adapter first";
-  if (has("rope_freqs") || has("rope_factors")) return "changed frequencies of rotations are not run";
-  if (name.starts_with("dense_2") || name.starts_with("dense_3") || name.starts_with("cls.") || name.starts_with("cls_")) {
+  if (HasAny(name, {"rope_freqs", "rope_factors"})) return "changed frequencies of rotations are not run";
+  if (BeginsWithAny(name, {"dense_2", "dense_3", "cls.", "cls_"})) {
     return "it is the head of an embedding model or a classifier, which makes no text";
   }
-  for (const std::string_view head : {"score.", "classifier.", "pooler.", "model.score.", "position_embd.", "pos_embd.",
-                                      "token_types.", "per_layer_", "output.bias", "output_norm.", "token_embd_norm.",
-                                      "lm_head.bias", "model.norm.", "embedding_norm.", "token_embd.", "model.embed_"}) {
-    if (name.starts_with(head)) return "the model would compute something else with it, and this lfm does not run it";
+  if (name == "lm_head.weight") return "";  // tied to the embedding: not read
+  if (!prefix.empty() && name.starts_with(prefix)) name.remove_prefix(prefix.size());
+  if (BeginsWithAny(name, {"score.",      "classifier.",  "pooler.",     "position_embd", "pos_emb",     "token_types.",
+                           "per_layer_",  "output",       "token_embd",  "lm_head.",      "norm.",       "norm_",
+                           "embed_",      "embedding_",   "logit_scale", "logit_bias",    "altup_",      "hc_",
+                           "project_in.", "project_out.", "layernorm",   "final_norm",    "final_layer", "wpe."})) {
+    return "the model would compute something else with it, and this lfm does not run it";
   }
   const int layer = LayerOf(name);
   if (layer < 0 || layer >= config.n_layers) return "";
-  if (name.ends_with(".bias") && AllZero(tensor)) return "";
   if (name.ends_with("bias")) return "biases are not run";
-  if (has("_scale") || has(".scale") || has("qweight") || has("qzeros") || has("absmax") || has("g_idx") || has("quant_state")) {
-    return "the weights are quantised in a way of its own; get the bf16 files or a GGUF file";
-  }
+  if (HasAny(name, {"_scale", ".scale", "qweight", "qzeros", "absmax", "g_idx", "quant_state"})) return kOwnQuantisation;
   return "the layer would compute something else with it, and this lfm does not run it";
+}
+
+// The same of a tensor of a type that is not read. Integers are tables of other programs, unless they stand for weights or
+// choose experts.
+std::string_view WhyForeignNeeded(const formats::ForeignTensor& tensor, std::string_view prefix, const Config& config) {
+  const std::string_view why = WhyNeeded(tensor.name, prefix, config);
+  const bool is_float = tensor.type.find('F') != std::string::npos;
+  if (is_float || why == kOwnQuantisation) return why;
+  return HasAny(tensor.name, {"tid2eid", "rope_f"}) ? why : "";
 }
 
 }  // namespace
@@ -323,6 +397,14 @@ Status CheckSettings(const Checkpoint& checkpoint, const Config& config) {
 }
 
 Result<std::vector<const Tensor*>> UnusedTensors(const Checkpoint& checkpoint, const Config& config) {
+  const std::string prefix = FolderPrefix(checkpoint);
+  const auto refuse = [&](const std::string& name, std::string_view why) {
+    return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, ": tensor ", Quote(name), ": ", why)};
+  };
+  for (const formats::ForeignTensor& tensor : checkpoint.foreign_tensors) {
+    const std::string_view why = WhyForeignNeeded(tensor, prefix, config);
+    if (!why.empty()) return refuse(tensor.name, why);
+  }
   std::unordered_set<const Tensor*> used;
   ForEachTensor(checkpoint, config, [&](const TensorPlace&, const Tensor& tensor) { used.insert(&tensor); });
   std::vector<const Tensor*> unused;
@@ -332,10 +414,9 @@ Result<std::vector<const Tensor*>> UnusedTensors(const Checkpoint& checkpoint, c
     const bool copy = std::any_of(used.begin(), used.end(), [&](const Tensor* other) {
       return other->bytes.data() == tensor.bytes.data() && other->bytes.size() == tensor.bytes.size() && !tensor.bytes.empty();
     });
-    const std::string_view why = copy ? "" : WhyNeeded(tensor, config);
-    if (!why.empty()) {
-      return Error{ErrorCode::kUnsupported, StrCat(checkpoint.path, ": tensor ", Quote(tensor.name), ": ", why)};
-    }
+    const bool harmless = copy || (tensor.name.ends_with("bias") && AllZero(tensor));
+    const std::string_view why = harmless ? "" : WhyNeeded(tensor.name, prefix, config);
+    if (!why.empty()) return refuse(tensor.name, why);
     unused.push_back(&tensor);
   }
   return unused;

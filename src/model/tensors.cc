@@ -5,6 +5,7 @@
 
 #include "base/check.h"
 #include "base/strings.h"
+#include "model/folder_prefix.h"
 
 namespace lfm::model {
 namespace {
@@ -34,11 +35,7 @@ constexpr Alias kAliases[] = {
     {TensorField::kExpertBias, Naming::kGguf, "blk.{}.exp_probs_b.weight"},
     {TensorField::kFinalNorm, Naming::kHuggingFace, "model.norm.weight"},
 };
-// What stands in place of "model.": nothing (the bare Lfm2Model), and the prefixes of wrappers.
 constexpr std::string_view kModel = "model.";
-constexpr std::string_view kPrefixes[] = {
-    "", "language_model.model.", "model.language_model.", "_orig_mod.model.", "module.model.", "base_model.model.model."};
-constexpr std::string_view kHeadPrefixes[] = {"model.", "language_model.", "_orig_mod.", "module.", "base_model.model."};
 
 void Substitute(std::string& name, std::string_view mark, int value) {
   if (const size_t at = name.find(mark); at != std::string::npos) {
@@ -62,19 +59,16 @@ bool TiesHead(const Checkpoint& checkpoint) {
   return true;  // Lfm2Config's default
 }
 
-const Tensor* FindUnder(const Checkpoint& checkpoint, std::string_view name, std::string_view prefix) {
-  const bool in_model = name.starts_with(kModel);
-  return checkpoint.Find(StrCat(prefix, in_model ? name.substr(kModel.size()) : name));
-}
-
-// A folder's tensor under its usual name or another prefix. A folder has one prefix: that of the embedding.
+// A folder's tensor under its usual name, or behind the prefix that this folder has. The head stands at the prefix of a
+// wrapper: the longest one counts.
 const Tensor* FindPrefixed(const Checkpoint& checkpoint, const std::string& name) {
   if (const Tensor* tensor = checkpoint.Find(name)) return tensor;
-  if (checkpoint.Find(kNames[static_cast<size_t>(TensorField::kEmbedding)].hugging_face)) return nullptr;
-  const bool in_model = name.starts_with(kModel);
-  for (const std::string_view prefix :
-       in_model ? std::span<const std::string_view>(kPrefixes) : std::span<const std::string_view>(kHeadPrefixes)) {
-    if (const Tensor* tensor = FindUnder(checkpoint, name, prefix)) return tensor;
+  std::string prefix = FolderPrefix(checkpoint);
+  if (name.starts_with(kModel)) return prefix == kModel ? nullptr : checkpoint.Find(prefix + name.substr(kModel.size()));
+  while (!prefix.empty()) {
+    if (const Tensor* tensor = checkpoint.Find(prefix + name)) return tensor;
+    const size_t dot = prefix.rfind('.', prefix.size() - 2);
+    prefix.resize(dot == std::string::npos || prefix.size() < 2 ? 0 : dot + 1);
   }
   return nullptr;
 }
@@ -130,6 +124,24 @@ Result<const Tensor*> FindOfShape(const Checkpoint& checkpoint, const Config& co
 std::string TensorName(TensorField field, Naming naming, int i_layer, int i_expert) {
   const Names& names = kNames[static_cast<size_t>(field)];
   return Filled(naming == Naming::kGguf ? names.gguf : names.hugging_face, i_layer, i_expert);
+}
+
+std::string FolderPrefix(const Checkpoint& checkpoint) {
+  if (checkpoint.naming != Naming::kHuggingFace) return "";
+  const std::string_view usual = kNames[static_cast<size_t>(TensorField::kEmbedding)].hugging_face;
+  const std::string_view last = usual.substr(kModel.size());
+  if (checkpoint.Find(usual)) return std::string(kModel);
+  const std::string_view norm = kNames[static_cast<size_t>(TensorField::kOperatorNorm)].hugging_face;
+  for (const Tensor& tensor : checkpoint.tensors) {
+    const std::string_view name = tensor.name;
+    if (!name.ends_with(last)) continue;
+    const std::string prefix(name.substr(0, name.size() - last.size()));
+    // The towers of a wrapper may have embeddings of their own; the model's has the family's layers beside it.
+    if (prefix.empty() || prefix.ends_with('.')) {
+      if (checkpoint.Find(prefix + Filled(norm.substr(kModel.size()), 0, -1))) return prefix;
+    }
+  }
+  return std::string(kModel);
 }
 
 const Tensor* FindTensor(const Checkpoint& checkpoint, TensorField field, int i_layer, int i_expert) {

@@ -1,6 +1,8 @@
 #include "quant/gguf_metadata.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <string>
 
 #include "base/log.h"
@@ -40,6 +42,7 @@ class TokenizerWriter {
       if (added["id"].AsInt(-1) >= static_cast<int64_t>(tokens_.size())) {  // the model cannot read it either
         Log(LogLevel::kWarning, StrCat("added token ", Quote(added["content"].AsString()), " has id ", added["id"].AsInt(-1),
                                        ", but the model has only ", tokens_.size(), " rows of embeddings; it is left out"));
+        left_out_.insert(added["content"].AsString());
         continue;
       }
       LFM_RETURN_IF_ERROR(Place(added["content"].AsString(), added["id"], type));
@@ -54,11 +57,16 @@ class TokenizerWriter {
     LFM_RETURN_IF_ERROR(WriteId("eos_token", "tokenizer.ggml.eos_token_id"));
     LFM_RETURN_IF_ERROR(WriteId("unk_token", "tokenizer.ggml.unknown_token_id"));
     LFM_RETURN_IF_ERROR(WriteId("pad_token", "tokenizer.ggml.padding_token_id"));
-    writer_.SetBool("tokenizer.ggml.add_bos_token", Adds(true));
-    writer_.SetBool("tokenizer.ggml.add_eos_token", Adds(false));
+    LFM_RETURN_IF_ERROR(WriteAround());
+    WriteFlags();
+    WriteEnds();
     LFM_RETURN_IF_ERROR(WriteTemplates());
     for (const auto& [name, text] : settings_["extra_special_tokens"].members()) {
       writer_.SetString("lfm.template_variable." + name, text.AsString());
+    }
+    for (const std::string name : {"sep_token", "cls_token", "mask_token"}) {
+      const std::string& text = settings_[name].AsString();
+      if (!text.empty()) writer_.SetString("lfm.template_variable." + name, text);
     }
     return Ok();
   }
@@ -148,30 +156,96 @@ class TokenizerWriter {
     const std::string& text = named.is_object() ? named["content"].AsString() : named.AsString();
     if (!text.empty()) {
       const auto found = std::find(tokens_.begin(), tokens_.end(), text);
+      if (found == tokens_.end() && left_out_.contains(text)) return Ok();  // a warning has been given
       if (found == tokens_.end()) {
         return Error{ErrorCode::kCorrupt, StrCat(folder_.path, "/tokenizer_config.json: ", name, " is ", Quote(text),
                                                  ", which tokenizer.json does not have")};
       }
-      writer_.SetU32(key, static_cast<uint32_t>(found - tokens_.begin()));
+      ids_[name] = found - tokens_.begin();
+      writer_.SetU32(key, static_cast<uint32_t>(ids_[name]));
       return Ok();
     }
     const Json& stated = folder_.config[name + "_id"];
     const int64_t id = stated.is_array() && !stated.items().empty() ? stated.items()[0].AsInt(-1) : stated.AsInt(-1);
-    if (id >= 0 && static_cast<uint64_t>(id) < tokens_.size()) writer_.SetU32(key, static_cast<uint32_t>(id));
+    if (id < 0 || static_cast<uint64_t>(id) >= tokens_.size()) return Ok();
+    ids_[name] = id;
+    writer_.SetU32(key, static_cast<uint32_t>(id));
     return Ok();
   }
 
-  // Whether text gets a special token before (or after) it: by the post-processor, else by the configuration.
-  bool Adds(bool before) const {
+  // The ids of special tokens before and after a text, by the post-processor alone: the configuration's flags do not count in
+  // transformers either. GGUF's flags say bos and eos; what is otherwise has keys that lfm reads.
+  Status WriteAround() {
     const Json& processor = file_["post_processor"];
-    if (processor.is_null()) return false;  // as transformers: the flags of the configuration do not count
     const Json::Array parts =
         processor["type"].AsString() == "Sequence" ? processor["processors"].items() : Json::Array{processor};
-    for (const Json& part : parts) {
-      const Json::Array& single = part["single"].items();
-      if (!single.empty() && (before ? single.front() : single.back()).Find("SpecialToken")) return true;
+    std::vector<int32_t> before, after;
+    for (const Json& part : parts) LFM_RETURN_IF_ERROR(AddAround(part, before, after));
+    writer_.SetBool("tokenizer.ggml.add_bos_token", !before.empty());
+    writer_.SetBool("tokenizer.ggml.add_eos_token", !after.empty());
+    const auto is = [&](const std::vector<int32_t>& ids, const char* name) {
+      const auto id = ids_.find(name);
+      return ids.empty() || (ids.size() == 1 && id != ids_.end() && id->second == ids[0]);
+    };
+    if (!is(before, "bos_token")) writer_.SetI32s("lfm.tokenizer.before", before);
+    if (!is(after, "eos_token")) writer_.SetI32s("lfm.tokenizer.after", after);
+    return Ok();
+  }
+
+  // As the tokenizer's reader takes them: each template puts its tokens around what the ones before it made.
+  Status AddAround(const Json& processor, std::vector<int32_t>& before, std::vector<int32_t>& after) const {
+    std::vector<int32_t> first;
+    bool text_seen = false;
+    for (const Json& item : processor["single"].items()) {
+      text_seen = text_seen || item.Find("Sequence") != nullptr;
+      const Json& special = item["SpecialToken"];
+      for (const Json& id : processor["special_tokens"][special["id"].AsString()]["ids"].items()) {
+        const int64_t value = id.AsInt(-1);
+        if (value < 0 || static_cast<uint64_t>(value) >= tokens_.size()) {
+          return Corrupt(StrCat("the post-processor's token ", Quote(special["id"].AsString()), " has id ", value,
+                                ", beyond the rows of embeddings"));
+        }
+        (text_seen ? after : first).push_back(static_cast<int32_t>(value));
+      }
     }
-    return false;
+    before.insert(before.begin(), first.begin(), first.end());
+    return Ok();
+  }
+
+  // Flags of added tokens that GGUF's types do not say. Those that are not special are normalized unless the key says otherwise.
+  void WriteFlags() {
+    for (const std::string flag : {"lstrip", "rstrip", "single_word", "normalized"}) {
+      std::vector<int32_t> ids;
+      bool is_usual = true;
+      for (const Json& added : file_["added_tokens"].items()) {
+        const int64_t id = added["id"].AsInt(-1);
+        if (id < 0 || static_cast<uint64_t>(id) >= tokens_.size()) continue;
+        const bool usual = flag == "normalized" && !added["special"].AsBool();
+        const Json* const set = added.Find(flag);
+        const bool is_set = set ? set->AsBool() : usual;
+        if (is_set) ids.push_back(static_cast<int32_t>(id));
+        is_usual = is_usual && is_set == usual;
+      }
+      if (!is_usual) writer_.SetI32s("lfm.tokenizer." + flag, ids);
+    }
+    if (settings_["split_special_tokens"].AsBool()) writer_.SetBool("lfm.tokenizer.split_special_tokens", true);
+  }
+
+  // All ends of generation, where generation_config.json or config.json names others than eos_token: ollama's key.
+  void WriteEnds() {
+    for (const Json* config : {&folder_.generation_config, &folder_.config}) {
+      const Json& eos = (*config)["eos_token_id"];
+      const Json::Array listed = eos.is_array() ? eos.items() : Json::Array{eos};
+      std::vector<int32_t> ids;
+      for (const Json& id : listed) {
+        const int64_t value = id.is_integer() ? id.AsInt(-1) : -1;
+        if (value >= 0 && static_cast<uint64_t>(value) < tokens_.size()) ids.push_back(static_cast<int32_t>(value));
+      }
+      if (ids.empty()) continue;
+      const auto named = ids_.find("eos_token");
+      if (ids.size() > 1 || named == ids_.end() || named->second != ids[0]) writer_.SetI32s("tokenizer.ggml.eos_token_ids", ids);
+      return;
+    }
   }
 
   const Json& file_;
@@ -180,6 +254,8 @@ class TokenizerWriter {
   GgufWriter& writer_;
   std::vector<std::string> tokens_;
   std::vector<int32_t> types_;
+  std::set<std::string> left_out_;      // added tokens beyond the embedding
+  std::map<std::string, int64_t> ids_;  // of bos_token and its like, as written
 };
 
 void WriteSampling(const Json& generation, GgufWriter& writer) {
@@ -190,7 +266,12 @@ void WriteSampling(const Json& generation, GgufWriter& writer) {
     writer.SetI32("general.sampling.top_k", static_cast<int32_t>(std::clamp<int64_t>(generation["top_k"].AsInt(), 0, 1 << 30)));
   real("top_p", "general.sampling.top_p");
   real("min_p", "general.sampling.min_p");
-  real("temperature", "general.sampling.temp");
+  if (generation["do_sample"].is_bool() && !generation["do_sample"].AsBool()) {
+    writer.SetF32("general.sampling.temp", 0);  // the likeliest token always, whatever else is set
+  } else {
+    real("temperature", "general.sampling.temp");
+  }
+  real("typical_p", "general.sampling.typical_p");
   real("repetition_penalty", "general.sampling.penalty_repeat");
 }
 

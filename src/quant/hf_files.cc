@@ -38,6 +38,13 @@ Json Object(Json::Object members) { return Json::MakeObject(std::move(members));
 struct Vocabulary {
   std::vector<std::string_view> tokens;
   std::vector<int64_t> types;
+  // Ids of added tokens with these flags (lfm.tokenizer.*), in the order of kFlags. Without the last, GGUF's default.
+  std::array<std::vector<int64_t>, 4> flags;
+  bool has_normalized = false;
+
+  bool Has(size_t flag, size_t i) const {
+    return std::find(flags[flag].begin(), flags[flag].end(), static_cast<int64_t>(i)) != flags[flag].end();
+  }
 
   bool IsAdded(size_t i) const {
     return types[i] == static_cast<int64_t>(GgufTokenType::kControl) ||
@@ -47,10 +54,10 @@ struct Vocabulary {
   Json AddedToken(size_t i) const {
     const bool special = types[i] == static_cast<int64_t>(GgufTokenType::kControl);
     return Object({{"content", tokens[i]},
-                   {"single_word", false},
-                   {"lstrip", false},
-                   {"rstrip", false},
-                   {"normalized", !special},
+                   {"single_word", Has(0, i)},
+                   {"lstrip", Has(1, i)},
+                   {"rstrip", Has(2, i)},
+                   {"normalized", has_normalized ? Has(3, i) : !special},
                    {"special", special}});
   }
 };
@@ -67,6 +74,12 @@ Result<Vocabulary> ReadVocabulary(const Metadata& metadata) {
     return Error{ErrorCode::kCorrupt, StrCat("tokenizer.ggml.token_type has ", vocabulary.types.size(), " entries for ",
                                              vocabulary.tokens.size(), " tokens")};
   }
+  constexpr std::array kFlags = {"lfm.tokenizer.single_word", "lfm.tokenizer.lstrip", "lfm.tokenizer.rstrip",
+                                 "lfm.tokenizer.normalized"};
+  for (size_t i = 0; i < kFlags.size(); ++i) {
+    LFM_TRY(vocabulary.flags[i], metadata.Ints(kFlags[i]));
+  }
+  vocabulary.has_normalized = metadata.Find(kFlags[3]) != nullptr;
   return vocabulary;
 }
 
@@ -85,15 +98,51 @@ Result<bool> AddsBos(const Metadata& metadata) {
   return metadata.Bool("tokenizer.ggml.add_bos_token", pre != "smaug-bpe");
 }
 
-Json PostProcessor(const std::string& bos, int64_t id) {
-  const Json special = Object({{"SpecialToken", Object({{"id", bos}, {"type_id", 0}})}});
+// The ids around a text: as lfm convert kept them, else bos and eos where the flags say so.
+struct Around {
+  std::vector<int64_t> before, after;
+};
+
+Result<Around> ReadAround(const Metadata& metadata) {
+  Around around;
+  LFM_TRY(const bool adds_bos, AddsBos(metadata));
+  LFM_TRY(const bool adds_eos, metadata.Bool("tokenizer.ggml.add_eos_token", false));
+  const auto read = [&](bool adds, const char* kept, const char* usual) -> Result<std::vector<int64_t>> {
+    if (metadata.Find(kept)) return metadata.Ints(kept);
+    return adds ? metadata.Ints(usual) : std::vector<int64_t>();
+  };
+  LFM_TRY(around.before, read(adds_bos, "lfm.tokenizer.before", "tokenizer.ggml.bos_token_id"));
+  LFM_TRY(around.after, read(adds_eos, "lfm.tokenizer.after", "tokenizer.ggml.eos_token_id"));
+  return around;
+}
+
+Result<Json> PostProcessor(const Around& around, const Vocabulary& vocabulary) {
+  Json described = Object({});
+  const auto tokens = [&](const std::vector<int64_t>& ids, Json& out) -> Status {
+    for (const int64_t id : ids) {
+      if (id < 0 || static_cast<uint64_t>(id) >= vocabulary.tokens.size()) {
+        return Error{ErrorCode::kCorrupt, StrCat("id ", id, " around a text is that of no token")};
+      }
+      const std::string text(vocabulary.tokens[static_cast<size_t>(id)]);
+      out.Append(Object({{"SpecialToken", Object({{"id", text}, {"type_id", 0}})}}));
+      described.Set(text,
+                    Object({{"id", text}, {"ids", Json::MakeArray({Json(id)})}, {"tokens", Json::MakeArray({Json(text)})}}));
+    }
+    return Ok();
+  };
   const auto sequence = [](const char* name) { return Object({{"Sequence", Object({{"id", name}, {"type_id", 0}})}}); };
-  return Object(
-      {{"type", "TemplateProcessing"},
-       {"single", Json::MakeArray({special, sequence("A")})},
-       {"pair", Json::MakeArray({special, sequence("A"), sequence("B")})},
-       {"special_tokens",
-        Object({{bos, Object({{"id", bos}, {"ids", Json::MakeArray({Json(id)})}, {"tokens", Json::MakeArray({Json(bos)})}})}})}});
+  Json single = Json::MakeArray(), pair = Json::MakeArray();
+  LFM_RETURN_IF_ERROR(tokens(around.before, single));
+  LFM_RETURN_IF_ERROR(tokens(around.before, pair));
+  single.Append(sequence("A"));
+  pair.Append(sequence("A"));
+  pair.Append(sequence("B"));
+  LFM_RETURN_IF_ERROR(tokens(around.after, single));
+  LFM_RETURN_IF_ERROR(tokens(around.after, pair));
+  return Object({{"type", "TemplateProcessing"},
+                 {"single", std::move(single)},
+                 {"pair", std::move(pair)},
+                 {"special_tokens", std::move(described)}});
 }
 
 Json PreTokenizer() {
@@ -117,7 +166,7 @@ Result<Json> MakeTokenizerConfig(const Metadata& metadata) {
       Object({{"add_bos_token", adds_bos}, {"add_eos_token", adds_eos}, {"added_tokens_decoder", Object(std::move(added))}});
   for (const auto& [name, key] :
        {std::pair("bos_token", "tokenizer.ggml.bos_token_id"), std::pair("eos_token", "tokenizer.ggml.eos_token_id"),
-        std::pair("pad_token", "tokenizer.ggml.padding_token_id")}) {
+        std::pair("pad_token", "tokenizer.ggml.padding_token_id"), std::pair("unk_token", "tokenizer.ggml.unknown_token_id")}) {
     LFM_TRY(const std::string text, NamedToken(metadata, vocabulary, key));
     if (!text.empty()) config.Set(name, text);
   }
@@ -128,6 +177,8 @@ Result<Json> MakeTokenizerConfig(const Metadata& metadata) {
     if (text && key.starts_with(kVariable)) extra.Set(key.substr(kVariable.size()), *text);
   }
   if (!extra.members().empty()) config.Set("extra_special_tokens", std::move(extra));
+  LFM_TRY(const bool splits, metadata.Bool("lfm.tokenizer.split_special_tokens", false));
+  if (splits) config.Set("split_special_tokens", true);
   config.Set("clean_up_tokenization_spaces", false);
   config.Set("spaces_between_special_tokens", false);
   config.Set("tokenizer_class", "PreTrainedTokenizerFast");
@@ -136,7 +187,7 @@ Result<Json> MakeTokenizerConfig(const Metadata& metadata) {
 
 Json SpecialTokensMap(const Json& tokenizer_config) {
   Json map = Object({});
-  for (const char* name : {"bos_token", "eos_token", "pad_token"}) {
+  for (const char* name : {"bos_token", "eos_token", "unk_token", "pad_token"}) {
     if (tokenizer_config[name].is_null()) continue;
     map.Set(name, Object({{"content", tokenizer_config[name]},
                           {"lstrip", false},
@@ -222,21 +273,30 @@ Result<Json> MakeConfig(const Checkpoint& gguf, const Config& config, TensorType
 Result<Json> MakeGenerationConfig(const Metadata& metadata) {
   Json json = Object({});
   LFM_RETURN_IF_ERROR(SetIds(metadata, json));
+  LFM_TRY(const auto ends, metadata.Ints("tokenizer.ggml.eos_token_ids"));
+  if (!ends.empty()) {
+    Json list = Json::MakeArray();
+    for (const int64_t id : ends) list.Append(id);
+    json.Set("eos_token_id", std::move(list));
+  }
   bool samples = false;
   for (const auto& [name, key] :
        {std::pair("temperature", "general.sampling.temp"), std::pair("top_p", "general.sampling.top_p"),
-        std::pair("min_p", "general.sampling.min_p"), std::pair("repetition_penalty", "general.sampling.penalty_repeat")}) {
+        std::pair("min_p", "general.sampling.min_p"), std::pair("typical_p", "general.sampling.typical_p"),
+        std::pair("repetition_penalty", "general.sampling.penalty_repeat")}) {
     if (!metadata.Find(key)) continue;
     LFM_TRY(const double value, metadata.Float(key, 0));
-    json.Set(name, ShortFloat(static_cast<float>(value)));
     samples = true;
+    if (value == 0 && std::string_view(name) == "temperature") continue;  // do_sample says it
+    json.Set(name, ShortFloat(static_cast<float>(value)));
   }
   if (metadata.Find("general.sampling.top_k")) {
     LFM_TRY(const int64_t top_k, metadata.Int("general.sampling.top_k", 0));
     json.Set("top_k", top_k);
     samples = true;
   }
-  if (samples) json.Set("do_sample", true);
+  LFM_TRY(const double temperature, metadata.Float("general.sampling.temp", 1));
+  if (samples) json.Set("do_sample", temperature != 0);
   return json;
 }
 
@@ -275,9 +335,9 @@ Result<Json> MakeTokenizerJson(const Metadata& metadata) {
     }
     merges.push_back(Json::MakeArray({Json(merge.substr(0, space)), Json(merge.substr(space + 1))}));
   }
-  LFM_TRY(const std::string bos, NamedToken(metadata, vocabulary, "tokenizer.ggml.bos_token_id"));
-  LFM_TRY(const int64_t bos_id, metadata.Int("tokenizer.ggml.bos_token_id", -1));
-  LFM_TRY(const bool adds_bos, AddsBos(metadata));
+  LFM_TRY(const Around around, ReadAround(metadata));
+  LFM_TRY(const Json post_processor, PostProcessor(around, vocabulary));
+  const bool adds = !around.before.empty() || !around.after.empty();
   const Json byte_level =
       Object({{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}});
   return Object({{"version", "1.0"},
@@ -286,7 +346,7 @@ Result<Json> MakeTokenizerJson(const Metadata& metadata) {
                  {"added_tokens", Json::MakeArray(std::move(added))},
                  {"normalizer", nullptr},
                  {"pre_tokenizer", PreTokenizer()},
-                 {"post_processor", adds_bos && !bos.empty() ? PostProcessor(bos, bos_id) : byte_level},
+                 {"post_processor", adds ? post_processor : byte_level},
                  {"decoder", byte_level},
                  {"model", Object({{"type", "BPE"},
                                    {"dropout", nullptr},

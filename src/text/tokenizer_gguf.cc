@@ -4,6 +4,7 @@
 
 #include "base/strings.h"
 #include "base/byte_alphabet.h"
+#include "text/gguf_kept.h"
 #include "text/spec_builder.h"
 #include "text/tokenizer_spec.h"
 
@@ -95,6 +96,23 @@ Status ReadId(std::optional<int64_t> id, std::string_view key, size_t n_tokens, 
   return Ok();
 }
 
+// Ids that must be those of tokens.
+Result<std::vector<int32_t>> ReadIds(const std::vector<int64_t>& ids, std::string_view key, size_t n_tokens) {
+  std::vector<int32_t> out;
+  for (const int64_t id : ids) {
+    std::optional<int32_t> one;
+    LFM_RETURN_IF_ERROR(ReadId(id, key, n_tokens, one));
+    out.push_back(*one);
+  }
+  return out;
+}
+
+void SetFlag(const std::vector<int64_t>& ids, bool AddedToken::*flag, TokenizerSpec& spec) {
+  for (AddedToken& token : spec.added) {
+    if (std::find(ids.begin(), ids.end(), token.id) != ids.end()) token.*flag = true;
+  }
+}
+
 void AddName(std::string name, std::optional<int32_t> id, const GgufVocabulary& vocabulary, TokenizerSpec& spec) {
   if (id) spec.special_names.emplace_back(std::move(name), std::string(vocabulary.tokens[static_cast<size_t>(*id)]));
 }
@@ -153,6 +171,24 @@ Result<TokenizerSpec> SpecFromGguf(const GgufVocabulary& vocabulary) {
   if (eot) spec.end_of_generation.push_back(*eot);
   AddUsualEnds(spec);
   return spec;
+}
+
+Status AddKept(const GgufKept& kept, TokenizerSpec& spec) {
+  const size_t n = spec.tokens.size();
+  if (kept.before) {
+    LFM_TRY(spec.prefix, ReadIds(*kept.before, "before", n));
+  }
+  if (kept.after) {
+    LFM_TRY(spec.suffix, ReadIds(*kept.after, "after", n));
+  }
+  SetFlag(kept.lstrip, &AddedToken::lstrip, spec);
+  SetFlag(kept.rstrip, &AddedToken::rstrip, spec);
+  SetFlag(kept.single_word, &AddedToken::single_word, spec);
+  SetFlag(kept.normalized, &AddedToken::normalized, spec);
+  spec.split_special = spec.split_special || kept.split_special;
+  LFM_TRY(const auto ends, ReadIds(kept.ends, "eos_token_ids", n));
+  spec.end_of_generation.insert(spec.end_of_generation.end(), ends.begin(), ends.end());
+  return Ok();
 }
 
 }  // namespace lfm::text

@@ -102,14 +102,27 @@ Status Reader::CheckDecoder() const {
   return Unsupported(StrCat("decoder ", TypeOf(decoder), " is not supported; only ByteLevel is"));
 }
 
+// The parts of a sequence in order, those of sequences within it too, which mean the same.
+std::vector<const Json*> PartsOf(const Json& pre) {
+  constexpr size_t kMaxParts = 100;  // more than any file has; what is beyond is refused as too many
+  std::vector<const Json*> parts, open = {&pre};
+  while (!open.empty() && parts.size() <= kMaxParts && open.size() <= kMaxParts) {
+    const Json* const part = open.back();
+    open.pop_back();
+    if (!IsType(*part, "Sequence")) {
+      parts.push_back(part);
+      continue;
+    }
+    const Json::Array& inner = (*part)["pretokenizers"].items();
+    for (size_t i = inner.size(); i-- > 0;) open.push_back(&inner[i]);
+  }
+  parts.insert(parts.end(), open.rbegin(), open.rend());
+  return parts;
+}
+
 Status Reader::ReadPreTokenizer() {
   const Json& pre = file_["pre_tokenizer"];
-  std::vector<const Json*> parts;
-  if (IsType(pre, "Sequence")) {
-    for (const Json& part : pre["pretokenizers"].items()) parts.push_back(&part);
-  } else {
-    parts.push_back(&pre);
-  }
+  const std::vector<const Json*> parts = PartsOf(pre);
   if (parts.empty() || !IsType(*parts.back(), "ByteLevel")) {
     return Unsupported(
         StrCat("pre_tokenizer ", TypeOf(parts.empty() ? pre : *parts.back()), " is not supported; it must end in ByteLevel"));

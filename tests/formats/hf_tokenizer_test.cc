@@ -35,6 +35,10 @@ TEST(HfTokenizer, TokensOfAllFiles) {
   EXPECT_EQ(Added(R"({"extra_special_tokens": ["X", "<b>"], "bos_token": "<b>"})"), "<b>=0! X=3!");
   EXPECT_EQ(Added(R"({"additional_special_tokens": ["X", {"content": "Y"}]})"), "<b>=0! X=3! Y=4!");
   EXPECT_EQ(Added(R"({"additional_special_tokens": ["X"], "extra_special_tokens": ["Y"]})"), "<b>=0! Y=3!");
+  EXPECT_EQ(Added(R"({"additional_special_tokens": ["X"], "extra_special_tokens": {"y_token": "Y"}})"), "<b>=0! Y=3! X=4!");
+  EXPECT_EQ(Added(R"({"model_specific_special_tokens": {"x_token": "X"}})"), "<b>=0! X=3!");
+  EXPECT_EQ(Added(R"({"model_specific_special_tokens": {"x_token": "X"}, "extra_special_tokens": {"y_token": "Y"}})"),
+            "<b>=0! Y=3!");
   EXPECT_EQ(Added(R"({"pad_token": "ab"})"), "<b>=0! ab=1!");
   // Files of old: only without added_tokens_decoder.
   EXPECT_EQ(Added("{}", R"({"additional_special_tokens": ["X"]})", R"({"Y": 3, "X": 4})"), "<b>=0! Y=3 X=4!");

@@ -219,6 +219,46 @@ TEST(Convert, KeepsNamedTemplatesAndVariables) {
   }
 }
 
+// What GGUF's own keys cannot say: flags of added tokens, what stands around a text, several ends, greedy choice.
+TEST(Convert, KeepsTheWholeTokenizer) {
+  const TempFolder temp;
+  CopyFolder(GoldenPaths("models/tiny-lfm2").at(0), temp / "in");
+  auto tokenizer = ParseJson(ReadBinary(temp / "in/tokenizer.json"));
+  for (auto& [name, value] : tokenizer->members()) {
+    for (Json& token : name == "added_tokens" ? value.items() : Json::Array{}) {
+      if (token["content"].AsString() == "python") token.Set("lstrip", true), token.Set("single_word", true);
+      if (token["content"].AsString() == "<|im_end|>") token.Set("rstrip", true), token.Set("normalized", true);
+    }
+    if (name != "post_processor") continue;
+    for (auto& [part, list] : value.members()) {
+      if (part == "single") list.Append(Json(list.items()[0]));
+    }
+  }
+  temp.Write("in/tokenizer.json", tokenizer->Dump());
+  auto config = ParseJson(ReadBinary(temp / "in/tokenizer_config.json"));
+  for (auto& [name, value] : config->members()) {
+    if (name == "added_tokens_decoder") value = Json::MakeObject({});
+  }
+  config->Set("sep_token", "<|reserved_6|>");
+  config->Set("unk_token", "<|not in the embedding|>");
+  temp.Write("in/tokenizer_config.json", config->Dump());
+  temp.Write("in/generation_config.json", R"({"eos_token_id": [7, 300], "do_sample": false, "temperature": 0.5})");
+  ASSERT_TRUE(Convert(temp / "in", temp / "out.gguf").ok());
+  ASSERT_TRUE(Convert(temp / "out.gguf", temp / "back").ok());
+  const auto in = engine::ReadTextModel(Open(temp / "in"));
+  for (const char* name : {"out.gguf", "back"}) {
+    const auto text = engine::ReadTextModel(Open(temp / name));
+    ASSERT_TRUE(text.ok()) << text.error().message;
+    for (const char* words : {"a  python b", "pythonic", "x<|im_end|>  y", "Hi"}) {
+      EXPECT_EQ(text->tokenizer.Encode(words, true), in->tokenizer.Encode(words, true)) << name << ": " << words;
+    }
+    EXPECT_EQ(text->tokenizer.Encode("", true).size(), 2U);
+    EXPECT_TRUE(std::ranges::equal(text->tokenizer.end_of_generation(), in->tokenizer.end_of_generation())) << name;
+    EXPECT_EQ(text->sampling.temperature, 0);
+    EXPECT_EQ(text->chat->special_tokens["sep_token"].AsString(), "<|reserved_6|>") << name;
+  }
+}
+
 TEST(Convert, AFullDiskLeavesNothing) {
   const TempFolder temp;
   const std::string folder = GoldenPaths("models/tiny-lfm2").at(0);

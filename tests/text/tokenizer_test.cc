@@ -14,6 +14,7 @@
 #include "support/golden.h"
 #include "support/tokenizers.h"
 #include "base/byte_alphabet.h"
+#include "text/gguf_kept.h"
 #include "text/splitter.h"
 #include "text/stream_decoder.h"
 #include "text/unicode.h"
@@ -185,6 +186,22 @@ TEST(Tokenizer, GgufArraysGiveTheSameTokens) {
     EXPECT_EQ(tokenizer->Bytes(expected.n_tokens()), "");
     EXPECT_TRUE(std::ranges::equal(tokenizer->end_of_generation(), expected.end_of_generation()));
   }
+}
+
+TEST(Tokenizer, NestedSequencesOfPreTokenizersAreFlat) {
+  Json file = ReadJsonFile(LFM_TEST_DATA "/tokenizer/lfm2-4096/tokenizer.json");
+  const auto expected = SpecFromTokenizerJson(file, Json()).value().split;
+  Json pre = file["pre_tokenizer"];
+  for (int i = 0; i < 5; ++i) {
+    pre = Json::MakeObject({{"type", "Sequence"}, {"pretokenizers", Json::MakeArray({std::move(pre)})}});
+  }
+  file.Set("pre_tokenizer", pre);
+  const auto spec = SpecFromTokenizerJson(file, Json());
+  ASSERT_TRUE(spec.ok()) << spec.error().message;
+  EXPECT_EQ(spec->split, expected);
+  // Nothing splits twice.
+  file.Set("pre_tokenizer", Json::MakeObject({{"type", "Sequence"}, {"pretokenizers", Json::MakeArray({pre, pre})}}));
+  EXPECT_FALSE(SpecFromTokenizerJson(file, Json()).ok());
 }
 
 TEST(Tokenizer, KnowsItsTokens) {
@@ -412,6 +429,12 @@ TEST(Tokenizer, BrokenGgufIsNamed) {
   expect_error([&](auto& v) { v.merges = bad_merges; }, "'c' is not in the vocabulary");
   expect_error([](auto& v) { v.bos = 3; }, "bos_token_id is 3");
   expect_error([](auto& v) { v.eos = -1; }, "eos_token_id is -1");
+  TokenizerSpec spec = SpecFromGguf(good).value();
+  GgufKept kept;
+  kept.ends = {0, 3};
+  EXPECT_NE(AddKept(kept, spec).error().message.find("eos_token_ids is 3"), std::string::npos);
+  kept.ends.clear(), kept.after = {7};
+  EXPECT_NE(AddKept(kept, spec).error().message.find("after is 7"), std::string::npos);
 }
 
 TEST(Splitter, PiecesOfTheRules) {
