@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "cli/output.h"
 #include "cli/version.h"
 #include "engine/chat_prompt.h"
 #include "formats/checkpoint.h"
@@ -104,6 +105,7 @@ Result<server::ServedModel> ApiArgs::Served(const RunningApi& running) const {
   options.price_file = prices;
   LFM_TRY(server::ServedModel served, server::DescribeServed(*running.model, checkpoint, options));
   if (running.text) served.text = running.text.get();
+  served.own_template = running.text != nullptr;
   SamplingArgs given = sampling;
   if (given.max_tokens && *given.max_tokens < 0) given.max_tokens.reset();  // llama.cpp's word for no limit
   LFM_TRY(const engine::GenerationParams params, given.Params(served.sampling, served.vocab_size));
@@ -121,6 +123,10 @@ Result<RunningApi> ApiArgs::Start() const {
   LFM_TRY(running.threads, named.MakeThreads());
   LFM_TRY(running.model, named.Load(*running.threads));
   LFM_RETURN_IF_ERROR(running.model->text_status());
+  if (const int64_t most = running.model->config().context_length; options.n_ctx > most) {
+    Warn(StrCat("the model was made for ", most, " positions; --ctx ", options.n_ctx, " is taken as that"));
+    options.n_ctx = most;
+  }
   if (!chat_template.empty()) {
     LFM_TRY(const std::string source, ReadWholeFile(chat_template, kMaxTemplate));
     LFM_TRY(engine::TextModel text, engine::OpenTextModel(running.model->path()));

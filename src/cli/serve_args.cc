@@ -26,7 +26,7 @@ Status Between(const std::string& flag, int64_t value, int64_t least, int64_t mo
 }  // namespace
 
 void ServeArgs::DeclareAddress(Args& args) {
-  args.Texts("--host", hosts, "ADDRESS", "where to listen (default 127.0.0.1); may be repeated");
+  args.Texts("--host", hosts, "ADDRESS", "where to listen (default 127.0.0.1); several by commas or by repeating it");
   args.Integer("--port", port, "N", "the port (default 8080; 0: any free one)");
   args.Texts("--listen", listen, "ADDRESS", "HOST:PORT or unix:PATH, instead of --host and --port; may be repeated");
   args.Text("--tls-cert", tls_cert, "FILE", "TLS: the certificate chain in PEM");
@@ -41,7 +41,8 @@ void ServeArgs::DeclareAccess(Args& args) {
   args.Texts("--api-key", api_keys, "KEY", "a key; other users of this machine can see it; may be repeated");
   args.Flag("--no-auth", no_auth, "let everybody in who can reach an address beyond loopback");
   args.Texts("--allow-host", allowed_hosts, "NAME", "a further name of this server in Host headers; * for any; may be repeated");
-  args.Texts("--cors-origin", cors_origins, "ORIGIN", "pages that may use this server: https://example.org; may be repeated");
+  args.Texts("--cors-origin", cors_origins, "ORIGIN",
+             "pages that may use this server: https://example.org, or localhost for those of this machine; may be repeated");
 }
 
 void ServeArgs::DeclareRecords(Args& args) {
@@ -65,7 +66,14 @@ Result<server::ServerOptions> ServeArgs::Options() const {
   LFM_RETURN_IF_ERROR(Between("--port", port.value_or(kDefaultPort), 0, 65535));
   const bool asked = !hosts.empty() || port;
   if (asked || (listen.empty() && options.inherited.empty())) {
-    const std::vector<std::string> names = hosts.empty() ? std::vector<std::string>{"127.0.0.1"} : hosts;
+    std::vector<std::string> names;
+    for (const std::string& list : hosts) {
+      for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+        end = list.find(',', begin);
+        names.push_back(list.substr(begin, end == std::string::npos ? end : end - begin));
+      }
+    }
+    if (names.empty()) names.emplace_back("127.0.0.1");
     for (const std::string& name : names) {
       if (name.empty()) return BadUsage("--host: the address is empty; use 127.0.0.1, ::1, a name, or 0.0.0.0");
       const bool bare_v6 = name.find(':') != std::string::npos && !name.starts_with('[');

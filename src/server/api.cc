@@ -29,6 +29,13 @@ Handler Documents(Answering answer) {
   };
 }
 
+// Routes without /v1 are asked by llama.cpp's clients, who know a prompt that is too long by this type.
+ApiError AsAsked(ApiError error, const HttpRequest& http) {
+  const bool too_long = error.code == "context_length_exceeded";
+  if (too_long && error.type.empty() && !http.path.starts_with("/v1/")) error.type = "exceed_context_size_error";
+  return error;
+}
+
 // A handler that reads a JSON body and starts work.
 using Translating = std::function<ApiResult<Translated>(const Json& body, const HttpRequest& http)>;
 Handler Works(const ApiPtr& api, Translating translate) {
@@ -36,7 +43,7 @@ Handler Works(const ApiPtr& api, Translating translate) {
     auto body = ParseBody(http.body);
     if (!body.ok()) return reply->Fail(body.error());
     auto translated = translate(*body, http);
-    if (!translated.ok()) return reply->Fail(translated.error());
+    if (!translated.ok()) return reply->Fail(AsAsked(translated.error(), http));
     StartJob(std::move(translated).value(), api->model, *api->backend, reply);
   };
 }
@@ -52,10 +59,10 @@ std::string CountDocument(const char* object, size_t n) {
 void AddGeneration(Router& router, const ApiPtr& api) {
   const ServedModel& model = api->model;
   router.Add("POST", "/v1/chat/completions", Works(api, [&model](const Json& body, const HttpRequest& http) {
-               return TranslateChat(body, http, model, IsLenient(http));
+               return TranslateChat(body, http, model, IsLenient(http) || model.any_name);
              }));
   router.Add("POST", "/v1/completions", Works(api, [&model](const Json& body, const HttpRequest& http) {
-               return TranslateCompletions(body, http, model, IsLenient(http));
+               return TranslateCompletions(body, http, model, IsLenient(http) || model.any_name);
              }));
   router.Add("POST", "/v1/responses", Works(api, [api](const Json& body, const HttpRequest& http) {
                return TranslateResponses(body, http, api->model, api->responses);

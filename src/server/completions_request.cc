@@ -140,6 +140,7 @@ ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& 
   form.include_usage = body["stream_options"]["include_usage"].AsBool();
   form.logprobs = body["logprobs"].is_number();
   form.echo = body["echo"].AsBool();
+  form.content = !http.path.starts_with("/v1/");
   out.stream = body["stream"].AsBool();
   out.model = AnswerModelName(model, body);
 

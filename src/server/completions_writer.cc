@@ -46,7 +46,7 @@ CompletionsWriter::CompletionsWriter(CompletionsForm form) : form_(std::move(for
   open_ = StrCat("{\"id\":", JsonQuote(form_.head.id), ",\"object\":\"text_completion\",\"created\":", form_.head.created,
                  ",\"model\":", JsonQuote(form_.head.model), ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint),
                  ",\"choices\":[");
-  close_ = form_.include_usage ? "],\"usage\":null}" : "]}";
+  close_ = form_.include_usage ? ",\"usage\":null}" : "}";
 }
 
 void CompletionsWriter::Chunk(int choice, std::string_view text, std::string_view finish, std::span<const TokenFigure> figures,
@@ -58,6 +58,8 @@ void CompletionsWriter::Chunk(int choice, std::string_view text, std::string_vie
   out += StrCat("{\"index\":", choice, ",\"text\":", JsonQuote(text), ",\"logprobs\":");
   out += form_.logprobs ? Compact(OldLogprobs(figures, offsets_[index])) : "null";
   out += finish.empty() ? ",\"finish_reason\":null}" : StrCat(",\"finish_reason\":\"", finish, "\"}");
+  out += ']';
+  if (form_.content) out += StrCat(",\"content\":", JsonQuote(text), ",\"stop\":", finish.empty() ? "false" : "true");
   out += close_;
   out += "\n\n";
 }
@@ -114,6 +116,7 @@ std::string CompletionsWriter::Document(std::span<const Answer* const> answers, 
                                      {"logprobs", form_.logprobs ? OldLogprobs(figures, offset) : Json()},
                                      {"finish_reason", answer->finish}}));
   }
+  const Json content = choices.items()[0]["text"];
   Json document = Json::MakeObject({{"id", form_.head.id},
                                     {"object", "text_completion"},
                                     {"created", form_.head.created},
@@ -123,6 +126,7 @@ std::string CompletionsWriter::Document(std::span<const Answer* const> answers, 
                                     {"usage", OpenAiUsage(totals)},
                                     {"timings", TimingsJson(totals)}});
   SetUnenforced(form_.head, document);
+  if (form_.content) document.Set("content", content).Set("stop", true);
   return Compact(document);
 }
 

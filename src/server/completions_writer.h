@@ -14,6 +14,7 @@ struct CompletionsForm {
   bool include_usage = false;
   bool logprobs = false;
   bool echo = false;
+  bool content = false;              // the text once more as "content", as llama.cpp's clients read it
   std::vector<std::string> prompts;  // their texts; empty without echo
 };
 

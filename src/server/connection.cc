@@ -237,7 +237,7 @@ void Connection::Dispatch() {
   if (refusal_) return Answer(*refusal_, false);
   BeginExchange();
   if (preflight_) {
-    exchange_->Send(204, "", "", PreflightHeaders(match_.allow.empty() ? "GET, POST" : match_.allow));
+    exchange_->Send(200, "", "", PreflightHeaders(match_.allow.empty() ? "GET, POST" : match_.allow));
     return Flush();
   }
   auto task = [reply = MakeReply(exchange_), router = router_, route = match_.route] {

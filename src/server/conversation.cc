@@ -3,6 +3,7 @@
 #include "base/strings.h"
 #include "engine/chat_prompt.h"
 #include "server/parameters.h"
+#include "jinja/jinja.h"
 #include "text/chat.h"
 #include "text/tool_history.h"
 
@@ -14,6 +15,17 @@ ApiError TemplateError(const Error& error, const std::string& param) {
     return BadRequest("the model has no chat template: use /v1/completions", param, "unsupported_value");
   }
   return BadRequest(StrCat("the chat template refuses this conversation: ", error.message), param);
+}
+
+// What llama.cpp gives templates beside messages and tools: today's date in two ways, and the tools as text. Those that people
+// wrote for it count on that.
+Json WithPeersVariables(const Json& variables, const Json& tools) {
+  const jinja::LocalTime now = jinja::SystemTime();
+  Json all = Json::MakeObject({{"date_string", jinja::FormatTime("%d %b %Y", now)},
+                               {"datetime", jinja::FormatTime("%b %d %Y", now)},
+                               {"functions", tools.is_null() ? "[]" : tools.Dump()}});
+  for (const auto& [name, value] : variables.members()) all.Set(name, value);
+  return all;
 }
 
 }  // namespace
@@ -43,7 +55,8 @@ ApiResult<Prompt> MakePrompt(const ServedModel& model, const Conversation& conve
   if (!prepared.ok()) return BadRequest(prepared.error().message, param);
   request.messages = std::move(prepared).value();
   request.tools = conversation.tools;
-  request.variables = conversation.variables;
+  request.variables =
+      model.own_template ? WithPeersVariables(conversation.variables, conversation.tools) : conversation.variables;
   request.add_generation_prompt = conversation.add_generation_prompt;
   request.continue_final_message = conversation.continue_final_message;
 

@@ -34,6 +34,21 @@ bool SameOrigin(std::string_view origin, std::string_view host) {
   return false;
 }
 
+// A page of this machine, at any port.
+bool IsLoopbackOrigin(std::string_view origin) {
+  for (const std::string_view scheme : {"http://", "https://"}) {
+    if (!origin.starts_with(scheme)) continue;
+    const auto name = HostName(origin.substr(scheme.size()));
+    return name && IsLoopbackName(*name);
+  }
+  return false;
+}
+
+bool Allowed(const GuardOptions& options, std::string_view origin) {
+  if (Listed(options.cors_origins, origin)) return true;
+  return Listed(options.cors_origins, "localhost") && IsLoopbackOrigin(origin);
+}
+
 // What the official clients send beyond the safelisted headers, so that browsers let it through.
 constexpr std::string_view kAllowedHeaders =
     "Authorization, Content-Type, X-Api-Key, X-Request-Id, Anthropic-Version, Anthropic-Beta, "
@@ -86,7 +101,9 @@ std::optional<ApiError> CheckOrigins(const HttpRequest& request, const GuardOpti
     }
   }
   const std::string_view origin = request.header("origin");
-  if (!origin.empty() && !SameOrigin(origin, host) && !Listed(options.cors_origins, origin)) {
+  // A browser's question from a foreign page is answered without the headers that would let the page in.
+  const bool asks = IsPreflight(request, options);
+  if (!asks && !origin.empty() && !SameOrigin(origin, host) && !Allowed(options, origin)) {
     return ApiError{.status = 403,
                     .message = StrCat("pages of ", Quote(origin), " may not use this server; --cors-origin adds one"),
                     .code = "origin_not_allowed"};
@@ -98,7 +115,7 @@ Headers CorsHeaders(const HttpRequest& request, const GuardOptions& options) {
   if (options.cors_origins.empty()) return {};
   Headers headers{{"Vary", "Origin"}};
   const std::string_view origin = request.header("origin");
-  if (!origin.empty() && Listed(options.cors_origins, origin)) {
+  if (!origin.empty() && Allowed(options, origin)) {
     headers.emplace_back("Access-Control-Allow-Origin", origin);
     headers.emplace_back("Access-Control-Expose-Headers", "x-request-id, retry-after");
   }

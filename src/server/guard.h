@@ -14,7 +14,7 @@ struct GuardOptions {
   bool any_host = false;                        // a UNIX socket, or "*" is allowed
   bool address_names = false;                   // an address that is not loopback listens: its numbers are good names too
   std::vector<std::string> allowed_hosts = {};  // in lower case, without a port
-  std::vector<std::string> cors_origins = {};   // "https://example.org"; "*": every one
+  std::vector<std::string> cors_origins = {};   // "https://example.org"; "localhost": of this machine, any port; "*": every one
 };
 
 // The name in a Host header without its port, in lower case ("[::1]:80" -> "::1"); nothing when it is malformed.

@@ -29,7 +29,7 @@ struct ServerOptions {
   TlsFiles tls = {};
   bool no_auth = false;                         // beyond loopback without keys
   std::vector<std::string> allowed_hosts = {};  // beside loopback names; "*": all
-  std::vector<std::string> cors_origins = {};   // "*": all
+  std::vector<std::string> cors_origins = {};   // "localhost": of this machine, any port; "*": all
   ReaderLimits limits = {};
   Timeouts timeouts = {};
   int max_connections = 2048;

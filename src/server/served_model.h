@@ -24,6 +24,7 @@ struct ServedModel {
   int32_t vocab_size = 0;
   engine::SamplingParams sampling;  // where a request asks for nothing else; seed only where has_seed
   bool has_seed = false;            // without: every request draws its own seed
+  bool own_template = false;        // the operator's, not the model's: it also gets the variables that llama.cpp gives
   int64_t max_tokens = -1;          // where a request asks for nothing else; -1: to the end of the context
   std::string fingerprint;          // build, weights, numerics version
   std::string weights_key;          // of the weights alone: what a calibration was fitted with

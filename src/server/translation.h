@@ -41,7 +41,8 @@ const Schema& ResponsesSchema();
 const Schema& MessagesRequestSchema();
 const Schema& CountTokensSchema();
 
-// `lenient`: llama.cpp's own routes (without /v1) let model and a format's name be absent.
+// `lenient`: llama.cpp's own routes (without /v1), and a server that takes any model's name, let model and a format's name
+// be absent.
 ApiResult<Translated> TranslateChat(const Json& body, const HttpRequest& http, const ServedModel& model, bool lenient);
 ApiResult<Translated> TranslateCompletions(const Json& body, const HttpRequest& http, const ServedModel& model, bool lenient);
 // The store keeps the finished response, and must outlive it.

@@ -148,6 +148,20 @@ TEST(Guard, OriginsAreOwnOrListed) {
   EXPECT_EQ(CorsHeaders(listed, cors)[1], (Header{"Access-Control-Allow-Origin", "https://app.example.org"}));
   EXPECT_EQ(CorsHeaders(With({}), cors), (Headers{{"Vary", "Origin"}}));
   EXPECT_EQ(CorsHeaders(listed, {}), Headers{});
+  // Pages of this machine, at any port; a preflight of others is answered, without what would let them in.
+  const GuardOptions local{.cors_origins = {"localhost"}};
+  for (const char* origin : {"http://localhost", "http://localhost:3000", "https://127.0.0.1:8443", "http://[::1]:3000"}) {
+    const HttpRequest request = With({{"host", "127.0.0.1:8080"}, {"origin", origin}});
+    EXPECT_FALSE(CheckOrigins(request, local)) << origin;
+    EXPECT_EQ(CorsHeaders(request, local)[1], (Header{"Access-Control-Allow-Origin", origin}));
+  }
+  for (const char* origin : {"http://evil.com", "http://notlocalhost", "http://localhost.evil.com", "ftp://localhost", "null"}) {
+    HttpRequest request = With({{"host", "127.0.0.1:8080"}, {"origin", origin}, {"access-control-request-method", "POST"}});
+    EXPECT_TRUE(CheckOrigins(request, local)) << origin;
+    request.method = "OPTIONS";
+    EXPECT_FALSE(CheckOrigins(request, local)) << origin;
+    EXPECT_EQ(CorsHeaders(request, local), (Headers{{"Vary", "Origin"}}));
+  }
   const Headers preflight = PreflightHeaders("POST");
   EXPECT_NE(preflight[1].second.find("X-Stainless-Retry-Count"), std::string::npos);
 }

@@ -201,8 +201,31 @@ TEST(ChatWriter, WritesTheWholeDocument) {
       << document;
 }
 
+TEST(CompletionsWriter, SaysTheTextOnceMoreForLlamaCppsClients) {
+  CompletionsForm form;
+  form.head = Head("cmpl-1");
+  form.content = true;
+  CompletionsWriter writer(form);
+  ReaderOptions options;
+  options.parse = false;
+  Script script(writer, options);
+  script.Say("Hi", -0.5F);
+  script.End(engine::StopReason::kEos);
+  const auto events = Events(script.out);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(events[0].second["content"].AsString(), "Hi");
+  EXPECT_FALSE(events[0].second["stop"].AsBool());
+  EXPECT_TRUE(events[1].second["stop"].AsBool());
+  const Json document = Parsed(writer.Document(std::vector<const Answer*>{&script.answer()}, SomeTotals()));
+  EXPECT_EQ(document["content"].AsString(), "Hi");
+  EXPECT_EQ(document["choices"].items()[0]["text"].AsString(), "Hi");
+}
+
 TEST(CompletionsWriter, EchoesThePromptWithItsFigures) {
-  CompletionsForm form{Head("cmpl-1"), 1, false, true, true, {"Öl is"}};
+  CompletionsForm form;
+  form.head = Head("cmpl-1");
+  form.logprobs = form.echo = true;
+  form.prompts = {"Öl is"};
   CompletionsWriter writer(form), streaming(form);
   TokenFigure first{"Öl", 0, false, true, {}}, second{" is", -0.75F, true, true, {{" is", -0.75F}, {" was", -1.0F}}};
   ReaderOptions options;
