@@ -9,14 +9,19 @@ namespace lfm {
 namespace {
 
 constexpr TensorTypeInfo kTypes[] = {
-    {TensorType::kF32, "F32", 1, 4, false},        {TensorType::kF16, "F16", 1, 2, false},
-    {TensorType::kQ4_0, "Q4_0", 32, 18, true},     {TensorType::kQ4_1, "Q4_1", 32, 20, true},
-    {TensorType::kQ5_0, "Q5_0", 32, 22, true},     {TensorType::kQ5_1, "Q5_1", 32, 24, true},
-    {TensorType::kQ8_0, "Q8_0", 32, 34, true},     {TensorType::kQ2_K, "Q2_K", 256, 84, true},
-    {TensorType::kQ3_K, "Q3_K", 256, 110, true},   {TensorType::kQ4_K, "Q4_K", 256, 144, true},
-    {TensorType::kQ5_K, "Q5_K", 256, 176, true},   {TensorType::kQ6_K, "Q6_K", 256, 210, true},
-    {TensorType::kIQ4_NL, "IQ4_NL", 32, 18, true}, {TensorType::kIQ4_XS, "IQ4_XS", 256, 136, true},
-    {TensorType::kBF16, "BF16", 1, 2, false},      {TensorType::kMXFP4, "MXFP4", 32, 17, true},
+    {TensorType::kF32, "F32", 1, 4, false},           {TensorType::kF16, "F16", 1, 2, false},
+    {TensorType::kQ4_0, "Q4_0", 32, 18, true},        {TensorType::kQ4_1, "Q4_1", 32, 20, true},
+    {TensorType::kQ5_0, "Q5_0", 32, 22, true},        {TensorType::kQ5_1, "Q5_1", 32, 24, true},
+    {TensorType::kQ8_0, "Q8_0", 32, 34, true},        {TensorType::kQ2_K, "Q2_K", 256, 84, true},
+    {TensorType::kQ3_K, "Q3_K", 256, 110, true},      {TensorType::kQ4_K, "Q4_K", 256, 144, true},
+    {TensorType::kQ5_K, "Q5_K", 256, 176, true},      {TensorType::kQ6_K, "Q6_K", 256, 210, true},
+    {TensorType::kIQ4_NL, "IQ4_NL", 32, 18, true},    {TensorType::kIQ4_XS, "IQ4_XS", 256, 136, true},
+    {TensorType::kBF16, "BF16", 1, 2, false},         {TensorType::kMXFP4, "MXFP4", 32, 17, true},
+    {TensorType::kIQ1_S, "IQ1_S", 256, 50, true},     {TensorType::kIQ1_M, "IQ1_M", 256, 56, true},
+    {TensorType::kIQ2_XXS, "IQ2_XXS", 256, 66, true}, {TensorType::kIQ2_XS, "IQ2_XS", 256, 74, true},
+    {TensorType::kIQ2_S, "IQ2_S", 256, 82, true},     {TensorType::kIQ3_XXS, "IQ3_XXS", 256, 98, true},
+    {TensorType::kIQ3_S, "IQ3_S", 256, 110, true},    {TensorType::kTQ1_0, "TQ1_0", 256, 54, true},
+    {TensorType::kTQ2_0, "TQ2_0", 256, 66, true},
 };
 
 struct ForeignType {
@@ -24,11 +29,9 @@ struct ForeignType {
   std::string_view name;
 };
 constexpr ForeignType kForeign[] = {
-    {9, "Q8_1"},        {15, "Q8_K"},       {16, "IQ2_XXS"},    {17, "IQ2_XS"},   {18, "IQ3_XXS"},
-    {19, "IQ1_S"},      {21, "IQ3_S"},      {22, "IQ2_S"},      {24, "I8"},       {25, "I16"},
-    {26, "I32"},        {27, "I64"},        {28, "F64"},        {29, "IQ1_M"},    {34, "TQ1_0"},
-    {35, "TQ2_0"},      {40, "NVFP4"},      {31, "Q4_0_4_4"},   {32, "Q4_0_4_8"}, {33, "Q4_0_8_8"},
-    {36, "IQ4_NL_4_4"}, {37, "IQ4_NL_4_8"}, {38, "IQ4_NL_8_8"}, {41, "Q1_0"},     {42, "Q2_0"},
+    {9, "Q8_1"},        {15, "Q8_K"},     {24, "I8"},       {25, "I16"},      {26, "I32"},        {27, "I64"},
+    {28, "F64"},        {31, "Q4_0_4_4"}, {32, "Q4_0_4_8"}, {33, "Q4_0_8_8"}, {36, "IQ4_NL_4_4"}, {37, "IQ4_NL_4_8"},
+    {38, "IQ4_NL_8_8"}, {40, "NVFP4"},    {41, "Q1_0"},     {42, "Q2_0"},
 };
 
 bool EqualIgnoringCase(std::string_view a, std::string_view b) {

@@ -22,9 +22,18 @@ enum class TensorType : uint32_t {
   kQ4_K = 12,
   kQ5_K = 13,
   kQ6_K = 14,
+  kIQ2_XXS = 16,
+  kIQ2_XS = 17,
+  kIQ3_XXS = 18,
+  kIQ1_S = 19,
   kIQ4_NL = 20,
+  kIQ3_S = 21,
+  kIQ2_S = 22,
   kIQ4_XS = 23,
+  kIQ1_M = 29,
   kBF16 = 30,
+  kTQ1_0 = 34,
+  kTQ2_0 = 35,
   kMXFP4 = 39,
 };
 
@@ -42,7 +51,7 @@ const TensorTypeInfo& InfoOf(TensorType type);
 std::optional<TensorType> TensorTypeFromId(uint32_t id);
 // The type of this name, case-insensitively ("q4_k", "BF16").
 std::optional<TensorType> TensorTypeFromName(std::string_view name);
-// The name of any known GGUF type id, also of those lfm does not run ("IQ2_XXS"), or "".
+// The name of any known GGUF type id, also of those lfm does not run ("NVFP4"), or "".
 std::string_view TensorTypeIdName(uint32_t id);
 // Bytes of a row of n elements; n must be a multiple of the block size.
 size_t RowBytes(TensorType type, size_t n);

@@ -14,10 +14,11 @@ namespace {
 
 // Best first. 4-bit experts cost this family visibly more than others (same top token as BF16: Q6_K 92 %,
 // Q4_K_M 86 %, Q3_K_M 76 %), so a larger file is preferred while it fits; nearly lossless types are for small
-// models only, because decoding reads every byte.
-constexpr std::array<std::string_view, 21> kPreference = {"Q6_K",       "Q6_K_L", "Q5_K_M", "Q5_K_L", "Q5_K_S", "Q5_0", "Q4_K_M",
-                                                          "UD-Q4_K_XL", "Q4_K_L", "IQ4_NL", "Q4_K_S", "IQ4_XS", "Q4_1", "Q4_0",
-                                                          "MXFP4_MOE",  "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K",   "BF16", "F16"};
+// models only, because decoding reads every byte. Below 3 bits little is left of the model: what fits on a small machine.
+constexpr std::array<std::string_view, 29> kPreference = {
+    "Q6_K",   "Q6_K_L",  "Q5_K_M", "Q5_K_L", "Q5_K_S",    "Q5_0",   "Q4_K_M", "UD-Q4_K_XL", "Q4_K_L", "IQ4_NL",
+    "Q4_K_S", "IQ4_XS",  "Q4_1",   "Q4_0",   "MXFP4_MOE", "Q3_K_L", "Q3_K_M", "Q3_K_S",     "IQ3_M",  "IQ3_S",
+    "IQ3_XS", "IQ3_XXS", "Q2_K",   "BF16",   "F16",       "IQ2_M",  "IQ2_S",  "IQ2_XS",     "IQ2_XXS"};
 constexpr uint64_t kSmallFile = uint64_t{2} << 30;
 
 // Lower is better; types that nobody should get by default come last.
@@ -65,9 +66,6 @@ Result<TypeChoice> ChooseType(std::span<const TypeOption> options, uint64_t free
 bool CanRunByName(std::string_view type) {
   if (type.starts_with("UD-")) type.remove_prefix(3);  // mixes of another maker, named by their most common type
   if (TensorTypeFromName(type)) return true;
-  for (const std::string_view family : {"IQ1_", "IQ2_", "IQ3_", "TQ1_", "TQ2_"}) {
-    if (type.starts_with(family)) return false;
-  }
   constexpr uint32_t kMostIds = 256;
   for (uint32_t id = 0; id < kMostIds; ++id) {
     if (!TensorTypeFromId(id) && !type.empty() && TensorTypeIdName(id) == type) return false;

@@ -29,7 +29,7 @@ Result<TypeChoice> ChooseType(std::span<const TypeOption> options, uint64_t free
 
 inline constexpr uint64_t kReservedBytes = uint64_t{1} << 30;
 
-// Whether lfm runs files whose name says this type, as far as a name can say: not those of IQ2_XXS, TQ1_0 and the like.
+// Whether lfm runs files whose name says this type, as far as a name can say: not those of NVFP4, Q4_0_4_4 and the like.
 // An unknown or empty name may run.
 bool CanRunByName(std::string_view type);
 

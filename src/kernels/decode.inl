@@ -1,7 +1,7 @@
 // Decoders: one struct a weight type, from a panel's bytes to eight byte vectors (group g holds k = 4g .. 4g + 3 of
 // every lane) and scales. All work on the kN rows beginning at the row the pointers were advanced to.
-//   kBias    value = byte - kBias (types of the full int8 range, kWide: bytes are signed, or offset by 128 if asked)
-//   kMax     the largest byte, which says how many 16-bit products may be summed (layouts of AVX2)
+//   kBias    value = byte - kBias (signed types, kWide: bytes are the values, or offset by 128 if asked)
+//   kMax     the largest byte (its magnitude if kWide), which says how many 16-bit products may be summed (AVX2)
 //   kMins    additive terms a block (0, 1 or 2 halves);  kHalves: integer scales sc[2] for the halves of a block
 
 struct BlockAt {
@@ -116,7 +116,7 @@ struct Decoder<TensorType::kQ5_1> : DecoderBase {
 template <>
 struct Decoder<TensorType::kQ8_0> : DecoderBase {
   static constexpr bool kWide = true;
-  static constexpr int kMax = 255;
+  static constexpr int kMax = 128;
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     for (int v = 0; v < 8; v++) {
@@ -234,7 +234,7 @@ LFM_INLINE void Iq4Quants(const BlockAt& at, VB* w) {
 template <>
 struct Decoder<TensorType::kIQ4_NL> : DecoderBase {
   static constexpr bool kWide = true;
-  static constexpr int kMax = 255;
+  static constexpr int kMax = 127;
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     Iq4Quants<kUnsigned>(at, w);
@@ -245,7 +245,7 @@ struct Decoder<TensorType::kIQ4_NL> : DecoderBase {
 template <>
 struct Decoder<TensorType::kIQ4_XS> : DecoderBase {
   static constexpr bool kWide = true;
-  static constexpr int kMax = 255;
+  static constexpr int kMax = 127;
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     Iq4Quants<kUnsigned>(at, w);
@@ -279,3 +279,5 @@ struct Decoder<TensorType::kMXFP4> : DecoderBase {
     s.d = MulF(CastF(ShlI<23>(AddI(high, bias))), CastF(ShlI<23>(AddI(rest, bias))));
   }
 };
+
+#include "kernels/decode_grids.inl"

@@ -105,6 +105,106 @@ void DequantizeIq4Xs(const uint8_t* b, float* out) {
   }
 }
 
+// Coordinate i (0..7 or 0..3) of a point of a lattice.
+template <typename T, size_t kPoints>
+int Coordinate(const Grid<T, kPoints>& grid, int place, int i) {
+  return static_cast<int8_t>(grid.points[place] >> (8 * i) & 255);
+}
+int LowNibble(uint8_t byte, bool high) { return high ? byte >> 4 : byte & 15; }
+// Seven signs, and the eighth that makes the number of negative ones even.
+int EightSigns(int seven) { return seven | (__builtin_popcount(static_cast<unsigned>(seven)) & 1) << 7; }
+float Signed(float value, int signs, int i) { return (signs >> i & 1) != 0 ? -value : value; }
+
+// Eight (IQ2) or four (IQ3) values of one place; d times the coordinate is exact, as all products of these types are.
+template <typename T, size_t kPoints>
+void Octet(const Grid<T, kPoints>& grid, int place, float d, int signs, float* out) {
+  for (int i = 0; i < static_cast<int>(sizeof(T)); i++) {
+    out[i] = Signed(d * static_cast<float>(Coordinate(grid, place, i)), signs, i);
+  }
+}
+
+void DequantizeIq2Xxs(const uint8_t* b, float* out) {
+  for (int j = 0; j < 32; j++) {
+    const uint8_t* const block = b + 2 + 8 * (j / 4);
+    uint32_t signs;
+    std::memcpy(&signs, block + 4, 4);
+    const float d = HalfAt(b) * (0.5f + static_cast<float>(signs >> 28)) * 0.25f;
+    Octet(kIq2XxsGrid, block[j % 4], d, EightSigns((signs >> (7 * (j % 4))) & 127), out + 8 * j);
+  }
+}
+
+void DequantizeIq2Xs(const uint8_t* b, float* out) {
+  for (int j = 0; j < 32; j++) {
+    const int word = b[2 + 2 * j] | b[3 + 2 * j] << 8;
+    const float d = HalfAt(b) * (0.5f + static_cast<float>(LowNibble(b[66 + j / 4], j % 4 >= 2))) * 0.25f;
+    Octet(kIq2XsGrid, word & 511, d, EightSigns(word >> 9), out + 8 * j);
+  }
+}
+
+void DequantizeIq2S(const uint8_t* b, float* out) {
+  for (int j = 0; j < 32; j++) {
+    const int place = b[2 + j] | ((b[66 + j / 4] >> (2 * (j % 4))) & 3) << 8;
+    const float d = HalfAt(b) * (0.5f + static_cast<float>(LowNibble(b[74 + j / 4], j % 4 >= 2))) * 0.25f;
+    Octet(kIq2SGrid, place, d, b[34 + j], out + 8 * j);
+  }
+}
+
+void DequantizeIq3Xxs(const uint8_t* b, float* out) {
+  for (int j = 0; j < 64; j++) {
+    uint32_t word;
+    std::memcpy(&word, b + 66 + 4 * (j / 8), 4);
+    const float d = HalfAt(b) * (0.5f + static_cast<float>(word >> 28)) * 0.5f;
+    const int signs = EightSigns((word >> (7 * (j % 8 / 2))) & 127);
+    Octet(kIq3XxsGrid, b[2 + j], d, signs >> (4 * (j % 2)), out + 4 * j);
+  }
+}
+
+void DequantizeIq3S(const uint8_t* b, float* out) {
+  for (int j = 0; j < 64; j++) {
+    const int place = b[2 + j] | (b[66 + j / 8] >> (j % 8) & 1) << 8;
+    const float d = HalfAt(b) * static_cast<float>(1 + 2 * LowNibble(b[106 + j / 16], j / 8 % 2 == 1));
+    Octet(kIq3SGrid, place, d, b[74 + j / 2] >> (4 * (j % 2)), out + 4 * j);
+  }
+}
+
+// d (g + delta): the grid has 8 g.
+void OctetIq1(int place, float d, bool minus, float* out) {
+  const float delta = minus ? -0.125f : 0.125f;
+  for (int i = 0; i < 8; i++) out[i] = d * (0.125f * static_cast<float>(Coordinate(kIq1Grid, place, i)) + delta);
+}
+
+void DequantizeIq1S(const uint8_t* b, float* out) {
+  for (int j = 0; j < 32; j++) {
+    const int word = b[34 + j / 4 * 2] | b[35 + j / 4 * 2] << 8;
+    const float d = HalfAt(b) * static_cast<float>(2 * ((word >> 12) & 7) + 1);
+    OctetIq1(b[2 + j] | ((word >> (3 * (j % 4))) & 7) << 8, d, word >= 0x8000, out + 8 * j);
+  }
+}
+
+void DequantizeIq1M(const uint8_t* b, float* out) {
+  uint16_t word[4];
+  std::memcpy(word, b + 48, 8);
+  const auto half = static_cast<uint16_t>(word[0] >> 12 | (word[1] >> 12) << 4 | (word[2] >> 12) << 8 | (word[3] >> 12) << 12);
+  for (int j = 0; j < 32; j++) {
+    const float d = HalfToFloat(half) * static_cast<float>(2 * ((word[j / 8] >> (3 * (j / 2 % 4))) & 7) + 1);
+    const int high = LowNibble(b[32 + j / 2], j % 2 == 1);
+    OctetIq1(b[j] | (high & 7) << 8, d, high >= 8, out + 8 * j);
+  }
+}
+
+void DequantizeTq1(const uint8_t* b, float* out) {
+  constexpr int kPowers[] = {1, 3, 9, 27, 81};
+  for (int i = 0; i < 256; i++) {
+    const int byte = i < 160 ? b[i % 32] : i < 240 ? b[32 + i % 16] : b[48 + i % 4];
+    const int digit = i < 160 ? i / 32 : i < 240 ? (i - 160) / 16 : (i - 240) / 4;
+    out[i] = HalfAt(b + 52) * static_cast<float>((((byte * kPowers[digit]) & 255) * 3 >> 8) - 1);
+  }
+}
+
+void DequantizeTq2(const uint8_t* b, float* out) {
+  for (int i = 0; i < 256; i++) out[i] = HalfAt(b + 64) * static_cast<float>(QuadTwoBits(b, i) - 1);
+}
+
 }  // namespace
 
 void Dequantize(TensorType type, const std::byte* src, int64_t n, float* out) {
@@ -122,6 +222,15 @@ void Dequantize(TensorType type, const std::byte* src, int64_t n, float* out) {
       case TensorType::kQ3_K: DequantizeQ3K(b, out); break;
       case TensorType::kQ2_K: DequantizeQ2K(b, out); break;
       case TensorType::kIQ4_XS: DequantizeIq4Xs(b, out); break;
+      case TensorType::kIQ1_S: DequantizeIq1S(b, out); break;
+      case TensorType::kIQ1_M: DequantizeIq1M(b, out); break;
+      case TensorType::kIQ2_XXS: DequantizeIq2Xxs(b, out); break;
+      case TensorType::kIQ2_XS: DequantizeIq2Xs(b, out); break;
+      case TensorType::kIQ2_S: DequantizeIq2S(b, out); break;
+      case TensorType::kIQ3_XXS: DequantizeIq3Xxs(b, out); break;
+      case TensorType::kIQ3_S: DequantizeIq3S(b, out); break;
+      case TensorType::kTQ1_0: DequantizeTq1(b, out); break;
+      case TensorType::kTQ2_0: DequantizeTq2(b, out); break;
       default: DequantizeSmall(type, b, out); break;
     }
   }

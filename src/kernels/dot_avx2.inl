@@ -1,7 +1,7 @@
 // Integer sums of a block without VNNI. vpmaddubsw adds pairs of products in 16 bits, and as many of its results may
 // be added before widening as cannot overflow: n * 2 * kMax * 127 <= 32767, so 8 for 4-bit weights (30,480), 4 for
-// 5 bits, 2 for 6. The widening vpmaddwd multiplies by the scale of a half block for free. Weights of the full int8
-// range go as |w| and sign(q, w), one result at a time (32,512).
+// 5 bits, 2 for 6. The widening vpmaddwd multiplies by the scale of a half block for free. Signed weights go as
+// |w| and sign(q, w): of the full int8 range one result at a time (32,512).
 
 constexpr bool kUnsignedWeights = false;
 using HalfScale = VI;  // (sc, sc) in 16 bits
@@ -25,7 +25,7 @@ LFM_INLINE VI Broadcast4(const int8_t* q) {
 // sum of w q over the groups [first, first + n), times the 16-bit factors of `scale`.
 template <class D>
 LFM_INLINE VI SumGroups(const VB* w, const int8_t* q, int first, int n, VI scale) {
-  constexpr int kRun = D::kWide ? 1 : 32767 / (2 * D::kMax * 127) >= 8 ? 8 : 32767 / (2 * D::kMax * 127) >= 4 ? 4 : 2;
+  constexpr int kFit = 32767 / (2 * D::kMax * 127), kRun = kFit >= 8 ? 8 : kFit >= 4 ? 4 : kFit >= 2 ? 2 : 1;
   VI total = SetI(0);
   for (int run = first; run < first + n; run += kRun) {
     VI sum = SetI(0);

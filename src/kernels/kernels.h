@@ -26,6 +26,7 @@ constexpr int kTileTokens = 16;  // tokens of a Q8Tile
 // Tokens from which matmul_tiles beats matmul_q8. Measured with AMX against AVX-512 VNNI on Emerald Rapids: Q4_0 144 cycles
 // against 143 a tile of 16 x 16 x 32 at 12 tokens, 186 against 164 at 8.
 constexpr int kMinTileTokens = 12;
+constexpr int kTypeCount = 25;      // weight types (TypeIndex)
 constexpr int kSuperBlocks = 8;     // blocks of 32 in a super-panel (layout.h)
 constexpr int kPagePositions = 64;  // positions of a KV page
 
@@ -102,10 +103,10 @@ using MatmulTiles = void (*)(const std::byte* panel0, const std::byte* panel1, i
 // One row of numbers per ISA. All pointers but those of matmul_tiles are set in a table that Select() returned.
 struct Table {
   // Products, by weight type (index: TypeIndex). F32/F16/BF16 have no q8 form (null).
-  MatmulQ8 matmul_q8[16];
-  MatmulF32 matmul_f32[16];
+  MatmulQ8 matmul_q8[kTypeCount];
+  MatmulF32 matmul_f32[kTypeCount];
   // Null where the ISA has no tiles or they do not help the type; else for tiles of kMinTileTokens and more.
-  MatmulTiles matmul_tiles[16];
+  MatmulTiles matmul_tiles[kTypeCount];
   int max_tile = 64;  // tokens that a tile should hold at most: as many as the caches bear
 
   // x [n] -> n / 32 blocks, written `stride` records apart (the tile's block-major order).
@@ -158,7 +159,7 @@ struct Table {
   std::string isa;  // the name of the best ISA in use
 };
 
-// Dense index 0..15 of a type, for the tables above.
+// Dense index 0 .. kTypeCount - 1 of a type, for the tables above.
 int TypeIndex(TensorType type);
 
 // ISAs in order of preference. kScalar runs everywhere.

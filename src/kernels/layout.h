@@ -6,16 +6,22 @@
 // 4 * r + e belongs to row r and element e of a group of four k. Group g = 0..7 of a block is found in
 //   a 4-bit plane: vector g % 4, shift 4 * (g / 4);   a 2-bit plane: vector g % 2, shift 2 * (g / 2);
 //   a 1-bit plane: bit g;                             an int8 plane: vector g.
+// IQ1, IQ2 and IQ3 store places in lattices (grids.h), a byte (and a few bits more) for eight or four k. Their quants are
+// vectors of such bytes, then a 1-bit plane of signs. Place l of row r is byte 8 (r / 2) + 2 l + r % 2 where there are four
+// (eight bytes are what two rows need), and byte 16 (r / 4) + 8 (l % 4 / 2) + 4 (r / 2 % 2) + 2 (l % 2) + r % 2 of vector
+// l / 4 where there are eight (there interleaving two vectors gives that); one place of all rows is a shuffle away in both.
+// Where the eighth sign of every eight k follows from the others, its bit in the plane (element 3 of groups 1, 3, 5, 7) holds
+// a bit of the scale (IQ2_XXS, IQ3_XXS) or the ninth bit of the place (IQ2_XS) instead. TQ1_0 has five values in a byte: a
+// super-panel is 8 + 4 + 1 vectors, in `scales`.
 #pragma once
 
 #include <cstdint>
 
 #include "base/tensor_type.h"
+#include "kernels/grids.h"
 #include "kernels/kernels.h"
 
 namespace lfm::kernels {
-
-constexpr int kTypeCount = 16;
 
 struct PanelLayout {
   int head;    // bytes at the front of the panel for each super-panel
@@ -24,10 +30,12 @@ struct PanelLayout {
 };
 
 // Index as TypeIndex().
-constexpr TensorType kTypeOrder[kTypeCount] = {TensorType::kF32,    TensorType::kF16,    TensorType::kQ4_0, TensorType::kQ4_1,
-                                               TensorType::kQ5_0,   TensorType::kQ5_1,   TensorType::kQ8_0, TensorType::kQ2_K,
-                                               TensorType::kQ3_K,   TensorType::kQ4_K,   TensorType::kQ5_K, TensorType::kQ6_K,
-                                               TensorType::kIQ4_NL, TensorType::kIQ4_XS, TensorType::kBF16, TensorType::kMXFP4};
+constexpr TensorType kTypeOrder[kTypeCount] = {
+    TensorType::kF32,   TensorType::kF16,     TensorType::kQ4_0,   TensorType::kQ4_1,    TensorType::kQ5_0,
+    TensorType::kQ5_1,  TensorType::kQ8_0,    TensorType::kQ2_K,   TensorType::kQ3_K,    TensorType::kQ4_K,
+    TensorType::kQ5_K,  TensorType::kQ6_K,    TensorType::kIQ4_NL, TensorType::kIQ4_XS,  TensorType::kBF16,
+    TensorType::kMXFP4, TensorType::kIQ1_S,   TensorType::kIQ1_M,  TensorType::kIQ2_XXS, TensorType::kIQ2_XS,
+    TensorType::kIQ2_S, TensorType::kIQ3_XXS, TensorType::kIQ3_S,  TensorType::kTQ1_0,   TensorType::kTQ2_0};
 
 constexpr PanelLayout LayoutOf(TensorType type) {
   switch (type) {
@@ -47,8 +55,22 @@ constexpr PanelLayout LayoutOf(TensorType type) {
     case TensorType::kIQ4_NL: return {0, 32, 256};
     case TensorType::kIQ4_XS: return {0, 16, 256};
     case TensorType::kMXFP4: return {0, 16, 256};
+    case TensorType::kIQ1_S: return {32, 32, 64};
+    case TensorType::kIQ1_M: return {32, 44, 64};
+    case TensorType::kIQ2_XXS: return {32, 0, 128};
+    case TensorType::kIQ2_XS: return {32, 16, 128};
+    case TensorType::kIQ2_S: return {32, 32, 128};
+    case TensorType::kIQ3_XXS: return {32, 0, 192};
+    case TensorType::kIQ3_S: return {32, 24, 192};
+    case TensorType::kTQ1_0: return {32, 104, 0};
+    case TensorType::kTQ2_0: return {32, 0, 128};
   }
   return {0, 0, 0};
+}
+
+// Whether weights of the type are floats: not quantised, without scales.
+constexpr bool IsFloat(TensorType type) {
+  return type == TensorType::kF32 || type == TensorType::kF16 || type == TensorType::kBF16;
 }
 
 // The levels of IQ4_NL and IQ4_XS, and of MXFP4 (doubled).

@@ -14,7 +14,7 @@ LFM_INLINE VF ByteAsFloat(const VB& w) {
 }
 
 template <TensorType kType>
-constexpr bool kFloats = LayoutOf(kType).scales == 0;  // F32, F16, BF16: not quantised
+constexpr bool kFloats = IsFloat(kType);
 
 // Two neighbouring k of kN rows of such a type.
 template <TensorType kType>

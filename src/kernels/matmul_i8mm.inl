@@ -81,6 +81,6 @@ void MatmulI8mmOf(const std::byte* panel0, const std::byte* panel1, int64_t n_bl
 template <int kIndex = 0>
 void FillMatmulI8mm(MatmulQ8* table) {
   constexpr TensorType kType = kTypeOrder[kIndex];
-  if constexpr (LayoutOf(kType).scales != 0) table[kIndex] = &MatmulI8mmOf<kType>;
+  if constexpr (!IsFloat(kType)) table[kIndex] = &MatmulI8mmOf<kType>;
   if constexpr (kIndex + 1 < kTypeCount) FillMatmulI8mm<kIndex + 1>(table);
 }

@@ -109,6 +109,6 @@ void MatmulQ8Of(const std::byte* panel0, const std::byte* panel1, int64_t n_bloc
 template <int kIndex = 0>
 void FillMatmulQ8(MatmulQ8* table) {
   constexpr TensorType kType = kTypeOrder[kIndex];
-  if constexpr (LayoutOf(kType).scales != 0) table[kIndex] = &MatmulQ8Of<kType>;
+  if constexpr (!IsFloat(kType)) table[kIndex] = &MatmulQ8Of<kType>;
   if constexpr (kIndex + 1 < kTypeCount) FillMatmulQ8<kIndex + 1>(table);
 }

@@ -227,7 +227,7 @@ void MatmulTilesOf(const std::byte* panel0, const std::byte* panel1, int64_t n_b
 template <int kIndex = 0>
 void FillMatmulTiles(MatmulTiles* table) {
   constexpr TensorType kType = kTypeOrder[kIndex];
-  if constexpr (LayoutOf(kType).scales != 0) {
+  if constexpr (!IsFloat(kType)) {
     if constexpr (!Decoder<kType>::kHalves && Decoder<kType>::kMins < 2) table[kIndex] = &MatmulTilesOf<kType>;
   }
   if constexpr (kIndex + 1 < kTypeCount) FillMatmulTiles<kIndex + 1>(table);

@@ -252,6 +252,8 @@ void MoveLarge(uint8_t* gguf, const SuperPanel& p) {
   }
 }
 
+#include "kernels/pack_lattice.inl"
+
 template <bool kPack>
 void MoveSuper(TensorType type, uint8_t* gguf, const SuperPanel& p) {
   switch (type) {
@@ -271,6 +273,15 @@ void MoveSuper(TensorType type, uint8_t* gguf, const SuperPanel& p) {
     case TensorType::kQ5_K: return MoveLarge<kPack, TensorType::kQ5_K>(gguf, p);
     case TensorType::kQ6_K: return MoveLarge<kPack, TensorType::kQ6_K>(gguf, p);
     case TensorType::kIQ4_XS: return MoveLarge<kPack, TensorType::kIQ4_XS>(gguf, p);
+    case TensorType::kIQ1_S: return MoveLattice<kPack, TensorType::kIQ1_S>(gguf, p);
+    case TensorType::kIQ1_M: return MoveLattice<kPack, TensorType::kIQ1_M>(gguf, p);
+    case TensorType::kIQ2_XXS: return MoveLattice<kPack, TensorType::kIQ2_XXS>(gguf, p);
+    case TensorType::kIQ2_XS: return MoveLattice<kPack, TensorType::kIQ2_XS>(gguf, p);
+    case TensorType::kIQ2_S: return MoveLattice<kPack, TensorType::kIQ2_S>(gguf, p);
+    case TensorType::kIQ3_XXS: return MoveLattice<kPack, TensorType::kIQ3_XXS>(gguf, p);
+    case TensorType::kIQ3_S: return MoveLattice<kPack, TensorType::kIQ3_S>(gguf, p);
+    case TensorType::kTQ1_0: return MoveTq1<kPack>(gguf, p);
+    case TensorType::kTQ2_0: return MoveTq2<kPack>(gguf, p);
   }
 }
 
@@ -287,6 +298,9 @@ ScaleOffsets ScalesOf(TensorType type) {
     case TensorType::kQ2_K: return {{80, 82}};
     case TensorType::kQ3_K: return {{108, -1}};
     case TensorType::kQ6_K: return {{208, -1}};
+    case TensorType::kTQ1_0: return {{52, -1}};
+    case TensorType::kTQ2_0: return {{64, -1}};
+    case TensorType::kIQ1_M:  // in four parts
     case TensorType::kMXFP4: return {{-1, -1}};
     default: return {{0, -1}};
   }
@@ -310,6 +324,11 @@ bool ScalesFinite(TensorType type, const uint8_t* row, size_t row_bytes) {
   if (type == TensorType::kF16) return AllFinite(row, row_bytes / 2, 2, kHalfExponent);
   if (type == TensorType::kBF16) return AllFinite(row, row_bytes / 2, 2, kBrainExponent);
   const size_t block = InfoOf(type).block_bytes;
+  if (type == TensorType::kIQ1_M) {  // the exponent: three bits above the fourth word of scales, two above the third
+    bool finite = true;
+    for (size_t i = 0; i < row_bytes; i += block) finite &= (row[i + 55] & 0x70) != 0x70 || (row[i + 53] & 0xc0) != 0xc0;
+    return finite;
+  }
   for (const int offset : ScalesOf(type).offset) {
     if (offset >= 0 && !AllFinite(row + offset, row_bytes / block, block, kHalfExponent)) return false;
   }

@@ -76,7 +76,7 @@ std::vector<std::byte> Weights(TensorType type, int k, Noise& noise) {
     for (int block = 0; block < n_blocks; block += kSuperBlocks) {
       const int n = std::min(kSuperBlocks, n_blocks - block);
       append(layout.scales * n, true);
-      append(layout.quants * n, layout.scales == 0);
+      append(layout.quants * n, IsFloat(type));
     }
   }
   if (type == TensorType::kF32 || type == TensorType::kBF16) {  // f32 from 16 bits of noise, exponents near 1

@@ -30,6 +30,9 @@ LFM_INLINE VI NegI(VI a) { return _mm256_sub_epi32(_mm256_setzero_si256(), a); }
 LFM_INLINE VI AddI(VI a, VI b) { return _mm256_add_epi32(a, b); }
 LFM_INLINE VI AndI(VI a, int32_t b) { return _mm256_and_si256(a, SetI(b)); }
 LFM_INLINE VI OrI(VI a, VI b) { return _mm256_or_si256(a, b); }
+LFM_INLINE VI XorI(VI a, VI b) { return _mm256_xor_si256(a, b); }
+// The low halves of products of 16 bits.
+LFM_INLINE VI Mul16(VI a, int b) { return _mm256_mullo_epi16(a, _mm256_set1_epi16(static_cast<int16_t>(b))); }
 template <int kShift>
 LFM_INLINE VI ShlI(VI a) {
   return _mm256_slli_epi32(a, kShift);
@@ -56,6 +59,34 @@ LFM_INLINE VB BytesOf(VI a) { return {a}; }
 LFM_INLINE VB AndB(VB a, uint8_t b) { return {_mm256_and_si256(a.v, _mm256_set1_epi8(static_cast<char>(b)))}; }
 LFM_INLINE VB XorB(VB a, uint8_t b) { return {_mm256_xor_si256(a.v, _mm256_set1_epi8(static_cast<char>(b)))}; }
 LFM_INLINE VB OrB(VB a, VB b) { return {_mm256_or_si256(a.v, b.v)}; }
+LFM_INLINE VB AddB(VB a, VB b) { return {_mm256_add_epi8(a.v, b.v)}; }
+// -a where bit kBit of `bits` is set.
+template <int kBit>
+LFM_INLINE VB NegateWhere(VB a, VB bits) {
+  const __m256i bit = _mm256_set1_epi8(static_cast<char>(1 << kBit));
+  const __m256i minus = _mm256_cmpeq_epi8(_mm256_and_si256(bits.v, bit), bit);
+  return {_mm256_sub_epi8(_mm256_xor_si256(a.v, minus), minus)};
+}
+// Of each four lanes' sixteen bytes: bytes kFirst, kFirst + 1, kFirst + kStep, kFirst + kStep + 1.
+template <int kFirst, int kStep>
+LFM_INLINE VI BytesOfRows(VB a) {
+  constexpr int32_t kPick = static_cast<int32_t>(0x80808000u) + kFirst;  // the other bytes of a lane become 0
+  const __m128i pick = _mm_setr_epi32(kPick, kPick + 1, kPick + kStep, kPick + kStep + 1);
+  return _mm256_shuffle_epi8(a.v, _mm256_broadcastsi128_si256(pick));
+}
+// table[index] of each lane: four bytes, or eight in two parts.
+LFM_INLINE VB LookUpWords(const uint32_t* table, VI index) {
+  return {_mm256_i32gather_epi32(reinterpret_cast<const int*>(table), index, 4)};
+}
+LFM_INLINE void LookUpPairs(const uint64_t* table, VI index, VB* out) {
+  const auto* const pairs = reinterpret_cast<const long long*>(table);
+  const __m256i a = _mm256_i32gather_epi64(pairs, _mm256_castsi256_si128(index), 8);       // lanes 0 to 3
+  const __m256i b = _mm256_i32gather_epi64(pairs, _mm256_extracti128_si256(index, 1), 8);  // lanes 4 to 7
+  const __m256 ac = _mm256_castsi256_ps(_mm256_permute2x128_si256(a, b, 0x20));            // lanes 0, 1 and 4, 5
+  const __m256 bd = _mm256_castsi256_ps(_mm256_permute2x128_si256(a, b, 0x31));
+  out[0] = {_mm256_castps_si256(_mm256_shuffle_ps(ac, bd, 0x88))};
+  out[1] = {_mm256_castps_si256(_mm256_shuffle_ps(ac, bd, 0xdd))};
+}
 LFM_INLINE VB LookUp(const uint8_t* table, VB a) {
   const __m128i t = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return {_mm256_shuffle_epi8(_mm256_broadcastsi128_si256(t), a.v)};

@@ -30,6 +30,9 @@ LFM_INLINE VI NegI(VI a) { return _mm512_sub_epi32(_mm512_setzero_si512(), a); }
 LFM_INLINE VI AddI(VI a, VI b) { return _mm512_add_epi32(a, b); }
 LFM_INLINE VI AndI(VI a, int32_t b) { return _mm512_and_si512(a, SetI(b)); }
 LFM_INLINE VI OrI(VI a, VI b) { return _mm512_or_si512(a, b); }
+LFM_INLINE VI XorI(VI a, VI b) { return _mm512_xor_si512(a, b); }
+// The low halves of products of 16 bits.
+LFM_INLINE VI Mul16(VI a, int b) { return _mm512_mullo_epi16(a, _mm512_set1_epi16(static_cast<int16_t>(b))); }
 template <int kShift>
 LFM_INLINE VI ShlI(VI a) {
   return _mm512_slli_epi32(a, kShift);
@@ -56,6 +59,29 @@ LFM_INLINE VB BytesOf(VI a) { return {a}; }
 LFM_INLINE VB AndB(VB a, uint8_t b) { return {_mm512_and_si512(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }
 LFM_INLINE VB XorB(VB a, uint8_t b) { return {_mm512_xor_si512(a.v, _mm512_set1_epi8(static_cast<char>(b)))}; }
 LFM_INLINE VB OrB(VB a, VB b) { return {_mm512_or_si512(a.v, b.v)}; }
+LFM_INLINE VB AddB(VB a, VB b) { return {_mm512_add_epi8(a.v, b.v)}; }
+// -a where bit kBit of `bits` is set.
+template <int kBit>
+LFM_INLINE VB NegateWhere(VB a, VB bits) {
+  const __mmask64 minus = _mm512_test_epi8_mask(bits.v, _mm512_set1_epi8(static_cast<char>(1 << kBit)));
+  return {_mm512_mask_sub_epi8(a.v, minus, _mm512_setzero_si512(), a.v)};
+}
+// Of each four lanes' sixteen bytes: bytes kFirst, kFirst + 1, kFirst + kStep, kFirst + kStep + 1.
+template <int kFirst, int kStep>
+LFM_INLINE VI BytesOfRows(VB a) {
+  constexpr int32_t kPick = static_cast<int32_t>(0x80808000u) + kFirst;  // the other bytes of a lane become 0
+  const __m128i pick = _mm_setr_epi32(kPick, kPick + 1, kPick + kStep, kPick + kStep + 1);
+  return _mm512_shuffle_epi8(a.v, _mm512_broadcast_i32x4(pick));
+}
+// table[index] of each lane: four bytes, or eight in two parts.
+LFM_INLINE VB LookUpWords(const uint32_t* table, VI index) { return {_mm512_i32gather_epi32(index, table, 4)}; }
+LFM_INLINE void LookUpPairs(const uint64_t* table, VI index, VB* out) {
+  const __m512i a = _mm512_i32gather_epi64(_mm512_castsi512_si256(index), table, 8);
+  const __m512i b = _mm512_i32gather_epi64(_mm512_extracti64x4_epi64(index, 1), table, 8);
+  const __m512i low = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  out[0] = {_mm512_permutex2var_epi32(a, low, b)};
+  out[1] = {_mm512_permutex2var_epi32(a, _mm512_add_epi32(low, _mm512_set1_epi32(1)), b)};
+}
 LFM_INLINE VB LookUp(const uint8_t* table, VB a) {
   const __m128i t = _mm_loadu_si128(reinterpret_cast<const __m128i*>(table));
   return {_mm512_shuffle_epi8(_mm512_broadcast_i32x4(t), a.v)};

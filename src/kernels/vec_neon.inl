@@ -28,6 +28,11 @@ LFM_INLINE VI NegI(VI a) { return vnegq_s32(a); }
 LFM_INLINE VI AddI(VI a, VI b) { return vaddq_s32(a, b); }
 LFM_INLINE VI AndI(VI a, int32_t b) { return vandq_s32(a, vdupq_n_s32(b)); }
 LFM_INLINE VI OrI(VI a, VI b) { return vorrq_s32(a, b); }
+LFM_INLINE VI XorI(VI a, VI b) { return veorq_s32(a, b); }
+// The low halves of products of 16 bits.
+LFM_INLINE VI Mul16(VI a, int b) {
+  return vreinterpretq_s32_u16(vmulq_n_u16(vreinterpretq_u16_s32(a), static_cast<uint16_t>(b)));
+}
 template <int kShift>
 LFM_INLINE VI ShlI(VI a) {
   if constexpr (kShift == 0) return a;
@@ -63,6 +68,34 @@ LFM_INLINE VB BytesOf(VI a) { return {vreinterpretq_u8_s32(a)}; }
 LFM_INLINE VB AndB(VB a, uint8_t b) { return {vandq_u8(a.v, vdupq_n_u8(b))}; }
 LFM_INLINE VB XorB(VB a, uint8_t b) { return {veorq_u8(a.v, vdupq_n_u8(b))}; }
 LFM_INLINE VB OrB(VB a, VB b) { return {vorrq_u8(a.v, b.v)}; }
+LFM_INLINE VB AddB(VB a, VB b) { return {vaddq_u8(a.v, b.v)}; }
+// -a where bit kBit of `bits` is set.
+template <int kBit>
+LFM_INLINE VB NegateWhere(VB a, VB bits) {
+  const uint8x16_t minus = vtstq_u8(bits.v, vdupq_n_u8(1 << kBit));
+  return {vsubq_u8(veorq_u8(a.v, minus), minus)};
+}
+// Bytes kFirst, kFirst + 1, kFirst + kStep, kFirst + kStep + 1.
+template <int kFirst, int kStep>
+LFM_INLINE VI BytesOfRows(VB a) {
+  constexpr uint32_t kPick = 0xffffff00u + kFirst;  // the other bytes of a lane become 0
+  const uint32_t pick[4] = {kPick, kPick + 1, kPick + kStep, kPick + kStep + 1};
+  return vreinterpretq_s32_u8(vqtbl1q_u8(a.v, vreinterpretq_u8_u32(vld1q_u32(pick))));
+}
+// table[index] of each lane: four bytes, or eight in two parts.
+LFM_INLINE VB LookUpWords(const uint32_t* table, VI index) {
+  uint32x4_t words = vdupq_n_u32(table[vgetq_lane_s32(index, 0)]);
+  words = vld1q_lane_u32(table + vgetq_lane_s32(index, 1), words, 1);
+  words = vld1q_lane_u32(table + vgetq_lane_s32(index, 2), words, 2);
+  return {vreinterpretq_u8_u32(vld1q_lane_u32(table + vgetq_lane_s32(index, 3), words, 3))};
+}
+LFM_INLINE void LookUpPairs(const uint64_t* table, VI index, VB* out) {
+  const uint64x1_t a = vld1_u64(table + vgetq_lane_s32(index, 0)), b = vld1_u64(table + vgetq_lane_s32(index, 1));
+  const uint64x1_t c = vld1_u64(table + vgetq_lane_s32(index, 2)), d = vld1_u64(table + vgetq_lane_s32(index, 3));
+  const uint32x4_t ab = vreinterpretq_u32_u64(vcombine_u64(a, b)), cd = vreinterpretq_u32_u64(vcombine_u64(c, d));
+  out[0] = {vreinterpretq_u8_u32(vuzp1q_u32(ab, cd))};
+  out[1] = {vreinterpretq_u8_u32(vuzp2q_u32(ab, cd))};
+}
 LFM_INLINE VB LookUp(const uint8_t* table, VB a) { return {vqtbl1q_u8(vld1q_u8(table), a.v)}; }
 
 // Over the lanes, by the fixed tree: (i, i + 2), (i, i + 1).

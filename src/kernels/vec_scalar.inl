@@ -113,6 +113,19 @@ LFM_INLINE VI OrI(VI a, VI b) {
   LFM_LANES a.v[i] |= b.v[i];
   return a;
 }
+LFM_INLINE VI XorI(VI a, VI b) {
+  LFM_LANES a.v[i] ^= b.v[i];
+  return a;
+}
+// The low halves of products of 16 bits, two a lane.
+LFM_INLINE VI Mul16(VI a, int b) {
+  LFM_LANES {
+    const uint32_t low = static_cast<uint32_t>(a.v[i]) & 0xffffu, high = static_cast<uint32_t>(a.v[i]) >> 16;
+    const auto factor = static_cast<uint32_t>(b);
+    a.v[i] = static_cast<int32_t>(((high * factor) << 16) | ((low * factor) & 0xffffu));
+  }
+  return a;
+}
 template <int kShift>
 LFM_INLINE VI ShlI(VI a) {
   LFM_LANES a.v[i] = static_cast<int32_t>(static_cast<uint32_t>(a.v[i]) << kShift);
@@ -181,6 +194,39 @@ LFM_INLINE VB XorB(VB a, uint8_t b) {
 LFM_INLINE VB OrB(VB a, VB b) {
   for (int i = 0; i < 4 * kN; i++) a.v[i] |= b.v[i];
   return a;
+}
+LFM_INLINE VB AddB(VB a, VB b) {
+  for (int i = 0; i < 4 * kN; i++) a.v[i] = static_cast<uint8_t>(a.v[i] + b.v[i]);
+  return a;
+}
+// -a where bit kBit of `bits` is set.
+template <int kBit>
+LFM_INLINE VB NegateWhere(VB a, VB bits) {
+  for (int i = 0; i < 4 * kN; i++) {
+    if ((bits.v[i] >> kBit & 1) != 0) a.v[i] = static_cast<uint8_t>(-a.v[i]);
+  }
+  return a;
+}
+// Of each four lanes' sixteen bytes: bytes kFirst, kFirst + 1, kFirst + kStep, kFirst + kStep + 1.
+template <int kFirst, int kStep>
+LFM_INLINE VI BytesOfRows(VB a) {
+  VI r;
+  LFM_LANES r.v[i] = a.v[i / 4 * 16 + kFirst + i / 2 % 2 * kStep + i % 2];
+  return r;
+}
+// table[index] of each lane: four bytes, or eight in two parts.
+LFM_INLINE VB LookUpWords(const uint32_t* table, VI index) {
+  VB r;
+  LFM_LANES __builtin_memcpy(r.v + 4 * i, table + index.v[i], 4);
+  return r;
+}
+LFM_INLINE void LookUpPairs(const uint64_t* table, VI index, VB* out) {
+  LFM_LANES {
+    const uint64_t both = table[index.v[i]];
+    const auto low = static_cast<uint32_t>(both), high = static_cast<uint32_t>(both >> 32);
+    __builtin_memcpy(out[0].v + 4 * i, &low, 4);
+    __builtin_memcpy(out[1].v + 4 * i, &high, 4);
+  }
 }
 // table[a], a < 16 in every byte.
 LFM_INLINE VB LookUp(const uint8_t* table, VB a) {

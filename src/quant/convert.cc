@@ -43,6 +43,7 @@ TensorType MainType(const std::vector<ModelTensor>& tensors) {
 Result<ConvertResult> ToGguf(const Checkpoint& source, const model::Config& config, const std::vector<ModelTensor>& tensors,
                              const std::string& out, Threads& threads, const ConvertOptions& options) {
   formats::GgufWriter writer;
+  if (options.type) LFM_RETURN_IF_ERROR(CheckCanEncode(*options.type));
   const TensorType main_type = options.type.value_or(MainType(tensors));
   if (source.naming == Naming::kGguf) {
     writer.CopyMetadata(source.metadata);

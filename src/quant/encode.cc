@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/check.h"
+#include "base/strings.h"
 #include "kernels/float16.h"
 #include "kernels/kernels.h"
 #include "quant/encoders.h"
@@ -42,6 +43,28 @@ Encoder Find(const Encoders& table, TensorType type) {
 }
 
 }  // namespace
+
+bool CanEncode(TensorType type) {
+  switch (type) {
+    case TensorType::kIQ1_S:
+    case TensorType::kIQ1_M:
+    case TensorType::kIQ2_XXS:
+    case TensorType::kIQ2_XS:
+    case TensorType::kIQ2_S:
+    case TensorType::kIQ3_XXS:
+    case TensorType::kIQ3_S:
+    case TensorType::kTQ1_0:
+    case TensorType::kTQ2_0: return false;
+    default: return true;
+  }
+}
+
+Status CheckCanEncode(TensorType type) {
+  if (CanEncode(type)) return Ok();
+  return Error{ErrorCode::kUnsupported,
+               StrCat("lfm runs ", InfoOf(type).name, " files but does not make them; use a type such as ",
+                      "q2_k, q3_k or q4_k, or lfm quantize --target-size")};
+}
 
 uint16_t FloatToBfloat16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);

@@ -291,9 +291,18 @@ uint32_t FileTypeNumber(TensorType type) {
     case TensorType::kQ4_K: return 14;
     case TensorType::kQ5_K: return 16;
     case TensorType::kQ6_K: return 18;
+    case TensorType::kIQ2_XXS: return 19;
+    case TensorType::kIQ2_XS: return 20;
+    case TensorType::kIQ3_XXS: return 23;
+    case TensorType::kIQ1_S: return 24;
     case TensorType::kIQ4_NL: return 25;
+    case TensorType::kIQ3_S: return 26;
+    case TensorType::kIQ2_S: return 28;
     case TensorType::kIQ4_XS: return 30;
+    case TensorType::kIQ1_M: return 31;
     case TensorType::kBF16: return 32;
+    case TensorType::kTQ1_0: return 36;
+    case TensorType::kTQ2_0: return 37;
     case TensorType::kMXFP4: return 38;
   }
   return 0;

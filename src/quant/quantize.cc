@@ -22,6 +22,7 @@ Result<std::vector<std::optional<TensorType>>> Overrides(const std::vector<Model
   std::vector<std::optional<TensorType>> types(tensors.size());
   for (const auto& [pattern, type] : options.overrides) {
     bool any = false;
+    LFM_RETURN_IF_ERROR(CheckCanEncode(type));
     const auto names = NamePattern::Parse(pattern);
     if (!names.ok()) return names.error().Within("types by name");
     for (size_t i = 0; i < tensors.size(); ++i) {
@@ -52,6 +53,7 @@ Result<Target> TypesByName(const std::vector<ModelTensor>& tensors, const model:
   }
   const auto type = TensorTypeFromName(options.type);
   if (!type) return mix.error();
+  LFM_RETURN_IF_ERROR(CheckCanEncode(*type));
   for (const ModelTensor& tensor : tensors) {
     target.types.push_back(tensor.always_f32() ? TensorType::kF32 : FittingType(*type, tensor.k));
   }

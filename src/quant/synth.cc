@@ -65,7 +65,7 @@ struct SynthMix {
   enum class More { kNone, kMedium, kSmall } more_rule;
 };
 
-constexpr std::array<SynthMix, 9> kSynthMixes = {{
+constexpr std::array<SynthMix, 18> kSynthMixes = {{
     {"q4_0", 2, TensorType::kQ4_0, TensorType::kQ6_K, TensorType::kQ4_0, TensorType::kQ4_0, SynthMix::More::kNone},
     {"q4_k_m", 15, TensorType::kQ4_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ4_K, SynthMix::More::kMedium},
     {"q8_0", 7, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, SynthMix::More::kNone},
@@ -75,6 +75,16 @@ constexpr std::array<SynthMix, 9> kSynthMixes = {{
     {"q6_k", 18, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, TensorType::kQ6_K, SynthMix::More::kNone},
     {"f16", 1, TensorType::kF16, TensorType::kF16, TensorType::kF16, TensorType::kF16, SynthMix::More::kNone},
     {"mxfp4", 38, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kQ8_0, TensorType::kMXFP4, SynthMix::More::kNone},
+    // Below 4 bits published files mix types more than here: these are of one, but for the head.
+    {"iq1_s", 24, TensorType::kIQ1_S, TensorType::kQ5_K, TensorType::kIQ1_S, TensorType::kIQ1_S, SynthMix::More::kNone},
+    {"iq1_m", 31, TensorType::kIQ1_M, TensorType::kQ5_K, TensorType::kIQ1_M, TensorType::kIQ1_M, SynthMix::More::kNone},
+    {"iq2_xxs", 19, TensorType::kIQ2_XXS, TensorType::kQ5_K, TensorType::kIQ2_XXS, TensorType::kIQ2_XXS, SynthMix::More::kNone},
+    {"iq2_xs", 20, TensorType::kIQ2_XS, TensorType::kQ5_K, TensorType::kIQ2_XS, TensorType::kIQ2_XS, SynthMix::More::kNone},
+    {"iq2_s", 28, TensorType::kIQ2_S, TensorType::kQ5_K, TensorType::kIQ2_S, TensorType::kIQ2_S, SynthMix::More::kNone},
+    {"iq3_xxs", 23, TensorType::kIQ3_XXS, TensorType::kQ5_K, TensorType::kIQ3_XXS, TensorType::kIQ3_XXS, SynthMix::More::kNone},
+    {"iq3_s", 26, TensorType::kIQ3_S, TensorType::kQ6_K, TensorType::kIQ3_S, TensorType::kIQ3_S, SynthMix::More::kNone},
+    {"tq1_0", 36, TensorType::kTQ1_0, TensorType::kQ6_K, TensorType::kTQ1_0, TensorType::kTQ1_0, SynthMix::More::kNone},
+    {"tq2_0", 37, TensorType::kTQ2_0, TensorType::kQ6_K, TensorType::kTQ2_0, TensorType::kTQ2_0, SynthMix::More::kNone},
 }};
 
 // The layers, or the i-th of n like tensors, to which llama.cpp's _M mixes give more bits.

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "kernels/kernels.h"
 
 namespace lfm::quant {
 namespace {
@@ -168,6 +169,37 @@ void FillMxfp4(double deviation, CounterRandom& random, std::span<std::byte> out
   }
 }
 
+// Where a block of IQ1, IQ2, IQ3 or TQ has its f16 scale; IQ1_M has it in the upper nibbles of four words.
+void SetLatticeScale(TensorType type, uint16_t half, std::byte* block) {
+  if (type == TensorType::kIQ1_M) {
+    for (int i = 0; i < 4; ++i) {
+      std::byte& byte = block[49 + 2 * i];
+      byte = (byte & std::byte{15}) | static_cast<std::byte>((half >> (4 * i) & 15) << 4);
+    }
+    return;
+  }
+  const size_t at = type == TensorType::kTQ1_0 ? 52 : type == TensorType::kTQ2_0 ? 64 : 0;
+  std::memcpy(block + at, &half, 2);
+}
+
+// IQ1, IQ2, IQ3 and TQ: any bytes are places, signs and scales. What deviation they have under a scale of 1 is measured.
+void FillLattice(TensorType type, double deviation, CounterRandom& random, std::span<std::byte> out) {
+  constexpr uint16_t kOne = 0x3c00;
+  constexpr size_t kSamples = 256;
+  const size_t block_bytes = InfoOf(type).block_bytes, block_size = InfoOf(type).block_size;
+  std::vector<std::byte> samples(kSamples * block_bytes);
+  std::vector<float> values(kSamples * block_size);
+  CounterRandom fixed{1};
+  FillBytes(fixed, samples.data(), samples.size());
+  for (size_t i = 0; i < kSamples; ++i) SetLatticeScale(type, kOne, samples.data() + i * block_bytes);
+  kernels::Dequantize(type, samples.data(), static_cast<int64_t>(values.size()), values.data());
+  double squares = 0;
+  for (const float value : values) squares += static_cast<double>(value) * static_cast<double>(value);
+  const auto scales = ScaleTable(deviation / std::sqrt(squares / static_cast<double>(values.size())), true);
+  FillBytes(random, out.data(), out.size());
+  for (size_t at = 0; at < out.size(); at += block_bytes) SetLatticeScale(type, scales[random.Next() >> 58], out.data() + at);
+}
+
 // F16 and BF16: five 12-bit picks from a table of encoded quantiles a random word.
 void FillHalves(uint16_t (*encode)(float), float deviation, CounterRandom& random, std::span<std::byte> out) {
   std::array<uint16_t, 4096> table{};
@@ -191,6 +223,15 @@ bool CanFillRandom(TensorType type) {
     case TensorType::kQ4_K:
     case TensorType::kQ5_K:
     case TensorType::kQ6_K:
+    case TensorType::kIQ1_S:
+    case TensorType::kIQ1_M:
+    case TensorType::kIQ2_XXS:
+    case TensorType::kIQ2_XS:
+    case TensorType::kIQ2_S:
+    case TensorType::kIQ3_XXS:
+    case TensorType::kIQ3_S:
+    case TensorType::kTQ1_0:
+    case TensorType::kTQ2_0:
     case TensorType::kMXFP4: return true;
     default: return false;
   }
@@ -210,6 +251,15 @@ void FillRandom(TensorType type, float deviation, CounterRandom& random, std::sp
     case TensorType::kMXFP4: return FillMxfp4(wanted, random, out);
     case TensorType::kF16: return FillHalves(HalfBits, deviation, random, out);
     case TensorType::kBF16: return FillHalves(Bf16Bits, deviation, random, out);
+    case TensorType::kIQ1_S:
+    case TensorType::kIQ1_M:
+    case TensorType::kIQ2_XXS:
+    case TensorType::kIQ2_XS:
+    case TensorType::kIQ2_S:
+    case TensorType::kIQ3_XXS:
+    case TensorType::kIQ3_S:
+    case TensorType::kTQ1_0:
+    case TensorType::kTQ2_0: return FillLattice(type, wanted, random, out);
     default: return FillRandomF32(0, deviation, random, out);
   }
 }

@@ -105,6 +105,7 @@ TEST(TensorType, Table) {
   EXPECT_EQ(TensorTypeFromName("q4_k"), TensorType::kQ4_K);
   EXPECT_EQ(TensorTypeFromName("q9"), std::nullopt);
   EXPECT_EQ(TensorTypeIdName(16), "IQ2_XXS");
+  EXPECT_EQ(TensorTypeIdName(40), "NVFP4");
   EXPECT_EQ(TensorTypeIdName(1000), "");
   EXPECT_EQ(RowBytes(TensorType::kQ8_0, 64), 68u);
 }

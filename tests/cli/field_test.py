@@ -435,8 +435,8 @@ class Hub(Case):
         foreign = data.replace(b"lfm2moe", b"qwen3xx") + padding
         at = data.index(b"token_embd_norm.weight") + len("token_embd_norm.weight") + 4 + 8
         self.assertEqual(struct.unpack_from("<I", data, at), (0,))
-        iq1 = data[:at] + struct.pack("<I", 19) + data[at + 4:] + padding
-        for name, bad, says in (("foreign-Q4_0.gguf", foreign, "qwen3xx"), ("other-Q4_0.gguf", iq1, "IQ1_S")):
+        nvfp4 = data[:at] + struct.pack("<I", 40) + data[at + 4:] + padding
+        for name, bad, says in (("foreign-Q4_0.gguf", foreign, "qwen3xx"), ("other-Q4_0.gguf", nvfp4, "NVFP4")):
             hub = HubServer({name: bad})
             self.addCleanup(hub.close)
             env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(self.path / name), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_TOKEN": ""}

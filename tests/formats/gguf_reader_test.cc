@@ -196,9 +196,9 @@ TEST(GgufReader, RefusesBadTensors) {
   EXPECT_HAS(error_of({32, 2}, 12, 0), "blocks of 256");
   EXPECT_HAS(error_of({4}, 0, 8), "not a multiple of the alignment");
   EXPECT_HAS(error_of({4}, 0, uint64_t{1} << 63), "claims to begin");
-  EXPECT_HAS(error_of({256, 2}, 16, 0), "IQ2_XXS");
-  EXPECT_HAS(error_of({256, 2}, 16, 0), "'blk.0.w'");
-  EXPECT_HAS(error_of({256, 2}, 16, 0), "Q4_K_M");
+  EXPECT_HAS(error_of({256, 2}, 40, 0), "NVFP4");
+  EXPECT_HAS(error_of({256, 2}, 40, 0), "'blk.0.w'");
+  EXPECT_HAS(error_of({256, 2}, 40, 0), "Q4_K_M");
   EXPECT_HAS(error_of({4}, 99, 0), "unknown type 99");
   EXPECT_HAS(error_of({64}, 0, 0), "cut short: ");
   EXPECT_EQ(error_of({16}, 0, 0), "");

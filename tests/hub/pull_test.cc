@@ -49,12 +49,12 @@ TEST_F(HubTest, GgufFileInTheCacheLayout) {
 }
 
 TEST_F(HubTest, WhatCannotRunIsSaidBeforeAByteIsFetched) {
-  hub_.repos[kRepo] = {{"LFM2-Test-IQ2_XXS.gguf", {RandomBytes(70001, 1)}}, {"LFM2-Test-Q4_K_M.gguf", {RandomBytes(90001, 2)}}};
-  const auto refused = Pull(std::string(kRepo) + ":IQ2_XXS", options_);
+  hub_.repos[kRepo] = {{"LFM2-Test-Q4_0_4_4.gguf", {RandomBytes(70001, 1)}}, {"LFM2-Test-Q4_K_M.gguf", {RandomBytes(90001, 2)}}};
+  const auto refused = Pull(std::string(kRepo) + ":Q4_0_4_4", options_);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kUnsupported);
   EXPECT_NE(refused.error().message.find("Q4_K_M"), std::string::npos) << refused.error().message;
-  EXPECT_FALSE(Pull(std::string(kRepo) + "/LFM2-Test-IQ2_XXS.gguf", options_).ok());
+  EXPECT_FALSE(Pull(std::string(kRepo) + "/LFM2-Test-Q4_0_4_4.gguf", options_).ok());
   options_.free_memory = 1;  // the smallest file would be chosen, if it ran
   EXPECT_EQ(PlanPull(kRepo, options_).value().files[0].path, "LFM2-Test-Q4_K_M.gguf");
   hub_.repos[kRepo].erase("LFM2-Test-Q4_K_M.gguf");

@@ -40,7 +40,7 @@ TEST(AmxEmulated, GivesTheScalarBits) {
       }
     }
   }
-  EXPECT_EQ(n_types, 10);
+  EXPECT_EQ(n_types, 16);
 }
 
 // Four products of 16 x 64 by 64 x 16 a round.

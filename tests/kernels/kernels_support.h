@@ -27,8 +27,19 @@ inline std::vector<size_t> ScaleOffsets(TensorType type) {
     case TensorType::kQ2_K: return {80, 82};
     case TensorType::kQ3_K: return {108};
     case TensorType::kQ6_K: return {208};
+    case TensorType::kTQ1_0: return {52};
+    case TensorType::kTQ2_0: return {64};
+    case TensorType::kIQ1_M:  // in parts: SetIq1MScale
     case TensorType::kMXFP4: return {};
     default: return {0};
+  }
+}
+
+// The f16 scale of a block of IQ1_M: a nibble above each of four words.
+inline void SetIq1MScale(std::byte* block, uint16_t half) {
+  for (int i = 0; i < 4; i++) {
+    std::byte& byte = block[49 + 2 * i];
+    byte = (byte & std::byte{15}) | static_cast<std::byte>((half >> (4 * i) & 15) << 4);
   }
 }
 
@@ -59,6 +70,9 @@ inline std::vector<std::byte> RandomBlocks(Rng& rng, TensorType type, int64_t n,
     for (const size_t offset : ScaleOffsets(type)) {
       const uint16_t half = FloatToHalf(fill == Fill::kRandom ? Uniform(rng, -max_scale, max_scale) : max_scale);
       std::memcpy(&blocks[i + offset], &half, 2);
+    }
+    if (type == TensorType::kIQ1_M) {
+      SetIq1MScale(&blocks[i], FloatToHalf(fill == Fill::kRandom ? Uniform(rng, -max_scale, max_scale) : max_scale));
     }
     // Exponents near 1: products of the widest ones with activations would leave f32.
     if (type == TensorType::kMXFP4) blocks[i] = static_cast<std::byte>(118 + rng() % 12);

@@ -25,7 +25,48 @@ TEST(Dequantize, EqualsTheReferenceVectors) {
     EXPECT_TRUE(SameBits(values.data(), expected.data(), values.size())) << InfoOf(*type).name;
     n_types++;
   }
-  EXPECT_EQ(n_types, 15);
+  EXPECT_EQ(n_types, 24);
+}
+
+// SplitMix64 at a counter.
+uint64_t Mix(uint64_t n) {
+  uint64_t z = n * 0x9E3779B97F4A7C15u;
+  z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ z >> 27) * 0x94D049BB133111EBu;
+  return z ^ z >> 31;
+}
+
+// Every point of every lattice: checksums of 4,096 blocks, printed by tests/data/kernels/make_dequantize.py.
+TEST(Dequantize, LatticesHaveTheReferencesChecksums) {
+  constexpr std::pair<TensorType, uint64_t> kSums[] = {
+      {TensorType::kIQ1_S, 0x9dce57cde5bad260},   {TensorType::kIQ1_M, 0xf082a107f62998c0},
+      {TensorType::kIQ2_XXS, 0x19a10bc5ff384108}, {TensorType::kIQ2_XS, 0xf1287c33e643eb14},
+      {TensorType::kIQ2_S, 0x38c323688dcb8da0},   {TensorType::kIQ3_XXS, 0x6ea87eccbf61ee40},
+      {TensorType::kIQ3_S, 0xe0fa7b7ea786c1f0},   {TensorType::kTQ1_0, 0xd4fb484ac5812000},
+      {TensorType::kTQ2_0, 0x552d82ce80b50000},
+  };
+  for (const auto& [type, expected] : kSums) {
+    const size_t n_blocks = 4096, block_bytes = InfoOf(type).block_bytes;
+    std::vector<std::byte> blocks(n_blocks * block_bytes);
+    for (size_t i = 0; i < blocks.size(); i++) blocks[i] = static_cast<std::byte>(Mix(i + 1) >> 56);
+    for (size_t i = 0; i < n_blocks; i++) {
+      const auto half = static_cast<uint16_t>(Mix(i + 1) >> 48 & 0xbfff);
+      if (type == TensorType::kIQ1_M) {
+        SetIq1MScale(&blocks[i * block_bytes], half);
+      } else {
+        std::memcpy(&blocks[i * block_bytes + ScaleOffsets(type)[0]], &half, 2);
+      }
+    }
+    std::vector<float> values(n_blocks * 256);
+    Dequantize(type, blocks.data(), static_cast<int64_t>(values.size()), values.data());
+    uint64_t sum = 0;
+    for (size_t i = 0; i < values.size(); i++) {
+      uint32_t bits;
+      std::memcpy(&bits, &values[i], 4);
+      sum += bits * Mix(i + 1);
+    }
+    EXPECT_EQ(sum, expected) << InfoOf(type).name;
+  }
 }
 
 TEST(Pack, CanBeUndone) {
@@ -85,6 +126,17 @@ TEST(Pack, RefusesScalesThatAreNotFinite) {
         EXPECT_TRUE(PackPanel(type, rows.data(), RowBytes(type, k), 7, k, panel.data())) << InfoOf(type).name;
       }
     }
+  }
+}
+
+TEST(Pack, RefusesAnIq1MScaleThatIsNotFinite) {
+  Rng rng(4);
+  std::vector<std::byte> rows = RandomBlocks(rng, TensorType::kIQ1_M, 512 * 16);
+  const size_t row_bytes = RowBytes(TensorType::kIQ1_M, 512);
+  std::vector<std::byte> panel(PanelBytes(TensorType::kIQ1_M, 512));
+  for (const uint16_t half : {0x7bff, 0x7c00, 0xfc00, 0x7e01, 0x8001}) {
+    SetIq1MScale(&rows[7 * row_bytes + 56], half);
+    EXPECT_EQ(PackPanel(TensorType::kIQ1_M, rows.data(), row_bytes, 16, 512, panel.data()), (half & 0x7c00) != 0x7c00) << half;
   }
 }
 

@@ -11,6 +11,7 @@
 
 #include "formats/checkpoint.h"
 #include "formats/gguf_types.h"
+#include "kernels/kernels.h"
 #include "quant/synth_blocks.h"
 #include "quant/synth_vocabulary.h"
 #include "support/temp_folder.h"
@@ -40,7 +41,7 @@ TEST(Synth, SizesArePublishedOnes) {
   for (const std::string_view like : SynthModels()) EXPECT_TRUE(SynthFileBytes({.like = std::string(like)}).ok()) << like;
   EXPECT_TRUE(SynthFileBytes({.like = "LFM2-350M", .type = "bf16"}).ok());
   EXPECT_NE(SynthFileBytes({.like = "LFM9"}).error().message.find("LFM2-24B-A2B"), std::string::npos);
-  EXPECT_NE(SynthFileBytes({.type = "iq1_s"}).error().message.find("q4_k_m"), std::string::npos);
+  EXPECT_NE(SynthFileBytes({.type = "iq9_s"}).error().message.find("q4_k_m"), std::string::npos);
 }
 
 TEST(Synth, WritesAModelThatOpens) {
@@ -205,14 +206,20 @@ std::vector<float> Decode(TensorType type, const std::byte* b) {
       std::memcpy(w.data(), &bits, 4);
       break;
     }
-    default: w.resize(1); std::memcpy(w.data(), b, 4);
+    case TensorType::kF32:
+      w.resize(1);
+      std::memcpy(w.data(), b, 4);
+      break;
+    default: w.resize(256); kernels::Dequantize(type, b, 256, w.data());  // tested against gguf's
   }
   return w;
 }
 
 TEST(SynthBlocks, HaveTheAskedDeviation) {
   for (const TensorType type : {TensorType::kF32, TensorType::kF16, TensorType::kBF16, TensorType::kQ4_0, TensorType::kQ8_0,
-                                TensorType::kQ4_K, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kMXFP4}) {
+                                TensorType::kQ4_K, TensorType::kQ5_K, TensorType::kQ6_K, TensorType::kMXFP4, TensorType::kIQ1_S,
+                                TensorType::kIQ1_M, TensorType::kIQ2_XXS, TensorType::kIQ2_XS, TensorType::kIQ2_S,
+                                TensorType::kIQ3_XXS, TensorType::kIQ3_S, TensorType::kTQ1_0, TensorType::kTQ2_0}) {
     ASSERT_TRUE(CanFillRandom(type));
     const TensorTypeInfo& info = InfoOf(type);
     for (const float deviation : {1 / 32.0f, 0.0221f, 0.0663f}) {
