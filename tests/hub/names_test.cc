@@ -230,7 +230,8 @@ TEST(EnvironmentTest, PathsAreExpanded) {
 }
 
 TEST(ChooseTypeTest, WhatCannotRunByItsName) {
-  for (const char* type : {"Q4_K_M", "Q8_0", "IQ4_NL", "IQ4_XS", "MXFP4_MOE", "UD-Q4_K_XL", "BF16", "Q6_K_L", "IQ2_XXS", "IQ1_S", "IQ3_M", "TQ1_0", "UD-IQ2_M", ""}) {
+  for (const char* type : {"Q4_K_M", "Q8_0", "IQ4_NL", "IQ4_XS", "MXFP4_MOE", "UD-Q4_K_XL", "BF16", "Q6_K_L", "IQ2_XXS", "IQ1_S",
+                           "IQ3_M", "TQ1_0", "UD-IQ2_M", ""}) {
     EXPECT_TRUE(CanRunByName(type)) << type;
   }
   for (const char* type : {"Q4_0_4_4", "IQ4_NL_4_4", "NVFP4", "F64"}) {
