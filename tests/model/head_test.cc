@@ -114,6 +114,7 @@ TEST(Head, FewTokensHaveTheBitsOfAll) {
   for (const std::string& path : HeadPaths()) {
     const auto isas = kernels::DetectIsas();
     for (const kernels::Isa isa : isas) {
+      if (LFM_SANITIZED && isa != isas.front()) continue;  // the bits are compared without sanitizers
       CheckModel(path, Compute::kAuto, std::string(kernels::IsaName(isa)), isa == isas.front());
     }
     CheckModel(path, Compute::kF32, "", false);
