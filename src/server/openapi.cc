@@ -75,9 +75,8 @@ Json OperationJson(const Operation& operation, const ServedModel& model) {
       operation.body ? Errors(operation.anthropic, {"400", "401", "403", "404", "408", "413", "415", "421", "429", "500", "503"})
                      : Errors(operation.anthropic, {"400", "401", "403", "404", "421", "429", "503"});
   Json content = Content("application/json", Json::MakeObject({{"type", "object"}}));
-  if (operation.streams) {
-    content.Set("text/event-stream", Json::MakeObject({{"schema", Json::MakeObject({{"type", "string"}})}}));
-  }
+  // Without a schema: 3.1 does not say whether one would hold for the whole stream or for an event of it.
+  if (operation.streams) content.Set("text/event-stream", Json::MakeObject());
   responses.Set("200", Json::MakeObject({{"description", "the answer"}, {"content", std::move(content)}}));
   Json out = Json::MakeObject({{"operationId", operation.id}, {"summary", operation.summary}});
   const std::string path = PathOf(operation.path);
