@@ -7,6 +7,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstdio>
+#include <cstring>
+#include <functional>
 
 #include "base/strings.h"
 
@@ -36,7 +38,11 @@ class Builder {
   }
   bool StartObject() { return Open(Json::MakeObject()); }
   bool StartArray() { return Open(Json::MakeArray()); }
-  bool EndObject(rapidjson::SizeType) { return Close(); }
+  bool EndObject(rapidjson::SizeType) {
+    Json& object = *stack_.back();
+    object = Json::MakeObject(std::move(object.members()));
+    return Close();
+  }
   bool EndArray(rapidjson::SizeType) { return Close(); }
 
   Json root;
@@ -138,6 +144,69 @@ std::string PythonRepr(double value) {
   return text;
 }
 
+// Positions of an object's members by name: a table with open addressing over the bytes of a string, of the last of equal
+// names. Requests choose how many members there are, so a look-up may not depend on their number. Objects with few have none.
+class MemberIndex {
+ public:
+  static constexpr size_t kFewest = 17;  // fewer are found as fast one by one
+  static constexpr uint32_t kFree = UINT32_MAX;
+
+  explicit MemberIndex(std::string& bytes) : bytes_(bytes) {}
+
+  // Whether the table is there and belongs to these members: it does not once some were added or removed by hand.
+  static bool Serves(const std::string& bytes, const Json::Object& members) {
+    return bytes.size() > kHead && Load(bytes, 0) == members.size();
+  }
+  static bool HasEqualNames(const std::string& bytes) { return Load(bytes, 4) != 0; }
+
+  static uint32_t Find(const std::string& bytes, const Json::Object& members, std::string_view name) {
+    return Load(bytes, PlaceOf(bytes, members, name));
+  }
+
+  void Build(const Json::Object& members) {
+    bytes_.clear();
+    if (members.size() < kFewest || members.size() >= kFree) return;
+    size_t n_slots = 64;
+    while (n_slots < members.size() * 4) n_slots *= 2;  // with room to grow
+    bytes_.assign(kHead + 4 * n_slots, '\xFF');
+    Store(0, 0), Store(4, 0);
+    for (size_t i = 0; i < members.size(); ++i) Insert(members, i);
+  }
+
+  // After a member was appended.
+  void Append(const Json::Object& members) {
+    const bool served = bytes_.size() > kHead && Load(bytes_, 0) + size_t{1} == members.size();
+    if (served && members.size() * 2 <= (bytes_.size() - kHead) / 4) return Insert(members, members.size() - 1);
+    Build(members);
+  }
+
+ private:
+  static constexpr size_t kHead = 8;  // the number of members; whether names repeat
+
+  static uint32_t Load(const std::string& bytes, size_t at) {
+    uint32_t value;
+    std::memcpy(&value, bytes.data() + at, 4);
+    return value;
+  }
+  void Store(size_t at, uint32_t value) { std::memcpy(bytes_.data() + at, &value, 4); }
+
+  // Where the position of this name stands, or is to stand.
+  static size_t PlaceOf(const std::string& bytes, const Json::Object& members, std::string_view name) {
+    const size_t mask = (bytes.size() - kHead) / 4 - 1;
+    size_t slot = std::hash<std::string_view>()(name) & mask;
+    for (uint32_t at; (at = Load(bytes, kHead + 4 * slot)) != kFree && members[at].first != name;) slot = (slot + 1) & mask;
+    return kHead + 4 * slot;
+  }
+  void Insert(const Json::Object& members, size_t i) {
+    const size_t place = PlaceOf(bytes_, members, members[i].first);
+    if (Load(bytes_, place) != kFree) Store(4, 1);
+    Store(place, static_cast<uint32_t>(i));
+    Store(0, static_cast<uint32_t>(i + 1));
+  }
+
+  std::string& bytes_;
+};
+
 }  // namespace
 
 Json::Json(double value) : kind_(Kind::kFloat) {
@@ -161,6 +230,7 @@ Json Json::MakeObject(Object members) {
   Json json;
   json.kind_ = Kind::kObject;
   json.members_ = std::move(members);
+  MemberIndex(json.text_).Build(json.members_);
   return json;
 }
 
@@ -207,7 +277,12 @@ const std::string& Json::AsString() const {
   return kind_ == Kind::kString ? text_ : kEmpty;
 }
 
+// An object's text_ holds the index of its members.
 const Json* Json::Find(std::string_view name) const {
+  if (is_object() && MemberIndex::Serves(text_, members_)) {
+    const uint32_t at = MemberIndex::Find(text_, members_, name);
+    return at == MemberIndex::kFree ? nullptr : &members_[at].second;
+  }
   for (auto it = members_.rbegin(); it != members_.rend(); ++it) {
     if (it->first == name) return &it->second;
   }
@@ -222,10 +297,19 @@ const Json& Json::operator[](std::string_view name) const {
 
 Json& Json::Set(std::string name, Json value) {
   if (is_null()) kind_ = Kind::kObject;
-  for (auto& [key, member] : members_) {
-    if (key == name) return member = std::move(value), *this;
+  const bool serves = is_object() && MemberIndex::Serves(text_, members_);
+  const uint32_t known = serves ? MemberIndex::Find(text_, members_, name) : MemberIndex::kFree;
+  if (known != MemberIndex::kFree && !MemberIndex::HasEqualNames(text_)) {
+    members_[known].second = std::move(value);
+    return *this;
+  }
+  if (!serves || known != MemberIndex::kFree) {  // the first of equal names
+    for (auto& [key, member] : members_) {
+      if (key == name) return member = std::move(value), *this;
+    }
   }
   members_.emplace_back(std::move(name), std::move(value));
+  if (is_object()) MemberIndex(text_).Append(members_);
   return *this;
 }
 
@@ -242,7 +326,8 @@ std::string Json::Dump(int indent) const {
 }
 
 bool operator==(const Json& a, const Json& b) {
-  return a.kind_ == b.kind_ && a.bool_ == b.bool_ && a.text_ == b.text_ && a.items_ == b.items_ && a.members_ == b.members_;
+  return a.kind_ == b.kind_ && a.bool_ == b.bool_ && (a.is_object() || a.text_ == b.text_) && a.items_ == b.items_ &&
+         a.members_ == b.members_;
 }
 
 Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {

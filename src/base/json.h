@@ -72,7 +72,7 @@ class Json {
  private:
   Kind kind_ = Kind::kNull;
   bool bool_ = false;
-  std::string text_;  // string, or the number's text
+  std::string text_;  // string, or the number's text, or of an object the index of its members
   Array items_;
   Object members_;
 };

@@ -34,6 +34,37 @@ TEST(Json, KeepsOrderAndNumbers) {
   EXPECT_EQ(Parse(R"({"a":[1,{"b":2}]})").Dump(2), "{\n  \"a\": [\n    1,\n    {\n      \"b\": 2\n    }\n  ]\n}");
 }
 
+// Requests choose how many members an object has: a look-up takes the same time among a million, or this takes hours.
+TEST(Json, ManyMembers) {
+  constexpr int kMany = 300000;
+  std::string text = "{";
+  for (int i = 0; i < kMany; ++i) text += (i ? ",\"k" : "\"k") + std::to_string(i) + "\":" + std::to_string(i);
+  const Json parsed = ParseJson(text + R"(,"k7":"again"})").value();
+  Json built = Json::MakeObject();
+  for (const auto& [name, value] : parsed.members()) built.Set(name, *parsed.Find(name));
+  ASSERT_EQ(built.members().size(), static_cast<size_t>(kMany));
+  EXPECT_EQ(parsed["k7"].AsString(), "again");  // of equal names the last
+  EXPECT_EQ(parsed.Find("k"), nullptr);
+  EXPECT_EQ(parsed["k299999"].AsInt(), 299999);
+
+  Json copy = parsed;
+  copy.Set("new", 1).Set("k7", "first");  // Set changes the first of equal names
+  EXPECT_EQ(copy["new"].AsInt(), 1);
+  EXPECT_EQ(copy.members()[7].second.AsString(), "first");
+  EXPECT_EQ(parsed.Find("new"), nullptr);
+  const Json moved = std::move(copy);
+  EXPECT_EQ(moved["new"].AsInt(), 1);
+
+  Json changed = built;
+  changed.members().erase(changed.members().begin());  // by hand: found all the same
+  EXPECT_EQ(changed.Find("k0"), nullptr);
+  EXPECT_EQ(changed["k1"].AsInt(), 1);
+  changed.Set("k0", 5).Set("k1", 6);
+  EXPECT_EQ(changed["k0"].AsInt(), 5);
+  EXPECT_EQ(changed["k1"].AsInt(), 6);
+  EXPECT_EQ(changed.members().size(), static_cast<size_t>(kMany));
+}
+
 TEST(Json, KindsAndValues) {
   const Json json = Parse(R"({"i": 5, "f": 2.0, "h": 2.5, "s": "text", "t": true, "n": null, "big": 99999999999999999999,
                               "a": [1], "o": {}, "nan": NaN, "inf": Infinity, "minf": -Infinity})");
