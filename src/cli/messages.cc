@@ -58,6 +58,7 @@ Result<Json> ParseSettings(const std::vector<std::string>& settings) {
 
 Result<text::ChatTemplate> TemplateOf(const text::Tokenizer& tokenizer, const std::string& path) {
   LFM_TRY(const std::string source, ReadFileOrInput(path, "--template"));
+  if (source.empty()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", path, " is empty")};
   auto chat = engine::MakeChatTemplate(tokenizer, source);
   if (!chat.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", chat.error().message)};
   return chat;

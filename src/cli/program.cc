@@ -6,10 +6,13 @@
 #include <exception>
 #include <map>
 #include <new>
+#include <optional>
+#include <span>
 #include <system_error>
 
 #include "base/log.h"
 #include "base/strings.h"
+#include "cli/foreign_words.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/version.h"
@@ -57,7 +60,27 @@ Error UsageError(const CLI::Error& error, const std::string& command) {
 }
 
 Error NoCommand(const std::string& name) {
-  return {ErrorCode::kInvalidArgument, StrCat("there is no command ", Quote(name), "; see lfm help")};
+  const std::string_view meant = CommandMeantBy(name);
+  const std::string hint = meant.empty() ? "see lfm help" : StrCat("perhaps lfm ", meant, " is meant; see lfm help");
+  return {ErrorCode::kInvalidArgument, StrCat("there is no command ", Quote(name), "; ", hint)};
+}
+
+// A flag of another program among the arguments of a command that did not parse, with what lfm has in its place; a name with
+// '_' where lfm has '-' too.
+std::optional<Error> ForeignFlag(const CLI::App* command, std::span<char*> arguments) {
+  if (!command) return std::nullopt;
+  for (const char* argument : arguments) {
+    const std::string name = std::string(argument).substr(0, std::string_view(argument).find('='));
+    if (!name.starts_with('-') || command->get_option_no_throw(name)) continue;
+    std::string hint(HintForFlag(name));
+    std::string dashed = name;
+    std::replace(dashed.begin(), dashed.end(), '_', '-');
+    if (hint.empty() && dashed != name && command->get_option_no_throw(dashed)) hint = StrCat("use ", dashed);
+    if (hint.empty()) continue;
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("there is no flag ", name, ": ", hint, "; see lfm ", command->get_name(), " --help")};
+  }
+  return std::nullopt;
 }
 
 // "lfm help [COMMAND]", which is no subcommand so that COMMAND is not taken for one.
@@ -72,6 +95,10 @@ int PrintHelp(Parser& parser, const std::string& command) {
   return kExitOk;
 }
 
+const CLI::App* SubcommandOf(const Parser& parser, const std::string& name) {
+  return IsCommand(name) ? parser.app.get_subcommand(name) : nullptr;
+}
+
 int ParseAndRun(int argc, char** argv) {
   Parser parser;
   if (argc < 2) return PrintHelp(parser, "");
@@ -81,11 +108,16 @@ int ParseAndRun(int argc, char** argv) {
   if (!first.starts_with('-') && !IsCommand(first)) {
     return PrintError(NoCommand(first));
   }
+  const std::span<char*> rest(argv + std::min(argc, 2), argv + argc);
   try {
     parser.app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    return PrintHelp(parser, first);
+    // "-hf NAME" reads as -h.
+    const std::string second = argc > 2 ? argv[2] : "";
+    const auto foreign = second == "-h" || second == "--help" ? std::nullopt : ForeignFlag(SubcommandOf(parser, first), rest);
+    return foreign ? PrintError(*foreign) : PrintHelp(parser, first);
   } catch (const CLI::Error& error) {
+    if (const auto foreign = ForeignFlag(SubcommandOf(parser, first), rest)) return PrintError(*foreign);
     return PrintError(UsageError(error, first.starts_with('-') ? "" : first));
   }
   if (parser.version) {
@@ -96,7 +128,7 @@ int ParseAndRun(int argc, char** argv) {
     EndAtInterrupt();
     auto code = parser.commands.at(sub)->Run();
     if (!code.ok()) {
-      std::fflush(stdout);
+      static_cast<void>(FlushOut());
       return PrintError(code.error());
     }
     return code.value();

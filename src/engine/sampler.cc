@@ -119,7 +119,9 @@ Status Validate(const SamplingParams& p, int n_vocab) {
       return Error{ErrorCode::kInvalidArgument,
                    StrCat("logit_bias names token ", id, "; the vocabulary has ", n_vocab, " tokens")};
     }
-    if (std::isnan(bias)) return Error{ErrorCode::kInvalidArgument, StrCat("logit_bias of token ", id, " is no number")};
+    if (std::isnan(bias) || bias == HUGE_VALF) {
+      return Error{ErrorCode::kInvalidArgument, StrCat("logit_bias of token ", id, " is ", bias, "; it must be finite, or -inf")};
+    }
   }
   return Ok();
 }
