@@ -57,7 +57,7 @@ Status PutInPlace(const std::string& from, const WriteTarget& target) {
   if (source < 0) return WriteError(from, "read", errno);
   const int out = open(target.path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
   Status status = out < 0 ? Status(WriteError(target.path, "write", errno)) : CopyDescriptor(source, out, target.path);
-  if (status.ok() && fsync(out) != 0) status = WriteError(target.path, "flush", errno);
+  if (status.ok()) status = FlushFile(out, target.path);
   close(source);
   if (out >= 0 && close(out) != 0 && status.ok()) status = WriteError(target.path, "write", errno);
   if (status.ok()) unlink(from.c_str());
@@ -180,7 +180,7 @@ Status AtomicFile::Commit() {
   Unmap();
   if (target_->swallows) return Ok();
   if (!target_->is_file()) return CopyDescriptor(fd_, target_->stream, target_->path);
-  if (fsync(fd_) != 0) return WriteError(target_->path, "flush", errno);
+  LFM_RETURN_IF_ERROR(FlushFile(fd_, target_->path));
   if (const struct stat& old = target_->replaced; old.st_nlink > 0) {
     // The new content keeps the old one's owner, where that may be, and permissions.
     [[maybe_unused]] const int owned = fchown(fd_, old.st_uid, old.st_gid);

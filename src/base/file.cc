@@ -7,12 +7,43 @@
 
 #include <cerrno>
 #include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
 #include <vector>
 
+#include "base/mapped_files.h"
 #include "base/strings.h"
 
 namespace lfm {
 namespace {
+
+// The files that are mapped now, each with how many mappings it has.
+class MappedFiles {
+ public:
+  using Id = std::pair<uint64_t, uint64_t>;  // device, inode
+
+  static MappedFiles& Get() {
+    static MappedFiles* const files = new MappedFiles;  // lives on: mappings may end after all else
+    return *files;
+  }
+  void Add(const Id& id) {
+    const std::lock_guard lock(mutex_);
+    ++counts_[id];
+  }
+  void Remove(const Id& id) {
+    const std::lock_guard lock(mutex_);
+    if (--counts_[id] == 0) counts_.erase(id);
+  }
+  bool Has(const Id& id) {
+    const std::lock_guard lock(mutex_);
+    return counts_.contains(id);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<Id, int> counts_;
+};
 
 Error ReadError(const std::string& path, const char* action) {
   const int reason = errno;
@@ -39,6 +70,8 @@ std::span<const std::byte> WholePages(std::span<const std::byte> part) {
 
 }  // namespace
 
+bool IsMapped(uint64_t device, uint64_t inode) { return MappedFiles::Get().Has({device, inode}); }
+
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe without a writer is no reason to wait
   if (fd < 0) return ReadError(path, "open");
@@ -63,8 +96,12 @@ Result<MappedFile> MappedFile::Open(const std::string& path) {
       close(fd);
       return error;
     }
-    file.data_ = {static_cast<const std::byte*>(data),
-                  [n = file.size_](const std::byte* p) { munmap(const_cast<std::byte*>(p), n); }};
+    const MappedFiles::Id id{info.st_dev, info.st_ino};
+    MappedFiles::Get().Add(id);
+    file.data_ = {static_cast<const std::byte*>(data), [n = file.size_, id](const std::byte* p) {
+                    munmap(const_cast<std::byte*>(p), n);
+                    MappedFiles::Get().Remove(id);
+                  }};
   }
   close(fd);
   return file;

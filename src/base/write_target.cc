@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/mapped_files.h"
 #include "base/strings.h"
 
 namespace lfm {
@@ -83,6 +84,11 @@ Result<WriteTarget> FindWriteTarget(const std::string& path) {
                  StrCat("cannot write ", Plain(path), ": it is a ", S_ISBLK(info.st_mode) ? "disk" : "socket", "; name a file")};
   }
   if (!S_ISREG(info.st_mode)) return OpenStream(path, open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY), info);
+  if (IsMapped(info.st_dev, info.st_ino)) {
+    return Error{
+        ErrorCode::kInvalidArgument,
+        StrCat("cannot write ", Plain(path), ": it is what is being read; name another file, so that the original stays")};
+  }
   if (access(path.c_str(), W_OK) != 0) return WriteError(path, "write", errno);
   const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
   if (!real) return WriteError(path, "write", errno);
@@ -101,6 +107,17 @@ Status WriteFully(int fd, std::span<const std::byte> bytes, int64_t offset, cons
     if (offset >= 0) offset += n;
   }
   return Ok();
+}
+
+Status FlushFile(int fd, const std::string& path) {
+  constexpr off_t kPiece = off_t{16} << 20;
+  struct stat info {};
+  if (fstat(fd, &info) != 0) return WriteError(path, "flush", errno);
+  for (off_t at = 0; S_ISREG(info.st_mode) && at < info.st_size; at += kPiece) {
+    constexpr unsigned kAndWait = SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (sync_file_range(fd, at, kPiece, kAndWait) != 0) break;  // fsync says what is wrong
+  }
+  return fsync(fd) == 0 ? Ok() : Status(WriteError(path, "flush", errno));
 }
 
 Status CopyDescriptor(int from, int to, const std::string& path) {

@@ -32,6 +32,9 @@ Error WriteError(const std::string& path, const char* action, int reason);
 // Writes all of it at the descriptor's own position (offset < 0) or at an offset.
 Status WriteFully(int fd, std::span<const std::byte> bytes, int64_t offset, const std::string& path);
 
+// fsync, piece by piece: while the system flushes a piece, no signal ends the process, so none may be gigabytes.
+Status FlushFile(int fd, const std::string& path);
+
 // All of a file, from its beginning, to the position of another descriptor.
 Status CopyDescriptor(int from, int to, const std::string& path);
 

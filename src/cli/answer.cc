@@ -48,7 +48,7 @@ void AnswerPrinter::Feed(std::string_view piece) {
   } else {
     Take({"", std::string(piece)});
   }
-  if (style_.stream) std::fflush(stdout);
+  if (style_.stream) static_cast<void>(FlushOut());
 }
 
 void AnswerPrinter::Finish(std::string_view whole) {
@@ -60,7 +60,7 @@ void AnswerPrinter::Finish(std::string_view whole) {
   }
   if (in_thinking_) LeaveThinking();
   if (style_.stream && last_ != '\n') WriteOut("\n");
-  if (style_.stream) std::fflush(stdout);
+  if (style_.stream) static_cast<void>(FlushOut());
 }
 
 void AnswerPrinter::Take(const engine::ThinkingSplitter::Parts& parts) {

@@ -44,7 +44,7 @@ class Chat {
     WriteOut(StrCat(Plain(session_.model().config().name), ", context ", session_.n_ctx(), " tokens. /help lists commands.\n"));
     const std::string prompt = "> ";
     while (true) {
-      std::fflush(stdout);
+      static_cast<void>(FlushOut());
       const auto line = editor_.Read(prompt);
       if (!line) break;
       ArmInterruptInConversation();

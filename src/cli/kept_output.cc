@@ -134,7 +134,7 @@ Status KeptOutputs::Finish() {
   for (size_t i = files_.size(); i-- > 0;) {
     File& file = files_[i];
     if (file.part.empty()) continue;
-    if (fsync(file.fd) != 0) return WriteError(file.path, "flush", errno);
+    LFM_RETURN_IF_ERROR(FlushFile(file.fd, file.path));
     LFM_RETURN_IF_ERROR(MoveFile(file.part, file.path));
   }
   if (!note_path_.empty()) unlink(note_path_.c_str());

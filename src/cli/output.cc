@@ -13,7 +13,14 @@ namespace lfm::cli {
 
 namespace {
 
-void Write(std::string_view bytes, std::FILE* file) { std::fwrite(bytes.data(), 1, bytes.size(), file); }
+int first_failure = 0;  // errno of the first write to standard output that failed: a later one may say nothing
+
+void Write(std::string_view bytes, std::FILE* file) {
+  errno = 0;
+  if (std::fwrite(bytes.data(), 1, bytes.size(), file) < bytes.size() && file == stdout && first_failure == 0) {
+    first_failure = errno;
+  }
+}
 
 }  // namespace
 
@@ -23,10 +30,10 @@ void WriteData(std::string_view bytes) { OutputIsTerminal() ? WriteOut(bytes) : 
 
 Status FlushOut() {
   errno = 0;
-  if (std::fflush(stdout) != 0 || std::ferror(stdout)) {
-    return Error{ErrorCode::kIo, StrCat("cannot write to standard output: ", std::strerror(errno))};
-  }
-  return Ok();
+  if (std::fflush(stdout) != 0 && first_failure == 0) first_failure = errno;
+  if (first_failure == 0 && !std::ferror(stdout)) return Ok();
+  return Error{ErrorCode::kIo,
+               StrCat("cannot write to standard output: ", std::strerror(first_failure != 0 ? first_failure : EIO))};
 }
 
 void WriteJson(const Json& json, int indent) { Write(PlainJson(json.Dump(indent)) + "\n", stdout); }

@@ -29,12 +29,12 @@ class PackCommand : public Command {
     LFM_TRY(const formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
     LFM_TRY(const std::string target, Target(checkpoint));
     LFM_RETURN_IF_ERROR(PackTo(checkpoint, *threads, target));
-    std::error_code ignored;
-    const auto size = static_cast<uint64_t>(std::filesystem::file_size(target, ignored));
+    std::error_code not_regular;  // a pipe or a device, which has no size
+    const auto size = static_cast<uint64_t>(std::filesystem::file_size(target, not_regular));
     if (json_) {
-      WriteJson(Json::MakeObject({{"path", Json(target)}, {"bytes", Json(size)}}));
+      WriteJson(Json::MakeObject({{"path", Json(target)}, {"bytes", not_regular ? Json() : Json(size)}}));
     } else {
-      WriteOut(StrCat(Plain(target), "  ", HumanBytes(size), "\n"));
+      WriteOut(StrCat(Plain(target), not_regular ? "" : StrCat("  ", HumanBytes(size)), "\n"));
     }
     return kExitOk;
   }

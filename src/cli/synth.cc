@@ -29,7 +29,9 @@ class SynthCommand : public Command {
 
   Result<int> Run() override {
     if (!output_ || output_->empty()) {
-      return Error{ErrorCode::kInvalidArgument, "no output is named; use -o FILE.gguf"};
+      LFM_TRY(const uint64_t n_bytes, quant::SynthFileBytes(options_));
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat("no output is named; use -o FILE.gguf, which will have ", HumanBytes(n_bytes))};
     }
     options_.path = *output_;
     options_.seed = seed_.value_or(options_.seed);

@@ -9,6 +9,7 @@
 #include <cerrno>
 
 #include "base/strings.h"
+#include "base/write_target.h"
 #include "hub/fetch.h"
 #include "hub/posix.h"
 
@@ -119,7 +120,7 @@ class Job {
   }
 
   Result<Downloaded> Finish() {
-    if (fsync(fd_.get()) != 0) return SystemError("flush", target_.partial_path);
+    LFM_RETURN_IF_ERROR(FlushFile(fd_.get(), target_.partial_path));
     struct stat there {};
     if (lstat(target_.final_path.c_str(), &there) == 0 && !S_ISREG(there.st_mode)) {
       return Error{ErrorCode::kIo, StrCat("cannot write ", target_.final_path, ": a link, device or pipe that lfm did not make ",

@@ -188,8 +188,8 @@ class Puller {
     return WriteRef(folders, plan_.name.revision, plan_.commit);
   }
 
-  // Asks about the first bytes of a file none of which is here yet. What no answer tells does not stop the download, which
-  // says itself what is wrong.
+  // Asks about the first bytes of a file none of which is here yet. A server without ranges sends the whole file: it is left
+  // as soon as enough has come. What no answer tells does not stop the download, which says itself what is wrong.
   Status CheckBeginning(const DownloadSource& source, const DownloadTarget& target, bool first_part) {
     const uint64_t size = source.identity.size;
     if (!options_.check_beginning || !first_part || size == 0 || FileExists(target.final_path) || FileExists(target.state_path()))
@@ -204,17 +204,22 @@ class Puller {
       request.cancel = options_.download.cancel;
       request.range = {bytes.size(), end - 1};
       request.total_timeout_s = 60;
-      request.on_head = [](const HttpResponse& head) -> Status {
-        return head.status() == 206 ? Ok() : Error{ErrorCode::kUnsupported, "the server knows no ranges"};
+      bool has_ranges = true;
+      request.on_head = [&](const HttpResponse& head) -> Status {
+        has_ranges = head.status() == 206;
+        if (!has_ranges) bytes.clear();
+        return has_ranges || head.status() == 200 ? Ok() : Error{ErrorCode::kUnsupported, "the server sends no part of it"};
       };
       request.on_body = [&](std::span<const std::byte> piece) -> Status {
-        if (piece.size() > end - bytes.size()) return Error{ErrorCode::kCorrupt, "more came than was asked for"};
-        bytes.insert(bytes.end(), piece.begin(), piece.end());
-        return Ok();
+        const size_t room = end - bytes.size();
+        if (piece.size() > room && has_ranges) return Error{ErrorCode::kCorrupt, "more came than was asked for"};
+        const auto used = piece.first(std::min(piece.size(), room));
+        bytes.insert(bytes.end(), used.begin(), used.end());
+        return has_ranges || bytes.size() < end ? Ok() : Status(Error{ErrorCode::kLimit, "that is enough"});
       };
       const HttpOutcome outcome = client.Perform(request);
       if (!outcome.status.ok() && outcome.status.error().code == ErrorCode::kCancelled) return outcome.status;
-      if (!outcome.status.ok() || bytes.size() < end) return Ok();
+      if (bytes.size() < end || (has_ranges && !outcome.status.ok())) return Ok();
       const auto answer = options_.check_beginning(source.what, bytes, size);
       if (!answer.ok()) return Error{answer.error().code, StrCat(answer.error().message, "; its weights were not fetched")};
       if (*answer || end == size) return Ok();

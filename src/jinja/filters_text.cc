@@ -174,6 +174,12 @@ Value WordCount(Interpreter&, const Value& value, Arguments a) {
   return Value::Int(n);
 }
 
+// The length in code points, counted no further than just beyond `limit`: a word of megabytes is cut thousands of times.
+size_t LengthUpTo(std::string_view text, size_t limit) {
+  const size_t end = OffsetOfCodePoint(text, limit + 1);
+  return CountCodePoints(text.substr(0, end));
+}
+
 // One paragraph of textwrap.wrap, for text whose long words and hyphens are broken as Python breaks them at
 // spaces.
 void WrapParagraph(std::string_view line, size_t width, bool break_long, std::vector<std::string>& out) {
@@ -190,11 +196,13 @@ void WrapParagraph(std::string_view line, size_t width, bool break_long, std::ve
     if (!out.empty() && Strip(chunks[i]).empty()) ++i;  // no space at the start of a line, but of the first
     std::vector<std::string_view> current;
     size_t length = 0;
-    while (i < chunks.size() && length + CountCodePoints(chunks[i]) <= width) {
-      length += CountCodePoints(chunks[i]);
+    while (i < chunks.size()) {
+      const size_t n = LengthUpTo(chunks[i], width);
+      if (length + n > width) break;
+      length += n;
       current.push_back(chunks[i++]);
     }
-    if (i < chunks.size() && CountCodePoints(chunks[i]) > width) {
+    if (i < chunks.size() && LengthUpTo(chunks[i], width) > width) {
       if (break_long) {
         const size_t room = std::max<size_t>(width > length ? width - length : 0, current.empty() ? 1 : 0);
         const size_t cut = OffsetOfCodePoint(chunks[i], room);

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "base/write_target.h"
 
 namespace lfm::quant {
 namespace {
@@ -156,7 +157,7 @@ Status BaseWriter::EndPassage() {
 }
 
 Status BaseWriter::Finish() {
-  if (fsync(fd_) != 0) return SystemError(path_, "flush");
+  LFM_RETURN_IF_ERROR(FlushFile(fd_, path_));
   return MoveFile(partial_, path_);
 }
 

@@ -41,6 +41,24 @@ TEST(MappedFile, MapsAndMoves) {
   EXPECT_EQ(other.bytes().size(), content.size());
 }
 
+TEST(MappedFile, WhatIsMappedIsNotReplaced) {
+  TempFolder folder;
+  const std::string path = folder.Write("f", "content");
+  ASSERT_EQ(link(path.c_str(), (folder / "same").c_str()), 0);
+  {
+    const MappedFile file = MappedFile::Open(path).value();
+    const MappedFile copy = file, again = MappedFile::Open(path).value();
+    for (const char* name : {"f", "same"}) {
+      const auto output = AtomicFile::Create(folder / name);
+      ASSERT_FALSE(output.ok());
+      EXPECT_EQ(output.error().code, ErrorCode::kInvalidArgument);
+      EXPECT_HAS(output.error().message, "what is being read");
+    }
+    EXPECT_TRUE(AtomicFile::Create(folder / "other").ok());
+  }
+  EXPECT_TRUE(AtomicFile::Create(path).ok());
+}
+
 TEST(MappedFile, EmptyMissingAndFolders) {
   TempFolder folder;
   EXPECT_TRUE(MappedFile::Open(folder.Write("empty", ""))->bytes().empty());

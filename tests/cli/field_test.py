@@ -102,6 +102,30 @@ class Limits(Case):
                 self.assertIn(b"lfm: error: ", message)
 
 
+class OtherProgramsWords(Case):
+    def test_flags(self):
+        for flags, says in ((("-ngl", "99"), "there is no flag -ngl: lfm computes on the CPU"), (("--ctx-size", "8"), "use -c N"),
+                            (("-hf", "a/b"), "there is no flag -hf: -m takes"), (("-ctk", "q8_0"), "--kv-type"),
+                            (("--top_k", "3"), "use --top-k"), (("--n-predict=3",), "use -n N"),
+                            (("--chat-template", "chatml"), "--template FILE")):
+            self.fails(2, *RUN, "-p", "Hi", *flags, says=says)
+        # A value is a value, whatever it looks like; and an unknown flag stays one.
+        self.ok(*RUN, "-p", "-ngl")
+        self.fails(2, *RUN, "--nobody-knows", says="--nobody-knows")
+        self.assertIn(b"Usage", self.ok("run", "-h").stdout)
+
+    def test_commands(self):
+        for word, meant in (("chat", "lfm run"), ("rnu", "lfm run"), ("quantise", "lfm quantize"), ("ls", "lfm list")):
+            self.fails(2, word, says=f"perhaps {meant} is meant")
+        self.fails(2, "xyzzyxyzzy", says="see lfm help")
+
+    def test_values(self):
+        self.fails(2, *RUN, "-p", "Hi", "--logit-bias", "5=inf", says="finite, or -inf")
+        self.ok(*RUN, "-p", "Hi", "--logit-bias", "5=-inf")
+        (self.path / "empty").write_text("")
+        self.fails(2, *RUN, "-p", "Hi", "--template", self.path / "empty", says="is empty")
+
+
 class Outputs(Case):
     def test_pipes_devices_and_links(self):
         pipe = self.path / "pipe"
@@ -129,6 +153,8 @@ class Outputs(Case):
                      ("perplexity", "-m", DENSE, "-f", "-", "-c", "8", "--save-base", "/dev/null")):
             self.ok(*args, stdin=b"The quick brown fox jumps over the lazy dog. " * 9)
         self.assertTrue(pathlib.Path("/dev/null").is_char_device())
+        self.assertEqual(self.ok("pack", GGUF, "-o", "/dev/null").stdout, b"/dev/null\n")  # which has no size
+        self.assertIsNone(json.loads(self.ok("pack", GGUF, "-o", "/dev/null", "--json").stdout)["bytes"])
         self.fails(1, "pack", GGUF, "-o", "/dev/full", says="No space left")
 
     def test_what_is_refused(self):
@@ -138,6 +164,23 @@ class Outputs(Case):
         self.fails(1, "quantize", DENSE, self.path, "--type", "q4_0", says="Is a directory")
         self.fails(1, "logits", "-m", DENSE, "--ids", "1", "-o", self.path / "none/x.npy", says="make the folder first")
         self.assertEqual(os.listdir(self.path), ["link"])
+
+    def test_the_input_stays(self):
+        file, link, hard = self.path / "m.gguf", self.path / "link", self.path / "hard"
+        shutil.copyfile(GGUF, file)
+        link.symlink_to(file)
+        os.link(file, hard)
+        for out in (file, link, hard):
+            for args in (("quantize", file, out, "--type", "q8_0"), ("pack", file, "-o", out)):
+                self.fails(2, *args, says="what is being read")
+            self.assertEqual(out.read_bytes(), pathlib.Path(GGUF).read_bytes())
+
+    def test_standard_output_that_cannot_be_written(self):
+        for args in (RUN + ("-p", "Hi"), ("info", DENSE), ("completion", "bash")):
+            with open("/dev/full", "wb") as full:
+                done = subprocess.run([LFM, *args], stdin=subprocess.DEVNULL, stdout=full, stderr=subprocess.PIPE, timeout=120)
+            self.assertEqual(done.returncode, 1, args)
+            self.assertIn(b"No space left", done.stderr, args)
 
     def test_what_was_there_stays(self):
         text, out = self.path / "text", self.path / "out.gguf"

@@ -114,6 +114,17 @@ TEST_F(HubTest, TheBeginningOfAGgufFileIsCheckedBeforeTheRest) {
   runs = true;
   EXPECT_TRUE(Pull(kQ4, options_).ok());
   EXPECT_EQ(asked.size(), 2u);
+  // A server without ranges sends the whole file; it is not taken.
+  asked.clear();
+  runs = false;
+  fs::remove_all(options_.environment.cache);
+  hub_.SetFault([&](FakeHub::Site site, const Query& query, Reply& reply) {
+    if (site == FakeHub::Site::kStorage && query.Has("range")) reply = Reply(), reply.body = content;
+  });
+  const auto whole = Pull(kQ4, options_);
+  ASSERT_FALSE(whole.ok());
+  EXPECT_NE(whole.error().message.find("it is not wanted; its weights were not fetched"), std::string::npos);
+  EXPECT_EQ(asked, (std::vector<size_t>{1 << 20, 8 << 20}));
   // What the server does not tell stops nothing.
   asked.clear();
   fs::remove_all(options_.environment.cache);

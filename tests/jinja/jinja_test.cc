@@ -48,6 +48,12 @@ TEST(Jinja, SnippetsAsJinja2) {
   }
 }
 
+// A word that is cut into a line a letter: steps in proportion to the text, or this takes minutes.
+TEST(Jinja, WrappingALongWordIsLinear) {
+  EXPECT_EQ(RenderText("{{ ('a' * 2000000)|wordwrap(1)|length }}").value(), "3999999");
+  EXPECT_EQ(RenderText("{{ ('é' * 1000 ~ ' b')|wordwrap(999) }}").value().substr(2 * 999), "\né b");
+}
+
 TEST(Jinja, ErrorsNameLineAndConstruct) {
   EXPECT_EQ(Message("a\nb {{ 1 + 'x' }}"), "chat template, line 2: unsupported operand types for +: 'int' and 'str'");
   EXPECT_EQ(Message("\n\n{{ x.y }}"), "chat template, line 3: 'x' is undefined");
