@@ -25,7 +25,7 @@ void ModelArgs::DeclareCompute(Args& args) {
               "auto: activations as int8 where weights are quantised; f32: everything in f32");
   args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"}, "type of the KV cache (default f16; f32 with --compute f32)");
   args.Flag("--no-pack", no_pack, "ignore packed files (lfm pack)");
-  args.Text("--isa", isa, "NAME", "scalar, avx2, avxvnni, avx512vnni, amx, neon or i8mm (default: the best)");
+  args.Text("--isa", isa, "NAME", "scalar, avx2, avxvnni, avx512vnni, avx512vbmi, amx, neon or i8mm (default: the best)");
 }
 
 void ModelArgs::DeclareContext(Args& args) {

@@ -18,32 +18,12 @@ LFM_INLINE VI CompleteSigns(VI signs) {
   return OrI(signs, ShlI<25>(odd));
 }
 
-// Signed bytes: negates where bit g of the plane says so, and offsets them by 128 if asked.
-template <bool kUnsigned, int kGroup = 0>
-LFM_INLINE void GiveSigns(VB signs, VB* w) {
-  w[kGroup] = NegateWhere<kGroup>(w[kGroup], signs);
-  if constexpr (kUnsigned) w[kGroup] = XorB(w[kGroup], 0x80);
-  if constexpr (kGroup < 7) GiveSigns<kUnsigned, kGroup + 1>(signs, w);
-}
-
 LFM_INLINE VF OddScale(VF d, VI scale) { return MulF(d, ToF(OrI(ShlI<1>(scale), SetI(1)))); }
 
 // Both halves' scales of a byte: 2 s + 1 of its nibbles.
 LFM_INLINE void OddHalves(VI nibbles, Scales& s) {
   s.sc[0] = OrI(ShlI<1>(AndI(nibbles, 15)), SetI(1));
   s.sc[1] = OrI(ShlI<1>(ShrI<4>(nibbles)), SetI(1));
-}
-
-// Looks up what place<l>() says, for four octets or eight quads.
-template <int kL = 0, size_t kPoints, class Place>
-LFM_INLINE void LookUpAll(const Grid<uint64_t, kPoints>& grid, const Place& place, VB* w) {
-  LookUpPairs(grid.points, place.template At<kL>(), w + 2 * kL);
-  if constexpr (kL < 3) LookUpAll<kL + 1>(grid, place, w);
-}
-template <int kL = 0, size_t kPoints, class Place>
-LFM_INLINE void LookUpAll(const Grid<uint32_t, kPoints>& grid, const Place& place, VB* w) {
-  w[kL] = LookUpWords(grid.points, place.template At<kL>());
-  if constexpr (kL < 7) LookUpAll<kL + 1>(grid, place, w);
 }
 
 // Low bytes of the places of four octets, as they lie in memory (layout.h), and of eight quads.
@@ -66,6 +46,88 @@ struct OctetPlaces {
   }
 };
 
+// The same with the bits that a byte has not.
+struct PlacesIq2Xs {
+  VB low;
+  VI signs;
+  template <int kL>
+  LFM_INLINE VI At() const {
+    return OrI(LowOfOctet<kL>(low), SpareBit<kL, 8>(signs));
+  }
+};
+struct PlacesIq2S {
+  VB low;
+  VI high;  // two more bits each
+  template <int kL>
+  LFM_INLINE VI At() const {
+    return OrI(LowOfOctet<kL>(low), AndI(ShlI<8 - 2 * kL>(high), 0x300));
+  }
+};
+struct PlacesIq3S {
+  QuadPlaces low;
+  VI high;  // a bit more each
+  template <int kL>
+  LFM_INLINE VI At() const {
+    return OrI(low.At<kL>(), AndI(ShlI<8 - kL>(high), 0x100));
+  }
+};
+struct PlacesIq1S {
+  VB low;
+  VI high;  // three more bits each, then three of the scale and the sign of delta
+  template <int kL>
+  LFM_INLINE VI At() const {
+    return OrI(LowOfOctet<kL>(low), AndI(ShlI<8>(ShrI<3 * kL>(high)), 0x700));
+  }
+};
+struct PlacesIq1M {
+  VB low;
+  VI high[2];  // a nibble each: three more bits and the sign of delta
+  template <int kL>
+  LFM_INLINE VI At() const {
+    return OrI(LowOfOctet<kL>(low), AndI(ShlI < kL % 2 == 0 ? 8 : 4 > (high[kL / 2]), 0x700));
+  }
+};
+
+// Looks up what place<l>() says, for four octets or eight quads.
+template <int kL = 0, size_t kPoints, class Place>
+LFM_INLINE void LookUpAll(const Grid<uint64_t, kPoints>& grid, const Place& place, VB* w) {
+  LookUpPairs(grid.points, place.template At<kL>(), w + 2 * kL);
+  if constexpr (kL < 3) LookUpAll<kL + 1>(grid, place, w);
+}
+template <int kL = 0, size_t kPoints, class Place>
+LFM_INLINE void LookUpAll(const Grid<uint32_t, kPoints>& grid, const Place& place, VB* w) {
+  w[kL] = LookUpWords(grid.points, place.template At<kL>());
+  if constexpr (kL < 7) LookUpAll<kL + 1>(grid, place, w);
+}
+
+// Weights of the types with signs: the points at `places`, with the signs of the plane, as bytes (offset by 128 if asked). An ISA
+// that can look up bytes in larger tables than sixteen has its own way.
+#ifdef __AVX512VBMI__
+#include "kernels/lattice_vbmi.inl"
+#else
+// Signed bytes: negates where bit g of the plane says so, and offsets them by 128 if asked.
+template <bool kUnsigned, int kGroup = 0>
+LFM_INLINE void GiveSigns(VB signs, VB* w) {
+  w[kGroup] = NegateWhere<kGroup>(w[kGroup], signs);
+  if constexpr (kUnsigned) w[kGroup] = XorB(w[kGroup], 0x80);
+  if constexpr (kGroup < 7) GiveSigns<kUnsigned, kGroup + 1>(signs, w);
+}
+
+template <TensorType kType>
+constexpr const auto& GridOf() {
+  if constexpr (kType == TensorType::kIQ2_XXS) return kIq2XxsGrid;
+  if constexpr (kType == TensorType::kIQ2_XS) return kIq2XsGrid;
+  if constexpr (kType == TensorType::kIQ2_S) return kIq2SGrid;
+  if constexpr (kType == TensorType::kIQ3_XXS) return kIq3XxsGrid;
+  if constexpr (kType == TensorType::kIQ3_S) return kIq3SGrid;
+}
+template <TensorType kType, bool kUnsigned, class Places>
+LFM_INLINE void SignedPoints(const Places& places, VB signs, VB* w) {
+  LookUpAll(GridOf<kType>(), places, w);
+  GiveSigns<kUnsigned>(signs, w);
+}
+#endif
+
 struct LatticeDecoder : DecoderBase {
   static constexpr bool kWide = true;
   static constexpr int kMax = 62;
@@ -76,8 +138,7 @@ struct Decoder<TensorType::kIQ2_XXS> : LatticeDecoder {
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     const uint8_t* const q = at.quants + 4 * at.row;
-    LookUpAll(kIq2XxsGrid, OctetPlaces{LoadB(q)}, w);
-    GiveSigns<kUnsigned>(BytesOf(CompleteSigns(WordsOf(LoadB(q + 64)))), w);
+    SignedPoints<TensorType::kIQ2_XXS, kUnsigned>(OctetPlaces{LoadB(q)}, BytesOf(CompleteSigns(WordsOf(LoadB(q + 64)))), w);
   }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) {
     s.d = OddScale(MulF(HalfAt(at.head, at.row), SetF(0.125f)), SpareNibble(WordsOf(LoadB(at.quants + 64 + 4 * at.row))));
@@ -87,20 +148,11 @@ struct Decoder<TensorType::kIQ2_XXS> : LatticeDecoder {
 template <>
 struct Decoder<TensorType::kIQ2_XS> : LatticeDecoder {
   static constexpr bool kHalves = true;
-  struct Places {
-    VB low;
-    VI signs;
-    template <int kL>
-    LFM_INLINE VI At() const {
-      return OrI(LowOfOctet<kL>(low), SpareBit<kL, 8>(signs));
-    }
-  };
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     const uint8_t* const q = at.quants + 4 * at.row;
     const VI signs = WordsOf(LoadB(q + 64));
-    LookUpAll(kIq2XsGrid, Places{LoadB(q), signs}, w);
-    GiveSigns<kUnsigned>(BytesOf(CompleteSigns(signs)), w);
+    SignedPoints<TensorType::kIQ2_XS, kUnsigned>(PlacesIq2Xs{LoadB(q), signs}, BytesOf(CompleteSigns(signs)), w);
   }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) {
     s.d = MulF(HalfAt(at.head, at.row), SetF(0.125f));
@@ -111,19 +163,11 @@ struct Decoder<TensorType::kIQ2_XS> : LatticeDecoder {
 template <>
 struct Decoder<TensorType::kIQ2_S> : LatticeDecoder {
   static constexpr bool kHalves = true;
-  struct Places {
-    VB low;
-    VI high;  // two more bits each
-    template <int kL>
-    LFM_INLINE VI At() const {
-      return OrI(LowOfOctet<kL>(low), AndI(ShlI<8 - 2 * kL>(high), 0x300));
-    }
-  };
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     const uint8_t* const q = at.quants + 4 * at.row;
-    LookUpAll(kIq2SGrid, Places{LoadB(q), LoadU8(at.scales + 128 + 16 * at.b + at.row)}, w);
-    GiveSigns<kUnsigned>(LoadB(q + 64), w);
+    const PlacesIq2S places{LoadB(q), LoadU8(at.scales + 128 + 16 * at.b + at.row)};
+    SignedPoints<TensorType::kIQ2_S, kUnsigned>(places, LoadB(q + 64), w);
   }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) { Decoder<TensorType::kIQ2_XS>::GetScales(at, s); }
 };
@@ -133,8 +177,8 @@ struct Decoder<TensorType::kIQ3_XXS> : LatticeDecoder {
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     const uint8_t* const q = at.quants + 4 * at.row;
-    LookUpAll(kIq3XxsGrid, QuadPlaces{{LoadB(q), LoadB(q + 64)}}, w);
-    GiveSigns<kUnsigned>(BytesOf(CompleteSigns(WordsOf(LoadB(q + 128)))), w);
+    const QuadPlaces places{{LoadB(q), LoadB(q + 64)}};
+    SignedPoints<TensorType::kIQ3_XXS, kUnsigned>(places, BytesOf(CompleteSigns(WordsOf(LoadB(q + 128)))), w);
   }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) {
     s.d = OddScale(MulF(HalfAt(at.head, at.row), SetF(0.25f)), SpareNibble(WordsOf(LoadB(at.quants + 128 + 4 * at.row))));
@@ -144,19 +188,11 @@ struct Decoder<TensorType::kIQ3_XXS> : LatticeDecoder {
 template <>
 struct Decoder<TensorType::kIQ3_S> : LatticeDecoder {
   static constexpr int kMax = 15;
-  struct Places {
-    QuadPlaces low;
-    VI high;  // a bit more each
-    template <int kL>
-    LFM_INLINE VI At() const {
-      return OrI(low.At<kL>(), AndI(ShlI<8 - kL>(high), 0x100));
-    }
-  };
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     const uint8_t* const q = at.quants + 4 * at.row;
-    LookUpAll(kIq3SGrid, Places{{{LoadB(q), LoadB(q + 64)}}, LoadU8(at.scales + 16 * at.b + at.row)}, w);
-    GiveSigns<kUnsigned>(LoadB(q + 128), w);
+    const PlacesIq3S places{{{LoadB(q), LoadB(q + 64)}}, LoadU8(at.scales + 16 * at.b + at.row)};
+    SignedPoints<TensorType::kIQ3_S, kUnsigned>(places, LoadB(q + 128), w);
   }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) {
     VI scale = LoadU8(at.scales + 128 + 16 * (at.b / 2) + at.row);
@@ -178,14 +214,6 @@ LFM_INLINE void AddDelta(VI minus, VB* w, int n) {
 template <>
 struct Decoder<TensorType::kIQ1_S> : LatticeDecoder {
   static constexpr int kMax = 9;
-  struct Places {
-    VB low;
-    VI high;  // three more bits each, then three of the scale and the sign of delta
-    template <int kL>
-    LFM_INLINE VI At() const {
-      return OrI(LowOfOctet<kL>(low), AndI(ShlI<8>(ShrI<3 * kL>(high)), 0x700));
-    }
-  };
   static LFM_INLINE VI High(const BlockAt& at) {
     const uint8_t* const low = at.scales + 32 * at.b + at.row;
     return OrI(LoadU8(low), ShlI<8>(LoadU8(low + 16)));
@@ -193,7 +221,7 @@ struct Decoder<TensorType::kIQ1_S> : LatticeDecoder {
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     const VI high = High(at);
-    LookUpAll(kIq1Grid, Places{LoadB(at.quants + 4 * at.row), high}, w);
+    LookUpAll(kIq1Grid, PlacesIq1S{LoadB(at.quants + 4 * at.row), high}, w);
     AddDelta<kUnsigned>(ShrI<15>(high), w, 8);
   }
   static LFM_INLINE void GetScales(const BlockAt& at, Scales& s) {
@@ -205,18 +233,10 @@ template <>
 struct Decoder<TensorType::kIQ1_M> : LatticeDecoder {
   static constexpr bool kHalves = true;
   static constexpr int kMax = 9;
-  struct Places {
-    VB low;
-    VI high[2];  // a nibble each: three more bits and the sign of delta
-    template <int kL>
-    LFM_INLINE VI At() const {
-      return OrI(LowOfOctet<kL>(low), AndI(ShlI < kL % 2 == 0 ? 8 : 4 > (high[kL / 2]), 0x700));
-    }
-  };
   template <bool kUnsigned>
   static LFM_INLINE void Quants(const BlockAt& at, VB* w) {
     const uint8_t* const high = at.scales + 32 * at.b + at.row;
-    const Places places{LoadB(at.quants + 4 * at.row), {LoadU8(high), LoadU8(high + 16)}};
+    const PlacesIq1M places{LoadB(at.quants + 4 * at.row), {LoadU8(high), LoadU8(high + 16)}};
     LookUpAll(kIq1Grid, places, w);
     for (int h = 0; h < 2; h++) {
       AddDelta<kUnsigned>(AndI(ShrI<3>(places.high[h]), 1), w + 4 * h, 2);

@@ -56,7 +56,10 @@ void DetectX86(std::vector<Isa>& found) {
   const bool avx2 = ymm && Bit(l1.c, 12) && Bit(l1.c, 28) && Bit(l1.c, 29) && Bit(l7.b, 5) && Bit(l7.b, 8);
   const bool avx512 =
       avx2 && zmm && Bit(l7.b, 16) && Bit(l7.b, 17) && Bit(l7.b, 30) && Bit(l7.b, 31) && Bit(l7.c, 11);  // F, DQ, BW, VL, VNNI
-  if (avx512 && tiles && Bit(l7.d, 24) && Bit(l7.d, 25) && AmxAllowed()) found.push_back(Isa::kAmx);
+  const bool vbmi = avx512 && Bit(l7.c, 1);
+  // Every CPU with AMX has VBMI, and the table of kAmx holds kernels of both.
+  if (vbmi && tiles && Bit(l7.d, 24) && Bit(l7.d, 25) && AmxAllowed()) found.push_back(Isa::kAmx);
+  if (vbmi) found.push_back(Isa::kAvx512Vbmi);
   if (avx512) found.push_back(Isa::kAvx512Vnni);
   if (avx2 && Bit(l71.a, 4)) found.push_back(Isa::kAvxVnni);
   if (avx2) found.push_back(Isa::kAvx2);
@@ -85,6 +88,7 @@ std::string_view IsaName(Isa isa) {
     case Isa::kAvx2: return "avx2";
     case Isa::kAvxVnni: return "avxvnni";
     case Isa::kAvx512Vnni: return "avx512vnni";
+    case Isa::kAvx512Vbmi: return "avx512vbmi";
     case Isa::kAmx: return "amx";
     case Isa::kNeon: return "neon";
     case Isa::kI8mm: return "i8mm";

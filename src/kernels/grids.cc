@@ -5,10 +5,7 @@ namespace {
 
 #include "kernels/weight_grids.inc"
 
-constexpr int kIq2Levels[] = {8, 25, 43, 0};
 constexpr int kIq1Levels[] = {-8, 0, 8, 0};
-constexpr int kIq3XxsLevels[] = {4, 12, 20, 28, 36, 44, 52, 62};
-constexpr int kIq3SLevels[] = {1, 3, 5, 7, 9, 11, 13, 15};
 
 // From places among 4 or 8 levels, packed, to bytes.
 template <typename T, size_t kPoints, size_t kLevels>
@@ -24,6 +21,17 @@ constexpr Grid<T, kPoints> Expand(const uint16_t (&points)[kPoints], const int (
   return grid;
 }
 
+template <unsigned kBits, size_t kPoints>
+constexpr GridCodes<kPoints> Split(const uint16_t (&points)[kPoints]) {
+  constexpr unsigned kLow = kBits == 2 ? 8 : 6;
+  GridCodes<kPoints> codes{};
+  for (size_t i = 0; i < kPoints; i++) {
+    codes.low[i] = static_cast<uint8_t>(points[i] & ((1u << kLow) - 1));
+    codes.high[i] = static_cast<uint8_t>(points[i] >> kLow);
+  }
+  return codes;
+}
+
 }  // namespace
 
 constinit const Grid<uint64_t, 256> kIq2XxsGrid = Expand<uint64_t>(kIq2XxsPoints, kIq2Levels);
@@ -32,5 +40,10 @@ constinit const Grid<uint64_t, 1024> kIq2SGrid = Expand<uint64_t>(kIq2SPoints, k
 constinit const Grid<uint64_t, 2048> kIq1Grid = Expand<uint64_t>(kIq1Points, kIq1Levels);
 constinit const Grid<uint32_t, 256> kIq3XxsGrid = Expand<uint32_t>(kIq3XxsPoints, kIq3XxsLevels);
 constinit const Grid<uint32_t, 512> kIq3SGrid = Expand<uint32_t>(kIq3SPoints, kIq3SLevels);
+
+constinit const GridCodes<256> kIq2XxsCodes = Split<2>(kIq2XxsPoints);
+constinit const GridCodes<512> kIq2XsCodes = Split<2>(kIq2XsPoints);
+constinit const GridCodes<256> kIq3XxsCodes = Split<3>(kIq3XxsPoints);
+constinit const GridCodes<512> kIq3SCodes = Split<3>(kIq3SPoints);
 
 }  // namespace lfm::kernels

@@ -163,8 +163,8 @@ struct Table {
 int TypeIndex(TensorType type);
 
 // ISAs in order of preference. kScalar runs everywhere.
-enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512Vnni, kAmx, kNeon, kI8mm };
-std::string_view IsaName(Isa isa);  // "scalar", "avx2", "avxvnni", "avx512vnni", "amx", "neon", "i8mm"
+enum class Isa { kScalar, kAvx2, kAvxVnni, kAvx512Vnni, kAvx512Vbmi, kAmx, kNeon, kI8mm };
+std::string_view IsaName(Isa isa);  // "scalar", "avx2", "avxvnni", "avx512vnni", "avx512vbmi", "amx", "neon", "i8mm"
 // What this host (CPU and OS: XGETBV, arch_prctl for AMX) can run, best first; always ends with kScalar.
 std::vector<Isa> DetectIsas();
 

@@ -28,7 +28,8 @@ constexpr Family kFamilies[] = {
 // The ISAs whose kernels a table may hold: an ISA's own and those it includes.
 bool Includes(Isa isa, Isa other) {
   if (other == isa || other == Isa::kScalar) return true;
-  if (isa == Isa::kAmx) return other == Isa::kAvx512Vnni;
+  if (isa == Isa::kAmx) return other == Isa::kAvx512Vnni || other == Isa::kAvx512Vbmi;
+  if (isa == Isa::kAvx512Vbmi) return other == Isa::kAvx512Vnni;
   if (isa == Isa::kAvxVnni) return other == Isa::kAvx2;
   if (isa == Isa::kI8mm) return other == Isa::kNeon;
   return false;
@@ -44,8 +45,9 @@ std::vector<Isa> Available() {
   return isas;
 }
 
-// What `lfm info` prints: each family's operations with the ISA they came from.
-void AddChosen(const Family& family, Table& table) {
+// What `lfm info` prints: each family's operations with the ISA they came from. `before` is the table without the family, which
+// may have left some products as they were.
+void AddChosen(const Family& family, const Table& before, Table& table) {
   const std::string isa(IsaName(family.isa));
   const auto add = [&](const std::string& name) {
     const auto found = std::find_if(table.chosen.begin(), table.chosen.end(), [&](const auto& c) { return c.first == name; });
@@ -65,7 +67,8 @@ void AddChosen(const Family& family, Table& table) {
   if (family.name == "peak") return;  // a measurement, no operation
   const std::string_view form = family.name.substr(family.name.find('_') + 1);
   for (int i = 0; i < kTypeCount; i++) {
-    const bool has = form == "f32" || (form == "q8" ? table.matmul_q8[i] != nullptr : table.matmul_tiles[i] != nullptr);
+    const bool has =
+        form == "f32" || (form == "q8" ? table.matmul_q8[i] != before.matmul_q8[i] : table.matmul_tiles[i] != nullptr);
     if (has) add(MatmulName(kTypeOrder[i], form));
   }
 }
@@ -85,8 +88,9 @@ std::unique_ptr<Table> BuildUnchecked(Isa isa) {
   auto table = std::make_unique<Table>();
   for (const Family& family : kFamilies) {
     if (!Includes(isa, family.isa)) continue;
+    const Table before = *table;
     family.fill(*table);
-    AddChosen(family, *table);
+    AddChosen(family, before, *table);
   }
   table->isa = IsaName(isa);
   return table;

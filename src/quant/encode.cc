@@ -19,7 +19,8 @@ Encoders TableOf(kernels::Isa isa) {
   FillEncodersScalar(table);
 #if defined(__x86_64__)
   if (isa == kernels::Isa::kAvx2 || isa == kernels::Isa::kAvxVnni) FillEncodersAvx2(table);
-  if (isa == kernels::Isa::kAvx512Vnni || isa == kernels::Isa::kAmx) FillEncodersAvx512Vnni(table);
+  if (isa == kernels::Isa::kAvx512Vnni || isa == kernels::Isa::kAvx512Vbmi || isa == kernels::Isa::kAmx)
+    FillEncodersAvx512Vnni(table);
 #endif
   return table;
 }
