@@ -214,8 +214,9 @@ bool JsonCore::MayCross(const Node& base, uint32_t lex, uint8_t byte) const {
 
 bool JsonCore::GoOn(const Config& after, bool blank, uint8_t byte, Config& to) {
   uint32_t lex = after.lex;
-  if (blank) lex = lexer.Next(lex, ' ');
-  if (lex <= Lexer::kCross) return false;
+  // The blank was taken before it was known that the text had ended: where none may stand, what must follow still may.
+  const uint32_t spaced = blank ? lexer.Next(lex, ' ') : lex;
+  if (spaced > Lexer::kCross) lex = spaced;
   const uint32_t next = lexer.Next(lex, byte);
   if (next == Lexer::kDead) return false;
   if (next == Lexer::kCross) return Cross(*after.node, lex, byte, {}, to);

@@ -121,7 +121,8 @@ uint32_t Lexer::FillString(uint32_t id, uint8_t byte) {
   const Kind kind = states_[id].kind;
   switch (phase) {
     case 0:
-      if (byte == '\'' && kind == Kind::kSingleQuoted) return AnyEnds(parts) || QuoteMayStay(parts) ? stay(kQuote) : kDead;
+      if (byte == '\'' && kind == Kind::kSingleQuoted)
+        return AnyEnds(parts) || QuoteMayStay(parts, "'") || QuoteMayStay(parts, "' ") ? stay(kQuote) : kDead;
       if (byte == '"' && kind != Kind::kSingleQuoted) return AnyEnds(parts) ? kCross : kDead;
       if (byte < 0x20) return kDead;
       if (byte != '\\') return Feed(id, {&c, 1}, 0);
@@ -158,17 +159,17 @@ uint32_t Lexer::FillQuoted(uint32_t id, uint8_t byte) {
   if (kBehindValues.find(static_cast<char>(byte)) != std::string_view::npos) return AnyEnds(parts) ? kCross : kDead;
   if (byte == '\'' || byte == '"' || byte < 0x20) return kDead;
   if (byte == ' ') {
-    if (blank) return kDead;
+    if (blank || !(AnyEnds(parts) || QuoteMayStay(parts, "' "))) return kDead;
     return StateFor(Kind::kSingleQuoted, parts, states_[id].needs_text, kQuoteBlank);
   }
   const uint32_t inside = Feed(id, blank ? "' " : "'", 0);
   return inside == kDead ? kDead : Next(inside, byte);
 }
 
-// Whether a quote can be content: something that does not stand behind values follows in some part.
-bool Lexer::QuoteMayStay(const std::vector<Re>& parts) {
+// Whether a quote (and a blank behind it) can be content: something that does not stand behind values follows in some part.
+bool Lexer::QuoteMayStay(const std::vector<Re>& parts, std::string_view quote) {
   for (const Re part : parts) {
-    const Re after = pool_.Next(part, "'");
+    const Re after = pool_.Next(part, quote);
     for (int byte = 0x21; byte < 256; ++byte) {
       if (byte == '\'' || byte == '"' || kBehindValues.find(static_cast<char>(byte)) != std::string_view::npos) continue;
       if (pool_.Live(pool_.Next(after, static_cast<uint8_t>(byte)))) return true;

@@ -73,7 +73,7 @@ class Lexer {
   bool AnyLive(const std::vector<Re>& parts, std::string_view decoded);
   uint32_t FillWords(uint32_t state, uint8_t byte);
   uint32_t FillQuoted(uint32_t state, uint8_t byte);
-  bool QuoteMayStay(const std::vector<Re>& parts);
+  bool QuoteMayStay(const std::vector<Re>& parts, std::string_view quote);
   bool AnyEnds(const std::vector<Re>& parts) const;
 
   RegexPool& pool_;

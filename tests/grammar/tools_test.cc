@@ -48,6 +48,27 @@ bool AcceptsCalls(const Spec& spec, std::string_view text) {
   return alive.ok() && *alive && state.accepting();
 }
 
+// A blank behind a closing quote was a dead end where neither end nor content could follow it.
+TEST(Tools, ABlankBehindAQuoteLeadsOn) {
+  Spec spec;
+  spec.kind = Kind::kTools, spec.tools.choice = ToolChoice::kRequired, spec.tools.start_id = 3, spec.tools.end_id = 4;
+  spec.tools.tools = {
+      {"t", *ParseJson(R"({"properties": {"kind": {"enum": ["cat", "it's"]}, "o": {"properties": {"k": {"type": "null"}}}, "tags":
+        {"type": "array", "items": {"enum": ["a", "b"]}, "minItems": 2}}, "required": ["tags"]})")}};
+  const auto compiled = Compile(spec);
+  ASSERT_TRUE(compiled.ok());
+  const std::string start = Vocabulary::SpecialBytes(3) + "[t(", end = ")]" + Vocabulary::SpecialBytes(4);
+  const auto reads = [&](const std::string& text) {
+    State state = (*compiled)->Start();
+    return *state.Advance(start + text);
+  };
+  EXPECT_TRUE(reads("tags=['a' ,'b' ]" + end));
+  EXPECT_TRUE(reads("kind='cat' ,o={'k' :None},tags=['a','b']" + end));
+  EXPECT_TRUE(reads("kind='it's' ,tags"));
+  EXPECT_FALSE(reads("kind='it' "));
+  EXPECT_FALSE(reads("tags=['a' ]"));
+}
+
 TEST(Tools, ArgumentsAreHeldToTheirSchemas) {
   const Spec spec = Tools();
   for (const std::string_view text :
