@@ -1,10 +1,8 @@
 // Packing of IQ1, IQ2, IQ3 and TQ weights: the rest of pack.cc, in both directions as there.
 
 // Where the low byte of place l of a row is: of four octets, and of eight quads. layout.h says why.
-size_t OctetAt(int l, int row) { return static_cast<size_t>(row / 2 * 8 + 2 * l + row % 2); }
-size_t QuadAt(int l, int row) {
-  return static_cast<size_t>(l / 4 * 64 + row / 4 * 16 + l % 4 / 2 * 8 + row / 2 % 2 * 4 + l % 2 * 2 + row % 2);
-}
+int OctetAt(int l, int row) { return row / 2 * 8 + 2 * l + row % 2; }
+int QuadAt(int l, int row) { return l / 4 * 64 + row / 4 * 16 + l % 4 / 2 * 8 + row / 2 % 2 * 4 + l % 2 * 2 + row % 2; }
 
 template <bool kPack>
 void MovePlaces(uint8_t* gguf, uint8_t* quants, int n, int row) {
