@@ -209,6 +209,7 @@ Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path) {
   }
   LFM_RETURN_IF_ERROR(Execute(handle, path, "PRAGMA journal_mode=WAL"));
   LFM_RETURN_IF_ERROR(Execute(handle, path, "PRAGMA synchronous=FULL"));
+  LFM_RETURN_IF_ERROR(Execute(handle, path, "PRAGMA cache_size=-256"));  // KiB: rows are added at the end, none is read again
   LFM_RETURN_IF_ERROR(
       Execute(handle, path, StrCat("BEGIN IMMEDIATE;", kSchema, "PRAGMA user_version=", kSchemaVersion, ";COMMIT").c_str()));
   std::string insert = kInsert;
