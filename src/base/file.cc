@@ -70,6 +70,11 @@ std::span<const std::byte> WholePages(std::span<const std::byte> part) {
 
 }  // namespace
 
+void CountAsMapped(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0) MappedFiles::Get().Add({info.st_dev, info.st_ino});
+}
+
 bool IsMapped(uint64_t device, uint64_t inode) { return MappedFiles::Get().Has({device, inode}); }
 
 Result<MappedFile> MappedFile::Open(const std::string& path) {

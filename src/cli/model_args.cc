@@ -1,6 +1,7 @@
 #include "cli/model_args.h"
 
 #include "base/host.h"
+#include "base/mapped_files.h"
 #include "base/strings.h"
 #include "cli/environment.h"
 #include "cli/hub_args.h"
@@ -89,6 +90,8 @@ Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) c
   LFM_TRY(const std::string path, Path());
   LFM_TRY(engine::LoadOptions options, Options());
   LFM_TRY(formats::Checkpoint checkpoint, formats::OpenCheckpoint(path));
+  // Weights that were rearranged are not mapped any more when an output is written.
+  for (const MappedFile& file : checkpoint.files) CountAsMapped(file.path());
   if (!no_pack) checkpoint = OfferPack(engine::PreferPacked(std::move(checkpoint), PackFolder(), threads), threads);
   std::optional<ProgressLine> progress(std::in_place, "loading", ProgressLine::Unit::kBytes);
   options.progress = [&](uint64_t done, uint64_t total) {

@@ -10,6 +10,8 @@
 namespace lfm::grammar {
 namespace {
 
+constexpr size_t kMostMembers = 20'000;  // of one list: they are compared with each other
+
 std::string Child(const std::string& pointer, std::string_view keyword) { return StrCat(pointer, "/", keyword); }
 
 std::string Token(std::string_view name) {
@@ -37,6 +39,11 @@ void LeafReader::Fail(ErrorCode code, std::string_view keyword, std::string mess
 }
 void LeafReader::Broken(std::string_view keyword, std::string_view expected) {
   Fail(ErrorCode::kInvalidArgument, keyword, StrCat("\"", keyword, "\" must be ", expected));
+}
+bool LeafReader::TooMany(std::string_view keyword, size_t n) {
+  if (n <= kMostMembers) return false;
+  Fail(ErrorCode::kLimit, keyword, StrCat("\"", keyword, "\" has ", n, " members; at most ", kMostMembers, " are supported"));
+  return true;
 }
 void LeafReader::Note(std::string_view keyword, std::string message) {
   if (!all_.unenforced_seen_.emplace(std::pair{&schema_, std::string(keyword)}, true).second) return;
@@ -278,7 +285,7 @@ ObjectShape LeafReader::ReadObject() {
   if (const Json* required = Find("required")) {
     if (!required->is_array()) {
       Broken("required", "a list of names");
-    } else {
+    } else if (!TooMany("required", required->items().size())) {
       for (const Json& name : required->items()) {
         if (!name.is_string()) Broken("required", "a list of names");
         shape.required.push_back(all_.NameIndex(name.AsString()));
@@ -299,6 +306,7 @@ void LeafReader::ReadProperties(ObjectShape& shape) {
   std::vector<Re> known;
   if (const Json* properties = Find("properties")) {
     if (!properties->is_object()) return Broken("properties", "an object of schemas");
+    if (TooMany("properties", properties->members().size())) return;
     for (const auto& [name, unused] : properties->members()) {
       const int32_t index = all_.NameIndex(name);
       if (std::find(shape.order.begin(), shape.order.end(), index) != shape.order.end()) continue;
@@ -310,6 +318,7 @@ void LeafReader::ReadProperties(ObjectShape& shape) {
   }
   if (const Json* patterns = Find("patternProperties")) {
     if (!patterns->is_object()) return Broken("patternProperties", "an object of schemas");
+    if (TooMany("patternProperties", patterns->members().size())) return;
     for (const auto& [pattern, schema] : patterns->members()) {
       At("patternProperties");
       const auto re = ParseRegex(pool_, pattern);
@@ -360,6 +369,7 @@ void LeafReader::ReadValues(Type& type) {
   if (const Json* list = Find("enum")) {
     At("enum");
     if (!list->is_array()) return Broken("enum", "a list of values");
+    if (TooMany("enum", list->items().size())) return;
     Type values;
     std::vector<Re> strings, numbers;
     for (const Json& value : list->items()) {

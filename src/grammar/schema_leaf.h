@@ -22,6 +22,8 @@ class LeafReader {
   bool Lenient() const { return dialect_ == Dialect::kUnknown; }
   void Fail(ErrorCode code, std::string_view keyword, std::string message);
   void Broken(std::string_view keyword, std::string_view expected);
+  // Refuses a list that is too long for what is compared one by one.
+  bool TooMany(std::string_view keyword, size_t n);
   // Refuses a keyword, or notes that it is not enforced where the caller asked for that.
   void Unsupported(std::string_view keyword, std::string message);
   void Note(std::string_view keyword, std::string message);

@@ -173,6 +173,8 @@ class Outputs(Case):
         for out in (file, link, hard):
             for args in (("quantize", file, out, "--type", "q8_0"), ("pack", file, "-o", out)):
                 self.fails(2, *args, says="what is being read")
+            # Weights that were rearranged are not mapped any more.
+            self.fails(2, "logits", "-m", file, "--no-pack", "--ids", "1", "-o", out, says="what is being read")
             self.assertEqual(out.read_bytes(), pathlib.Path(GGUF).read_bytes())
 
     def test_standard_output_that_cannot_be_written(self):
