@@ -181,6 +181,10 @@ void Calibration::Apply(Scored& scored) const {
   for (size_t i = 0; i < scored.truth.size(); ++i) Apply(std::span(scored.probabilities).subspan(i * k, k));
 }
 
+bool Calibration::IsIdentity() const {
+  return temperature == 1 && std::all_of(biases.begin(), biases.end(), [](double bias) { return bias == 0; });
+}
+
 Result<double> Calibration::ThresholdFor(double precision) const {
   std::string known;
   for (const PrecisionThreshold& threshold : thresholds) {
@@ -214,8 +218,10 @@ Result<Fit> FitCalibration(const Scored& scored, const FitOptions& options) {
   fit.calibration = FitAt(scored, fit.shrinkage);
   fit.helps = MeanOf(losses[static_cast<size_t>(chosen)]) < MeanOf(LossesOf(scored));
   fit.left_out = std::move(left_out[static_cast<size_t>(chosen)]);
-  LFM_TRY(fit.before, Measure(scored));
-  LFM_TRY(fit.after, Measure(fit.left_out));
+  MeasureOptions measure;
+  measure.n_resamples = options.n_resamples;
+  LFM_TRY(fit.before, Measure(scored, measure));
+  LFM_TRY(fit.after, Measure(fit.left_out, measure));
   std::vector<double> precisions = options.precisions;
   std::sort(precisions.begin(), precisions.end());
   precisions.erase(std::unique(precisions.begin(), precisions.end()), precisions.end());
@@ -226,25 +232,25 @@ Result<Fit> FitCalibration(const Scored& scored, const FitOptions& options) {
 }
 
 std::optional<PrecisionThreshold> FindThreshold(const Scored& scored, double precision) {
-  struct Row {
-    double confidence;
-    bool right;
-  };
-  std::vector<Row> rows;
+  std::vector<RankedDecision> rows;
   for (int64_t i = 0; i < scored.n_rows(); ++i) {
     const int32_t best = Best(scored.row(i));
     rows.push_back({scored.row(i)[static_cast<size_t>(best)], best == scored.truth[static_cast<size_t>(i)]});
   }
-  std::sort(rows.begin(), rows.end(), [](const Row& a, const Row& b) { return a.confidence > b.confidence; });
+  return FindThreshold(std::move(rows), precision);
+}
+
+std::optional<PrecisionThreshold> FindThreshold(std::vector<RankedDecision> decisions, double precision) {
+  std::sort(decisions.begin(), decisions.end(), [](const auto& a, const auto& b) { return a.confidence > b.confidence; });
   std::optional<PrecisionThreshold> found;
   int64_t n_wrong = 0;
-  for (size_t i = 0; i < rows.size(); ++i) {
-    n_wrong += rows[i].right ? 0 : 1;
-    if (i + 1 < rows.size() && rows[i + 1].confidence == rows[i].confidence) continue;
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    n_wrong += decisions[i].right ? 0 : 1;
+    if (i + 1 < decisions.size() && decisions[i + 1].confidence == decisions[i].confidence) continue;
     const double n = static_cast<double>(i + 1);
     // Compared without a quotient, so that 1 of 20 is 5 % and not a rounding above it.
     if (static_cast<double>(n_wrong + 1) <= (1 - precision) * (n + 1) * (1 + 1e-12)) {
-      found = PrecisionThreshold{precision, rows[i].confidence, n / static_cast<double>(rows.size())};
+      found = PrecisionThreshold{precision, decisions[i].confidence, n / static_cast<double>(decisions.size())};
     }
   }
   return found;

@@ -2,7 +2,7 @@
 //
 // Temperature scaling is Guo et al. 2017 ("On calibration of modern neural networks"); a bias for each label beside it is
 // the affine calibration of arXiv 2505.23783. Priors without labelled rows: batch calibration (arXiv 2309.17249) and
-// contextual calibration (Zhao et al. 2021).
+// contextual calibration (Zhao et al. 2021). Sets with parents or of yes/no questions: set_calibration.h.
 #pragma once
 
 #include <cstdint>
@@ -40,11 +40,14 @@ struct Calibration {
   // One row, in place: stays a distribution, also where a probability is 0. Thread-safe.
   void Apply(std::span<double> probabilities) const;
   void Apply(Scored& scored) const;
+  // Whether Apply() would change nothing.
+  bool IsIdentity() const;
   // The fitted confidence for that precision, or an error that lists those that there are.
   Result<double> ThresholdFor(double precision) const;
 };
 
 // The file of `lfm classify fit`, and back. Reading checks every member; names the one that is wrong.
+inline constexpr const char* kCalibrationFormat = "lfm-calibration";
 Json CalibrationJson(const Calibration& calibration, std::span<const std::string> names);
 Result<Calibration> CalibrationFromJson(const Json& json);
 // The same from a file's text. An error where the file is for other labels, another prompt or another model: its figures
@@ -55,6 +58,7 @@ struct FitOptions {
   int n_folds = 5;
   uint64_t seed = 1;                                              // of the folds
   std::vector<double> precisions = {0.8, 0.9, 0.95, 0.98, 0.99};  // thresholds are sought for these
+  int n_resamples = 1000;                                         // of the intervals of `before` and `after`
   // Called before each fit; false cancels.
   std::function<bool(int done, int total)> progress;
 };
@@ -84,6 +88,12 @@ Calibration FitAt(const Scored& scored, double shrinkage);
 // The lowest confidence c with (wrong + 1) / (rows + 1) <= 1 - precision over the rows at or above c: one error more than
 // was seen, so few rows do not promise much (the rule of conformal risk control, arXiv 2208.02814). None: no c does.
 std::optional<PrecisionThreshold> FindThreshold(const Scored& scored, double precision);
+// The same of any decisions, each with its confidence and whether it was right, in any order.
+struct RankedDecision {
+  double confidence = 0;
+  bool right = false;
+};
+std::optional<PrecisionThreshold> FindThreshold(std::vector<RankedDecision> decisions, double precision);
 
 // The confidence below which handing a row over is cheaper than answering: 1 - hand_over / error, at least 0.
 Result<double> ThresholdOfCosts(double error, double hand_over);

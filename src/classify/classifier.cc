@@ -12,7 +12,7 @@
 namespace lfm::classify {
 namespace {
 
-constexpr int kMostPermutations = 64;
+constexpr int kMostPermutations = 64, kMostYesNoOrders = 2;
 
 // `places` in a seeded order; round 0 leaves them as they are.
 std::vector<size_t> Shuffled(std::vector<size_t> places, uint64_t seed, int round) {
@@ -44,13 +44,25 @@ Status CheckClassifierOptions(const LabelSet& labels, const ClassifierOptions& o
   }
   if (options.top_k < 0) return refuse(StrCat("top_k is ", options.top_k, "; it must be 0 (all) or more"));
   if (options.n_batch < 1) return refuse(StrCat("the batch is ", options.n_batch, "; it must be 1 token or more"));
-  if (options.multi_label && (!labels.is_flat() || options.permutations > 1 || !options.system.empty())) {
-    return refuse("a yes/no question for each label goes with no parents, no permutations and no system prompt of your own");
+  if (options.multi_label && (!labels.is_flat() || !options.system.empty())) {
+    return refuse("a yes/no question for each label goes with no parents and no system prompt of your own");
+  }
+  if (options.multi_label && options.permutations > kMostYesNoOrders) {
+    return refuse(StrCat("permutations is ", options.permutations, "; a yes/no question has ", kMostYesNoOrders, " orders"));
   }
   if (!options.system.empty() && (!labels.is_flat() || options.permutations > 1)) {
     return refuse("a system prompt of your own goes with no parents among the labels and no permutations");
   }
   return Ok();
+}
+
+// A label as a decision; the margin is to its likeliest sibling.
+Decision AmongSiblings(const LabelSet& labels, std::span<const double> probabilities, size_t at) {
+  double second = 0;
+  for (size_t i = 0; i < labels.size(); ++i) {
+    if (i != at && labels.ParentOf(i) == labels.ParentOf(at)) second = std::max(second, probabilities[i]);
+  }
+  return {at, probabilities[at], probabilities[at] - second};
 }
 
 class BulkClassifier : public Classifier {
@@ -62,7 +74,15 @@ class BulkClassifier : public Classifier {
     if (options_.multi_label) {
       for (size_t i = 0; i < labels_.size(); ++i) {
         groups_.push_back({labels_.size(), {i}, questions_.size()});
-        LFM_RETURN_IF_ERROR(AddQuestion(YesNoText(labels_, i), {"yes", "no"}));
+        const std::string text = YesNoText(labels_, i, false);
+        LFM_RETURN_IF_ERROR(AddQuestion(text, {"yes", "no"}));
+        if (options_.permutations == 1) continue;
+        const std::string reversed = YesNoText(labels_, i, true);
+        if (reversed == text) {
+          return Error{ErrorCode::kInvalidArgument, StrCat("label ", Quote(labels_[i].name),
+                                                           " has one order alone: the instructions do not say \"yes or no\"")};
+        }
+        LFM_RETURN_IF_ERROR(AddQuestion(reversed, {"yes", "no"}));
       }
     } else {
       group_of_.assign(labels_.size() + 1, kNone);
@@ -213,18 +233,20 @@ class BulkClassifier : public Classifier {
   Result<std::vector<Scores>> ScoreEach(std::span<const std::string> texts, const std::atomic<bool>* cancel) {
     std::vector<Ask> asks;
     for (const std::string& text : texts) {
-      for (const Group& group : groups_) asks.push_back({group.first_question, &text});
+      for (size_t question = 0; question < questions_.size(); ++question) asks.push_back({question, &text});
     }
     LFM_TRY(const std::vector<Scores> answers, scorer_->Run(asks, 0, cancel));
+    const auto n_orders = static_cast<size_t>(options_.permutations);
     std::vector<Scores> results(texts.size());
     for (size_t i = 0; i < answers.size(); ++i) {
-      Scores& result = results[i / groups_.size()];
+      Scores& result = results[i / questions_.size()];
       const Scores& answer = answers[i];
       result.n_tokens += answer.n_tokens;
       if (!answer.status.ok() && result.status.ok()) result.status = answer.status;
       if (!result.status.ok()) continue;
-      result.probabilities.push_back(answer.probabilities[0]);
-      result.label_mass += answer.label_mass / static_cast<double>(groups_.size());
+      if (i % n_orders == 0) result.probabilities.push_back(0);
+      result.probabilities.back() += answer.probabilities[0] / static_cast<double>(n_orders);
+      result.label_mass += answer.label_mass / static_cast<double>(questions_.size());
     }
     for (Scores& result : results) {
       if (!result.status.ok()) result.probabilities.clear();
@@ -267,15 +289,21 @@ Decision Decide(const LabelSet& labels, std::span<const double> probabilities, d
   for (size_t i = 0; i < leaves.size(); ++i) {
     if (is_parent[i]) leaves[i] = kNotComputed;
   }
-  Decision decision = Decide(leaves);
+  const Decision decision = Decide(leaves);
   if (until_confidence <= 0) return decision;
   size_t at = decision.label;
   while (probabilities[at] < until_confidence && labels.ParentOf(at) < labels.size()) at = labels.ParentOf(at);
-  double second = 0;
-  for (size_t i = 0; i < labels.size(); ++i) {
-    if (i != at && labels.ParentOf(i) == labels.ParentOf(at)) second = std::max(second, probabilities[i]);
-  }
-  return {at, probabilities[at], probabilities[at] - second};
+  return AmongSiblings(labels, probabilities, at);
+}
+
+Decision Decide(const LabelSet& labels, std::span<const double> probabilities, std::span<const double> of_levels, bool& is_sure) {
+  const size_t leaf = Decide(labels, probabilities).label;
+  size_t level = 0;
+  for (size_t at = labels.ParentOf(leaf); at < labels.size(); at = labels.ParentOf(at)) ++level;
+  size_t at = leaf;
+  for (; probabilities[at] < of_levels[level] && level > 0; --level) at = labels.ParentOf(at);
+  is_sure = probabilities[at] >= of_levels[level];
+  return AmongSiblings(labels, probabilities, at);
 }
 
 Result<std::unique_ptr<Classifier>> Classifier::Create(std::shared_ptr<engine::LoadedModel> model, Threads& threads,

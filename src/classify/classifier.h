@@ -41,12 +41,15 @@ Decision Decide(std::span<const double> probabilities);
 // The same among the leaves of a set with parents. With until_confidence > 0 it is the last label on the way down to the
 // likeliest leaf that is at least so likely (the topmost one where none is); the margin is to its likeliest sibling.
 Decision Decide(const LabelSet& labels, std::span<const double> probabilities, double until_confidence = 0);
+// With a confidence for each level, from the top; is_sure becomes false where the topmost label does not reach its own.
+Decision Decide(const LabelSet& labels, std::span<const double> probabilities, std::span<const double> of_levels, bool& is_sure);
 
 struct ClassifierOptions {
   Method method = Method::kTrie;
   // With kTrie: so many first labels are exact, and what need not be computed for them is kNotComputed. 0: all are.
   int64_t top_k = 0;
-  // The mean of the probabilities under so many orders of the labels in the prompt: the given one, then seeded ones.
+  // The mean of the probabilities under so many orders of the labels in the prompt: the given one, then seeded ones. With
+  // multi_label 1 or 2: the second one asks "no or yes" and gives a label's examples in reverse.
   int permutations = 1;
   uint64_t seed = 0;
   // A yes/no question for each label: probabilities do not sum to 1.

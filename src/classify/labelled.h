@@ -9,7 +9,9 @@
 
 #include "base/result.h"
 #include "classify/classifier.h"
+#include "classify/label_tree.h"
 #include "classify/metrics.h"
+#include "classify/multi_metrics.h"
 #include "classify/table.h"
 
 namespace lfm::classify {
@@ -19,17 +21,21 @@ inline constexpr int64_t kMostLabelledRows = 1'000'000;
 
 struct LabelledRows {
   std::vector<std::string> texts;
-  std::vector<int32_t> truth;  // places in the label set; kNoLabel: none of them is right
+  std::vector<int32_t> truth;                // places in the label set; kNoLabel: none of them is right
+  std::vector<std::vector<int32_t>> truths;  // with `several`: of each row all that fit, rising; perhaps none
 };
 inline constexpr int32_t kNoLabel = -1;
 
 // Reads a table whose column (or member) `label_column` names the right label; an empty one means that none is. A bad row,
 // or a label that the set does not have, is an error with its line: figures on part of the rows would mislead.
+// several: the column holds any number of labels, with kLabelSeparator between them or as a JSON list.
 Result<LabelledRows> ReadLabelled(TableReader& reader, TextTemplate& text, const std::string& label_column,
-                                  const LabelSet& labels);
+                                  const LabelSet& labels, bool several = false);
+inline constexpr char kLabelSeparator = ';';
 
 struct LabelledScores {
-  Scored scored;  // the rows with a right label
+  Scored scored;              // the rows with a right label; truth: places of any labels of the set
+  std::vector<uint8_t> fits;  // of rows that were read with `several` (all are in `scored`, without its truth): MultiScored's
   std::vector<double> label_mass;
   // The rows for which no label is right, in the same form.
   std::vector<double> none_probabilities, none_label_mass;
@@ -48,5 +54,6 @@ struct NoneFigures {
   double by_label_mass = 0.5, by_confidence = 0.5, by_margin = 0.5;
 };
 NoneFigures MeasureNone(const LabelledScores& scores);
+NoneFigures MeasureNone(const LabelledScores& scores, const LabelTree& tree);  // of the leaves
 
 }  // namespace lfm::classify

@@ -6,17 +6,13 @@
 #include <numeric>
 
 #include "base/strings.h"
-#include "engine/random.h"
+#include "classify/bootstrap.h"
 
 namespace lfm::classify {
 namespace {
 
 // What log loss takes for a probability of 0, as scikit-learn does for doubles.
 constexpr double kLeastOfLogLoss = 2.220446049250313e-16;
-
-// A large set needs fewer resamples: its figures hardly move.
-constexpr size_t kMostDraws = 100'000'000;
-constexpr int kFewestResamples = 100;
 
 // A row as far as figures need it.
 struct MeasuredRow {
@@ -89,38 +85,18 @@ class Measurer {
     int64_t n_present = 0;
     for (LabelFigures& label : labels_) {
       if (label.n_rows + label.n_predicted == 0) continue;
-      const double right = static_cast<double>(label.n_right);
       ++n_present;
-      label.precision = label.n_predicted > 0 ? right / static_cast<double>(label.n_predicted) : 0;
-      label.recall = label.n_rows > 0 ? right / static_cast<double>(label.n_rows) : 0;
-      label.f1 = 2 * right / static_cast<double>(label.n_rows + label.n_predicted);
+      FillShares(label);
       sum += label.f1;
     }
     return sum / static_cast<double>(n_present);
   }
 
-  // Bins as numpy.array_split makes them: the first ones hold a row more. A row that counts several times may lie in two.
   double FillBins(std::span<const int32_t> counts) {
-    bins_.assign(kReliabilityBins, {});
-    size_t bin = 0;
-    double ece = 0;
-    const auto size = [&](size_t b) { return n_ / kReliabilityBins + (static_cast<int64_t>(b) < n_ % kReliabilityBins ? 1 : 0); };
-    for (size_t i = 0; i < rows_.size(); ++i) {
-      for (int64_t left = counts[i]; left > 0;) {
-        while (bins_[bin].n_rows == size(bin)) ++bin;
-        const int64_t taken = std::min(left, size(bin) - bins_[bin].n_rows);
-        bins_[bin].n_rows += taken;
-        bins_[bin].confidence += static_cast<double>(taken) * rows_[i].confidence;
-        bins_[bin].accuracy += rows_[i].right() ? static_cast<double>(taken) : 0;
-        left -= taken;
-      }
-    }
-    std::erase_if(bins_, [](const ReliabilityBin& b) { return b.n_rows == 0; });
-    for (ReliabilityBin& b : bins_) {
-      ece += std::abs(b.accuracy - b.confidence) / static_cast<double>(n_);
-      b.confidence /= static_cast<double>(b.n_rows);
-      b.accuracy /= static_cast<double>(b.n_rows);
-    }
+    BinFiller filler(n_);
+    for (size_t i = 0; i < rows_.size(); ++i) filler.Add(rows_[i].confidence, rows_[i].right(), counts[i]);
+    const double ece = filler.Finish();
+    bins_ = filler.bins();
     return ece;
   }
 
@@ -160,47 +136,6 @@ constexpr double Measurer::Values::*kValues[] = {
     &Measurer::Values::log_loss, &Measurer::Values::aurc,     &Measurer::Values::coverage};
 constexpr Figure Metrics::*kFigures[] = {&Metrics::accuracy, &Metrics::macro_f1, &Metrics::ece,     &Metrics::brier,
                                          &Metrics::log_loss, &Metrics::aurc,     &Metrics::coverage};
-
-// Linear between neighbours, as numpy's default.
-double Percentile(const std::vector<double>& sorted, double share) {
-  const double at = share * static_cast<double>(sorted.size() - 1);
-  const size_t below = static_cast<size_t>(at);
-  if (below + 1 >= sorted.size()) return sorted.back();
-  return sorted[below] + (at - static_cast<double>(below)) * (sorted[below + 1] - sorted[below]);
-}
-
-// Draws rows by their place in the set, so that two sets of scores for the same rows are resampled alike.
-void Bootstrap(Measurer& measurer, std::span<const MeasuredRow> rows, const MeasureOptions& options, Metrics& metrics) {
-  const size_t n_rows = rows.size();
-  std::vector<size_t> places(n_rows);
-  for (size_t i = 0; i < n_rows; ++i) places[rows[i].i_row] = i;
-  std::vector<std::vector<double>> samples(std::size(kValues));
-  std::vector<int32_t> counts(n_rows);
-  uint64_t draw = 0;
-  const int n_affordable = std::max(kFewestResamples, static_cast<int>(std::min<size_t>(kMostDraws / n_rows, 1u << 30)));
-  for (int r = 0; r < std::min(options.n_resamples, n_affordable); ++r) {
-    std::fill(counts.begin(), counts.end(), 0);
-    for (size_t i = 0; i < n_rows; ++i) {
-      ++counts[places[static_cast<size_t>(engine::UniformDraw(options.seed, draw++) * static_cast<double>(n_rows))]];
-    }
-    const Measurer::Values values = measurer.Of(counts);
-    for (size_t f = 0; f < std::size(kValues); ++f) samples[f].push_back(values.*kValues[f]);
-  }
-  for (size_t f = 0; f < std::size(kValues); ++f) {
-    if (samples[f].empty()) continue;
-    std::sort(samples[f].begin(), samples[f].end());
-    (metrics.*kFigures[f]).low = Percentile(samples[f], 0.025);
-    (metrics.*kFigures[f]).high = Percentile(samples[f], 0.975);
-  }
-}
-
-Json FigureJson(const Figure& figure) {
-  Json json = Json::MakeObject();
-  json.Set("value", figure.value);
-  json.Set("low", figure.low);
-  json.Set("high", figure.high);
-  return json;
-}
 
 }  // namespace
 
@@ -253,7 +188,18 @@ Result<Metrics> Measure(const Scored& scored, const MeasureOptions& options) {
   std::map<std::pair<int32_t, int32_t>, int64_t> cells;
   for (const MeasuredRow& row : rows) ++cells[{row.truth, row.predicted}];
   for (const auto& [cell, n] : cells) metrics.confusion.push_back({cell.first, cell.second, n});
-  Bootstrap(measurer, rows, options, metrics);
+  // Rows are drawn by their place in the set, and counted where they stand by confidence.
+  std::vector<Figure*> figures;
+  for (const auto figure : kFigures) figures.push_back(&(metrics.*figure));
+  std::vector<int32_t> sorted_counts(rows.size());
+  const auto resampled = [&](std::span<const int32_t> counts) {
+    for (size_t i = 0; i < rows.size(); ++i) sorted_counts[i] = counts[rows[i].i_row];
+    const Measurer::Values drawn = measurer.Of(sorted_counts);
+    std::vector<double> all;
+    for (const auto value : kValues) all.push_back(drawn.*value);
+    return all;
+  };
+  Bootstrap(rows.size(), AffordableResamples(rows.size(), options), options.seed, resampled, figures);
   return metrics;
 }
 
@@ -275,17 +221,9 @@ Json MetricsJson(const Metrics& metrics, std::span<const std::string> names) {
   json.Set("rows", metrics.n_rows);
   for (size_t f = 0; f < std::size(kFigures); ++f) json.Set(kNames[f], FigureJson(metrics.*kFigures[f]));
   json.Set("precision", metrics.precision);
-  Json labels = Json::MakeArray(), cells = Json::MakeArray(), bins = Json::MakeArray();
+  Json labels = Json::MakeArray(), cells = Json::MakeArray();
   for (size_t i = 0; i < metrics.labels.size(); ++i) {
-    const LabelFigures& label = metrics.labels[i];
-    Json one = Json::MakeObject();
-    one.Set("label", names[i]);
-    one.Set("rows", label.n_rows);
-    one.Set("predicted", label.n_predicted);
-    one.Set("precision", label.precision);
-    one.Set("recall", label.recall);
-    one.Set("f1", label.f1);
-    labels.Append(std::move(one));
+    labels.Append(LabelFiguresJson(metrics.labels[i], names[i]));
   }
   for (const ConfusionCell& cell : metrics.confusion) {
     Json one = Json::MakeObject();
@@ -294,16 +232,9 @@ Json MetricsJson(const Metrics& metrics, std::span<const std::string> names) {
     one.Set("rows", cell.n_rows);
     cells.Append(std::move(one));
   }
-  for (const ReliabilityBin& bin : metrics.bins) {
-    Json one = Json::MakeObject();
-    one.Set("rows", bin.n_rows);
-    one.Set("confidence", bin.confidence);
-    one.Set("accuracy", bin.accuracy);
-    bins.Append(std::move(one));
-  }
   json.Set("labels", std::move(labels));
   json.Set("confusion", std::move(cells));
-  json.Set("bins", std::move(bins));
+  json.Set("bins", BinsJson(metrics.bins));
   return json;
 }
 

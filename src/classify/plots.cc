@@ -1,6 +1,7 @@
 #include "classify/plots.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -92,14 +93,11 @@ constexpr std::string_view kGridLine = "stroke=\"#ddd\"";
 constexpr double kSide = 360, kLeft = 60, kTop = 40;
 
 // Labels to show, in their order.
-std::vector<size_t> ShownLabels(const Metrics& metrics) {
-  std::vector<size_t> order(metrics.labels.size());
+std::vector<size_t> ShownLabels(std::span<const LabelFigures> labels) {
+  std::vector<size_t> order(labels.size());
   std::iota(order.begin(), order.end(), size_t{0});
   if (order.size() <= kMostPlotLabels) return order;
-  const auto errors = [&](size_t i) {
-    const LabelFigures& label = metrics.labels[i];
-    return label.n_rows + label.n_predicted - 2 * label.n_right;
-  };
+  const auto errors = [&](size_t i) { return labels[i].n_rows + labels[i].n_predicted - 2 * labels[i].n_right; };
   std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) { return errors(a) > errors(b); });
   order.resize(kMostPlotLabels);
   std::sort(order.begin(), order.end());
@@ -112,9 +110,13 @@ std::string Shade(double share) {
   return StrCat("rgb(", channel(31), ",", channel(111), ",", channel(235), ")");
 }
 
-}  // namespace
+// What stands at the axes of a reliability diagram, and what its dots count.
+struct ReliabilityWords {
+  std::string across, up, counted;
+};
 
-std::string ReliabilitySvg(const Metrics& metrics, const std::string& title) {
+std::string Reliability(std::span<const ReliabilityBin> bins, int64_t n, double ece, const ReliabilityWords& words,
+                        const std::string& title) {
   Drawing drawing(kLeft + kSide + 30, kTop + kSide + 60, title);
   const auto x = [](double share) { return kLeft + kSide * share; };
   const auto y = [](double share) { return kTop + kSide * (1 - share); };
@@ -126,20 +128,63 @@ std::string ReliabilitySvg(const Metrics& metrics, const std::string& title) {
     drawing.Text(x(0) - 8, y(share) + 4, Number(share), "end");
   }
   drawing.Line(x(0), y(0), x(1), y(1), "stroke=\"#888\" stroke-dasharray=\"4 4\"");
-  for (const ReliabilityBin& bin : metrics.bins) {
-    const double share = static_cast<double>(bin.n_rows) / static_cast<double>(metrics.n_rows);
+  for (const ReliabilityBin& bin : bins) {
+    const double share = static_cast<double>(bin.n_rows) / static_cast<double>(n);
     drawing.Dot(x(bin.confidence), y(bin.accuracy), 3 + 20 * std::sqrt(share) / std::sqrt(static_cast<double>(kReliabilityBins)),
-                StrCat(bin.n_rows, " rows: confidence ", Number(bin.confidence, 4), ", accuracy ", Number(bin.accuracy, 4)));
+                StrCat(bin.n_rows, " ", words.counted, ": ", words.across, " ", Number(bin.confidence, 4), ", ", words.up, " ",
+                       Number(bin.accuracy, 4)));
   }
-  drawing.Text(x(0.5), y(0) + 36, "confidence", "middle");
-  drawing.Text(0, 0, "accuracy", "middle", StrCat("transform=\"translate(18 ", Number(y(0.5)), ") rotate(-90)\""));
-  drawing.Text(x(0.02), y(0.95), StrCat("ECE ", Number(metrics.ece.value, 3), ", ", metrics.n_rows, " rows"), "start");
+  drawing.Text(x(0.5), y(0) + 36, words.across, "middle");
+  drawing.Text(0, 0, words.up, "middle", StrCat("transform=\"translate(18 ", Number(y(0.5)), ") rotate(-90)\""));
+  drawing.Text(x(0.02), y(0.95), StrCat("ECE ", Number(ece, 3), ", ", n, " ", words.counted), "start");
+  return drawing.Done();
+}
+
+std::string NoteOfCut(size_t n_shown, size_t n_labels) {
+  return n_shown < n_labels ? StrCat("the ", n_shown, " of ", n_labels, " labels with the most errors; ") : "";
+}
+
+constexpr double kLabelSpace = 170, kCell = 34;
+
+}  // namespace
+
+std::string ReliabilitySvg(const Metrics& metrics, const std::string& title) {
+  return Reliability(metrics.bins, metrics.n_rows, metrics.ece.value, {"confidence", "accuracy", "rows"}, title);
+}
+
+std::string ReliabilitySvg(const MultiMetrics& metrics, const std::string& title) {
+  return Reliability(metrics.bins, metrics.n_rows * metrics.n_labels, metrics.ece.value,
+                     {"probability", "share that fits", "decisions"}, title);
+}
+
+std::string LabelCountsSvg(const MultiMetrics& metrics, std::span<const std::string> names, const std::string& title) {
+  constexpr double kWide = 70;
+  std::vector<LabelFigures> labels;
+  for (const MultiLabelFigures& label : metrics.labels) labels.push_back(label.counts);
+  const std::vector<size_t> shown = ShownLabels(labels);
+  Drawing drawing(kLabelSpace + 3 * kWide + 20, kTop + 24 + kCell * static_cast<double>(shown.size()) + 20, title);
+  constexpr std::array<const char*, 3> kColumns = {"right", "missed", "wrong"};
+  for (size_t j = 0; j < kColumns.size(); ++j) {
+    drawing.Text(kLabelSpace + kWide * (static_cast<double>(j) + 0.5), kTop + 16, kColumns[j], "middle");
+  }
+  for (size_t i = 0; i < shown.size(); ++i) {
+    const LabelFigures& label = labels[shown[i]];
+    const double y = kTop + 24 + kCell * static_cast<double>(i);
+    drawing.Text(kLabelSpace - 6, y + kCell / 2 + 4, Shortened(names[shown[i]]), "end");
+    const std::array<int64_t, 3> counts = {label.n_right, label.n_rows - label.n_right, label.n_predicted - label.n_right};
+    const double all = static_cast<double>(std::max<int64_t>(counts[0] + counts[1] + counts[2], 1));
+    for (size_t j = 0; j < counts.size(); ++j) {
+      const double x = kLabelSpace + kWide * static_cast<double>(j), share = static_cast<double>(counts[j]) / all;
+      drawing.Rect(x + 1, y + 1, kWide - 2, kCell - 2, counts[j] == 0 ? "#f6f6f6" : Shade(share));
+      drawing.Text(x + kWide / 2, y + kCell / 2 + 4, std::to_string(counts[j]), "middle", share > 0.6 ? "fill=\"#fff\"" : "");
+    }
+  }
+  drawing.Text(kLabelSpace, kTop - 6, NoteOfCut(shown.size(), names.size()) + "rows of each label", "start");
   return drawing.Done();
 }
 
 std::string ConfusionSvg(const Metrics& metrics, std::span<const std::string> names, const std::string& title) {
-  constexpr double kLabelSpace = 170, kCell = 34;
-  const std::vector<size_t> shown = ShownLabels(metrics);
+  const std::vector<size_t> shown = ShownLabels(metrics.labels);
   const double side = kCell * static_cast<double>(shown.size());
   Drawing drawing(std::max(kLabelSpace + side + 20, 380.0), kTop + side + kLabelSpace, title);
   std::map<std::pair<size_t, size_t>, int64_t> cells;
@@ -162,9 +207,7 @@ std::string ConfusionSvg(const Metrics& metrics, std::span<const std::string> na
     drawing.Text(0, 0, Shortened(names[shown[i]]), "end",
                  StrCat("transform=\"translate(", Number(x), " ", Number(kTop + side + 8), ") rotate(-60)\""));
   }
-  const bool is_cut = shown.size() < names.size();
-  const std::string note = is_cut ? StrCat("the ", shown.size(), " of ", names.size(), " labels with the most errors; ") : "";
-  drawing.Text(kLabelSpace, kTop - 6, note + "down: right label, across: predicted", "start");
+  drawing.Text(kLabelSpace, kTop - 6, NoteOfCut(shown.size(), names.size()) + "down: right label, across: predicted", "start");
   return drawing.Done();
 }
 

@@ -74,10 +74,18 @@ std::string SystemText(const LabelSet& labels, std::span<const size_t> places) {
   return StrCat(system, "\n", lines);
 }
 
-std::string YesNoText(const LabelSet& labels, size_t place) {
-  const std::string& instructions = labels.instructions();
-  return StrCat(instructions.empty() ? "Does this label fit the message? Answer yes or no.\nLabel:" : instructions, "\n",
-                LabelLine(labels[place]));
+std::string YesNoText(const LabelSet& labels, size_t place, bool reversed) {
+  std::string instructions = labels.instructions();
+  if (instructions.empty()) instructions = "Does this label fit the message? Answer yes or no.\nLabel:";
+  Label label = labels[place];
+  constexpr std::string_view kAnswers = "yes or no";
+  if (reversed) {
+    std::reverse(label.examples.begin(), label.examples.end());
+    if (const size_t at = instructions.find(kAnswers); at != std::string::npos) {
+      instructions.replace(at, kAnswers.size(), "no or yes");
+    }
+  }
+  return StrCat(instructions, "\n", LabelLine(label));
 }
 
 Result<PromptEncoder> PromptEncoder::Create(const engine::TextModel& model, std::string system) {

@@ -20,8 +20,8 @@ extern const char* const kDefaultInstructions;
 // Instructions and a line for each of these labels (places in the set), in this order: "- name: description". A "{labels}"
 // in the instructions says where the lines go; else they follow.
 std::string SystemText(const LabelSet& labels, std::span<const size_t> places);
-// Whether one label fits: to be answered with yes or no.
-std::string YesNoText(const LabelSet& labels, size_t place);
+// Whether one label fits: to be answered with yes or no. reversed: "yes or no" reads "no or yes", and examples begin with the last.
+std::string YesNoText(const LabelSet& labels, size_t place, bool reversed = false);
 
 // How a text becomes a prompt: through the model's chat template as a user's message below `system`, or, without a
 // template, as plain text. Special tokens in the text stay plain. What all prompts share is found once; a template that

@@ -69,20 +69,21 @@ class ClassifyCommand : public Command {
   Result<int> Run() override {
     const bool is_fit = input_ == "fit", is_eval = input_ == "eval";
     LFM_RETURN_IF_ERROR(CheckFlags());
-    LFM_RETURN_IF_ERROR(calibration_.Check(args_, input_.value_or("-")));
-    if ((is_fit || is_eval) && calibration_.prior) {
-      return Error{ErrorCode::kInvalidArgument, "--prior is for rows without labels; fit does better with labels"};
-    }
+    LFM_RETURN_IF_ERROR(calibration_.Check(is_fit || is_eval ? labelled_.labelled.value_or("-") : input_.value_or("-")));
+    if (is_fit || is_eval) LFM_RETURN_IF_ERROR(CheckLabelledFlags(is_fit));
     if (is_fit) return RunClassifyFit(args_, labelled_, calibration_.precision, output_.value_or(""));
-    if (is_eval) return RunClassifyEval(args_, labelled_, calibration_.precision, calibration_.calibration);
-    if (labelled_.labelled || labelled_.plots) {
-      return Error{ErrorCode::kInvalidArgument, "--labelled and --plots are for lfm classify fit and lfm classify eval"};
+    if (is_eval) return RunClassifyEval(args_, labelled_, calibration_, threshold_);
+    if (labelled_.labelled || labelled_.plots || labelled_.label_column || labelled_.json) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "--labelled, --label-column, --plots and --json are for lfm classify fit and lfm classify eval"};
     }
     LFM_TRY(classify::LabelSet labels, args_.Labels());
+    if (until_ && labels.is_flat()) return Error{ErrorCode::kInvalidArgument, "--until-confidence is for labels with parents"};
     LFM_TRY(classify::ClassifierOptions options, args_.Options());
     options.top_k = NeedsAll() ? 0 : std::max<int64_t>(2, top_k_.value_or(0));
     LFM_TRY(const auto threads, args_.model.MakeThreads());
     LFM_TRY(ClassifyJobOptions job, JobOptions());
+    job.rows.label_thresholds.assign(labels.size(), job.threshold.value_or(kDefaultLabelThreshold));
     ArmInterrupt();
     LFM_TRY(OpenedTable table, args_.Open(input_.value_or("-")));
     LFM_RETURN_IF_ERROR(CheckFormats(table, job));
@@ -96,6 +97,9 @@ class ClassifyCommand : public Command {
     LFM_TRY(Adjustment adjustment, MakeAdjustment(calibration_, args_, input_.value_or("-"), *loaded, *classifier));
     job.adjust = std::move(adjustment.adjust);
     if (adjustment.threshold) job.threshold = adjustment.threshold;
+    if (!args_.multi_label) job.level_thresholds = adjustment.thresholds;
+    // --threshold is of all labels, and before what a calibration fitted for each.
+    if (!adjustment.thresholds.empty() && !threshold_) job.rows.label_thresholds = adjustment.thresholds;
     LFM_TRY(job.settings, Settings(*classifier, table, adjustment));
     LFM_TRY(const ClassifyCounts counts, RunClassifyJob(*classifier, table, job));
     Report(counts);
@@ -124,8 +128,41 @@ class ClassifyCommand : public Command {
     if (calibration_.precision && (threshold_ || cost_error_)) {
       return refuse("--target-precision, --threshold and the costs all say when to abstain; give one of them");
     }
+    if (calibration_.precision && until_) {
+      return refuse("--target-precision and --until-confidence both say how far down to go; give one of them");
+    }
+    if (cost_error_ && args_.multi_label) {
+      return refuse("the costs are of one wrong label; with --multi-label say by --threshold which labels fit");
+    }
     if (trace_ && (args_.multi_label || args_.permutations.value_or(1) > 1)) {
       return refuse("--trace shows one prompt a row: it goes with neither --multi-label nor --permutations");
+    }
+    return Ok();
+  }
+
+  // What the other jobs alone take.
+  Status CheckLabelledFlags(bool is_fit) const {
+    const std::pair<const char*, bool> others[] = {
+        {"-o", output_.has_value() && !is_fit},
+        {"--output-format", output_format_.has_value()},
+        {"--probabilities", all_probabilities_},
+        {"--top-k", top_k_.has_value()},
+        {"--threshold", threshold_.has_value() && (is_fit || !args_.multi_label)},
+        {"--min-label-mass", label_mass_.has_value()},
+        {"--cost-error", cost_error_.has_value()},
+        {"--until-confidence", until_.has_value()},
+        {"--errors", errors_.has_value()},
+        {"--trace", trace_.has_value()},
+        {"--limit", limit_.has_value()},
+        {"--dry-run", dry_run_},
+        {"--explain", explain_},
+        {"--plots", labelled_.plots.has_value() && is_fit},
+        {"--calibration", calibration_.calibration.has_value() && is_fit},
+        {"--prior", calibration_.prior.has_value() && is_fit},
+    };
+    for (const auto& [flag, is_given] : others) {
+      if (!is_given) continue;
+      return Error{ErrorCode::kInvalidArgument, StrCat(flag, " says nothing to lfm classify ", is_fit ? "fit" : "eval")};
     }
     return Ok();
   }
@@ -144,7 +181,6 @@ class ClassifyCommand : public Command {
     job.rows.all_probabilities = all_probabilities_;
     job.rows.top_k = top_k_.value_or(0);
     job.rows.multi_label = args_.multi_label;
-    job.rows.label_threshold = job.threshold.value_or(kDefaultLabelThreshold);
     return job;
   }
 

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "classify/labelled.h"
 #include "cli/input.h"
 
 namespace lfm::cli {
@@ -32,7 +33,8 @@ void ClassifyArgs::DeclareQuestion(Args& args) {
   args.Text("--system", system, "TEXT", "the whole system prompt as it stands, in place of instructions and labels");
   args.Choice("--method", method, {"trie", "full"},
               "trie: softmax where labels part; full: likelihood of all of a label's tokens (default trie)");
-  args.Integer("--permutations", permutations, "K", "mean over K orders of the labels in the prompt (default 1)");
+  args.Integer("--permutations", permutations, "K",
+               "mean over K orders of the labels in the prompt (default 1); with --multi-label 2: also \"no or yes\"");
   args.Unsigned("--seed", seed, "N", "of these orders (default 0)");
   args.Flag("--multi-label", multi_label, "a yes/no question for each label; several may fit");
   args.Integer("--batch", n_batch, "N", "tokens of a step (default 512); no result depends on it");
@@ -56,6 +58,11 @@ Result<classify::LabelSet> ClassifyArgs::Labels() const {
   }
   if (set.ok() && instructions) set = classify::LabelSet::Create(set->labels(), *instructions);
   if (!set.ok()) return set.error().Within("--labels");
+  for (const classify::Label& label : set->labels()) {
+    if (!multi_label || label.name.find(classify::kLabelSeparator) == std::string::npos) continue;
+    return ClassifyUsage(
+        StrCat("--labels: label ", Quote(label.name), " holds a ';', which stands between labels with --multi-label"));
+  }
   return set;
 }
 

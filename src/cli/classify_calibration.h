@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "classify/classifier.h"
@@ -20,14 +21,16 @@ struct CalibrationArgs {
 
   void Declare(Args& args);
   bool changes() const { return calibration.has_value() || prior.has_value(); }
-  // Flags that do not go together, or not with these of the question.
-  Status Check(const ClassifyArgs& args, const std::string& input) const;
+  // Flags that do not go together.
+  Status Check(const std::string& input) const;
 };
 
 struct Adjustment {
   std::function<void(std::span<double>)> adjust;  // empty: nothing is changed
   std::optional<double> threshold;                // of --target-precision
-  std::string settings;                           // all that it depends on, for the resume point
+  // In its place with parents: of each level. With --multi-label: of each label, fitted or of --target-precision.
+  std::vector<double> thresholds;
+  std::string settings;  // all that it depends on, for the resume point
 };
 
 // Reads --calibration, or scores what --prior needs: the first kPriorRows rows of `input`, or texts that say nothing.

@@ -97,11 +97,17 @@ class Job {
     row.probabilities = scores.probabilities;
     row.label_mass = scores.label_mass;
     if (options_.adjust) options_.adjust(row.probabilities);
-    row.decision = options_.rows.multi_label
-                       ? classify::Decide(row.probabilities)
-                       : classify::Decide(classifier_.labels(), row.probabilities, options_.until_confidence);
-    const double threshold = options_.rows.multi_label ? options_.rows.label_threshold : options_.threshold.value_or(0);
-    row.abstained = row.decision.confidence < threshold || row.label_mass < options_.label_mass.value_or(0);
+    bool is_sure = true;
+    if (options_.rows.multi_label) {
+      row.decision = classify::Decide(row.probabilities);
+      is_sure = !writer_.LabelsOf(row).empty();
+    } else if (!options_.level_thresholds.empty()) {
+      row.decision = classify::Decide(classifier_.labels(), row.probabilities, options_.level_thresholds, is_sure);
+    } else {
+      row.decision = classify::Decide(classifier_.labels(), row.probabilities, options_.until_confidence);
+      is_sure = row.decision.confidence >= options_.threshold.value_or(0);
+    }
+    row.abstained = !is_sure || row.label_mass < options_.label_mass.value_or(0);
   }
 
   Status Trace(const std::string& text, const classify::Scores& scores) {

@@ -25,6 +25,7 @@ struct ClassifyJobOptions {
   std::optional<int64_t> limit;                 // rows
   std::optional<double> threshold, label_mass;  // below one of them a row abstains
   double until_confidence = 0;
+  std::vector<double> level_thresholds;  // with parents, where a calibration gave them: in place of the two above
   RowSettings rows;
   std::string settings;  // of all that the output depends on
   // Changes a row's probabilities before it is decided: calibration and priors. Empty: none.

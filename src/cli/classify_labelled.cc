@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <system_error>
 #include <utility>
@@ -12,6 +11,9 @@
 #include "base/strings.h"
 #include "classify/fingerprint.h"
 #include "classify/plots.h"
+#include "cli/classify_calibration.h"
+#include "cli/classify_job.h"
+#include "cli/classify_reports.h"
 #include "cli/commands.h"
 #include "cli/figures.h"
 #include "cli/input.h"
@@ -23,18 +25,16 @@
 namespace lfm::cli {
 namespace {
 
-using classify::Figure;
-using classify::Fit;
 using classify::Metrics;
-
-// A table of more labels than this would not be read; --json has them all.
-constexpr size_t kMostTableLabels = 60;
+using classify::MultiMetrics;
+using classify::MultiScored;
 
 struct LabelledRun {
   std::unique_ptr<Threads> threads;
   std::shared_ptr<engine::LoadedModel> model;
   std::unique_ptr<classify::Classifier> classifier;
   std::vector<std::string> names;  // of the labels
+  classify::LabelTree tree;
   classify::LabelledScores scores;
   double seconds = 0;  // of scoring
 };
@@ -43,17 +43,16 @@ Result<LabelledRun> ReadAndScore(const ClassifyArgs& args, const LabelledArgs& l
   if (!labelled.labelled) return Error{ErrorCode::kInvalidArgument, "no labelled rows are given; use --labelled FILE"};
   LFM_TRY(classify::LabelSet labels, args.Labels());
   LFM_TRY(const classify::ClassifierOptions options, args.Options());
-  if (!labels.is_flat() || args.multi_label) {
-    return Error{ErrorCode::kInvalidArgument, "fit and eval take labels of which one is right: no parents, no --multi-label"};
-  }
   LFM_TRY(OpenedTable table, args.Open(*labelled.labelled));
   if (table.format == classify::TableFormat::kLines) {
     return Error{ErrorCode::kInvalidArgument, "--labelled needs columns: CSV, TSV or JSON lines, by name or --format"};
   }
-  auto rows = classify::ReadLabelled(*table.reader, table.text, labelled.label_column.value_or("label"), labels);
+  auto rows =
+      classify::ReadLabelled(*table.reader, table.text, labelled.label_column.value_or("label"), labels, args.multi_label);
   if (!rows.ok()) return rows.error().Within(StrCat("--labelled ", Plain(*labelled.labelled)));
   ArmInterrupt();
   LabelledRun run;
+  run.tree = classify::LabelTree(labels);
   for (const classify::Label& label : labels.labels()) run.names.push_back(label.name);
   LFM_TRY(run.threads, args.model.MakeThreads());
   LFM_TRY(run.model, args.model.Load(*run.threads));
@@ -65,86 +64,40 @@ Result<LabelledRun> ReadAndScore(const ClassifyArgs& args, const LabelledArgs& l
             return !Interrupted();
           }));
   run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (run.scores.scored.truth.empty()) return Error{ErrorCode::kInvalidArgument, "--labelled: there is no row with a label"};
+  if (run.scores.scored.probabilities.empty())
+    return Error{ErrorCode::kInvalidArgument, "--labelled: there is no row with a label"};
   return run;
 }
 
-// "0.9640 (0.9480 to 0.9780)".
-std::string WithBounds(const Figure& figure, int digits) {
-  return StrCat(Fixed(figure.value, digits), " (", Fixed(figure.low, digits), " to ", Fixed(figure.high, digits), ")");
+std::vector<std::string> NamesOf(const classify::Classifier& classifier) {
+  std::vector<std::string> names;
+  for (const classify::Label& label : classifier.labels().labels()) names.push_back(label.name);
+  return names;
 }
 
-void PrintFitTable(const Fit& fit) {
-  const auto line = [](const std::string& name, const Figure& before, const Figure& after) {
-    WriteOut(StrCat(Padded(name, 14), Padded(WithBounds(before, 4), 30), WithBounds(after, 4), "\n"));
-  };
-  WriteOut(StrCat(Padded("", 14), Padded("as the model gives them", 30), "calibrated, on rows left out\n"));
-  line("log loss", fit.before.log_loss, fit.after.log_loss);
-  line("ECE", fit.before.ece, fit.after.ece);
-  line("Brier", fit.before.brier, fit.after.brier);
-  line("accuracy", fit.before.accuracy, fit.after.accuracy);
-  line("macro-F1", fit.before.macro_f1, fit.after.macro_f1);
-  line("AURC", fit.before.aurc, fit.after.aurc);
-  WriteOut(StrCat("\ntemperature   ", Fixed(fit.calibration.temperature, 4), "\n"));
-  WriteOut(std::isfinite(fit.shrinkage) ? StrCat("biases        of each label, shrunk by ", fit.shrinkage, "\n")
-                                        : std::string("biases        none: they gain nothing on rows left out\n"));
-  for (const classify::PrecisionThreshold& threshold : fit.calibration.thresholds) {
-    WriteOut(StrCat("precision ", Fixed(threshold.precision, 2), "  from a confidence of ", Fixed(threshold.confidence, 4),
-                    " on: ", Fixed(100 * threshold.coverage, 1), " % of the rows\n"));
-  }
+MultiScored MultiOf(classify::LabelledScores scores) {
+  return {scores.scored.n_labels, std::move(scores.scored.probabilities), std::move(scores.fits)};
 }
 
-Json FitJson(const Fit& fit, std::span<const std::string> names) {
-  Json json = CalibrationJson(fit.calibration, names);
-  Json report = Json::MakeObject();
-  report.Set("rows", fit.before.n_rows);
-  report.Set("helps", fit.helps);
-  report.Set("shrinkage", std::isfinite(fit.shrinkage) ? Json(fit.shrinkage) : Json());
-  constexpr std::pair<const char*, Figure Metrics::*> kShown[] = {
-      {"log_loss", &Metrics::log_loss}, {"ece", &Metrics::ece}, {"brier", &Metrics::brier}, {"accuracy", &Metrics::accuracy}};
-  for (const auto& [name, figure] : kShown) {
-    report.Set(name, Json::MakeObject({{"before", (fit.before.*figure).value}, {"after", (fit.after.*figure).value}}));
-  }
-  json.Set("report", std::move(report));
-  return json;
-}
-
-void WarnOfGaps(const Fit& fit, std::span<const std::string> names) {
+// Names labels without a row; counts[i]: the rows of names[i].
+void WarnOfGaps(std::span<const int64_t> counts, std::span<const std::string> names) {
   std::string missing;
   size_t n = 0;
   for (size_t i = 0; i < names.size(); ++i) {
-    if (fit.before.labels[i].n_rows > 0 || n++ >= 5) continue;
+    if (counts[i] > 0 || n++ >= 5) continue;
     missing += StrCat(missing.empty() ? "" : ", ", Plain(names[i]));
   }
   if (n > 0) Warn(StrCat(n, n == 1 ? " label has" : " labels have", " no row: ", missing, n > 5 ? ", ..." : ""));
-  if (!fit.helps) Warn("on rows left out the calibration is no better than none; more labelled rows may change that");
 }
 
-void PrintEval(const Metrics& metrics, std::span<const std::string> names, const classify::NoneFigures& none) {
-  const auto line = [](const std::string& name, const Figure& figure) {
-    WriteOut(StrCat(Padded(name, 26), WithBounds(figure, 4), "\n"));
-  };
-  line("accuracy", metrics.accuracy);
-  line("macro-F1", metrics.macro_f1);
-  line("ECE (15 bins)", metrics.ece);
-  line("Brier", metrics.brier);
-  line("log loss", metrics.log_loss);
-  line("AURC", metrics.aurc);
-  line(StrCat("coverage at ", Fixed(100 * metrics.precision, 1), " % right"), metrics.coverage);
-  if (none.n_rows > 0) {
-    WriteOut(StrCat("\n", none.n_rows, " rows without a right label, told apart (AUROC) by label mass ",
-                    Fixed(none.by_label_mass, 4), ", confidence ", Fixed(none.by_confidence, 4), ", margin ",
-                    Fixed(none.by_margin, 4), "\n"));
-  }
-  WriteOut(StrCat("\n", Padded("label", 26), "     rows precision    recall        F1\n"));
-  for (size_t i = 0; i < std::min(names.size(), kMostTableLabels); ++i) {
-    const classify::LabelFigures& label = metrics.labels[i];
-    WriteOut(StrCat(Padded(Plain(names[i], 24), 26), RightAligned(std::to_string(label.n_rows), 9),
-                    RightAligned(Fixed(label.precision, 4), 10), RightAligned(Fixed(label.recall, 4), 10),
-                    RightAligned(Fixed(label.f1, 4), 10), "\n"));
-  }
-  if (names.size() > kMostTableLabels)
-    WriteOut(StrCat("... and ", names.size() - kMostTableLabels, " more; --json has them all\n"));
+void WarnOfNoGain(bool helps) {
+  if (!helps) Warn("on rows left out the calibration is no better than none; more labelled rows may change that");
+}
+
+std::vector<int64_t> RowsOf(const Metrics& metrics) {
+  std::vector<int64_t> counts;
+  for (const classify::LabelFigures& label : metrics.labels) counts.push_back(label.n_rows);
+  return counts;
 }
 
 Result<classify::Fingerprint> FingerprintHere(const engine::LoadedModel& model, const classify::Classifier& classifier) {
@@ -158,24 +111,137 @@ Status WriteText(const std::string& path, const std::string& text) {
   return file.Commit();
 }
 
-Status WritePlots(const std::string& folder, const Metrics& metrics, std::span<const std::string> names) {
+Status WritePlot(const std::string& path, const std::string& svg, std::string_view what) {
+  LFM_RETURN_IF_ERROR(WriteText(path, svg));
+  NoteWritten(path, what);
+  return Ok();
+}
+
+// The folder of the plots, made where it is not there.
+Status MakeFolder(const std::string& folder) {
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
-  if (failed) return Error{ErrorCode::kIo, StrCat("--plots ", Plain(folder), ": ", failed.message())};
-  const std::string reliability = folder + "/reliability.svg", confusion = folder + "/confusion.svg";
-  LFM_RETURN_IF_ERROR(WriteText(reliability, classify::ReliabilitySvg(metrics, "Reliability")));
-  LFM_RETURN_IF_ERROR(WriteText(confusion, classify::ConfusionSvg(metrics, names, "Confusion")));
-  NoteWritten(reliability, "the reliability diagram");
-  NoteWritten(confusion, "the confusion matrix");
+  if (!failed) return Ok();
+  return Error{ErrorCode::kIo, StrCat("--plots ", Plain(folder), ": ", failed.message())};
+}
+
+Status WritePlots(const std::string& folder, const Metrics& metrics, std::span<const std::string> names) {
+  LFM_RETURN_IF_ERROR(MakeFolder(folder));
+  LFM_RETURN_IF_ERROR(
+      WritePlot(folder + "/reliability.svg", classify::ReliabilitySvg(metrics, "Reliability"), "the reliability diagram"));
+  return WritePlot(folder + "/confusion.svg", classify::ConfusionSvg(metrics, names, "Confusion"), "the confusion matrix");
+}
+
+// Each level that was measured has its own two; those of the last one have the names of a flat set's.
+Status WritePlots(const std::string& folder, std::span<const Metrics> levels, const LabelledRun& run) {
+  LFM_RETURN_IF_ERROR(MakeFolder(folder));
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const int level = static_cast<int>(i) + 1;
+    const std::vector<std::string> names = NamesOnLevel(run.tree, level, run.names);
+    if (level == run.tree.n_levels()) return WritePlots(folder, levels[i], names);
+    const std::string where = StrCat("of level ", level), end = StrCat("-level-", level, ".svg");
+    LFM_RETURN_IF_ERROR(WritePlot(StrCat(folder, "/reliability", end),
+                                  classify::ReliabilitySvg(levels[i], StrCat("Reliability ", where)),
+                                  StrCat("the reliability diagram ", where)));
+    LFM_RETURN_IF_ERROR(WritePlot(StrCat(folder, "/confusion", end),
+                                  classify::ConfusionSvg(levels[i], names, StrCat("Confusion ", where)),
+                                  StrCat("the confusion matrix ", where)));
+  }
   return Ok();
+}
+
+Status WritePlots(const std::string& folder, const MultiMetrics& metrics, std::span<const std::string> names) {
+  LFM_RETURN_IF_ERROR(MakeFolder(folder));
+  LFM_RETURN_IF_ERROR(
+      WritePlot(folder + "/reliability.svg", classify::ReliabilitySvg(metrics, "Reliability"), "the reliability diagram"));
+  return WritePlot(folder + "/labels.svg", classify::LabelCountsSvg(metrics, names, "Labels"), "what became of each label");
+}
+
+// Prints figures, with what eval says of every kind of set; the text where --json was not asked for.
+void ReportEval(const LabelledArgs& labelled, Json json, double rows_per_second, int64_t n_rows,
+                const std::function<void()>& print) {
+  if (labelled.json) {
+    json.Set("rows_per_second", rows_per_second);
+    WriteJson(json);
+    return;
+  }
+  print();
+  Note(StrCat("lfm: ", n_rows, " rows at ", Fixed(rows_per_second, 1), " rows/s\n"));
+}
+
+Result<int> EvalMulti(LabelledRun& run, const LabelledArgs& labelled, const Adjustment& adjustment,
+                      std::optional<float> threshold, const classify::MeasureOptions& options) {
+  const MultiScored scored = MultiOf(std::move(run.scores));
+  std::vector<double> thresholds(run.names.size(), kDefaultLabelThreshold);
+  if (!adjustment.thresholds.empty()) thresholds = adjustment.thresholds;
+  if (threshold) std::fill(thresholds.begin(), thresholds.end(), double{*threshold});
+  LFM_TRY(const MultiMetrics metrics, classify::Measure(scored, GivenLabels(scored, thresholds), options));
+  const double rate = static_cast<double>(scored.n_rows()) / std::max(run.seconds, 1e-9);
+  ReportEval(labelled, MetricsJson(metrics, run.names), rate, scored.n_rows(), [&] { PrintEval(metrics, run.names); });
+  if (labelled.plots) LFM_RETURN_IF_ERROR(WritePlots(*labelled.plots, metrics, run.names));
+  return kExitOk;
+}
+
+Result<int> EvalTree(const LabelledRun& run, const LabelledArgs& labelled, const classify::NoneFigures& none,
+                     const classify::MeasureOptions& options) {
+  std::vector<Metrics> levels;
+  Json list = Json::MakeArray();
+  for (int level = 1; level <= run.tree.n_levels(); ++level) {
+    const classify::Scored on = run.tree.OnLevel(run.scores.scored, level);
+    if (on.n_rows() == 0) break;  // no row says what is right so far down
+    LFM_TRY(Metrics metrics, classify::Measure(on, options));
+    list.Append(MetricsJson(metrics, NamesOnLevel(run.tree, level, run.names)));
+    levels.push_back(std::move(metrics));
+  }
+  const int64_t n_rows = run.scores.scored.n_rows() + none.n_rows;
+  const double rate = static_cast<double>(n_rows) / std::max(run.seconds, 1e-9);
+  Json json =
+      Json::MakeObject({{"rows", run.scores.scored.n_rows()}, {"levels", std::move(list)}, {"without_label", NoneJson(none)}});
+  ReportEval(labelled, std::move(json), rate, n_rows, [&] { PrintEval(levels, run.tree, run.names, none); });
+  if (labelled.plots) LFM_RETURN_IF_ERROR(WritePlots(*labelled.plots, levels, run));
+  return kExitOk;
+}
+
+// Writes the calibration's file and says what it gains.
+Status ReportFit(const Json& json, const LabelledArgs& labelled, const std::string& output, int64_t n_rows,
+                 const std::function<void()>& print) {
+  LFM_RETURN_IF_ERROR(WriteText(output, json.Dump(1) + "\n"));
+  labelled.json ? WriteJson(json) : print();
+  NoteWritten(output, StrCat("a calibration from ", n_rows, " rows"));
+  return Ok();
+}
+
+Result<int> FitMultiLabel(LabelledRun& run, const LabelledArgs& labelled, const classify::FitOptions& options,
+                          const std::string& output) {
+  const MultiScored scored = MultiOf(std::move(run.scores));
+  LFM_TRY(classify::MultiFit fit, FitMulti(scored, options));
+  LFM_TRY(fit.calibration.made_for, FingerprintHere(*run.model, *run.classifier));
+  std::vector<int64_t> counts;
+  for (const classify::PartFit& part : fit.parts) counts.push_back(part.n_rows);
+  LFM_RETURN_IF_ERROR(ReportFit(FitJson(fit, run.names), labelled, output, scored.n_rows(), [&] { PrintFit(fit, run.names); }));
+  WarnOfGaps(counts, run.names);
+  WarnOfNoGain(fit.after.log_loss.value < fit.before.log_loss.value);
+  return kExitOk;
+}
+
+Result<int> FitParents(const LabelledRun& run, const LabelledArgs& labelled, const classify::FitOptions& options,
+                       const std::string& output) {
+  LFM_TRY(classify::TreeFit fit, FitTree(run.tree, run.scores.scored, options));
+  LFM_TRY(fit.calibration.made_for, FingerprintHere(*run.model, *run.classifier));
+  LFM_RETURN_IF_ERROR(ReportFit(FitJson(fit, run.tree, run.names), labelled, output, run.scores.scored.n_rows(),
+                                [&] { PrintFit(fit, run.tree, run.names); }));
+  WarnOfGaps(RowsOf(fit.before.back()), NamesOnLevel(run.tree, static_cast<int>(fit.before.size()), run.names));
+  WarnOfNoGain(fit.after.back().log_loss.value < fit.before.back().log_loss.value);
+  return kExitOk;
 }
 
 }  // namespace
 
 void LabelledArgs::Declare(Args& args) {
   args.Text("--labelled", labelled, "FILE", "fit, eval: rows whose label is known (CSV, TSV, JSON lines)");
-  args.Text("--label-column", label_column, "NAME", "fit, eval: the column with it (default label); empty there: none is right");
-  args.Text("--plots", plots, "DIR", "eval: write reliability.svg and confusion.svg there");
+  args.Text("--label-column", label_column, "NAME",
+            "fit, eval: the column with it (default label); empty: none is right; several with ; between them");
+  args.Text("--plots", plots, "DIR", "eval: write reliability.svg and confusion.svg (with --multi-label labels.svg) there");
   args.Flag("--json", json, "fit, eval: the figures as one JSON document");
 }
 
@@ -183,9 +249,17 @@ Result<classify::Calibration> ReadCalibrationFor(const std::string& path, const 
                                                  const classify::Classifier& classifier) {
   LFM_TRY(const std::string text, ReadFileOrInput(path, "--calibration"));
   LFM_TRY(const classify::Fingerprint here, FingerprintHere(model, classifier));
-  std::vector<std::string> names;
-  for (const classify::Label& label : classifier.labels().labels()) names.push_back(label.name);
-  auto calibration = classify::ReadCalibration(text, here, names);
+  auto calibration = classify::ReadCalibration(text, here, NamesOf(classifier));
+  if (!calibration.ok()) return calibration.error().Within(StrCat("--calibration ", Plain(path)));
+  return calibration;
+}
+
+Result<classify::SetCalibration> ReadSetCalibrationFor(const std::string& path, classify::SetKind kind,
+                                                       const engine::LoadedModel& model, const classify::Classifier& classifier) {
+  LFM_TRY(const std::string text, ReadFileOrInput(path, "--calibration"));
+  LFM_TRY(const classify::Fingerprint here, FingerprintHere(model, classifier));
+  const classify::LabelTree tree(classifier.labels());
+  auto calibration = classify::ReadSetCalibration(text, kind, here, tree, NamesOf(classifier));
   if (!calibration.ok()) return calibration.error().Within(StrCat("--calibration ", Plain(path)));
   return calibration;
 }
@@ -205,45 +279,41 @@ Result<int> RunClassifyFit(const ClassifyArgs& args, const LabelledArgs& labelle
   classify::FitOptions options;
   if (precision) options.precisions.push_back(ShortestDouble(*precision));
   options.progress = [](int, int) { return !Interrupted(); };
-  LFM_TRY(Fit fit, classify::FitCalibration(run.scores.scored, options));
+  if (args.multi_label) return FitMultiLabel(run, labelled, options, output);
+  if (run.tree.n_levels() > 1) return FitParents(run, labelled, options, output);
+  LFM_TRY(classify::Fit fit, classify::FitCalibration(run.scores.scored, options));
   LFM_TRY(fit.calibration.made_for, FingerprintHere(*run.model, *run.classifier));
-  const Json json = FitJson(fit, run.names);
-  LFM_RETURN_IF_ERROR(WriteText(output, json.Dump(1) + "\n"));
-  if (labelled.json) {
-    WriteJson(json);
-  } else {
-    PrintFitTable(fit);
-  }
-  WarnOfGaps(fit, run.names);
-  NoteWritten(output, StrCat("a calibration from ", fit.before.n_rows, " rows"));
+  LFM_RETURN_IF_ERROR(ReportFit(FitJson(fit, run.names), labelled, output, fit.before.n_rows, [&] { PrintFit(fit); }));
+  WarnOfGaps(RowsOf(fit.before), run.names);
+  WarnOfNoGain(fit.helps);
   return kExitOk;
 }
 
-Result<int> RunClassifyEval(const ClassifyArgs& args, const LabelledArgs& labelled, std::optional<float> precision,
-                            const std::optional<std::string>& calibration) {
+Result<int> RunClassifyEval(const ClassifyArgs& args, const LabelledArgs& labelled, const CalibrationArgs& calibration,
+                            std::optional<float> threshold) {
   LFM_TRY(LabelledRun run, ReadAndScore(args, labelled));
-  const classify::NoneFigures none = classify::MeasureNone(run.scores);
-  classify::Scored& scored = run.scores.scored;
-  if (calibration) {
-    LFM_TRY(const classify::Calibration fitted, ReadCalibrationFor(*calibration, *run.model, *run.classifier));
-    fitted.Apply(scored);
+  // Which rows have no right label is told from what the model says.
+  const bool has_parents = run.tree.n_levels() > 1;
+  classify::NoneFigures none;
+  if (!args.multi_label) none = has_parents ? MeasureNone(run.scores, run.tree) : MeasureNone(run.scores);
+  CalibrationArgs flags = calibration;
+  if (!args.multi_label || !calibration.calibration) flags.precision.reset();  // there it says which coverage is shown
+  LFM_TRY(const Adjustment adjustment, MakeAdjustment(flags, args, *labelled.labelled, *run.model, *run.classifier));
+  std::vector<double>& probabilities = run.scores.scored.probabilities;
+  for (size_t i = 0; adjustment.adjust && i < probabilities.size(); i += run.names.size()) {
+    adjustment.adjust(std::span(probabilities).subspan(i, run.names.size()));
   }
   classify::MeasureOptions options;
-  if (precision) options.precision = ShortestDouble(*precision);
+  if (calibration.precision) options.precision = ShortestDouble(*calibration.precision);
+  if (args.multi_label) return EvalMulti(run, labelled, adjustment, threshold, options);
+  if (has_parents) return EvalTree(run, labelled, none, options);
+  const classify::Scored& scored = run.scores.scored;
   LFM_TRY(const Metrics metrics, classify::Measure(scored, options));
-  const double rows_per_second = static_cast<double>(scored.n_rows() + none.n_rows) / std::max(run.seconds, 1e-9);
-  if (labelled.json) {
-    Json json = classify::MetricsJson(metrics, run.names);
-    json.Set("without_label", Json::MakeObject({{"rows", none.n_rows},
-                                                {"auroc_label_mass", none.by_label_mass},
-                                                {"auroc_confidence", none.by_confidence},
-                                                {"auroc_margin", none.by_margin}}));
-    json.Set("rows_per_second", rows_per_second);
-    WriteJson(json);
-  } else {
-    PrintEval(metrics, run.names, none);
-    Note(StrCat("lfm: ", scored.n_rows() + none.n_rows, " rows at ", Fixed(rows_per_second, 1), " rows/s\n"));
-  }
+  const int64_t n_rows = scored.n_rows() + none.n_rows;
+  const double rate = static_cast<double>(n_rows) / std::max(run.seconds, 1e-9);
+  Json json = MetricsJson(metrics, run.names);
+  json.Set("without_label", NoneJson(none));
+  ReportEval(labelled, std::move(json), rate, n_rows, [&] { PrintEval(metrics, run.names, none); });
   if (labelled.plots) LFM_RETURN_IF_ERROR(WritePlots(*labelled.plots, metrics, run.names));
   return kExitOk;
 }

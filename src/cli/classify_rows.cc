@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/strings.h"
+#include "classify/labelled.h"
 
 namespace lfm::cli {
 namespace {
@@ -64,7 +65,7 @@ std::vector<std::string> RowWriter::LabelsOf(const ClassifiedRow& row) const {
   if (!settings_.multi_label) return {labels_[row.decision.label].name};
   std::vector<std::string> names;
   for (size_t i = 0; i < labels_.size(); ++i) {
-    if (row.probabilities[i] >= settings_.label_threshold) names.push_back(labels_[i].name);
+    if (row.probabilities[i] >= settings_.label_thresholds[i]) names.push_back(labels_[i].name);
   }
   return names;
 }
@@ -91,7 +92,8 @@ void RowWriter::AppendCsv(const ClassifiedRow& row, std::string& out) const {
   std::vector<std::string> own(n_own);
   if (row.status.ok()) {
     std::string joined;
-    for (const std::string& name : LabelsOf(row)) joined += StrCat(joined.empty() ? "" : ";", name);
+    for (const std::string& name : LabelsOf(row))
+      joined += StrCat(joined.empty() ? "" : std::string(1, classify::kLabelSeparator), name);
     own[0] = joined;
     own[1] = NumberField(row.decision.confidence);
     own[2] = NumberField(row.decision.margin);

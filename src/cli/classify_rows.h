@@ -23,9 +23,9 @@ struct ClassifiedRow {
 struct RowSettings {
   bool csv = true;  // else JSON lines
   bool all_probabilities = false;
-  int64_t top_k = 0;           // the k first labels with their probabilities
-  bool multi_label = false;    // the label is all those whose probability reaches the threshold
-  double label_threshold = 0;  // of multi_label
+  int64_t top_k = 0;                     // the k first labels with their probabilities
+  bool multi_label = false;              // the label is all those whose probability reaches its threshold
+  std::vector<double> label_thresholds;  // of multi_label: of each label
 };
 
 // A number as the shortest text that reads back as the same one.

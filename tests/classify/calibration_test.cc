@@ -196,7 +196,8 @@ TEST(CalibrationFile, NamesTheMemberThatIsWrong) {
     return read.ok() ? "" : read.error().message;
   };
   EXPECT_NE(says("format", "other").find("no calibration"), std::string::npos);
-  EXPECT_NE(says("version", 2).find("version 2"), std::string::npos);
+  EXPECT_NE(says("version", 3).find("version 3"), std::string::npos);
+  EXPECT_NE(says("version", 2).find("labels with parents or for --multi-label"), std::string::npos);
   for (const double bad : {0.0, -1.0, 1e9}) EXPECT_NE(says("temperature", bad).find("\"temperature\""), std::string::npos);
   EXPECT_NE(says("temperature", "1").find("\"temperature\""), std::string::npos);
   EXPECT_NE(says("temperature", Json::MakeNumber("NaN")).find("\"temperature\""), std::string::npos);

@@ -269,6 +269,34 @@ TEST(Classifier, AQuestionForEachLabel) {
   }
 }
 
+TEST(Classifier, AQuestionForEachLabelHasTwoOrders) {
+  Threads threads(2);
+  const auto model = Loaded(kDemo, threads);
+  ASSERT_TRUE(model);
+  ClassifierOptions options;
+  options.multi_label = true;
+  options.permutations = 2;
+  const LabelSet labels = SetOf("refund,hotel");
+  const auto averaged = ScoresOf(*Make(model, threads, labels, options), kTexts);
+  // The mean of what each order says when it is asked by itself.
+  options.permutations = 1;
+  const auto first = ScoresOf(*Make(model, threads, labels, options), kTexts);
+  const auto asked = LabelSet::Create(labels.labels(), "Does this label fit the message? Answer no or yes.\nLabel:");
+  ASSERT_TRUE(asked.ok());
+  const auto second = ScoresOf(*Make(model, threads, *asked, options), kTexts);
+  for (size_t i = 0; i < kTexts.size(); ++i) {
+    for (size_t j = 0; j < 2; ++j) {
+      EXPECT_NEAR(averaged[i].probabilities[j], (first[i].probabilities[j] + second[i].probabilities[j]) / 2, 1e-12);
+    }
+  }
+  options.permutations = 3;
+  EXPECT_FALSE(Classifier::Create(model, threads, labels, options).ok());
+  options.permutations = 2;
+  const auto same = Classifier::Create(model, threads, *LabelSet::Create(labels.labels(), "Fits?"), options);
+  ASSERT_FALSE(same.ok());
+  EXPECT_NE(same.error().message.find("\"yes or no\""), std::string::npos);
+}
+
 TEST(Classifier, AnInterruptEndsIt) {
   Threads threads(1);
   const auto model = Loaded(kDemo, threads);

@@ -9,7 +9,7 @@
 namespace lfm::classify {
 namespace {
 
-Result<LabelledRows> LabelledFrom(std::string text, TableFormat format) {
+Result<LabelledRows> LabelledFrom(std::string text, TableFormat format, bool several = false) {
   ByteSource source = [text = std::move(text), at = size_t{0}](char* buffer, size_t size) mutable -> Result<size_t> {
     const size_t n = std::min(size, text.size() - at);
     std::memcpy(buffer, text.data() + at, n);
@@ -18,7 +18,7 @@ Result<LabelledRows> LabelledFrom(std::string text, TableFormat format) {
   };
   LFM_TRY(const auto reader, TableReader::Create(std::move(source), format));
   LFM_TRY(TextTemplate column, TextTemplate::Column("text"));
-  return ReadLabelled(*reader, column, "label", *LabelSet::FromList("a,b"));
+  return ReadLabelled(*reader, column, "label", *LabelSet::FromList("a,b"), several);
 }
 
 TEST(Labelled, RowsOfBothFormats) {
@@ -34,6 +34,23 @@ TEST(Labelled, RowsOfBothFormats) {
   ASSERT_TRUE(jsonl.ok()) << jsonl.error().message;
   EXPECT_EQ(jsonl->texts, texts);
   EXPECT_EQ(jsonl->truth, truth);
+}
+
+TEST(Labelled, SeveralLabelsOfBothFormats) {
+  const std::vector<std::vector<int32_t>> truths = {{0, 1}, {1}, {}};
+  const auto csv = LabelledFrom("text,label\nx, b ;a;b\ny,b;\nw,\n", TableFormat::kCsv, true);
+  ASSERT_TRUE(csv.ok()) << csv.error().message;
+  EXPECT_EQ(csv->truths, truths);
+  EXPECT_TRUE(csv->truth.empty());
+  const auto jsonl = LabelledFrom(
+      "{\"text\": \"x\", \"label\": [\"b\", \"a\"]}\n{\"text\": \"y\", \"label\": \"b\"}\n{\"text\": \"w\", \"label\": null}\n",
+      TableFormat::kJsonl, true);
+  ASSERT_TRUE(jsonl.ok()) << jsonl.error().message;
+  EXPECT_EQ(jsonl->truths, truths);
+  EXPECT_NE(LabelledFrom("text,label\nx,a;c\n", TableFormat::kCsv, true).error().message.find("line 2: there is no label 'c'"),
+            std::string::npos);
+  EXPECT_FALSE(LabelledFrom("{\"text\": \"x\", \"label\": [1]}\n", TableFormat::kJsonl, true).ok());
+  EXPECT_FALSE(LabelledFrom("{\"text\": \"x\", \"label\": {}}\n", TableFormat::kJsonl, true).ok());
 }
 
 TEST(Labelled, BadRowsAreErrorsWithTheirLine) {

@@ -36,6 +36,18 @@ TEST(Plots, ConfusionShowsItsCountsAndEscapesLabels) {
   EXPECT_EQ(CountOf(svg, "b \xef\xbf\xbd<"), 2u);
 }
 
+TEST(Plots, LabelsOfSeveralShowWhatBecameOfThem) {
+  const MultiScored scored = {2, {.9, .2, .6, .7, .1, .4}, {1, 0, 0, 1, 0, 1}};
+  const MultiMetrics metrics = *Measure(scored, GivenLabels(scored, std::vector<double>{.5, .5}), {.n_resamples = 0});
+  const std::string svg = LabelCountsSvg(metrics, std::vector<std::string>{"<a>", "b"}, "t");
+  EXPECT_TRUE(svg.starts_with("<svg ") && svg.ends_with("</svg>\n"));
+  EXPECT_EQ(CountOf(svg, "&lt;a&gt;"), 1u);
+  EXPECT_EQ(CountOf(svg, ">1</text>"), 4u);  // each label once right; one missed, one given wrongly
+  EXPECT_EQ(CountOf(svg, ">0</text>"), 2u);
+  EXPECT_EQ(CountOf(ReliabilitySvg(metrics, "t"), "<circle"), metrics.bins.size());
+  EXPECT_EQ(CountOf(ReliabilitySvg(metrics, "t"), "6 decisions"), 1u);
+}
+
 TEST(Plots, ManyLabelsAreCutToThoseWithErrors) {
   Scored scored;
   scored.n_labels = 60;

@@ -160,6 +160,158 @@ class Fit(Case):
         self.refuses("give one of them", FIT, "--prior", "batch", "--calibration", self.cal)
 
 
+def f1(right, fits, given):
+    return 2 * right / (fits + given) if fits + given else 0
+
+
+class Sets(Case):
+    """Labels with parents, and several labels a row."""
+    PARENTS = {"orders": NAMES[:1] + NAMES[6:], "money": ["refund", "discount"], "goods": ["return_item", "damaged_item", "stock"]}
+
+    def setUp(self):
+        super().setUp()
+        self.tree = self.dir / "tree.json"
+        self.tree.write_text(json.dumps([*self.PARENTS, *({"name": name, "parent": top} for top, names in self.PARENTS.items() for name in names)]))
+        with open(FIT, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        self.single, self.several = self.dir / "single.csv", self.dir / "several.csv"
+        with open(self.single, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, rows[0])
+            writer.writeheader()
+            writer.writerows(rows[:40])
+        with open(self.several, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(["message", "label"])
+            for i in range(24):
+                some = rows[i:i + 1 + i % 2] if i % 7 else []
+                writer.writerow([" ".join(row["message"] for row in some) or "Hello", ";".join({row["label"] for row in some})])
+
+    def classify(self, *args, labels, **kwargs):
+        return self.ok("classify", *args, "-m", MODEL, "--labels", labels, "--text-column", "message", **kwargs)
+
+    def refuses(self, says, *args, labels, code=2, **kwargs):
+        self.fails(code, "classify", *args, "-m", MODEL, "--labels", labels, "--text-column", "message", says=says, **kwargs)
+
+    def rows(self, *args, labels):
+        return list(csv.DictReader(io.StringIO(self.classify(*args, "--probabilities", "--output-format", "csv", labels=labels))))
+
+    def test_parents(self):
+        cal = self.dir / "cal.json"
+        fit = json.loads(self.classify("fit", "--labelled", self.single, "-o", cal, "--json", labels=self.tree))
+        self.assertEqual(fit, json.loads(cal.read_text()))
+        self.assertEqual([group["parent"] for group in fit["groups"]], [None, "orders", "money", "goods"])
+        self.assertLess(fit["report"]["levels"][1]["log_loss"]["after"], fit["report"]["levels"][1]["log_loss"]["before"])
+        before, after = (self.rows(self.single, *more, labels=self.tree) for more in ((), ("--calibration", cal)))
+        for a, b in zip(before, after):  # each group by itself, multiplied down
+            for group in fit["groups"]:
+                above = [float(row["p_" + group["parent"]]) if group["parent"] else 1 for row in (a, b)]
+                logs = [math.log(max(float(a["p_" + one["name"]]) / above[0], 1e-30)) / group["temperature"] + one["bias"] for one in group["labels"]]
+                total = sum(map(math.exp, logs))
+                for one, log in zip(group["labels"], logs):
+                    self.assertAlmostEqual(float(b["p_" + one["name"]]), above[1] * math.exp(log) / total, places=9)
+        report = json.loads(self.classify("eval", "--labelled", self.single, "--calibration", cal, "--plots", self.dir / "plots", "--json", labels=self.tree))
+        above = {name: top for top, names in self.PARENTS.items() for name in names}
+        leaves = [max(NAMES, key=lambda name, row=row: float(row["p_" + name])) for row in after]
+        tops = [max(self.PARENTS, key=lambda name, row=row: float(row["p_" + name])) for row in after]
+        truth = [row["input_label"] for row in after]
+        self.assertAlmostEqual(report["levels"][1]["accuracy"]["value"], sum(map(str.__eq__, leaves, truth)) / 40, places=12)
+        self.assertAlmostEqual(report["levels"][0]["accuracy"]["value"], sum(above[t] == top for t, top in zip(truth, tops)) / 40, places=12)
+        for name in ("reliability", "confusion", "reliability-level-1", "confusion-level-1"):
+            xml.dom.minidom.parse(str(self.dir / f"plots/{name}.svg"))
+        # A precision goes down as far as its level reached it.
+        levels = [{t["precision"]: t["confidence"] for t in level["thresholds"]} for level in fit["levels"]]
+        precision = max(levels[0])
+        for row in self.rows(self.single, "--calibration", cal, "--target-precision", precision, labels=self.tree):
+            leaf = max(NAMES, key=lambda name, row=row: float(row["p_" + name]))
+            sure = [float(row["p_" + above[leaf]]) >= levels[0][precision], float(row["p_" + leaf]) >= levels[1].get(precision, math.inf)]
+            self.assertEqual(row["label"], leaf if sure[1] else above[leaf])
+            self.assertEqual(row["abstained"], "false" if sure[0] or sure[1] else "true")
+        self.refuses("--until-confidence both", self.single, "--calibration", cal, "--target-precision", precision, "--until-confidence", ".5", labels=self.tree)
+        self.refuses("parents or for --multi-label", self.single, "--calibration", cal, labels=LABELS)
+        self.refuses("for --multi-label; fit again", self.single, "--calibration", cal, "--multi-label", labels=LABELS)
+
+    def test_a_row_may_say_what_is_right_further_up_alone(self):
+        table = self.dir / "t.csv"
+        table.write_bytes(b"message,label\nCancel my order,orders\nWhere is my order,order_status\nnothing,\n")
+        report = json.loads(self.classify("eval", "--labelled", table, "--json", labels=self.tree))
+        self.assertEqual([level["rows"] for level in report["levels"]], [2, 1])
+        self.assertEqual((report["rows"], report["without_label"]["rows"]), (2, 1))
+
+    def test_several_labels(self):
+        cal = self.dir / "cal.json"
+        fit = json.loads(self.classify("fit", "--multi-label", "--labelled", self.several, "-o", cal, "--json", labels=LABELS))
+        self.assertEqual(fit["kind"], "multi-label")
+        self.assertLess(fit["report"]["log_loss"]["after"], fit["report"]["log_loss"]["before"])
+        before, after = (self.rows(self.several, "--multi-label", *more, labels=LABELS) for more in ((), ("--calibration", cal)))
+        for a, b in zip(before, after):
+            for one in fit["labels"]:
+                p = min(max(float(a["p_" + one["name"]]), 1e-30), 1)
+                odds = (math.log(p) - math.log(max(1 - p, 1e-30))) / one["temperature"] + one["bias"]
+                self.assertAlmostEqual(float(b["p_" + one["name"]]), 1 / (1 + math.exp(-odds)), places=9)
+            given = [one["name"] for one in fit["labels"] if float(b["p_" + one["name"]]) >= one["threshold"]]
+            self.assertEqual(b["label"], ";".join(given))
+            self.assertEqual(b["abstained"], "false" if given else "true")
+        report = json.loads(self.classify("eval", "--multi-label", "--labelled", self.several, "--calibration", cal, "--plots", self.dir / "plots", "--json",
+                                          labels=LABELS))
+        fits = [[name in row["input_label"].split(";") for name in NAMES] for row in after]
+        given = [[name in row["label"].split(";") for name in NAMES] for row in after]
+        p = [[float(row["p_" + name]) for name in NAMES] for row in after]
+        decisions = [(f, g, q) for fs, gs, qs in zip(fits, given, p) for f, g, q in zip(fs, gs, qs)]
+        n = len(decisions)
+        right = [sum(f[j] and g[j] for f, g in zip(fits, given)) for j in range(len(NAMES))]
+        of_labels = [(r, sum(f[j] for f in fits), sum(g[j] for g in given)) for j, r in enumerate(right)]
+        present = [f1(*one) for one in of_labels if one[1] + one[2]]
+        expected = {"subset_accuracy": sum(map(list.__eq__, fits, given)) / len(after), "hamming_loss": sum(f != g for f, g, _ in decisions) / n,
+                    "micro_f1": f1(*map(sum, zip(*of_labels))), "macro_f1": sum(present) / len(present),
+                    "brier": sum((q - f) ** 2 for f, _, q in decisions) / n, "log_loss": -sum(math.log(q if f else 1 - q) for f, _, q in decisions) / n}
+        for name, value in expected.items():
+            self.assertAlmostEqual(report[name]["value"], value, places=9, msg=name)
+            self.assertLessEqual(report[name]["low"], report[name]["high"])
+        self.assertEqual(sum(one["rows"] for one in report["bins"]), n)
+        for name in ("reliability", "labels"):
+            xml.dom.minidom.parse(str(self.dir / f"plots/{name}.svg"))
+        half = json.loads(self.classify("eval", "--multi-label", "--labelled", self.several, "--calibration", cal, "--threshold", "1", "--json", labels=LABELS))
+        self.assertEqual(sum(label["predicted"] for label in half["labels"]), 0)
+        self.refuses("of which one is right", self.several, "--multi-label", "--calibration", self.fit_flat(), labels=LABELS)
+        self.refuses("holds a ';'", self.several, "--multi-label", labels="a;b,c")
+
+    def fit_flat(self):
+        flat = self.dir / "flat.json"
+        self.classify("fit", "--labelled", self.single, "-o", flat, labels=LABELS)
+        return flat
+
+    def test_priors_and_orders(self):
+        plain = self.rows(self.single, labels=self.tree)
+        for row in self.rows(self.single, "--prior", "batch", labels=self.tree):
+            self.assertAlmostEqual(sum(float(row["p_" + name]) for name in self.PARENTS), 1, places=9)
+        self.assertNotEqual(self.rows(self.single, "--prior", "contextual", labels=self.tree), plain)
+        means = [0] * 8
+        asked = self.rows(self.several, "--multi-label", labels=LABELS)
+        odds = lambda row: [math.log(float(row["p_" + name])) - math.log(max(1 - float(row["p_" + name]), 1e-30)) for name in NAMES]
+        for row in asked:
+            means = [m + o / len(asked) for m, o in zip(means, odds(row))]
+        for row, adjusted in zip(asked, self.rows(self.several, "--multi-label", "--prior", "batch", labels=LABELS)):
+            for o, m, name in zip(odds(row), means, NAMES):
+                self.assertAlmostEqual(float(adjusted["p_" + name]), 1 / (1 + math.exp(-(o - m + sum(means) / 8))), places=6)
+        report = json.loads(self.classify("eval", "--multi-label", "--prior", "contextual", "--labelled", self.several, "--json", labels=LABELS))
+        self.assertEqual(report["rows"], 24)
+        flat = json.loads(self.classify("eval", "--prior", "batch", "--labelled", self.single, "--json", labels=LABELS))
+        rows = self.rows(self.single, "--prior", "batch", labels=LABELS)
+        self.assertAlmostEqual(flat["accuracy"]["value"], sum(row["label"] == row["input_label"] for row in rows) / 40, places=12)
+        cal = self.dir / "cal.json"
+        self.classify("fit", "--labelled", self.single, "--permutations", "2", "-o", cal, labels=self.tree)
+        self.refuses("another prompt", "eval", "--labelled", self.single, "--calibration", cal, labels=self.tree)
+        self.assertNotEqual(self.rows(self.several, "--multi-label", "--permutations", "2", labels=LABELS), asked)
+
+    def test_flags_that_say_nothing_are_refused(self):
+        for job, flag in (("eval", ["-o", "x"]), ("eval", ["--probabilities"]), ("eval", ["--threshold", ".5"]), ("eval", ["--limit", "3"]),
+                          ("fit", ["-o", "x", "--plots", "d"]), ("fit", ["-o", "x", "--prior", "contextual"]), ("fit", ["-o", "x", "--threshold", ".5"])):
+            self.refuses(f"says nothing to lfm classify {job}", job, "--labelled", self.single, *flag, labels=LABELS)
+        self.refuses("for labels with parents", self.single, "--until-confidence", ".5", labels=LABELS)
+        self.refuses("the costs are of one wrong label", self.single, "--multi-label", "--cost-error", "2", "--cost-hand-over", "1", labels=LABELS)
+        self.refuses("are for lfm classify fit", self.single, "--json", labels=LABELS)
+
+
 class Route(Case):
     def route(self, *args, **kwargs):
         return self.ok("route", "-m", MODEL, "--routes", ROUTES, *args, **kwargs)
