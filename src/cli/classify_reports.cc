@@ -11,7 +11,6 @@
 namespace lfm::cli {
 namespace {
 
-using classify::Figure;
 using classify::Fit;
 using classify::LabelTree;
 using classify::Metrics;
@@ -20,23 +19,24 @@ using classify::MultiMetrics;
 // A table of more labels than this would not be read; --json has them all.
 constexpr size_t kMostTableLabels = 60;
 
-constexpr std::pair<const char*, Figure Metrics::*> kFitLines[] = {
+constexpr std::pair<const char*, classify::Figure Metrics::*> kFitLines[] = {
     {"log loss", &Metrics::log_loss}, {"ECE", &Metrics::ece},           {"Brier", &Metrics::brier},
     {"accuracy", &Metrics::accuracy}, {"macro-F1", &Metrics::macro_f1}, {"AURC", &Metrics::aurc}};
-constexpr std::pair<const char*, Figure MultiMetrics::*> kMultiLines[] = {{"rows all right", &MultiMetrics::subset_accuracy},
-                                                                          {"wrong decisions", &MultiMetrics::hamming_loss},
-                                                                          {"micro-F1", &MultiMetrics::micro_f1},
-                                                                          {"macro-F1", &MultiMetrics::macro_f1},
-                                                                          {"ECE (15 bins)", &MultiMetrics::ece},
-                                                                          {"Brier", &MultiMetrics::brier},
-                                                                          {"log loss", &MultiMetrics::log_loss}};
+constexpr std::pair<const char*, classify::Figure MultiMetrics::*> kMultiLines[] = {
+    {"rows all right", &MultiMetrics::subset_accuracy},
+    {"wrong decisions", &MultiMetrics::hamming_loss},
+    {"micro-F1", &MultiMetrics::micro_f1},
+    {"macro-F1", &MultiMetrics::macro_f1},
+    {"ECE (15 bins)", &MultiMetrics::ece},
+    {"Brier", &MultiMetrics::brier},
+    {"log loss", &MultiMetrics::log_loss}};
 
 // "0.9640 (0.9480 to 0.9780)".
-std::string WithBounds(const Figure& figure, int digits) {
+std::string WithBounds(const classify::Figure& figure, int digits) {
   return StrCat(Fixed(figure.value, digits), " (", Fixed(figure.low, digits), " to ", Fixed(figure.high, digits), ")");
 }
 
-void PrintBeforeAndAfter(const std::string& name, const Figure& before, const Figure& after) {
+void PrintBeforeAndAfter(const std::string& name, const classify::Figure& before, const classify::Figure& after) {
   WriteOut(StrCat(Padded(name, 16), Padded(WithBounds(before, 4), 30), WithBounds(after, 4), "\n"));
 }
 
@@ -69,15 +69,15 @@ Json BeforeAndAfter(const M& before, const M& after, const Lines& shown) {
   return report;
 }
 
-constexpr std::pair<const char*, Figure Metrics::*> kReported[] = {
+constexpr std::pair<const char*, classify::Figure Metrics::*> kReported[] = {
     {"log_loss", &Metrics::log_loss}, {"ece", &Metrics::ece}, {"brier", &Metrics::brier}, {"accuracy", &Metrics::accuracy}};
-constexpr std::pair<const char*, Figure MultiMetrics::*> kMultiReported[] = {
+constexpr std::pair<const char*, classify::Figure MultiMetrics::*> kMultiReported[] = {
     {"log_loss", &MultiMetrics::log_loss}, {"ece", &MultiMetrics::ece},
     {"brier", &MultiMetrics::brier},       {"micro_f1", &MultiMetrics::micro_f1},
     {"macro_f1", &MultiMetrics::macro_f1}, {"subset_accuracy", &MultiMetrics::subset_accuracy}};
 
 void PrintFigures(const Metrics& metrics) {
-  const auto line = [](const std::string& name, const Figure& figure) {
+  const auto line = [](const std::string& name, const classify::Figure& figure) {
     WriteOut(StrCat(Padded(name, 26), WithBounds(figure, 4), "\n"));
   };
   line("accuracy", metrics.accuracy);
@@ -126,7 +126,7 @@ std::vector<std::string> NamesOnLevel(const LabelTree& tree, int level, std::spa
 }
 
 void PrintFit(const Fit& fit) {
-  const auto line = [](const std::string& name, const Figure& before, const Figure& after) {
+  const auto line = [](const std::string& name, const classify::Figure& before, const classify::Figure& after) {
     WriteOut(StrCat(Padded(name, 14), Padded(WithBounds(before, 4), 30), WithBounds(after, 4), "\n"));
   };
   WriteOut(StrCat(Padded("", 14), Padded("as the model gives them", 30), "calibrated, on rows left out\n"));
