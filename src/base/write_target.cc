@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/mapped_files.h"
 #include "base/strings.h"
@@ -54,6 +55,7 @@ Result<WriteTarget> OpenStream(const std::string& path, int fd, const struct sta
 Error WriteError(const std::string& path, const char* action, int reason) {
   const char* advice = "";
   if (reason == ENOSPC || reason == EDQUOT) advice = "; free some space, or write to another disk";
+  if (reason == EFBIG) advice = "; a limit (ulimit -f) or the file system allows no file of this size";
   if (reason == ENOENT) advice = "; make the folder first";
   if (reason == EACCES || reason == EPERM || reason == EROFS) advice = "; write to a folder of yours";
   return {ErrorCode::kIo, StrCat("cannot ", action, " ", Plain(path), ": ", std::strerror(reason), advice)};
@@ -99,8 +101,7 @@ Result<WriteTarget> FindWriteTarget(const std::string& path) {
 
 Status WriteFully(int fd, std::span<const std::byte> bytes, int64_t offset, const std::string& path) {
   while (!bytes.empty()) {
-    const ssize_t n =
-        offset < 0 ? write(fd, bytes.data(), bytes.size()) : pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    const ssize_t n = offset < 0 ? WriteSome(fd, bytes) : pwrite(fd, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return WriteError(path, "write", errno);
     bytes = bytes.subspan(static_cast<size_t>(n));

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/descriptor.h"
 #include "base/strings.h"
 
 namespace lfm::cli {
@@ -34,13 +35,10 @@ class PlainInput : public ByteInput {
       ahead_.erase(0, n);
       return n;
     }
-    while (true) {
-      const ssize_t n = read(fd_, buffer, size);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Error{ErrorCode::kIo, StrCat("cannot read ", Plain(name_), ": ", std::strerror(errno))};
-      n_read_ += static_cast<uint64_t>(n);
-      return static_cast<size_t>(n);
-    }
+    const ssize_t n = ReadSome(fd_, std::as_writable_bytes(std::span(buffer, size)));
+    if (n < 0) return Error{ErrorCode::kIo, StrCat("cannot read ", Plain(name_), ": ", std::strerror(errno))};
+    n_read_ += static_cast<uint64_t>(n);
+    return static_cast<size_t>(n);
   }
   uint64_t size() const override { return size_; }
   uint64_t n_read() const override { return n_read_; }

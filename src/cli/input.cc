@@ -1,35 +1,69 @@
 #include "cli/input.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <cstring>
-#include <memory>
+#include <unistd.h>
 
+#include <cerrno>
+#include <cstring>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/descriptor.h"
 #include "base/file.h"
 #include "base/strings.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 
 namespace lfm::cli {
+namespace {
+
+constexpr size_t kInputBytes = size_t{1} << 16;
+
+Error InputError() { return {ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))}; }
+
+}  // namespace
 
 Result<std::string> ReadInput() {
   std::string text;
-  char buffer[1 << 16];
-  for (size_t n = 0; (n = std::fread(buffer, 1, sizeof buffer, stdin)) > 0;) {
-    text.append(buffer, n);
+  std::vector<char> buffer(kInputBytes);
+  ssize_t n = 0;
+  while ((n = ReadSome(STDIN_FILENO, std::as_writable_bytes(std::span(buffer)))) > 0) {
+    text.append(buffer.data(), static_cast<size_t>(n));
     if (text.size() > kMaxInputBytes) {
       return Error{ErrorCode::kLimit, StrCat("standard input holds more than ", HumanBytes(kMaxInputBytes))};
     }
   }
-  if (std::ferror(stdin)) return Error{ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))};
+  if (n < 0) return InputError();
   return text;
+}
+
+std::optional<std::string> ReadInputLine() {
+  static std::string ahead;  // what was read beyond the last line
+  std::string line;
+  std::vector<char> buffer;
+  while (true) {
+    const size_t end = ahead.find('\n');
+    line += ahead.substr(0, end);
+    if (end != std::string::npos) {
+      ahead.erase(0, end + 1);
+      return line;
+    }
+    ahead.clear();
+    buffer.resize(kInputBytes);
+    const ssize_t n = ReadSome(STDIN_FILENO, std::as_writable_bytes(std::span(buffer)));
+    if (n > 0) {
+      ahead.assign(buffer.data(), static_cast<size_t>(n));
+      continue;
+    }
+    if (n == 0) errno = 0;
+    return n < 0 || line.empty() ? std::nullopt : std::optional(line);
+  }
 }
 
 bool AskUser(const std::string& question) {
   Note(Plain(question) + " [y/N] ");
-  char line[64];
-  if (!std::fgets(line, sizeof line, stdin)) return false;
-  return line[0] == 'y' || line[0] == 'Y';
+  const auto line = ReadInputLine();
+  return line && (line->starts_with('y') || line->starts_with('Y'));
 }
 
 Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag) {
@@ -47,15 +81,9 @@ Result<Json> ReadJsonFile(const std::string& path, const std::string& flag) {
 }
 
 Result<int> ForEachJsonLine(const std::function<Result<Json>(const Json& row)>& work) {
-  struct FreeLine {
-    char* data = nullptr;
-    ~FreeLine() { std::free(data); }
-  } line;
-  size_t capacity = 0;
-  for (ssize_t n = 0; (n = getline(&line.data, &capacity, stdin)) >= 0;) {
-    std::string_view text(line.data, static_cast<size_t>(n));
-    if (text.ends_with('\n')) text.remove_suffix(1);
-    const auto row = ParseJson(text);
+  std::optional<std::string> text;
+  while ((text = ReadInputLine())) {
+    const auto row = ParseJson(*text);
     const bool is_object = row.ok() && row->is_object();
     auto out = is_object
                    ? work(*row)
@@ -69,7 +97,7 @@ Result<int> ForEachJsonLine(const std::function<Result<Json>(const Json& row)>& 
     }
     LFM_RETURN_IF_ERROR(FlushOut());
   }
-  if (std::ferror(stdin)) return Error{ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))};
+  if (errno != 0) return InputError();
   return 0;
 }
 

@@ -1,8 +1,8 @@
 // What comes in from files and standard input.
 #pragma once
 
-#include <cstdio>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "base/json.h"
@@ -17,6 +17,10 @@ Result<std::string> ReadInput();
 // A file, or standard input for "-". `flag` names the origin in errors.
 Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag);
 Result<Json> ReadJsonFile(const std::string& path, const std::string& flag);
+
+// The next line of standard input without its '\n'; nothing at the end, or where it cannot be read (errno is then not 0).
+// Not mixed with ReadInput().
+std::optional<std::string> ReadInputLine();
 
 // Asks a question on the terminal; everything but a yes is a no.
 bool AskUser(const std::string& question);

@@ -2,6 +2,7 @@
 
 #include <editline/readline.h>
 #include <langinfo.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,6 +16,7 @@
 
 #include "base/strings.h"
 #include "cli/environment.h"
+#include "cli/input.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
 
@@ -72,11 +74,14 @@ class Decoder {
     return code;
   }
   bool ReadByte() {
-    ssize_t n = 0;
-    do {
-      n = read(STDIN_FILENO, bytes_ + n_, 1);
-    } while (n < 0 && errno == EINTR);
-    if (n != 1) return false;
+    while (true) {
+      const ssize_t n = read(STDIN_FILENO, bytes_ + n_, 1);
+      if (n == 1) break;
+      if (n == 0 || (errno != EINTR && errno != EAGAIN)) return false;
+      if (TakeWasStopped()) rl_forced_update_display();
+      pollfd input{STDIN_FILENO, POLLIN, 0};
+      if (errno == EAGAIN) poll(&input, 1, -1);
+    }
     ++n_;
     return true;
   }
@@ -140,17 +145,7 @@ std::optional<std::string> LineEditor::ReadLine(const char* prompt) const {
   // With the terminal's own editing, on a system without any locale of UTF-8.
   WriteOut(prompt);
   static_cast<void>(FlushOut());
-  std::string text;
-  for (int c = 0; (c = std::getc(stdin)) != '\n';) {
-    if (c == EOF && std::ferror(stdin) && errno == EINTR) {
-      std::clearerr(stdin);
-    } else if (c == EOF) {
-      return text.empty() ? std::nullopt : std::optional(text);
-    } else {
-      text += static_cast<char>(c);
-    }
-  }
-  return text;
+  return ReadInputLine();
 }
 
 std::optional<std::string> LineEditor::Read(const std::string& prompt) {

@@ -5,45 +5,75 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <mutex>
+#include <span>
 
+#include "base/descriptor.h"
 #include "base/plain_json.h"
 #include "base/strings.h"
+#include "cli/commands.h"
+#include "cli/interrupt.h"
 
 namespace lfm::cli {
 
 namespace {
 
-int first_failure = 0;  // errno of the first write to standard output that failed: a later one may say nothing
+constexpr size_t kOutBufferBytes = size_t{1} << 16;
 
-void Write(std::string_view bytes, std::FILE* file) {
-  errno = 0;
-  if (std::fwrite(bytes.data(), 1, bytes.size(), file) < bytes.size() && file == stdout && first_failure == 0) {
-    first_failure = errno;
+std::mutex out_mutex;
+std::string out_waiting;
+int out_failure = 0;  // errno of the first write to standard output that failed; nothing is written after it
+
+// 0, or errno.
+int WriteAllTo(int fd, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t n = WriteSome(fd, std::as_bytes(std::span(bytes)));
+    if (n < 0) return errno;
+    bytes.remove_prefix(static_cast<size_t>(n));
   }
+  return 0;
 }
+
+Error OutputError() { return {ErrorCode::kIo, StrCat("cannot write to standard output: ", std::strerror(out_failure))}; }
+
+// What waits, to standard output. Work whose reader has gone ends here: nobody wants the rest.
+void DrainOut() {
+  if (out_failure == 0) out_failure = WriteAllTo(STDOUT_FILENO, out_waiting);
+  out_waiting.clear();
+  if (out_failure != EPIPE) return;
+  PrintErrorLine(OutputError().message);
+  EndProcess(kExitFailure);
+}
+
+void Write(std::string_view bytes) {
+  const std::lock_guard lock(out_mutex);
+  out_waiting += bytes;
+  if (out_waiting.size() >= kOutBufferBytes || (bytes.find('\n') != std::string_view::npos && OutputIsTerminal())) DrainOut();
+}
+
+// What cannot be said on standard error cannot be said.
+void WriteToErrors(std::string_view bytes) { static_cast<void>(WriteAllTo(STDERR_FILENO, bytes)); }
 
 }  // namespace
 
-void WriteOut(std::string_view text) { Write(PlainLines(text), stdout); }
+void WriteOut(std::string_view text) { Write(PlainLines(text)); }
 
-void WriteData(std::string_view bytes) { OutputIsTerminal() ? WriteOut(bytes) : Write(bytes, stdout); }
+void WriteData(std::string_view bytes) { OutputIsTerminal() ? WriteOut(bytes) : Write(bytes); }
 
 Status FlushOut() {
-  errno = 0;
-  if (std::fflush(stdout) != 0 && first_failure == 0) first_failure = errno;
-  if (first_failure == 0 && !std::ferror(stdout)) return Ok();
-  return Error{ErrorCode::kIo,
-               StrCat("cannot write to standard output: ", std::strerror(first_failure != 0 ? first_failure : EIO))};
+  const std::lock_guard lock(out_mutex);
+  DrainOut();
+  return out_failure == 0 ? Ok() : Status(OutputError());
 }
 
-void WriteJson(const Json& json, int indent) { Write(PlainJson(json.Dump(indent)) + "\n", stdout); }
+void WriteJson(const Json& json, int indent) { Write(PlainJson(json.Dump(indent)) + "\n"); }
 
-void SetDim(bool dim) { Write(dim ? "\033[2m" : "\033[22m", stdout); }
+void SetDim(bool dim) { Write(dim ? "\033[2m" : "\033[22m"); }
 
-void Warn(std::string_view message) { Write(StrCat("lfm: warning: ", Plain(message), "\n"), stderr); }
-void PrintErrorLine(std::string_view message) { Write(StrCat("lfm: error: ", Plain(message), "\n"), stderr); }
-void Note(std::string_view text) { Write(PlainLines(text), stderr); }
-void NoteInPlace(std::string_view line) { Write(StrCat("\r", Plain(line), "\033[K"), stderr); }
+void Warn(std::string_view message) { WriteToErrors(StrCat("lfm: warning: ", Plain(message), "\n")); }
+void PrintErrorLine(std::string_view message) { WriteToErrors(StrCat("lfm: error: ", Plain(message), "\n")); }
+void Note(std::string_view text) { WriteToErrors(PlainLines(text)); }
+void NoteInPlace(std::string_view line) { WriteToErrors(StrCat("\r", Plain(line), "\033[K")); }
 
 void NoteWritten(const std::string& path, std::string_view what) {
   if (ErrorsGoToTerminal()) NoteInPlace("");

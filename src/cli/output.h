@@ -11,7 +11,8 @@
 namespace lfm::cli {
 
 // Text for people, on standard output: lines in which nothing foreign can steer a terminal (PlainLines of base/strings.h).
-// Names from files stand on one line each by Plain(). Buffered; FlushOut() tells whether everything arrived.
+// Names from files stand on one line each by Plain(). Buffered; FlushOut() tells whether everything arrived. Where the
+// reader has gone (a closed pipe) the process ends, with exit code 1.
 void WriteOut(std::string_view text);
 // What was asked for as it is: exact bytes into a file or a pipe, and like WriteOut() on a terminal.
 void WriteData(std::string_view bytes);

@@ -140,6 +140,7 @@ int ParseAndRun(int argc, char** argv) {
 
 int RunProgram(int argc, char** argv) {
   int code = kExitFailure;
+  PrepareSignals();
   SetLogSink([](LogLevel level, std::string_view message) {
     if (level == LogLevel::kWarning) Warn(message);
   });

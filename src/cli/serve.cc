@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -71,7 +70,6 @@ class ServeCommand : public Command {
       if (!ender.ok()) _exit(kExitFailure);
       ender->detach();
     };
-    std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more must not end the server
     LFM_TRY(const auto server,
             server::Server::Start(std::move(options), {keys, Routes(system, nullptr), &books, system.life}, std::move(hooks)));
     auto started = api_.Start();
