@@ -15,6 +15,11 @@ std::optional<std::string> Variable(const char* name) {
   return std::string(value);
 }
 
+std::optional<std::string> RawVariable(const char* name) {
+  const char* value = std::getenv(name);
+  return value ? std::optional<std::string>(value) : std::nullopt;
+}
+
 std::string WithHome(const std::string& path) {
   return path.starts_with('~')
              ? ExpandPath(path, [](const char* name) { return std::string_view(name) == "HOME" ? Variable(name) : std::nullopt; })
@@ -32,7 +37,7 @@ std::string StateFolder() {
 }
 
 std::string PackFolder() {
-  if (const auto cache = Variable("LFM_CACHE")) return ExpandPath(*cache, Variable) + "/packed";
+  if (const auto cache = Variable("LFM_CACHE")) return ExpandPath(*cache, RawVariable) + "/packed";
   if (const auto cache = Variable("XDG_CACHE_HOME"); cache && cache->starts_with('/')) return *cache + "/lfm/packed";
   if (const auto home = Variable("HOME")) return *home + "/.cache/lfm/packed";
   return "";

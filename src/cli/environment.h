@@ -9,6 +9,8 @@ namespace lfm::cli {
 
 // A variable of the process; nothing when it is unset or empty.
 std::optional<std::string> Variable(const char* name);
+// The same, but one that is set to nothing is set: in paths it stands for nothing.
+std::optional<std::string> RawVariable(const char* name);
 
 // A path with a leading ~ as a shell reads it; anything else as it is.
 std::string WithHome(const std::string& path);

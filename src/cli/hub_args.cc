@@ -25,9 +25,7 @@ std::string Label(const hub::PullProgress& progress) {
 
 }  // namespace
 
-hub::Environment HubEnvironment() {
-  return hub::ReadEnvironment([](const char* name) { return Variable(name); });
-}
+hub::Environment HubEnvironment() { return hub::ReadEnvironment(RawVariable); }
 
 hub::PullOptions MakePullOptions() {
   hub::PullOptions options;

@@ -126,6 +126,8 @@ LineEditor::LineEditor() : edits_(SetUtf8()) {
   if (!edits_) return;
   rl_readline_name = const_cast<char*>("lfm");
   rl_getc_function = NextCharacter;
+  rl_initialize();
+  rl_bind_key('\t', rl_insert);  // a table that is pasted has tabs, and no names of files are wanted in their place
   using_history();
   stifle_history(kMaxHistory);
   const std::string folder = StateFolder();

@@ -125,7 +125,6 @@ int ParseAndRun(int argc, char** argv) {
     return kExitOk;
   }
   for (const CLI::App* sub : parser.app.get_subcommands()) {
-    EndAtInterrupt();
     auto code = parser.commands.at(sub)->Run();
     if (!code.ok()) {
       static_cast<void>(FlushOut());
@@ -141,6 +140,7 @@ int ParseAndRun(int argc, char** argv) {
 int RunProgram(int argc, char** argv) {
   int code = kExitFailure;
   PrepareSignals();
+  EndAtInterrupt();
   SetLogSink([](LogLevel level, std::string_view message) {
     if (level == LogLevel::kWarning) Warn(message);
   });

@@ -10,7 +10,7 @@ namespace lfm::hub {
 namespace {
 
 std::string Trim(const std::string& text) {
-  const auto space = [](char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; };
+  const auto space = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
   size_t begin = 0, end = text.size();
   while (begin < end && space(text[begin])) ++begin;
   while (end > begin && space(text[end - 1])) --end;
@@ -23,10 +23,16 @@ bool IsTrue(std::string text) {
   return text == "1" || text == "ON" || text == "YES" || text == "TRUE";
 }
 
-// A token goes into a header line: one with a space, a line break or a control character is no token.
+// Without line breaks, wherever they stand, and blanks around.
+std::string CleanToken(std::string text) {
+  std::erase_if(text, [](char c) { return c == '\r' || c == '\n'; });
+  return Trim(text);
+}
+
+// A token goes into a header line: one with a control character is no token.
 bool IsToken(const std::string& text) {
   return !text.empty() && text.size() <= 4096 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c < 0x7F; });
+         std::all_of(text.begin(), text.end(), [](char c) { return c >= 0x20 && c < 0x7F; });
 }
 
 class Reader {
@@ -55,17 +61,18 @@ class Reader {
 };
 
 void ReadToken(const Reader& read, Environment& environment) {
+  if (IsTrue(read.Text("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return;
   for (const char* name : {"HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"}) {
-    const std::string token = Trim(read.Text(name));
-    if (token.empty()) continue;
+    const std::string text = read.Text(name), token = CleanToken(text);
+    if (text.empty()) continue;
+    if (token.empty()) break;  // blanks alone hide the other variable, but not the file
     if (IsToken(token)) environment.token = token, environment.token_source = name;
     return;
   }
-  if (IsTrue(read.Text("HF_HUB_DISABLE_IMPLICIT_TOKEN"))) return;
   const std::string path = read.Path({"HF_TOKEN_PATH"}, environment.home + "/token");
   const auto text = ReadWholeFile(path, 1 << 16);
   if (!text.ok()) return;
-  const std::string token = Trim(text.value());
+  const std::string token = CleanToken(text.value());
   if (IsToken(token)) environment.token = token, environment.token_source = path;
 }
 

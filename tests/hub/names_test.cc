@@ -187,8 +187,16 @@ TEST(EnvironmentTest, Variables) {
   EXPECT_EQ(ReadEnvironment(get).token, "hf_file");
   variables["HF_TOKEN"] = "hf_variable\r\n";
   EXPECT_EQ(ReadEnvironment(get).token, "hf_variable");
-  variables["HF_TOKEN"] = "two\nlines";
-  EXPECT_EQ(ReadEnvironment(get).token, "");  // would break out of its header
+  variables["HF_TOKEN"] = "\thf_two\r\nlines ";
+  EXPECT_EQ(ReadEnvironment(get).token, "hf_twolines");
+  variables["HF_TOKEN"] = "hf_\x01";
+  EXPECT_EQ(ReadEnvironment(get).token, "");  // no header line
+  variables["HF_TOKEN"] = "  ", variables["HUGGING_FACE_HUB_TOKEN"] = "hf_other";
+  EXPECT_EQ(ReadEnvironment(get).token, "hf_file");
+  variables.erase("HF_TOKEN");
+  EXPECT_EQ(ReadEnvironment(get).token, "hf_other");
+  variables["HF_HUB_DISABLE_IMPLICIT_TOKEN"] = "yes";
+  EXPECT_EQ(ReadEnvironment(get).token, "");
 
   variables = {{"HOME", "/h"},           {"HF_ENDPOINT", "https://mirror.example/"},
                {"HF_HOME", "~/hf"},      {"HF_HUB_OFFLINE", "1"},
@@ -204,7 +212,7 @@ TEST(EnvironmentTest, Variables) {
 
 // As huggingface_hub reads them: expandvars(expanduser(...)) on every folder and file.
 TEST(EnvironmentTest, PathsAreExpanded) {
-  std::map<std::string, std::string> variables{{"HOME", "/h"}, {"DISK", "/d"}};
+  std::map<std::string, std::string> variables{{"HOME", "/h"}, {"DISK", "/d"}, {"EMPTY", ""}};
   const GetVariable get = [&](const char* name) -> std::optional<std::string> {
     const auto found = variables.find(name);
     return found == variables.end() ? std::nullopt : std::optional(found->second);
@@ -218,6 +226,7 @@ TEST(EnvironmentTest, PathsAreExpanded) {
   EXPECT_EQ(cache("HF_HOME", "$HOME/x"), "/h/x/hub");
   EXPECT_EQ(cache("HF_HOME", "${DISK}/x/"), "/d/x/hub");
   EXPECT_EQ(cache("HF_HOME", "~/$NOT_SET/${NOR_THIS}"), "/h/$NOT_SET/${NOR_THIS}/hub");
+  EXPECT_EQ(cache("HF_HOME", "${EMPTY}/a$EMPTY/b"), "/a/b/hub");
   EXPECT_EQ(cache("HF_HOME", "/a$"), "/a$/hub");
   EXPECT_EQ(cache("HF_HOME", "/a${"), "/a${/hub");
   EXPECT_EQ(cache("XDG_CACHE_HOME", "$DISK"), "/d/huggingface/hub");
