@@ -235,10 +235,10 @@ class Bench:
                 ("labels", damage_json, (*classify, "--labels", work / "m.labels", rows)),
                 ("csv", other, (*classify, "--labels", "a,b", "--format", "csv", "--text-column", "text", work / "m.csv")),
                 ("jsonl", damage_lines, (*classify, "--labels", "a,b", "--format", "jsonl", work / "m.jsonl")),
-                ("labelled", other, ("classify", "eval", "-m", folder, "--labels", "a,b", "--format", "csv", "--labelled", work / "m.labelled", "-t", "1")),
+                ("labelled", other, ("classify", "eval", "-m", folder, "--labels", "a,b", "--format", "csv", "--labelled", work / "m.labelled", "-t", "1", "-c", "512")),
                 ("calibration", damage_json, (*classify, "--labels", "a,b", "--calibration", work / "m.calibration", rows)),
                 ("routes", damage_json, ("route", "-m", folder, "--routes", work / "m.routes", "-t", "1", "-c", "512", "Hi")),
-                ("chat", damage_lines, ("perplexity", "-m", folder, "--chat", work / "m.chat", "-t", "1")),
+                ("chat", damage_lines, ("perplexity", "-m", folder, "--chat", work / "m.chat", "-t", "1", "-c", "512")),
                 ("batch", damage_lines, ("batch", "-m", folder, "--any-model", work / "m.batch", "/dev/stdout", "-t", "1", "-c", "64")),
                 ("prices", damage_json, ("batch", "-m", folder, "--any-model", "--prices", work / "m.prices", work / "sound.batch", "/dev/stdout", "-t", "1", "-c", "64")),
                 ("keys", other, (*serve, "--api-key-file", work / "m.keys")),
@@ -268,7 +268,8 @@ class Bench:
             return f"exit code {done.returncode}: {message[-300:]}"
         if FORBIDDEN.search(message):
             return f"a raw control character: {message!r}"
-        if done.returncode != 0 and (message.count("lfm: error: ") != 1 or not message.endswith("\n")):
+        told = message.startswith(("refused: ", "not accepted: ")) and message.count("\n") == 1  # what lfm grammar check is for
+        if done.returncode != 0 and not told and (message.count("lfm: error: ") != 1 or not message.endswith("\n")):
             return f"no single line of error: {message!r}"
         return None
 

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <functional>
 
+#include "base/encoding.h"
 #include "base/strings.h"
 
 namespace lfm {
@@ -335,7 +336,8 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
     return Error{ErrorCode::kLimit,
                  StrCat("JSON text of ", HumanBytes(text.size()), " is longer than the limit of ", HumanBytes(limits.max_bytes))};
   }
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  LFM_RETURN_IF_ERROR(CheckEncoding(text, "the JSON text"));
+  text = WithoutMark(text);
   constexpr unsigned kFlags = rapidjson::kParseIterativeFlag | rapidjson::kParseNumbersAsStringsFlag |
                               rapidjson::kParseValidateEncodingFlag | rapidjson::kParseNanAndInfFlag;
   Builder builder(limits.max_depth);

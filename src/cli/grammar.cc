@@ -56,7 +56,7 @@ class GrammarCommand : public Command {
       WriteOut("\n");
       return kExitOk;
     }
-    LFM_TRY(const std::string text, ReadFileOrInput(document_.value_or("-"), "--json"));
+    LFM_TRY(const std::string text, ReadExactly(document_.value_or("-"), "--json"));
     grammar::State state = (*compiled)->Start();
     LFM_TRY(const bool alive, state.Advance(text));
     const bool accepted = alive && state.accepting();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/descriptor.h"
+#include "base/encoding.h"
 #include "base/file.h"
 #include "base/strings.h"
 #include "cli/interrupt.h"
@@ -66,10 +67,25 @@ bool AskUser(const std::string& question) {
   return line && (line->starts_with('y') || line->starts_with('Y'));
 }
 
-Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag) {
+Result<std::string> ReadInputText() {
+  LFM_TRY(std::string text, ReadInput());
+  LFM_RETURN_IF_ERROR(CheckEncoding(text, "standard input"));
+  text.erase(0, text.size() - WithoutMark(text).size());
+  return text;
+}
+
+Result<std::string> ReadExactly(const std::string& path, const std::string& flag) {
   if (path == "-") return ReadInput();
   auto text = ReadWholeFile(path, kMaxInputBytes);
   if (!text.ok()) return Error{ErrorCode::kInvalidArgument, StrCat(flag, ": ", text.error().message)};
+  return text;
+}
+
+Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag) {
+  if (path == "-") return ReadInputText();
+  LFM_TRY(std::string text, ReadExactly(path, flag));
+  LFM_RETURN_IF_ERROR(CheckEncoding(text, StrCat(flag, ": ", path)));
+  text.erase(0, text.size() - WithoutMark(text).size());
   return text;
 }
 

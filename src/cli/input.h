@@ -12,9 +12,11 @@ namespace lfm::cli {
 
 constexpr size_t kMaxInputBytes = size_t{1} << 30;
 
-// All of standard input.
+// All of standard input: its bytes; a text, which is UTF-8 and has no byte order mark.
 Result<std::string> ReadInput();
-// A file, or standard input for "-". `flag` names the origin in errors.
+Result<std::string> ReadInputText();
+// A file, or standard input for "-": its bytes; a text. `flag` names the origin in errors.
+Result<std::string> ReadExactly(const std::string& path, const std::string& flag);
 Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag);
 Result<Json> ReadJsonFile(const std::string& path, const std::string& flag);
 

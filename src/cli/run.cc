@@ -137,7 +137,7 @@ class RunCommand : public Command {
   // Standard input without its last line end, of either kind, which echo and editors add.
   Status ReadPromptFromInput() {
     if (InputIsTerminal()) return Usage("no prompt is given; use -p TEXT, or pipe it in");
-    LFM_TRY(std::string text, ReadInput());
+    LFM_TRY(std::string text, ReadInputText());
     if (text.ends_with('\n')) text.pop_back();
     if (text.ends_with('\r')) text.pop_back();
     if (text.empty()) return Usage("there is no prompt: standard input is empty; use -p TEXT, or pipe a text in");

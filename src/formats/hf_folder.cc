@@ -7,6 +7,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "base/encoding.h"
 #include "base/file.h"
 #include "base/strings.h"
 #include "formats/file_kind.h"
@@ -22,6 +23,8 @@ Result<Json> ReadJson(const std::string& path) {
   LFM_TRY(const std::string text, ReadWholeFile(path));
   auto json = ParseJson(text);
   if (json.ok()) return json;
+  if (const Status encoding = CheckEncoding(text, path); !encoding.ok())
+    return Error{ErrorCode::kCorrupt, encoding.error().message};
   // An LFS pointer or a login page in its place is a better explanation than a JSON error.
   const auto bytes = std::as_bytes(std::span(text.data(), text.size()));
   const FileKind kind = IdentifyFile(bytes);
@@ -31,13 +34,13 @@ Result<Json> ReadJson(const std::string& path) {
   return Error{json.error().code, StrCat(path, ": ", json.error().message, "; download it again")};
 }
 
-// Null when there is no such file.
 // Whether the folder has something of this name, a link that leads nowhere too: opening it says what is wrong with it.
 bool IsNamed(const std::string& path) {
   struct stat info {};
   return lstat(path.c_str(), &info) == 0;
 }
 
+// Null when there is no such file.
 Result<Json> ReadOptionalJson(const std::string& path) {
   if (!IsNamed(path)) return Json();
   return ReadJson(path);
@@ -168,6 +171,10 @@ Result<Checkpoint> OpenHfTexts(const std::string& folder) {
   LFM_TRY(const Json special_tokens_map, ReadOptionalJson(folder + "/special_tokens_map.json"));
   LFM_TRY(const Json added_tokens, ReadOptionalJson(folder + "/added_tokens.json"));
   CompleteTokenizer(special_tokens_map, added_tokens, model.tokenizer, model.tokenizer_config);
+  const Json& named = model.config["tokenizer_class"];  // counts where the tokenizer's own file names none
+  if (named.is_string() && model.tokenizer_config.is_object() && model.tokenizer_config["tokenizer_class"].is_null()) {
+    model.tokenizer_config.Set("tokenizer_class", named);
+  }
   if (model.config.is_null() && model.tokenizer.is_null()) return NoConfig(folder);
   return model;
 }

@@ -18,6 +18,7 @@
 #include "base/json.h"
 #include "base/start_thread.h"
 #include "base/strings.h"
+#include "base/write_target.h"
 #include "server/answer.h"
 #include "server/parameters.h"
 #include "server/writer.h"
@@ -145,10 +146,15 @@ Result<std::vector<BatchLine>> ReadLines(const Router& router, const std::string
   return lines;
 }
 
+constexpr std::string_view kResultBegin = "{\"id\":\"batch_req_";
+
 // The results file: whole lines only, each on disk as it is written.
 class Results {
  public:
   static Result<std::unique_ptr<Results>> Open(const std::string& path, std::unordered_set<std::string>& done) {
+    LFM_TRY(const WriteTarget target, FindWriteTarget(path));
+    // A pipe or device holds no results of before, and reading it could wait for ever.
+    if (!target.is_file()) return std::unique_ptr<Results>(new Results(path, target.stream));
     std::string text;
     if (FileExists(path)) {
       LFM_TRY(text, ReadWholeFile(path, kMaxFile));
@@ -157,15 +163,15 @@ class Results {
     const auto lines = SplitLines(std::string_view(text).substr(0, whole));
     for (size_t i = 0; i < lines.size(); ++i) {
       auto json = ParseJson(lines[i], {.max_depth = kMaxDepth + 8});
-      if (!json.ok() || !(*json)["custom_id"].is_string() || !(*json)["response"].is_object()) {
-        return Error{ErrorCode::kInvalidArgument,
-                     StrCat(path, ": line ", i + 1, " is no result of a batch; name another file or remove this one")};
-      }
+      if (!json.ok() || !(*json)["custom_id"].is_string() || !(*json)["response"].is_object()) return NoResult(path, i);
       done.insert((*json)["custom_id"].AsString());
     }
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    // What an interrupted run wrote of its last line is written anew. Anything else there is not ours to cut.
+    const std::string_view rest = std::string_view(text).substr(whole), begin = kResultBegin;
+    if (!rest.starts_with(begin) && !begin.starts_with(rest)) return NoResult(path, lines.size());
+    const int fd = ::open(target.path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
     if (fd < 0 || ::ftruncate(fd, static_cast<off_t>(whole)) != 0 || ::lseek(fd, 0, SEEK_END) < 0) {
-      const Error error{ErrorCode::kIo, StrCat(path, ": ", std::strerror(errno))};
+      const Error error = WriteError(path, "write", errno);
       if (fd >= 0) ::close(fd);
       return error;
     }
@@ -175,17 +181,14 @@ class Results {
   Results(const Results&) = delete;
   Results& operator=(const Results&) = delete;
 
-  Status Append(std::string_view line) {
-    while (!line.empty()) {
-      const ssize_t n = ::write(fd_, line.data(), line.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) return Error{ErrorCode::kIo, StrCat(path_, ": ", std::strerror(errno))};
-      line.remove_prefix(static_cast<size_t>(n));
-    }
-    return {};
-  }
+  Status Append(std::string_view line) { return WriteFully(fd_, std::as_bytes(std::span(line)), -1, path_); }
 
  private:
+  static Error NoResult(const std::string& path, size_t i) {
+    return {ErrorCode::kInvalidArgument,
+            StrCat(Plain(path), ": line ", i + 1, " is no result of a batch; name another file or remove this one")};
+  }
+
   Results(std::string path, int fd) : path_(std::move(path)), fd_(fd) {}
   const std::string path_;
   const int fd_;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/encoding.h"
 #include "base/file.h"
 #include "base/strings.h"
 
@@ -151,7 +152,8 @@ Status KeyRing::Reload() {
   if (path_.empty()) return Install({});
   auto text = ReadWholeFile(path_, kMaxKeyFile);
   if (!text.ok()) return Error{ErrorCode::kIo, StrCat("the key file: ", text.error().message)};
-  auto keys = ParseKeys(*text);
+  LFM_RETURN_IF_ERROR(CheckEncoding(*text, path_));
+  auto keys = ParseKeys(WithoutMark(*text));
   // A file that was emptied by mistake must not open the server to everybody.
   if (keys.ok() && keys->empty()) keys = Error{ErrorCode::kInvalidArgument, "it holds no key"};
   if (!keys.ok()) return keys.error().Within(path_);

@@ -6,6 +6,7 @@
 #include "base/byte_alphabet.h"
 #include "text/spec_builder.h"
 #include "text/splitter.h"
+#include "text/tokenizer_classes.h"
 #include "text/tokenizer_spec.h"
 
 namespace lfm::text {
@@ -74,6 +75,11 @@ class Reader {
 
 Status Reader::CheckModel() const {
   if (!file_.is_object()) return Corrupt("not an object");
+  if (const std::string& name = config_["tokenizer_class"].AsString(); HasOwnRules(name)) {
+    return Error{ErrorCode::kUnsupported,
+                 StrCat("tokenizer_config.json: tokenizer_class ", Quote(name), " stands for rules of its own, whatever ",
+                        "tokenizer.json says; where tokenizer.json is right, write \"TokenizersBackend\" there")};
+  }
   if (!model_.is_object()) return Corrupt("model is missing");
   // Old files leave the type out; merges tell BPE.
   if (!IsType(model_, "BPE") && !(model_["type"].is_null() && model_["merges"].is_array())) {

@@ -75,15 +75,6 @@ void AppendUtf8(std::string& out, char32_t code) {
   }
 }
 
-bool IsValidUtf8(std::string_view text) {
-  for (size_t i = 0; i < text.size();) {
-    const Utf8Char c = DecodeUtf8(text, i);
-    if (c.code == kInvalidByte) return false;
-    i += c.length;
-  }
-  return true;
-}
-
 bool IsWhiteSpace(char32_t code) {
   if (code <= 0x20) return code == 0x20 || (code >= 9 && code <= 13);
   return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||

@@ -22,8 +22,6 @@ Utf8Char DecodeUtf8(std::string_view text, size_t i);
 Utf8Char DecodeLastUtf8(std::string_view text);
 // Appends a code point (not a surrogate, at most U+10FFFF).
 void AppendUtf8(std::string& out, char32_t code);
-// Whether the whole text is UTF-8.
-bool IsValidUtf8(std::string_view text);
 
 // The classes of the pre-tokenizers' regular expressions; they do not overlap.
 enum class CharClass : uint8_t {

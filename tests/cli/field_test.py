@@ -184,6 +184,57 @@ class Outputs(Case):
             self.assertEqual(done.returncode, 1, args)
             self.assertIn(b"No space left", done.stderr, args)
 
+    def test_readers_that_have_gone(self):
+        """A closed pipe ends the work, with an error and no signal."""
+        for args in (("run", "-m", DENSE, "-p", "Hi", "-n", "100000", "--ignore-eos"), ("info", DENSE), ("help",)):
+            read, write = os.pipe()
+            os.close(read)
+            done = subprocess.run([LFM, *args], stdin=subprocess.DEVNULL, stdout=write, stderr=subprocess.PIPE, timeout=60)
+            os.close(write)
+            self.assertEqual(done.returncode, 1, args)
+            self.assertEqual(done.stderr, b"lfm: error: cannot write to standard output: Broken pipe\n", args)
+
+    def test_descriptors_that_do_not_wait(self):
+        """As node and ssh leave them: what does not fit into the pipe now is written later."""
+        want = self.ok("completion", "bash").stdout
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        filler = b"x" * 4096
+        try:
+            while True:
+                os.write(write, filler)
+        except BlockingIOError:
+            pass
+        process = subprocess.Popen([LFM, "completion", "bash"], stdout=write)
+        os.close(write)
+        time.sleep(0.2)
+        got = b""
+        while piece := os.read(read, 1 << 16):
+            got += piece
+        os.close(read)
+        self.assertEqual(process.wait(timeout=60), 0)
+        self.assertEqual(got.lstrip(b"x"), want)
+        read, write = os.pipe()
+        os.set_blocking(read, False)
+        process = subprocess.Popen([LFM, "tokenize", "-m", DENSE], stdin=read, stdout=subprocess.PIPE)
+        time.sleep(0.3)
+        os.write(write, b"Hello world")
+        os.close(write)
+        self.assertEqual(process.communicate(timeout=60)[0], self.ok("tokenize", "-m", DENSE, "Hello world").stdout)
+        os.close(read)
+
+    def test_limits_of_size_and_time(self):
+        limits = [(resource.RLIMIT_FSIZE, 4096)]
+        for args in (("quantize", DENSE, self.path / "x", "--type", "q4_0"), ("convert", DENSE, self.path / "y.gguf"),
+                     ("logits", "-m", DENSE, "--ids", "1,2", "-o", self.path / "z")):
+            self.fails(1, *args, says="File too large", limits=limits)
+        self.assertEqual(os.listdir(self.path), [])
+        text = self.path / "text"
+        text.write_text("word " * 60000)
+        done = subprocess.run([LFM, "perplexity", "-m", GGUF, "-f", text, "-c", "20000", "-t", "1"], capture_output=True, timeout=60,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 9)))
+        self.assertEqual((done.returncode, done.stderr), (4, b"lfm: error: the limit of CPU time is reached; see ulimit -t\n"))
+
     def test_what_was_there_stays(self):
         text, out = self.path / "text", self.path / "out.gguf"
         text.write_text("Sphinx of black quartz, judge my vow. " * 40)
@@ -265,6 +316,28 @@ class Words(Case):
         self.assertEqual(ids[1], ids[2])
         for text in (b"", b"\n", b"\r\n"):
             self.fails(2, *RUN, stdin=text, says="there is no prompt")
+
+    def test_other_encodings(self):
+        """UTF-16 is said to be that, whatever is read; a byte order mark of UTF-8 is no part of the text."""
+        def written(name, text, encoding):
+            (self.path / name).write_bytes(text.encode(encoding))
+            return self.path / name
+        messages, schema = '[{"role": "user", "content": "Hi"}]', '{"type": "object"}'
+        for encoding in ("utf-16", "utf-16-le", "utf-16-be"):
+            for flag, text in (("--messages", messages), ("--schema", schema), ("--template", "{{messages[0].content}}"), ("--grammar", 'root ::= "a"')):
+                prompt = () if flag == "--messages" else ("-p", "Hi")
+                self.fails(2, *RUN, *prompt, flag, written("x", text, encoding), says="is UTF-16")
+            self.fails(2, *RUN, stdin="Hi".encode(encoding), says="standard input is UTF-16")
+            self.fails(2, "serve", "-m", DENSE, "--port", "0", "--api-key-file", written("keys", "secret\n", encoding), says="is UTF-16")
+        shutil.copytree(DENSE, self.path / "folder", ignore=shutil.ignore_patterns("reference"))
+        config = (self.path / "folder/config.json").read_text()
+        written("folder/config.json", config, "utf-16")
+        self.fails(3, *RUN[:2], self.path / "folder", "-p", "Hi", says="is UTF-16")
+        written("folder/config.json", config, "utf-8-sig")
+        self.ok("run", "-m", self.path / "folder", "-p", "Hi", "-n", "1")
+        ids = [json.loads(self.ok(*RUN, "--json", stdin=text).stdout)["prompt_ids"] for text in (b"Hi", b"\xef\xbb\xbfHi")]
+        self.assertEqual(ids[0], ids[1])
+        self.ok(*RUN, "--messages", written("m", messages, "utf-8-sig"))
 
     def test_hints(self):
         self.fails(2, *RUN, "-p", "x", "--seed", "-1", says="without the flag")
@@ -350,7 +423,7 @@ class Signals(Case):
 
     def test_commands_that_wait_end(self):
         """Commands that read what comes end too, with the same exit code."""
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             for args in (("tokenize", "-m", DENSE), ("render", "-m", DENSE, "--messages", "-"), ("detokenize", "-m", DENSE, "--jsonl")):
                 process = subprocess.Popen([LFM, *args], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
                 end = time.time() + 60
@@ -369,7 +442,7 @@ class Signals(Case):
         for number, args in ((signal.SIGINT, ("imatrix", "-m", GGUF, "-f", text, "-c", "20000", "-o", out)),
                              (signal.SIGTERM, ("perplexity", "-m", GGUF, "-f", text, "-c", "20000")),
                              (signal.SIGINT, ("synth", "--like", "LFM2-24B-A2B", "--type", "q8_0", "-o", out)),  # must not end first
-                             (signal.SIGTERM, ("bench", "-m", GGUF, "-p", "20000", "--chunk", "4096", "-n", "0", "-r", "9"))):
+                             (signal.SIGHUP, ("bench", "-m", GGUF, "-p", "20000", "--chunk", "4096", "-n", "0", "-r", "9"))):
             process = subprocess.Popen([LFM, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             end = time.time() + 60
             while not self.is_armed(process.pid) and time.time() < end:
@@ -421,6 +494,33 @@ class Typed(Case):
             saved.unlink(missing_ok=True)
             self.chat([line, b"/save ~/saved.json"], environment)
             self.assertEqual(json.loads(saved.read_bytes())[0]["content"].encode(), line, environment)
+
+    def test_tabs_stay(self):
+        self.chat(["a\tb\t/et\tü".encode(), b"/save ~/saved.json"], {})
+        self.assertEqual(json.loads((self.path / "saved.json").read_bytes())[0]["content"], "a\tb\t/et\tü")
+
+    def test_stopped_and_ended(self):
+        """While the chat is stopped the terminal is as it was; SIGTERM ends it at once."""
+        import pty
+        import termios
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(LFM, [LFM, "run", "-m", DENSE, "-n", "2"], {"HOME": str(self.path), "TERM": "xterm"})
+        def until(wanted):
+            end = time.time() + 60
+            while not wanted() and time.time() < end:
+                if select.select([fd], [], [], 0.05)[0]:
+                    os.read(fd, 65536)
+            return wanted()
+        edits = lambda: not termios.tcgetattr(fd)[3] & termios.ICANON
+        self.assertTrue(until(edits))
+        os.kill(pid, signal.SIGTSTP)
+        self.assertTrue(until(lambda: not edits()))
+        os.kill(pid, signal.SIGCONT)
+        self.assertTrue(until(edits))
+        os.kill(pid, signal.SIGTERM)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 130)
+        os.close(fd)
 
     def test_load(self):
         (self.path / "talk.json").write_text(json.dumps([{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}]))

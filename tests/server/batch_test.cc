@@ -1,6 +1,8 @@
 // Files of requests: whole runs, resumed ones, and what is refused before any work.
 #include "server/batch.h"
 
+#include <unistd.h>
+
 #include "base/file.h"
 #include "server/api_support.h"
 #include "support/temp_folder.h"
@@ -52,6 +54,34 @@ TEST(Batch, GoesOnBehindALineThatWasCut) {
   EXPECT_EQ(again->n_before, 1);
   const std::string healed = folder.Out();
   EXPECT_EQ(std::count(healed.begin(), healed.end(), '\n'), 2);
+}
+
+TEST(Batch, CutsNothingThatIsNotItsOwn) {
+  Folder folder;
+  for (const char* foreign : {"my notes", "{\"id\":\"else", "\n"}) {
+    std::ofstream(folder.folder.path() + "/out", std::ios::trunc) << foreign;
+    EXPECT_FALSE(folder.Run(kIn).ok()) << foreign;
+    EXPECT_EQ(folder.Out(), foreign);
+  }
+  for (const char* ours : {"", "{\"id", "{\"id\":\"batch_req_12"}) {
+    std::ofstream(folder.folder.path() + "/out", std::ios::trunc) << ours;
+    EXPECT_TRUE(folder.Run(kIn).ok()) << ours;
+  }
+}
+
+TEST(Batch, WritesToPipes) {
+  Folder folder;
+  std::ofstream(folder.folder.path() + "/in") << kIn;
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const auto run =
+      RunBatch(folder.router, folder.folder.path() + "/in", "/dev/fd/" + std::to_string(ends[1]), {});  // less than a pipe holds
+  ASSERT_TRUE(run.ok()) << run.error().message;
+  close(ends[1]);
+  std::string out(1 << 16, 'x');
+  out.resize(static_cast<size_t>(read(ends[0], out.data(), out.size())));
+  close(ends[0]);
+  EXPECT_EQ(std::count(out.begin(), out.end(), '\n'), 2);
 }
 
 TEST(Batch, RefusesBadLinesBeforeAnyWork) {

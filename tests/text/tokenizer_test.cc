@@ -119,7 +119,7 @@ TEST(Tokenizer, GoldenDetokenization) {
         EXPECT_EQ(tokenizer->Bytes(ids[i]), FromBase64(row["pieces"].items()[i].AsString()));
         all += tokenizer->Bytes(ids[i]);
         const std::string text = decoder.Push(ids[i]);
-        EXPECT_TRUE(IsValidUtf8(text));
+        EXPECT_EQ(ToValidUtf8(text), text);
         streamed += text;
       }
       streamed += decoder.Finish();
@@ -202,6 +202,20 @@ TEST(Tokenizer, NestedSequencesOfPreTokenizersAreFlat) {
   // Nothing splits twice.
   file.Set("pre_tokenizer", Json::MakeObject({{"type", "Sequence"}, {"pretokenizers", Json::MakeArray({pre, pre})}}));
   EXPECT_FALSE(SpecFromTokenizerJson(file, Json()).ok());
+}
+
+// AutoTokenizer is the reference: some classes take the vocabulary alone from tokenizer.json.
+TEST(Tokenizer, ClassesWithRulesOfTheirOwnAreRefused) {
+  const Json file = test::ReadJsonFile(LFM_TEST_DATA "/tokenizer/lfm2-4096/tokenizer.json");
+  for (const char* name : {"Qwen2TokenizerFast", "GPTNeoXTokenizerFast", "GPT2Tokenizer", "WhisperTokenizer"}) {
+    const auto spec = SpecFromTokenizerJson(file, Json::MakeObject({{"tokenizer_class", name}}));
+    ASSERT_FALSE(spec.ok()) << name;
+    EXPECT_NE(spec.error().message.find(name), std::string::npos) << spec.error().message;
+  }
+  for (const char* name :
+       {"PreTrainedTokenizerFast", "TokenizersBackend", "LlamaTokenizerFast", "Tokenizer", "Qwen2", "Fast", ""}) {
+    EXPECT_TRUE(SpecFromTokenizerJson(file, Json::MakeObject({{"tokenizer_class", name}})).ok()) << name;
+  }
 }
 
 TEST(Tokenizer, KnowsItsTokens) {
@@ -494,7 +508,7 @@ TEST(StreamDecoder, EqualsReplacementOfTheWhole) {
     for (size_t cut = 0; cut <= bytes.size(); ++cut) {
       Utf8Stream stream;
       std::string text = stream.Push(bytes.substr(0, cut));
-      EXPECT_TRUE(IsValidUtf8(text));
+      EXPECT_EQ(ToValidUtf8(text), text);
       text += stream.Push(bytes.substr(cut));
       EXPECT_EQ(text + stream.Finish(), expected);
     }
