@@ -12,7 +12,7 @@
 namespace lfm::classify {
 namespace {
 
-constexpr int kMostPermutations = 64, kMostYesNoOrders = 2;
+constexpr int kMostYesNoOrders = 2;
 
 // `places` in a seeded order; round 0 leaves them as they are.
 std::vector<size_t> Shuffled(std::vector<size_t> places, uint64_t seed, int round) {

@@ -23,6 +23,8 @@ enum class Method : uint8_t { kTrie, kFull };
 // A probability that was not computed: the label is known to be less likely than the top_k first ones.
 constexpr double kNotComputed = -1;
 
+constexpr int kMostPermutations = 64;
+
 // What one text came to.
 struct Scores {
   Status status;                      // why there are none: the text is too long for the context ...

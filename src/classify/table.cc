@@ -59,6 +59,13 @@ class Window {
 
 Error BadRow(std::string message) { return Error{ErrorCode::kInvalidArgument, std::move(message)}; }
 
+// Whether a record's bytes are text.
+Status CheckBytes(const std::string& raw) {
+  if (raw.find('\0') != std::string::npos) return BadRow("the row holds a NUL byte");
+  if (ToValidUtf8(raw) == raw) return Ok();
+  return BadRow("the row holds bytes that are no UTF-8; convert the file (of Latin-1: iconv -f LATIN1 -t UTF-8)");
+}
+
 class Reader : public TableReader {
  public:
   Reader(ByteSource source, TableFormat format) : window_(std::move(source)), format_(format) {}
@@ -92,6 +99,10 @@ class Reader : public TableReader {
     LFM_TRY(const bool more, ReadCsv(row));
     if (!more) return BadRow("the input is empty: a CSV file begins with a line of column names");
     if (!row.status.ok()) return row.status.error().Within("the header");
+    if (std::any_of(row.fields.begin(), row.fields.end(),
+                    [](const auto& name) { return name.find('\r') != std::string::npos; })) {
+      return BadRow("the header holds a carriage return: the lines seem to end in it alone; convert them (tr '\\r' '\\n')");
+    }
     if (row.fields.size() > kMaxColumns) {
       return BadRow(StrCat("the header has ", row.fields.size(), " columns; at most ", kMaxColumns, " are taken"));
     }
@@ -113,9 +124,9 @@ class Reader : public TableReader {
       if (format_ == TableFormat::kLines || row.raw.find_first_not_of(" \t") != std::string::npos || !row.status.ok()) break;
     }
     if (!row.status.ok()) return true;
-    if (row.raw.find('\0') != std::string::npos) {
-      row.status = BadRow("the line holds a NUL byte");
-    } else if (format_ == TableFormat::kLines) {
+    row.status = CheckBytes(row.raw);
+    if (!row.status.ok()) return true;
+    if (format_ == TableFormat::kLines) {
       row.fields = {row.raw};
     } else if (auto json = ParseJson(row.raw); !json.ok()) {
       row.status = json.error();
@@ -172,9 +183,8 @@ class Reader : public TableReader {
     line_ += std::count(row.raw.begin(), row.raw.end(), '\n');
     while (row.raw.ends_with('\n') || row.raw.ends_with('\r')) row.raw.pop_back();
     window_.Take(at);
-    if (row.raw.find('\0') != std::string::npos) {
-      row.status = BadRow("the row holds a NUL byte");
-    } else if (!columns_.empty() && row.fields.size() != columns_.size()) {
+    row.status = CheckBytes(row.raw);
+    if (row.status.ok() && !columns_.empty() && row.fields.size() != columns_.size()) {
       row.status = BadRow(StrCat("the row has ", row.fields.size(), " fields, and the header ", columns_.size()));
     }
     return true;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/strings.h"
+#include "classify/calibration.h"
 #include "cli/classify_calibration.h"
 #include "cli/classify_job.h"
 #include "cli/classify_labelled.h"
@@ -121,8 +122,9 @@ class ClassifyCommand : public Command {
     if (cost_error_.has_value() != cost_hand_over_.has_value()) {
       return refuse("--cost-error and --cost-hand-over are given together");
     }
-    if (cost_error_ && !(*cost_error_ > 0 && *cost_hand_over_ >= 0)) {
-      return refuse("--cost-error must be more than 0, and --cost-hand-over 0 or more");
+    if (cost_error_) {
+      const auto threshold = classify::ThresholdOfCosts(double{*cost_error_}, double{*cost_hand_over_});
+      if (!threshold.ok()) return threshold.error().Within("--cost-error, --cost-hand-over");
     }
     if (cost_error_ && threshold_) return refuse("--threshold and the costs both say when to abstain; give one of them");
     if (calibration_.precision && (threshold_ || cost_error_)) {
@@ -175,8 +177,9 @@ class ClassifyCommand : public Command {
     job.limit = limit_;
     if (threshold_) job.threshold = *threshold_;
     if (label_mass_) job.label_mass = *label_mass_;
-    // Handing over is cheaper where (1 - confidence) * error > hand-over.
-    if (cost_error_) job.threshold = std::max(0.0, 1 - double{*cost_hand_over_} / double{*cost_error_});
+    if (cost_error_) {
+      LFM_TRY(job.threshold, classify::ThresholdOfCosts(double{*cost_error_}, double{*cost_hand_over_}));
+    }
     job.until_confidence = until_ ? double{*until_} : 0;
     job.rows.all_probabilities = all_probabilities_;
     job.rows.top_k = top_k_.value_or(0);
@@ -270,12 +273,14 @@ class ClassifyCommand : public Command {
     const int64_t n_now = counts.n_rows - counts.n_kept;
     const double rate = counts.seconds > 0 ? static_cast<double>(n_now) / counts.seconds : 0;
     if (counts.n_bad > 0) {
-      Warn(StrCat(counts.n_bad, " rows have no label", counts.first_bad.empty() ? "" : StrCat("; the first: ", counts.first_bad),
-                  errors_ ? "" : "; --errors FILE keeps them all"));
+      Warn(StrCat(counts.n_bad, counts.n_bad == 1 ? " row has no label" : " rows have no label",
+                  counts.first_bad.empty() ? "" : StrCat("; the first: ", counts.first_bad),
+                  errors_ ? "" : "; --errors FILE keeps all of them"));
     }
-    Note(StrCat("lfm: classified ", counts.n_rows, " rows",
-                counts.n_kept > 0 ? StrCat(" (", counts.n_kept, " of them before)") : "", ", ", Fixed(rate, 1), " rows/s, ",
-                counts.n_tokens, " tokens read; ", counts.n_abstained, " abstained\n"));
+    Note(StrCat("lfm: classified ", counts.n_rows, counts.n_rows == 1 ? " row" : " rows",
+                counts.n_kept > 0 ? StrCat(" (", counts.n_kept, " of them before)") : "",
+                counts.n_tokens > 0 ? StrCat(", ", Fixed(rate, 1), " rows/s") : "", ", ", counts.n_tokens, " tokens read; ",
+                counts.n_abstained, " abstained\n"));
   }
 
   ClassifyArgs args_;

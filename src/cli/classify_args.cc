@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/mapped_files.h"
 #include "base/strings.h"
 #include "classify/labelled.h"
 #include "cli/input.h"
@@ -52,6 +53,7 @@ Result<classify::LabelSet> ClassifyArgs::Labels() const {
   Result<classify::LabelSet> set = ClassifyUsage("");
   if (is_file) {
     LFM_TRY(const Json json, ReadJsonFile(*labels, "--labels"));
+    CountAsMapped(*labels);
     set = classify::LabelSet::FromJson(json);
   } else {
     set = classify::LabelSet::FromList(*labels);
@@ -69,8 +71,14 @@ Result<classify::LabelSet> ClassifyArgs::Labels() const {
 Result<classify::ClassifierOptions> ClassifyArgs::Options() const {
   classify::ClassifierOptions options;
   if (method == "full") options.method = classify::Method::kFull;
-  options.permutations = static_cast<int>(std::clamp<int64_t>(permutations.value_or(1), -1, 1 << 20));
+  if (permutations && (*permutations < 1 || *permutations > classify::kMostPermutations)) {
+    return ClassifyUsage(StrCat("--permutations: ", *permutations, " is not between 1 and ", classify::kMostPermutations));
+  }
+  if (system && system->empty()) {
+    return ClassifyUsage("--system: the text is empty; without the flag the prompt is made of instructions and labels");
+  }
   options.seed = seed.value_or(0);
+  options.permutations = static_cast<int>(permutations.value_or(1));
   options.multi_label = multi_label;
   options.system = system.value_or("");
   LFM_TRY(options.n_ctx, model.Context());
@@ -97,7 +105,11 @@ Result<OpenedTable> ClassifyArgs::Open(const std::string& path) const {
   if (text_column && text_template) return ClassifyUsage("--text-column and --template exclude each other");
   OpenedTable table;
   LFM_TRY(table.format, FormatOf(path));
-  LFM_TRY(table.input, ByteInput::Open(path));
+  auto input = ByteInput::Open(path);
+  if (!input.ok() && input.error().code == ErrorCode::kNotFound) return ClassifyUsage(input.error().message);
+  if (!input.ok()) return input.error();
+  table.input = std::move(*input);
+  CountAsMapped(path == "-" ? "/dev/stdin" : path);  // no output takes the place of what is read
   auto reader = classify::TableReader::Create(table.input->source(), table.format);
   if (!reader.ok()) return reader.error().Within(path == "-" ? "standard input" : Plain(path));
   table.reader = std::move(*reader);
@@ -108,11 +120,16 @@ Result<OpenedTable> ClassifyArgs::Open(const std::string& path) const {
   } else {
     const std::vector<std::string>& columns = table.reader->columns();
     const std::string natural = columns.size() == 1 ? columns[0] : "text";
+    if (!text_column && natural.find_first_of(";\t|") != std::string::npos) {
+      return ClassifyUsage(StrCat("the header is one column ", Quote(natural),
+                                  ": fields are parted by commas, or by tabs with --format tsv; ",
+                                  "convert the file, or name that column by --text-column"));
+    }
     LFM_TRY(table.text, classify::TextTemplate::Column(text_column.value_or(natural)));
   }
   if (table.format != TableFormat::kJsonl) {
     const Status bound = table.text.Bind(table.reader->columns());
-    if (!bound.ok()) return bound.error().Within(text_template ? "--template" : "--text-column");
+    if (!bound.ok()) return ClassifyUsage(bound.error().message).Within(text_template ? "--template" : "--text-column");
   }
   return table;
 }

@@ -202,6 +202,10 @@ Result<ClassifyCounts> RunClassifyJob(classify::Classifier& classifier, OpenedTa
     if (std::count(paths.begin(), paths.end(), paths[i]) > 1) {
       return Error{ErrorCode::kInvalidArgument, StrCat("two outputs have the name ", Quote(paths[i]))};
     }
+    if (paths[i].ends_with(".lfm-part") || paths[i].ends_with(".lfm-resume")) {
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat(Quote(paths[i]), ": such names are those of outputs that are not done yet; choose another one")};
+    }
   }
   LFM_TRY(KeptOutputs outputs, KeptOutputs::Open(paths, options.settings));
   return Job(classifier, table, options, std::move(outputs)).Run();

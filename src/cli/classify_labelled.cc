@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "base/file.h"
+#include "base/mapped_files.h"
 #include "base/strings.h"
 #include "classify/fingerprint.h"
 #include "classify/plots.h"
@@ -248,6 +249,7 @@ void LabelledArgs::Declare(Args& args) {
 Result<classify::Calibration> ReadCalibrationFor(const std::string& path, const engine::LoadedModel& model,
                                                  const classify::Classifier& classifier) {
   LFM_TRY(const std::string text, ReadFileOrInput(path, "--calibration"));
+  CountAsMapped(path);  // no output takes its place
   LFM_TRY(const classify::Fingerprint here, FingerprintHere(model, classifier));
   auto calibration = classify::ReadCalibration(text, here, NamesOf(classifier));
   if (!calibration.ok()) return calibration.error().Within(StrCat("--calibration ", Plain(path)));
@@ -257,6 +259,7 @@ Result<classify::Calibration> ReadCalibrationFor(const std::string& path, const 
 Result<classify::SetCalibration> ReadSetCalibrationFor(const std::string& path, classify::SetKind kind,
                                                        const engine::LoadedModel& model, const classify::Classifier& classifier) {
   LFM_TRY(const std::string text, ReadFileOrInput(path, "--calibration"));
+  CountAsMapped(path);  // no output takes its place
   LFM_TRY(const classify::Fingerprint here, FingerprintHere(model, classifier));
   const classify::LabelTree tree(classifier.labels());
   auto calibration = classify::ReadSetCalibration(text, kind, here, tree, NamesOf(classifier));

@@ -46,14 +46,23 @@ RowWriter::RowWriter(const classify::LabelSet& labels, std::vector<std::string> 
   for (const classify::Label& label : labels_.labels()) own_.push_back(StrCat("p_", label.name));
 }
 
-std::string RowWriter::NameFor(const std::string& column) const {
-  return std::find(own_.begin(), own_.end(), column) == own_.end() ? column : StrCat("input_", column);
+std::string RowWriter::NameFor(const std::string& column, const std::function<bool(const std::string&)>& others) const {
+  const auto is_own = [&](const std::string& name) { return std::find(own_.begin(), own_.end(), name) != own_.end(); };
+  if (!is_own(column)) return column;
+  std::string name = StrCat("input_", column);
+  while (is_own(name) || others(name)) name = StrCat("input_", name);
+  return name;
+}
+
+std::string RowWriter::NameOf(size_t column) const {
+  return NameFor(columns_[column],
+                 [&](const std::string& name) { return std::find(columns_.begin(), columns_.end(), name) != columns_.end(); });
 }
 
 std::string RowWriter::Header() const {
   if (!settings_.csv) return "";
   std::vector<std::string> names;
-  for (const std::string& column : columns_) names.push_back(NameFor(column));
+  for (size_t i = 0; i < columns_.size(); ++i) names.push_back(NameOf(i));
   names.insert(names.end(), own_.begin(), own_.end());
   std::string out;
   AppendFields(names, out);
@@ -116,10 +125,11 @@ void RowWriter::AppendCsv(const ClassifiedRow& row, std::string& out) const {
 void RowWriter::AppendJson(const ClassifiedRow& row, std::string& out) const {
   Json json = Json::MakeObject();
   if (row.row.object.is_object()) {
-    for (const auto& [name, value] : row.row.object.members()) json.Set(NameFor(name), value);
+    const Json& object = row.row.object;
+    const auto is_member = [&](const std::string& name) { return object.Find(name) != nullptr; };
+    for (const auto& [name, value] : object.members()) json.Set(NameFor(name, is_member), value);
   } else if (row.row.status.ok()) {
-    for (size_t i = 0; i < std::min(columns_.size(), row.row.fields.size()); ++i)
-      json.Set(NameFor(columns_[i]), row.row.fields[i]);
+    for (size_t i = 0; i < std::min(columns_.size(), row.row.fields.size()); ++i) json.Set(NameOf(i), row.row.fields[i]);
   } else {
     json.Set("raw", row.row.raw);
   }

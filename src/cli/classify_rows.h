@@ -1,6 +1,7 @@
 // What `lfm classify` writes for each row: the row itself, and what came of it.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -31,7 +32,7 @@ struct RowSettings {
 // A number as the shortest text that reads back as the same one.
 std::string NumberOf(double value);
 
-// Columns of the row that bear the name of one of ours are written as input_NAME. A row that could not be read stands with
+// Columns of the row that bear the name of one of ours are written as input_NAME (with one more "input_" where that is there). A row that could not be read stands with
 // what there is of it in its first column (CSV) or as the member "raw". Immutable.
 class RowWriter {
  public:
@@ -48,7 +49,9 @@ class RowWriter {
   std::vector<size_t> TopOf(const ClassifiedRow& row) const;
   void AppendCsv(const ClassifiedRow& row, std::string& out) const;
   void AppendJson(const ClassifiedRow& row, std::string& out) const;
-  std::string NameFor(const std::string& column) const;
+  std::string NameOf(size_t column) const;
+  // of `column` in the output, where `others` are there too
+  std::string NameFor(const std::string& column, const std::function<bool(const std::string&)>& others) const;
 
   const classify::LabelSet& labels_;
   const std::vector<std::string> columns_;

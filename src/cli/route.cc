@@ -76,8 +76,10 @@ class RouteCommand : public Command {
   }
 
   Result<std::string> Text() const {
-    if (text_ && *text_ != "-") return *text_;
-    LFM_TRY(std::string text, ReadInputText());
+    std::string text = text_.value_or("-");
+    if (text == "-") {
+      LFM_TRY(text, ReadInputText());
+    }
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     if (text.empty()) return Error{ErrorCode::kInvalidArgument, "there is no message; give one as TEXT or on standard input"};
     return text;

@@ -354,6 +354,7 @@ class Route(Case):
         self.fails(2, "route", "-m", MODEL, "--routes", routes, "x", says="unknown member")
         self.fails(2, "route", "-m", MODEL, "x", says="--routes FILE")
         self.fails(2, "route", "-m", MODEL, "--routes", ROUTES, stdin=b"\n", says="there is no message")
+        self.fails(2, "route", "-m", MODEL, "--routes", ROUTES, "", says="there is no message")
         self.fails(2, "route", "-m", MODEL, "--routes", ROUTES, "x", "--threshold", "2", says="from 0 to 1")
         self.fails(2, "route", "-m", MODEL, "--routes", ROUTES, "x", "--top", "-1", says="--top")
 

@@ -200,15 +200,69 @@ class Classify(unittest.TestCase):
                            (["--text-column", "text", "--labels", "a,a", source], b"label 2 'a' is the same as label 1"),
                            (["--text-column", "text", "--labels", "a,,b", source], b"label 2 is empty"),
                            (["--text-column", "text", "--cost-error", "1", source], b"are given together"),
+                           (["--text-column", "text", "--cost-error", "inf", "--cost-hand-over", "inf", source], b"the cost of an error must be"),
+                           (["--text-column", "text", "--permutations", "65", source], b"--permutations: 65 is not between 1 and 64"),
+                           (["--text-column", "text", "--system", "", source], b"--system: the text is empty"),
                            ([self.dir / "none.csv"], b"cannot open")):
             done = lfm("classify", "-m", MODEL, "--labels", LABELS, *args)
-            self.assertNotEqual(done.returncode, 0)
+            self.assertEqual(done.returncode, 2, done.stderr)
             self.assertEqual(done.stdout, b"")
             self.assertIn(says, done.stderr)
         many = ",".join(f"label {i}" for i in range(5000))
         done = lfm("classify", "-m", MODEL, "--labels", many, "--text-column", "text", source)
         self.assertEqual(done.returncode, 4)
         self.assertIn(b"give fewer labels", done.stderr)
+
+    def test_no_output_takes_the_place_of_what_is_read(self):
+        source = self.write_csv("in.csv", self.rows(12))
+        labels = self.dir / "labels.json"
+        labels.write_text('["refund", "hotel"]')
+        link = self.dir / "link.csv"
+        link.symlink_to(source)
+        before = source.read_bytes()
+        for args in ((source, "-o", source), (source, "-o", link), (source, "--errors", source), (source, "--trace", source), ("-o", source, "--format", "csv")):
+            with open(source, "rb") as file:
+                done = subprocess.run([LFM, "classify", "-m", MODEL, "--labels", labels, "--text-column", "text", *map(str, args)], stdin=file,
+                                      capture_output=True, timeout=120)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(b"it is what is being read", done.stderr)
+        for output in (labels, MODEL):
+            done = lfm("classify", "-m", MODEL, "--labels", labels, "--text-column", "text", source, "-o", output)
+            self.assertIn(b"it is what is being read", done.stderr)
+        labelled = self.dir / "labelled.csv"
+        labelled.write_text("text,label\n" + "money,refund\nroom,hotel\n" * 6)
+        for output in (labelled, labels):
+            done = lfm("classify", "fit", "-m", MODEL, "--labels", labels, "--text-column", "text", "--labelled", labelled, "-o", output)
+            self.assertIn(b"it is what is being read", done.stderr)
+        self.assertEqual((source.read_bytes(), labels.read_text()), (before, '["refund", "hotel"]'))
+        self.assertEqual(sorted(path.name for path in self.dir.iterdir()), ["in.csv", "labelled.csv", "labels.json", "link.csv"])
+        self.assertIn(b"not done yet", self.classify("--text-column", "text", source, "-o", self.dir / "o.csv", "--trace", self.dir / "o.csv.lfm-part", code=2).stderr)
+
+    def test_columns_keep_names_of_their_own(self):
+        source = self.dir / "in.csv"
+        source.write_text("text,label,input_label,margin\nhello,a,b,c\n")
+        out = self.classify("--text-column", "text", source).stdout.decode()
+        self.assertEqual(out.splitlines()[0], "text,input_input_label,input_label,input_margin,label,confidence,margin,label_mass,abstained")
+        self.assertTrue(out.splitlines()[1].startswith("hello,a,b,c,"), out)
+        out = self.classify("--format", "jsonl", stdin=b'{"text": "hello", "label": "a", "input_label": "b", "input_input_label": "c"}\n').stdout.decode()
+        row = json.loads(out)
+        self.assertEqual((row["input_input_input_label"], row["input_label"], row["input_input_label"]), ("a", "b", "c"))
+
+    def test_files_of_other_programs(self):
+        def run(name, data, *args, code=0):
+            path = self.dir / name
+            path.write_bytes(data)
+            return self.classify(path, *args, code=code)
+        self.assertIn(b"the header is one column 'id;text': fields are parted by commas", run("semi.csv", b"id;text\n1;hello\n", code=2).stderr)
+        self.assertIn(b"1;hello,", run("semi.csv", b"id;text\n1;hello\n", "--text-column", "id;text").stdout)
+        self.assertIn(b"carriage return", run("mac.csv", b"text,b\rhello,1\rworld,2\r", code=2).stderr)
+        done = run("latin.csv", "text\ncaf\u00e9\nrefund\n".encode("latin-1"))
+        self.assertIn(b"1 row has no label; the first: row 1 (line 2): the row holds bytes that are no UTF-8", done.stderr)
+        self.assertTrue(done.stdout.splitlines()[1].startswith(b"caf\xe9,,"), done.stdout)  # as it was
+        self.assertIn(b"no UTF-8", run("latin.txt", b"caf\xe9\n").stderr)
+        self.assertIn(b"no UTF-8", run("latin.jsonl", b'{"text": "caf\xe9"}\n').stderr)
+        self.assertIn(b"the header: the row holds bytes", run("head.csv", b"caf\xe9\nx\n", code=2).stderr)
+        self.assertIn(b"cannot open", lfm("classify", "-m", MODEL, "--labels", LABELS, self.dir / "none.csv").stderr)
 
     def test_abstaining_parents_and_questions(self):
         source = self.write_csv("in.csv", self.rows())
