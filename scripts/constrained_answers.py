@@ -209,9 +209,10 @@ def main():
         spec, required, grammar, shortest = compiled[i % len(compiled)]
         temperature, seed = draw.choice((1.0, 2.0)), draw.randrange(1 << 40)
         room = min(shortest, 250) + 1 + int(draw.expovariate(1 / 40)) if shortest <= 250 else shortest + 300
-        text, n = library.generate(library.ids("".join(draw.choices("abc de{[\"", k=9))), grammar, temperature, seed, room)
-        n_tokens += n
+        prompt, text, n = "".join(draw.choices("abc de{[\"", k=9)), "", 0
         try:
+            text, n = library.generate(library.ids(prompt), grammar, temperature, seed, room)
+            n_tokens += n
             if "tools" in spec:
                 judge_calls(library, text, spec, required)
             else:
@@ -220,7 +221,7 @@ def main():
         except Exception as problem:  # whatever the judges say
             wrong += 1
             if wrong <= 20:
-                print(f"answer {i}, temperature {temperature}, room {room}: {type(problem).__name__} {str(problem)[:200]}\n  "
+                print(f"answer {i}, prompt {prompt!r}, seed {seed}, temperature {temperature}, room {room}: {type(problem).__name__} {str(problem)[:200]}\n  "
                       f"{json.dumps(spec)[:200]}\n  {text!r}", flush=True)
     print(f"{args.answers} answers of {len(compiled)} kinds, {n_tokens} tokens, {time.time() - start:.0f} s: {wrong} wrong")
     return int(wrong > 0)

@@ -193,22 +193,38 @@ Status CfgCore::Load(const CfgText& text, const std::vector<bool>& recursive) {
   return Prepare();
 }
 
-// Which rules may be empty, and which have any text at all: items on the others would be dead ends.
-Status CfgCore::Prepare() {
-  nullable_.assign(by_rule_.size(), false);
-  std::vector<bool> productive(by_rule_.size());
-  for (bool changed = true; changed;) {
-    changed = false;
-    for (const Production& production : productions_) {
-      bool empty = true, some = true;
-      for (const Symbol& symbol : production.symbols) {
-        empty &= symbol.word ? pool.Nullable(symbol.index) : nullable_[symbol.index];
-        some &= symbol.word ? pool.Live(symbol.index) : productive[symbol.index];
-      }
-      if (empty && !nullable_[production.rule]) nullable_[production.rule] = changed = true;
-      if (some && !productive[production.rule]) productive[production.rule] = changed = true;
+// The rules that have a production all of whose words are right, and whose rules are such rules.
+std::vector<bool> CfgCore::RulesOf(const std::function<bool(Re)>& right) const {
+  std::vector<bool> found(by_rule_.size());
+  std::vector<size_t> open(productions_.size());
+  std::vector<std::vector<uint32_t>> used_by(by_rule_.size());
+  std::vector<uint32_t> todo;
+  const auto mark = [&](uint32_t rule) {
+    if (!found[rule]) todo.push_back(rule);
+    found[rule] = true;
+  };
+  for (uint32_t i = 0; i < productions_.size(); ++i) {
+    const auto& symbols = productions_[i].symbols;
+    if (std::any_of(symbols.begin(), symbols.end(), [&](const Symbol& s) { return s.word && !right(s.index); })) continue;
+    for (const Symbol& symbol : symbols) {
+      if (!symbol.word) used_by[symbol.index].push_back(i), ++open[i];
+    }
+    if (open[i] == 0) mark(productions_[i].rule);
+  }
+  while (!todo.empty()) {
+    const uint32_t rule = todo.back();
+    todo.pop_back();
+    for (const uint32_t i : used_by[rule]) {
+      if (--open[i] == 0) mark(productions_[i].rule);
     }
   }
+  return found;
+}
+
+// Which rules may be empty, and which have any text at all: items on the others would be dead ends.
+Status CfgCore::Prepare() {
+  nullable_ = RulesOf([&](Re word) { return pool.Nullable(word); });
+  const std::vector<bool> productive = RulesOf([&](Re word) { return pool.Live(word); });
   for (auto& list : by_rule_) {
     std::erase_if(list, [&](uint32_t index) {
       const auto& symbols = productions_[index].symbols;
@@ -231,8 +247,9 @@ CfgCore::SetRef CfgCore::Close(std::vector<Item> todo, bool beginning, bool& com
     const Item item = std::move(todo.back());
     todo.pop_back();
     if (!known.emplace(item.production, item.dot, item.origin.get()).second) continue;
-    if (known.size() > kMaxItems) {
-      too_much_ = true;
+    pool.Spend(8);
+    if (known.size() > kMaxItems || pool.overflowed()) {
+      too_much_ |= known.size() > kMaxItems;
       return set;
     }
     const Production& production = productions_[item.production];

@@ -2,6 +2,7 @@
 // none of it: it is one regular language (MakeCfg).
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -60,6 +61,7 @@ class CfgCore : public Core {
   };
 
   Status Prepare();
+  std::vector<bool> RulesOf(const std::function<bool(Re)>& right) const;
   SetRef Close(std::vector<Item> items, bool beginning, bool& complete);
   Config Make(std::vector<Word> words);
   Re FollowOf(const Item& word);

@@ -14,9 +14,15 @@ constexpr size_t kMaxCrossed = 8000;  // crossings remembered
 
 }  // namespace
 
-Core::Core(const Budgets& budgets) : pool(budgets.max_bytes / 128), lexer(pool), budgets_(budgets) {}
+Core::Core(const Budgets& budgets) : pool(budgets.max_bytes / 128), lexer(pool), budgets_(budgets) {
+  const auto start = std::chrono::steady_clock::now();
+  pool.stop = [this, start] {  // until it is compiled
+    return (budgets_.cancelled && budgets_.cancelled()) || std::chrono::steady_clock::now() - start > budgets_.compile_time;
+  };
+}
 
 std::optional<Error> Core::Failure() const {
+  if (pool.exhausted()) return Error{ErrorCode::kLimit, "the grammar takes more work than its budget allows"};
   if (pool.overflowed()) return Error{ErrorCode::kLimit, "the grammar's automata grew beyond their budget"};
   if (lexer.n_states() > budgets_.max_bytes / 1500)
     return Error{ErrorCode::kLimit, "the grammar's states grew beyond their budget"};
@@ -180,7 +186,7 @@ Status Core::Mask(const Config& at, const std::string& text, const Vocabulary& v
     lex_mask_bytes_ = cache_bytes_ = 0;
     vocabulary_ = &vocabulary;
   }
-  const uint32_t lex = lexer.Saturated(at.lex);
+  const uint32_t lex = lexer.Saturated(at.lex, vocabulary.all().max_depth);
   Hash key = at.node->hash;
   key.Add(lex);
   if (lexer.NeedsText(lex)) key.Add(std::hash<std::string>()(text)), key.Add(text.size());

@@ -53,6 +53,8 @@ class Core {
   // The shortest end of the answer from here, at most `max` bytes; false if there is none that short.
   virtual bool Complete(const Config& at, const std::string& text, size_t max, std::string& out);
   virtual std::string Describe() = 0;
+  // Before each call from outside: it may do so much work and no more.
+  void Begin() { pool.AllowWork(budgets_.work); }
   // An error met while working, e.g. a budget.
   virtual std::optional<Error> Failure() const;
 

@@ -71,6 +71,7 @@ Result<std::shared_ptr<const Grammar>> Compile(const Spec& spec, const Budgets& 
     if (budgets.cancelled && budgets.cancelled()) return Error{ErrorCode::kCancelled, "cancelled while compiling a grammar"};
     return core.error();
   }
+  (*core)->pool.stop = nullptr;  // its clock ends with the compilation
   return std::shared_ptr<const Grammar>(std::make_shared<Grammar>(std::move(*core)));
 }
 
@@ -79,6 +80,7 @@ Grammar::~Grammar() = default;
 const std::vector<Refusal>& Grammar::unenforced() const { return core_->unenforced; }
 std::string Grammar::Describe() const {
   const std::lock_guard lock(core_->mutex);
+  core_->Begin();
   return core_->Describe();
 }
 size_t Grammar::bytes() const {
@@ -103,6 +105,7 @@ State::~State() = default;
 
 State Grammar::Start() const {
   const std::lock_guard lock(core_->mutex);
+  core_->Begin();
   return State(std::make_shared<State::Position>(State::Position{shared_from_this(), core_.get(), core_->Start(), {}, false}));
 }
 
@@ -111,6 +114,7 @@ Result<bool> State::Advance(std::string_view bytes) {
   if (from.finished) return bytes.empty();
   if (!from.at.node) return false;
   const std::lock_guard lock(from.core->mutex);
+  from.core->Begin();
   auto next = std::make_shared<Position>(from);
   for (const char c : bytes) {
     const bool alive = from.core->Step(next->at, next->text, static_cast<uint8_t>(c));
@@ -138,12 +142,14 @@ Status State::Mask(const Vocabulary& vocabulary, std::span<uint32_t> bits) const
   std::fill(bits.begin(), bits.end(), 0);
   if (position_->finished || !position_->at.node) return Ok();
   const std::lock_guard lock(position_->core->mutex);
+  position_->core->Begin();
   return position_->core->Mask(position_->at, position_->text, vocabulary, bits);
 }
 
 bool State::accepting() const {
   if (position_->finished || !position_->at.node) return position_->finished;
   const std::lock_guard lock(position_->core->mutex);
+  position_->core->Begin();
   return position_->core->Accepting(*position_->at.node, position_->at.lex, position_->text);
 }
 
@@ -154,6 +160,7 @@ std::string State::Forced(size_t max) const {
   if (position_->finished || !position_->at.node) return out;
   Core& core = *position_->core;
   const std::lock_guard lock(core.mutex);
+  core.Begin();
   Config at = position_->at;
   std::string text = position_->text;
   while (out.size() < max && !core.Accepting(*at.node, at.lex, text)) {
@@ -178,6 +185,7 @@ std::string State::Forced(size_t max) const {
 Result<std::string> State::ShortestCompletion(size_t max) const {
   if (position_->finished) return std::string();
   const std::lock_guard lock(position_->core->mutex);
+  position_->core->Begin();
   std::string out;
   if (position_->at.node && position_->core->Complete(position_->at, position_->text, max, out)) return out;
   return Error{ErrorCode::kLimit, StrCat("no end of the answer of at most ", max, " bytes was found")};

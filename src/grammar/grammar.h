@@ -75,6 +75,7 @@ struct Budgets {
   size_t mask_cache_bytes = size_t{16} << 20;  // of masks kept
   uint32_t max_depth = 1000;                   // of nested JSON values in the answer
   std::chrono::milliseconds compile_time{10000};
+  uint64_t work = 100'000'000;      // of one mask, token or completion: steps of the automata, some seconds in all
   std::function<bool()> cancelled;  // asked now and then while compiling; true stops it
 };
 

@@ -45,12 +45,7 @@ Status JsonCore::Load(const Json& schema, bool annotate_unsupported, Refusal* re
   return Finished(refusal);
 }
 
-void JsonCore::StartClock() {
-  const auto start = std::chrono::steady_clock::now();
-  schemas_.expired = [this, start] {
-    return (budgets_.cancelled && budgets_.cancelled()) || std::chrono::steady_clock::now() - start > budgets_.compile_time;
-  };
-}
+void JsonCore::StartClock() { schemas_.expired = pool.stop; }
 
 Status JsonCore::Finished(Refusal* refusal) {
   for (const SchemaError& one : schemas_.unenforced()) unenforced.push_back({one.keyword, one.pointer, one.message});
@@ -130,7 +125,8 @@ Config JsonCore::Start() {
 
 bool JsonCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_view text, Config& to) {
   const auto& node = static_cast<const JsonNode&>(base);
-  if (schemas_.error()) return false;
+  pool.Spend(1 + node.threads.size() + node.pending.size());
+  if (schemas_.error() || pool.overflowed()) return false;
   const bool spaced = lexer.IsSpaced(lex);
   switch (node.phase) {
     case Phase::kValue: return StartValue(node, byte, to);

@@ -104,6 +104,7 @@ class JsonCore : public Core {
     std::vector<Expr> values;      // by position
     std::vector<int8_t> possible;  // by position: the value has members; -1 not known
     std::vector<bool> required;    // by position
+    std::vector<uint32_t> needed;  // positions of the required ones
     std::vector<Schemas::KeyClass> classes;
   };
   // Nodes.

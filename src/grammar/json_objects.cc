@@ -46,7 +46,10 @@ uint32_t JsonCore::ObjectIndex(const ObjectShape& shape) {
     }
   }
   for (size_t i = 0; i < n; ++i) info->values[i] = schemas_.And(std::move(parts[i]));
-  for (const int32_t name : shape.required) info->required[static_cast<size_t>(PositionOf(*info, name))] = true;
+  for (const int32_t name : shape.required) {
+    info->needed.push_back(static_cast<uint32_t>(PositionOf(*info, name)));
+    info->required[info->needed.back()] = true;
+  }
   info->classes = schemas_.ClassesOf(shape, info->names);
   std::erase_if(info->classes, [&](const Schemas::KeyClass& one) { return !schemas_.Satisfiable(one.value); });
   objects_.push_back(std::move(info));
@@ -154,20 +157,26 @@ std::optional<uint64_t> JsonCore::CountHolders(const Level& level, const Thread&
 bool JsonCore::Completable(const Level& level, const Thread& thread, int64_t chosen) {
   ObjectInfo& info = *objects_[thread.shape];
   const ObjectShape& shape = info.shape;
+  pool.Spend(4 + info.needed.size() + shape.depends.size());
   const uint64_t count = level.count + static_cast<uint64_t>(chosen != -1);
   if (count > shape.max) return false;
   const auto has = [&](int32_t name) {
     return IsSeen(level, name) || (chosen >= 0 && info.names[static_cast<size_t>(chosen)] == name);
   };
   std::vector<int32_t> needs;
-  for (const int32_t name : shape.required) {
-    if (!has(name)) needs.push_back(name);
+  for (const uint32_t position : info.needed) {
+    const int32_t name = info.names[position];
+    if (has(name)) continue;
+    if (!MayCome(level, thread, info, position)) return false;
+    needs.push_back(name);
   }
+  if (count + needs.size() > shape.max) return false;
   const auto add_needs = [&](int32_t name) {
     for (const auto& [first, second] : shape.depends) {
       if (first == name && !has(second) && std::find(needs.begin(), needs.end(), second) == needs.end()) needs.push_back(second);
     }
   };
+  const size_t n_named = needs.size();
   if (!shape.depends.empty()) {
     if (chosen >= 0) add_needs(info.names[static_cast<size_t>(chosen)]);
     if (level.keys) {
@@ -175,12 +184,13 @@ bool JsonCore::Completable(const Level& level, const Thread& thread, int64_t cho
     }
     for (size_t i = 0; i < needs.size(); ++i) add_needs(needs[i]);
   }
-  for (const int32_t name : needs) {
-    if (!MayCome(level, thread, info, static_cast<size_t>(PositionOf(info, name)))) return false;
+  for (size_t i = n_named; i < needs.size(); ++i) {
+    if (!MayCome(level, thread, info, static_cast<size_t>(PositionOf(info, needs[i])))) return false;
   }
-  const auto wanted = CountHolders(level, thread, needs, chosen);
-  if (!wanted) return false;
-  if (count + *wanted > shape.max) return false;
+  if (!shape.exists.empty() || needs.size() > n_named) {
+    const auto wanted = CountHolders(level, thread, needs, chosen);
+    if (!wanted || count + *wanted > shape.max) return false;
+  }
   if (count + needs.size() >= shape.min) return true;
   // More keys are needed; any that may come will do.
   uint64_t left = 0;

@@ -1,6 +1,7 @@
 #include "grammar/lexer.h"
 
 #include <algorithm>
+#include <array>
 
 #include "grammar/code_points.h"
 #include "grammar/hash.h"
@@ -91,7 +92,35 @@ uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
     default: next = FillString(state, byte);
   }
   rows_[size_t{state} * 256 + byte] = next;
+  FillAlike(state, byte, next);
   return next;
+}
+
+// Bytes that no part tells from `byte` lead to the same state, where they are content and not of the notation.
+void Lexer::FillAlike(uint32_t state, uint8_t byte, uint32_t next) {
+  const Kind kind = states_[state].kind;
+  const bool string = kind == Kind::kJsonString || kind == Kind::kDoubleQuoted || kind == Kind::kSingleQuoted;
+  if (kind == Kind::kFixed || kind == Kind::kWords || (string && states_[state].phase != 0)) return;
+  const auto content = [&](size_t b) {
+    if (kind == Kind::kFree) return b != 0xFF;
+    return !string || (b >= 0x20 && b != '"' && b != '\\' && b != '\'');
+  };
+  if (!content(byte)) return;
+  std::array<uint8_t, 256> alike{};
+  size_t n = 0;
+  for (size_t b = 0; b < 256; ++b) {
+    if (content(b) && rows_[size_t{state} * 256 + b] == kUnknown) alike[n++] = static_cast<uint8_t>(b);
+  }
+  const std::vector<Re>& parts = states_[state].parts;
+  for (size_t i = 0; i < parts.size() && n > 0; ++i) {
+    const auto classes = pool_.ByteClasses(parts[i]);
+    if (classes.empty()) continue;
+    const uint8_t own = classes[byte];
+    n = static_cast<size_t>(
+        std::remove_if(alike.begin(), alike.begin() + static_cast<ptrdiff_t>(n), [&](uint8_t b) { return classes[b] != own; }) -
+        alike.begin());
+  }
+  for (size_t i = 0; i < n; ++i) rows_[size_t{state} * 256 + alike[i]] = next;
 }
 
 uint32_t Lexer::FillWords(uint32_t id, uint8_t byte) {
@@ -191,12 +220,12 @@ uint32_t Lexer::PlainSlack(uint32_t state) const {
   return slack;
 }
 
-uint32_t Lexer::Saturated(uint32_t state) {
+uint32_t Lexer::Saturated(uint32_t state, uint32_t reach) {
   const State& s = states_[state];
   if (s.phase != 0 || s.kind == Kind::kFixed) return state;
   if (s.kind == Kind::kWords) return state;
   std::vector<Re> parts = s.parts;
-  for (Re& part : parts) part = part == RegexPool::kNone ? part : pool_.Saturated(part);
+  for (Re& part : parts) part = part == RegexPool::kNone ? part : pool_.Saturated(part, reach);
   if (parts == s.parts) return state;
   const Kind kind = s.kind;
   const bool needs_text = s.needs_text;

@@ -48,8 +48,8 @@ class Lexer {
   bool AtRest(uint32_t state) const { return states_[state].phase == 0; }
   // Any text of so many plain code points leads on.
   uint32_t PlainSlack(uint32_t state) const;
-  // The state with far-away counts forgotten: it has the same mask.
-  uint32_t Saturated(uint32_t state);
+  // The state with counts forgotten that are farther than `reach` bytes: it has the same mask for tokens of that length.
+  uint32_t Saturated(uint32_t state, uint32_t reach);
   size_t n_states() const { return states_.size(); }
 
   // The text that a string lexeme stands for; of a kSingleQuoted one also with its quote, and a blank, behind.
@@ -68,6 +68,7 @@ class Lexer {
   };
 
   uint32_t Fill(uint32_t state, uint8_t byte);
+  void FillAlike(uint32_t state, uint8_t byte, uint32_t next);
   uint32_t FillString(uint32_t state, uint8_t byte);
   uint32_t Feed(uint32_t state, std::string_view decoded, uint32_t phase);
   bool AnyLive(const std::vector<Re>& parts, std::string_view decoded);

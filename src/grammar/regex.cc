@@ -1,7 +1,11 @@
 #include "grammar/regex.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <span>
 #include <string>
+#include <unordered_set>
 
 #include "grammar/hash.h"
 
@@ -9,13 +13,24 @@ namespace lfm::grammar {
 namespace {
 
 constexpr int kMaxFactorDepth = 2000;
+constexpr int kCoverSteps = 64;       // of one comparison of two alternatives
+constexpr size_t kMaxCompared = 256;  // alternatives that are compared with each other
+constexpr float kHuge = 1e30f;
+// Of a language with fewer members (2 to this) some end of a free text is none.
+constexpr float kFewLog = 100;
+
+uint32_t Times(uint32_t a, uint32_t b) {
+  const uint64_t product = uint64_t{a} * b;
+  return product >= kUnbounded ? kUnbounded : static_cast<uint32_t>(product);
+}
 
 }  // namespace
 
 RegexPool::RegexPool(size_t max_nodes) : max_nodes_(max_nodes) {
   nodes_.resize(2);
-  nodes_[kNone] = {.kind = Kind::kNone, .nullable = false, .finite = true, .live = 0};
-  nodes_[kEmpty] = {.kind = Kind::kEmpty, .nullable = true, .finite = true, .live = 1};
+  nodes_[kNone] = {.kind = Kind::kNone, .nullable = false, .finite = true, .plain = true, .live = 0, .log_count = -kHuge};
+  nodes_[kEmpty] = {.kind = Kind::kEmpty, .nullable = true, .finite = true, .plain = true, .live = 1};
+  index_.resize(1024, {0, kNone});
   for (size_t byte = 0; byte < 256; ++byte) bytes_[byte] = Set(ByteSet().set(byte));
   digits_ = static_cast<uint32_t>(sets_.size());
   for (const char c : std::string_view("0123456789.")) sets_.push_back(ByteSet().set(static_cast<uint8_t>(c)));
@@ -29,10 +44,16 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
   switch (n.kind) {
     case Kind::kNone:
     case Kind::kEmpty: break;
-    case Kind::kSet: n.finite = true, n.live = 1; break;
+    case Kind::kSet:
+      n.finite = n.plain = true, n.live = 1, n.least = n.rest = 1;
+      n.log_count = std::log2(static_cast<float>(sets_[n.a].count()));
+      break;
     case Kind::kConcat: {
       const Node &a = nodes_[n.a], &b = nodes_[n.b];
       n.nullable = a.nullable && b.nullable, n.finite = a.finite && b.finite;
+      n.plain = a.plain && b.plain, n.counted = a.counted || b.counted;
+      n.least = Plus(a.least, b.least), n.rest = std::max(Plus(a.rest, b.least), b.rest);
+      n.log_count = a.log_count + b.log_count;
       if (b.live != 1) break;
       if (a.live == 1) n.live = 1;
       if (any_char_ != 0 && n.a == any_char_) {
@@ -43,20 +64,26 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
       break;
     }
     case Kind::kOr:
-      n.finite = true;
+      n.finite = n.plain = true, n.least = kUnbounded, n.log_count = 0;
       for (size_t i = 0; i < n_list; ++i) {
+        const Node& one = nodes_[list[i]];
+        n.plain &= one.plain, n.counted |= one.counted;
+        n.least = std::min(n.least, one.least), n.rest = std::max(n.rest, one.rest);
+        n.log_count = std::max(n.log_count, one.log_count);
         n.nullable |= nodes_[list[i]].nullable, n.finite &= nodes_[list[i]].finite;
         if (slack(list[i]) > n.slack) n.wide = false;
         if (slack(list[i]) >= n.slack) n.wide |= nodes_[list[i]].wide;
         n.slack = std::max(n.slack, slack(list[i]));
         if (nodes_[list[i]].live == 1) n.live = 1;
       }
+      n.log_count += std::log2(static_cast<float>(n_list));
       break;
     case Kind::kAnd: {
-      n.nullable = true, n.slack = kUnbounded;
+      n.nullable = true, n.slack = kUnbounded, n.log_count = kHuge;
       size_t n_narrow = 0;
       for (size_t i = 0; i < n_list; ++i) {
         n.nullable &= nodes_[list[i]].nullable, n.finite |= nodes_[list[i]].finite;
+        if (nodes_[list[i]].finite) n.log_count = std::min(n.log_count, nodes_[list[i]].log_count);
         n.slack = std::min(n.slack, slack(list[i]));
         n_narrow += static_cast<size_t>(!nodes_[list[i]].wide);
       }
@@ -64,19 +91,24 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
       n.wide = n_narrow == 0;
       if (n_narrow > 1 || (n_narrow == 1 && n.slack != kUnbounded)) n.slack = 0;
       // Where length is bounded, a finite exception could be all that is left near the bound.
-      if (n.slack != kUnbounded) n.slack = n.slack > 8 ? n.slack - 8 : 0;
+      if (n.slack != kUnbounded) n.slack = n.slack > kFreeCodes ? n.slack - kFreeCodes : 0;
       break;
     }
     case Kind::kNot:
       n.nullable = !nodes_[n.a].nullable;
-      if (nodes_[n.a].finite) n.slack = kUnbounded, n.live = 1, n.wide = true;
+      if (nodes_[n.a].finite) n.slack = kUnbounded, n.live = 1, n.wide = nodes_[n.a].log_count < kFewLog;
       break;
-    case Kind::kRepeat:
-      n.nullable = n.min == 0 || nodes_[n.a].nullable;
-      n.finite = n.max != kUnbounded && nodes_[n.a].finite;
-      if (nodes_[n.a].live == 1) n.live = 1;
+    case Kind::kRepeat: {
+      const Node& inner = nodes_[n.a];
+      n.nullable = n.min == 0 || inner.nullable;
+      n.finite = n.max != kUnbounded && inner.finite;
+      n.plain = inner.plain, n.counted = inner.counted || n.min > 1 || (n.max > 1 && n.max != kUnbounded);
+      n.least = Times(inner.least, n.min), n.rest = Plus(inner.rest, Times(inner.least, n.min > 0 ? n.min - 1 : 0));
+      n.log_count = std::min(kHuge, static_cast<float>(n.max) * (std::max(inner.log_count, 0.0f) + 1));
+      if (inner.live == 1) n.live = 1;
       if (n.a == any_char_ && any_char_ != 0) n.slack = n.max, n.wide = true;
       break;
+    }
     case Kind::kMultiple: {
       const MultipleState& m = multiples_[n.a];
       uint64_t r = m.remainder;
@@ -95,14 +127,18 @@ Re RegexPool::Intern(Node n, const Re* list, size_t n_list) {
   } else {
     for (size_t i = 0; i < n_list; ++i) hash = Mix(hash, list[i]);
   }
-  for (auto [it, end] = index_.equal_range(hash); it != end; ++it) {
-    const Node& other = nodes_[it->second];
+  Spend(1 + n_list / 8);
+  size_t slot = hash & (index_.size() - 1);
+  for (; index_[slot].second != kNone; slot = (slot + 1) & (index_.size() - 1)) {
+    if (index_[slot].first != hash) continue;
+    const Node& other = nodes_[index_[slot].second];
     if (other.kind != n.kind || other.min != n.min) continue;
     if (list == nullptr ? other.a == n.a && other.b == n.b && other.max == n.max
                         : other.max == n_list && std::equal(list, list + n_list, List(other))) {
-      return it->second;
+      return index_[slot].second;
     }
   }
+  if (overflowed_) return kNone;
   if (nodes_.size() >= max_nodes_ || lists_.size() >= 4 * max_nodes_) {
     overflowed_ = true;
     return kNone;
@@ -116,8 +152,23 @@ Re RegexPool::Intern(Node n, const Re* list, size_t n_list) {
   }
   const auto id = static_cast<Re>(nodes_.size());
   nodes_.push_back(n);
-  index_.emplace(hash, id);
+  index_[slot] = {hash, id};
+  if (nodes_.size() * 2 > index_.size()) {
+    std::vector<std::pair<uint64_t, Re>> wider(index_.size() * 2, {0, kNone});
+    for (const auto& one : index_) {
+      if (one.second == kNone) continue;
+      size_t at = one.first & (wider.size() - 1);
+      while (wider[at].second != kNone) at = (at + 1) & (wider.size() - 1);
+      wider[at] = one;
+    }
+    index_ = std::move(wider);
+  }
   return id;
+}
+
+void RegexPool::CheckWork() {
+  next_check_ = work_ + 8192;
+  if (work_ > work_limit_ || (stop && stop())) overflowed_ = exhausted_ = true;
 }
 
 Re RegexPool::InternList(Kind kind, const std::vector<Re>& list) {
@@ -185,7 +236,9 @@ Re RegexPool::OrAt(std::vector<Re> parts, int depth) {
   }
   std::sort(flat.begin(), flat.end());
   flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
-  if (flat.empty()) return kNone;
+  Spend(flat.size());
+  if (flat.empty() || overflowed_) return kNone;
+  if (depth == 0) DropCovered(flat);
   if (flat.size() == 1) return flat[0];
   const auto head = [&](Re re) { return nodes_[re].kind == Kind::kConcat ? nodes_[re].a : re; };
   const auto tail = [&](Re re) { return nodes_[re].kind == Kind::kConcat ? nodes_[re].b : Re{kEmpty}; };
@@ -234,18 +287,87 @@ Re RegexPool::OrAt(std::vector<Re> parts, int depth) {
   return InternList(Kind::kOr, flat);
 }
 
+// Whether one alternative holds the other, as far as their forms show: the same with counts that are wider, or with a
+// beginning that may be left out.
+bool RegexPool::Covers(Re all, Re some, int& fuel) const {
+  while (all != some) {
+    if (--fuel < 0 || all <= kEmpty) return false;
+    const Node &a = nodes_[all], &b = nodes_[some];
+    const Re head = a.kind == Kind::kConcat ? a.a : all, tail = a.kind == Kind::kConcat ? a.b : Re{kEmpty};
+    const Re other_head = b.kind == Kind::kConcat ? b.a : some, other_tail = b.kind == Kind::kConcat ? b.b : Re{kEmpty};
+    const Node &x = nodes_[head], &y = nodes_[other_head];
+    const bool wider = x.kind == Kind::kRepeat && (y.kind == Kind::kRepeat ? x.a == y.a && x.min <= y.min && x.max >= y.max
+                                                                           : x.a == other_head && x.min <= 1);
+    if ((head == other_head || wider) && some != kEmpty) {
+      if (!x.nullable) {
+        all = tail, some = other_tail;
+        continue;
+      }
+      if (Covers(tail, other_tail, fuel)) return true;
+    }
+    if (!x.nullable) return false;
+    all = tail;
+  }
+  return true;
+}
+
+// Alternatives that others hold are left out, so that what can be read in many ways at once does not pile up.
+void RegexPool::DropCovered(std::vector<Re>& parts) const {
+  std::vector<Re> drop, walked;
+  std::vector<Re> wide;  // that begin with a repetition
+  for (const Re part : parts) {
+    const Re head = nodes_[part].kind == Kind::kConcat ? nodes_[part].a : part;
+    if (nodes_[head].kind == Kind::kRepeat) wide.push_back(part);
+  }
+  if (wide.empty() && parts[0] != kEmpty) return;
+  std::sort(wide.begin(), wide.end(), std::greater<>());  // what is made later is mostly longer
+  std::unordered_set<Re> seen;
+  for (Re at : wide) {
+    while (nodes_[at].kind == Kind::kConcat && nodes_[nodes_[at].a].nullable && seen.insert(at).second) {
+      at = nodes_[at].b;
+      if (std::binary_search(parts.begin(), parts.end(), at)) drop.push_back(at);
+    }
+  }
+  const auto dropped = [&](Re re) { return std::find(drop.begin(), drop.end(), re) != drop.end(); };
+  if (drop.size() > 1) std::sort(drop.begin(), drop.end());
+  std::erase_if(parts, [&](Re re) { return std::binary_search(drop.begin(), drop.end(), re); });
+  if (parts[0] == kEmpty && std::any_of(parts.begin() + 1, parts.end(), [&](Re re) { return nodes_[re].nullable; })) {
+    parts.erase(parts.begin());
+  }
+  drop.clear();
+  if (parts.size() > kMaxCompared) return;
+  for (const Re all : wide) {
+    if (dropped(all) || !std::binary_search(parts.begin(), parts.end(), all)) continue;
+    for (const Re some : parts) {
+      int fuel = kCoverSteps;
+      if (some != all && !dropped(some) && Covers(all, some, fuel)) drop.push_back(some);
+    }
+  }
+  std::erase_if(parts, dropped);
+}
+
 Re RegexPool::And(std::vector<Re> parts) {
   std::vector<Re> flat;
+  uint32_t min = 0, max = kUnbounded;  // texts of so many code points are one part
+  bool text = false;
+  Spend(parts.size());
+  if (overflowed_) return kNone;
   for (const Re part : parts) {
     const Node& n = nodes_[part];
     if (part == kNone) return kNone;
     if (part == all_) continue;
-    if (n.kind == Kind::kAnd) {
-      flat.insert(flat.end(), List(n), List(n) + n.max);
-    } else {
-      flat.push_back(part);
+    const Re one[1] = {part};
+    for (const Re re : n.kind == Kind::kAnd ? std::span<const Re>(List(n), n.max) : std::span<const Re>(one)) {
+      const Node& inner = nodes_[re];
+      if (inner.kind == Kind::kRepeat && inner.a == any_char_) {
+        text = true, min = std::max(min, inner.min), max = std::min(max, inner.max);
+      } else {
+        flat.push_back(re);
+      }
     }
   }
+  if (min > max) return kNone;
+  if (text) flat.push_back(Repeat(any_char_, min, max));
   std::sort(flat.begin(), flat.end());
   flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
   if (flat.empty()) return all_;

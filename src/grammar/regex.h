@@ -7,6 +7,8 @@
 #include <bitset>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <span>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -66,10 +68,13 @@ class RegexPool {
   bool Matches(Re re, std::string_view bytes) { return Nullable(Next(re, bytes)); }
   // A number n such that after any text of at most n code points the language still goes on; 0 when none is known.
   uint32_t Slack(Re re) const { return nodes_[re].slack; }
-  // A language with the same answers for texts of up to 512 code points, where counts that are far away are forgotten.
-  Re Saturated(Re re);
+  // A language with the same answers for texts of up to `reach` bytes, where counts that are farther away are forgotten.
+  Re Saturated(Re re, uint32_t reach);
   // Whether the language is finite, as far as its form shows.
   bool Finite(Re re) const { return nodes_[re].finite; }
+  // The class of each byte, [256]: bytes of one class have the same derivative. None for languages without derivatives; the
+  // span holds until the next call of any kind.
+  std::span<const uint8_t> ByteClasses(Re re);
   // The bytes that lead on, as groups with one target each.
   struct Edge {
     uint8_t byte;  // the first byte of the group
@@ -81,7 +86,16 @@ class RegexPool {
   // A shortest member, false when there is none.
   bool Shortest(Re re, std::string& out);
 
+  // Work is counted in steps of some tens of nanoseconds, so that no pattern holds up its caller: past `steps`, or when
+  // `stop` (asked now and then) says so, the pool counts as overflowed.
+  void AllowWork(uint64_t steps) { work_ = 0, work_limit_ = steps, next_check_ = 0; }
+  void Spend(uint64_t steps) {
+    if ((work_ += steps) >= next_check_) CheckWork();
+  }
+  std::function<bool()> stop;
+
   bool overflowed() const { return overflowed_; }
+  bool exhausted() const { return exhausted_; }  // by work, not by size
   size_t n_nodes() const { return nodes_.size(); }
 
  private:
@@ -90,10 +104,15 @@ class RegexPool {
     Kind kind = Kind::kNone;
     bool nullable = false, finite = false;
     bool wide = false;          // after texts within the slack nearly every text goes on, not just some
+    bool plain = false;         // no complement and no intersection in it
+    bool counted = false;       // repetitions with bounds in it
     int8_t live = -1;           // -1: not known
     uint32_t a = 0, b = 0;      // children; the set's index; the first of the list
     uint32_t min = 0, max = 0;  // repetition; the list's length in `max`
     uint32_t slack = 0;
+    uint32_t least = 0;   // of plain ones: the bytes of a shortest member
+    uint32_t rest = 0;    // of plain ones: whatever was read, as many bytes end a text that can be ended
+    float log_count = 0;  // of finite ones: the number of members is at most 2 to this
     int32_t row = -1;
   };
   struct Row {
@@ -108,10 +127,20 @@ class RegexPool {
     bool operator==(const MultipleState&) const = default;
   };
 
+  // A text that goes on freely for so many code points has 2^160 ends.
+  static constexpr uint32_t kFreeCodes = 8;
+  static uint32_t Plus(uint32_t a, uint32_t b) { return a >= kUnbounded - b ? kUnbounded : a + b; }
+
   Re Intern(Node node, const Re* list, size_t n_list);
   Re InternList(Kind kind, const std::vector<Re>& list);
   void Flags(Node& node, const Re* list, size_t n_list) const;
   Re OrAt(std::vector<Re> parts, int depth);
+  void DropCovered(std::vector<Re>& parts) const;
+  bool Covers(Re all, Re some, int& fuel) const;
+  Re SaturatedPlain(Re re, uint32_t reach, int depth);
+  Re SaturatedAnd(const Node& node, Re re, uint32_t reach);
+  bool IsText(Re re) const;
+  void CheckWork();
   Re MultipleNode(const MultipleState& state);
   Re Derive(Re re, uint8_t byte);
   Re DeriveMultiple(const MultipleState& state, uint8_t byte);
@@ -123,7 +152,8 @@ class RegexPool {
   const Re* List(const Node& node) const { return lists_.data() + node.a; }
 
   size_t max_nodes_;
-  bool overflowed_ = false;
+  bool overflowed_ = false, exhausted_ = false;
+  uint64_t work_ = 0, work_limit_ = UINT64_MAX, next_check_ = 0;
   std::vector<Node> nodes_;
   std::vector<Re> lists_;
   std::vector<ByteSet> sets_;
@@ -135,7 +165,8 @@ class RegexPool {
     std::vector<uint8_t> first;  // a byte of each
   };
   std::vector<Classes> classes_;
-  std::unordered_multimap<uint64_t, Re> index_;
+  std::vector<std::pair<uint64_t, Re>> index_;  // open addressing; kNone: free
+  std::unordered_map<uint64_t, Re> saturated_;  // by language and reach
   std::unordered_multimap<uint64_t, uint32_t> set_index_;
   std::unordered_map<Hash, uint32_t, HashOf> class_index_;  // by the sets
   std::array<Re, 256> bytes_{};

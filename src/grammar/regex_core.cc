@@ -3,9 +3,8 @@
 namespace lfm::grammar {
 
 Status RegexCore::Set(Re language, std::string description) {
-  if (pool.overflowed()) return Error{ErrorCode::kLimit, "the grammar's automaton is too large"};
-  const bool live = pool.Live(language);
-  if (pool.overflowed()) return Error{ErrorCode::kLimit, "the grammar's automaton is too large"};
+  const bool live = !pool.overflowed() && pool.Live(language);
+  if (const auto failure = Failure()) return *failure;
   if (!live) return Error{ErrorCode::kInvalidArgument, "no text satisfies the grammar"};
   language_ = language, description_ = std::move(description);
   return Ok();

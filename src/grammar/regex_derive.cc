@@ -8,7 +8,6 @@
 namespace lfm::grammar {
 namespace {
 
-constexpr uint32_t kFar = 512;        // counts beyond this many code points are out of a token's reach
 constexpr size_t kMaxSearch = 60000;  // states of one search for a member
 
 }  // namespace
@@ -56,6 +55,8 @@ void RegexPool::CollectSets(Re re, std::vector<uint32_t>& sets) const {
 }
 
 Re RegexPool::Derive(Re re, uint8_t byte) {
+  if (overflowed_) return kNone;
+  Spend(1);
   const Node n = nodes_[re];  // a copy: nodes_ grows below
   switch (n.kind) {
     case Kind::kNone:
@@ -70,6 +71,7 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
           break;
         }
         const Re head = nodes_[at].a, rest = nodes_[at].b;
+        if (overflowed_) return kNone;
         parts.push_back(Concat(Derive(head, byte), rest));
         if (!nodes_[head].nullable) break;
         at = rest;
@@ -123,6 +125,7 @@ const RegexPool::Row& RegexPool::RowOf(Re re) {
   if (nodes_[re].row >= 0) return rows_[static_cast<size_t>(nodes_[re].row)];
   std::vector<uint32_t> sets;
   CollectSets(re, sets);
+  Spend(sets.size());
   std::sort(sets.begin(), sets.end());
   sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
   Row row{ClassesOf(sets), {}};
@@ -146,6 +149,11 @@ Re RegexPool::Next(Re re, std::string_view bytes) {
     re = Next(re, static_cast<uint8_t>(c));
   }
   return re;
+}
+
+std::span<const uint8_t> RegexPool::ByteClasses(Re re) {
+  if (re <= kEmpty) return {};
+  return classes_[RowOf(re).classes].of;
 }
 
 std::vector<RegexPool::Edge> RegexPool::Edges(Re re) {
@@ -199,6 +207,7 @@ bool RegexPool::SearchLive(Re start) {
   while (!stack.empty()) {
     Re re = stack.back();
     stack.pop_back();
+    if (overflowed_) return false;
     for (const Edge& edge : Edges(re)) {
       const Re to = edge.target;
       const int8_t live = QuickLive(to);
@@ -223,8 +232,9 @@ uint64_t RegexPool::CountUpTo(Re re, uint64_t limit) {
   if (!Live(re)) return 0;
   uint64_t total = 0;
   std::unordered_map<Re, uint64_t> now{{re, 1}};
-  for (size_t length = 0; length < kMaxSearch && !now.empty(); ++length) {
+  for (size_t length = 0; length < kMaxSearch && !now.empty() && !overflowed_; ++length) {
     std::unordered_map<Re, uint64_t> next;
+    Spend(now.size());
     for (const auto& [state, n] : now) {
       if (Nullable(state)) total += n;
       if (total >= limit) return limit;
@@ -247,7 +257,7 @@ bool RegexPool::Shortest(Re start, std::string& out) {
   if (!Live(start)) return false;
   std::unordered_map<Re, std::pair<Re, uint8_t>> parent{{start, {start, 0}}};
   std::vector<Re> queue{start};
-  for (size_t i = 0; i < queue.size() && queue.size() < kMaxSearch; ++i) {
+  for (size_t i = 0; i < queue.size() && queue.size() < kMaxSearch && !overflowed_; ++i) {
     for (const Edge& edge : Edges(queue[i])) {
       if (!parent.emplace(edge.target, std::pair{queue[i], edge.byte}).second) continue;
       if (!Live(edge.target)) continue;
@@ -260,28 +270,6 @@ bool RegexPool::Shortest(Re start, std::string& out) {
     }
   }
   return false;
-}
-
-Re RegexPool::Saturated(Re re) {
-  const Node n = nodes_[re];
-  if (n.kind == Kind::kRepeat && n.a == any_char_) {
-    const uint32_t min = std::min(n.min, kFar), max = n.max > kFar ? kUnbounded : n.max;
-    return min == n.min && max == n.max ? re : Repeat(n.a, min, max);
-  }
-  if (n.kind == Kind::kConcat) {
-    const Re tail = Saturated(n.b);
-    return tail == n.b ? re : Concat(n.a, tail);
-  }
-  if (n.kind == Kind::kAnd) {
-    std::vector<Re> parts(lists_.begin() + n.a, lists_.begin() + n.a + n.max);
-    bool changed = false;
-    for (Re& part : parts) {
-      const Re saturated = nodes_[part].slack > 0 || nodes_[part].kind == Kind::kConcat ? Saturated(part) : part;
-      changed |= saturated != part, part = saturated;
-    }
-    return changed ? And(std::move(parts)) : re;
-  }
-  return re;
 }
 
 }  // namespace lfm::grammar

@@ -31,6 +31,10 @@ Error NotSupported(std::string_view what, size_t at) {
   return {ErrorCode::kUnsupported, StrCat("the pattern has ", what, " at byte ", at)};
 }
 
+Error TooLarge(const RegexPool& pool) {
+  return {ErrorCode::kLimit, pool.exhausted() ? "the pattern takes too long to compile" : "the pattern is too large"};
+}
+
 class Parser {
  public:
   Parser(std::string_view text, const RegexSyntax& syntax) : text_(text), syntax_(syntax) {}
@@ -360,6 +364,8 @@ class Compiler {
   }
 
   Result<Continuation> Compile(const Piece& piece, Continuation k) {
+    pool_.Spend(1);
+    if (pool_.overflowed()) return TooLarge(pool_);
     switch (piece.kind) {
       case Piece::Kind::kChars: {
         std::vector<Re> parts;
@@ -465,7 +471,7 @@ Result<Re> ParseRegex(RegexPool& pool, std::string_view pattern, const RegexSynt
   Compiler compiler(pool, parser.questions);
   if (compiler.too_many_classes()) return Error{ErrorCode::kLimit, "the pattern has too many different look-behinds"};
   LFM_TRY(const Re re, compiler.Search(piece, syntax.anchored));
-  if (pool.overflowed()) return Error{ErrorCode::kLimit, "the pattern is too large"};
+  if (pool.overflowed()) return TooLarge(pool);
   return re;
 }
 

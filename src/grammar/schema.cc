@@ -164,7 +164,9 @@ const Type& Schemas::TypeAt(Expr expr, bool tracked) {
   ++depth_, node.visiting = true;
   Type type = Make(node, tracked);
   --depth_, node.visiting = false;
-  if (pool_.overflowed()) FailLimit("the schema's automata are too large");
+  if (pool_.overflowed()) {
+    FailLimit(pool_.exhausted() ? "the schema takes too long to compile" : "the schema's automata are too large");
+  }
   if (error_) return nothing;
   types_.push_back(std::move(type));
   slot = static_cast<int32_t>(types_.size() - 1);
