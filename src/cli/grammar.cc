@@ -20,6 +20,7 @@ class GrammarCommand : public Command {
     args.Positional("FOLDER", folder_, "bench: .json files with \"schema\" and \"tests\" or \"documents\"");
     model_.DeclareModel(args);
     args.Integer("--limit", limit_, "N", "bench: so many of the files, spread over all; 0: every one");
+    args.Integer("--sequences", sequences_, "N", "bench: the time of a step of so many answers at a time, too");
     args.Flag("--figures", figures_, "bench: one JSON document");
     spec_.Declare(args, "--json-object");
     args.Text("--json", document_, "FILE", "the text to check (- for standard input, the default)");
@@ -70,7 +71,7 @@ class GrammarCommand : public Command {
     if (!folder_) return Error{ErrorCode::kInvalidArgument, "lfm grammar bench needs a folder of schemas"};
     LFM_TRY(const std::string path, model_.Path());
     LFM_TRY(const engine::TextModel model, engine::OpenTextModel(path));
-    LFM_TRY(const Json figures, BenchGrammars(*folder_, model.tokenizer, limit_));
+    LFM_TRY(const Json figures, BenchGrammars(*folder_, model.tokenizer, limit_, sequences_));
     if (figures_) {
       WriteJson(figures);
     } else {
@@ -118,7 +119,7 @@ class GrammarCommand : public Command {
   std::optional<std::string> action_, folder_, document_;
   ModelArgs model_;
   GrammarArgs spec_;
-  int64_t limit_ = 0;
+  int64_t limit_ = 0, sequences_ = 0;
   bool jsonl_ = false, schema_order_ = false, figures_ = false;
 };
 

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <filesystem>
+#include <span>
 #include <vector>
 
 #include "base/file.h"
@@ -45,13 +47,10 @@ class Bench {
         mask_(vocabulary_->n_words()) {}
 
   Status File(const std::string& path) {
-    LFM_TRY(const std::string text, ReadWholeFile(path));
-    const auto row = ParseJson(text);
-    if (!row.ok()) return row.error().Within(path);
-    if (row->Find("schema") == nullptr) return Ok();
+    LFM_TRY(const Json row, ReadRow(path));
+    if (row.Find("schema") == nullptr) return Ok();
     ++n_schemas_;
-    grammar::Spec spec;
-    spec.kind = grammar::Kind::kJsonSchema, spec.schema = (*row)["schema"], spec.order = grammar::Order::kAny;
+    const grammar::Spec spec = SpecOf(row);
     const auto start = std::chrono::steady_clock::now();
     const auto compiled = grammar::Compile(spec);
     compile_.us.push_back(Since(start));
@@ -62,9 +61,44 @@ class Bench {
     grammar::State state = (*compiled)->Start();
     if (!state.Mask(*vocabulary_, mask_).ok()) ++n_failed_;
     first_.us.push_back(Since(start));
-    for (const Json& test : (*row)["tests"].items()) Document(**compiled, test["data"].Dump(), test["valid"].AsBool());
-    for (const Json& document : (*row)["documents"].items()) Document(**compiled, document.AsString(), true);
+    for (const Json& test : row["tests"].items()) Document(**compiled, test["data"].Dump(), test["valid"].AsBool());
+    for (const Json& document : row["documents"].items()) Document(**compiled, document.AsString(), true);
     return Ok();
+  }
+
+  // Valid documents of all files, `n` at a time beside each other: a step is a mask and a token for each of them.
+  Status Steps(std::span<const std::string> files, size_t n) {
+    struct Sequence {
+      grammar::State state;
+      std::vector<int32_t> ids;
+      size_t at = 0;
+    };
+    std::deque<Sequence> waiting;
+    std::vector<Sequence> open;
+    size_t next_file = 0;
+    for (;;) {
+      while (open.size() + waiting.size() < n && next_file < files.size()) {
+        LFM_TRY(const Json row, ReadRow(files[next_file++]));
+        const auto compiled = grammar::Compile(SpecOf(row));
+        if (row.Find("schema") == nullptr || !compiled.ok()) continue;
+        for (const Json& test : row["tests"].items()) {
+          if (!test["valid"].AsBool()) continue;
+          waiting.push_back({(*compiled)->Start(), tokenizer_.Encode(test["data"].Dump(), false, false)});
+        }
+        for (const Json& document : row["documents"].items())
+          waiting.push_back({(*compiled)->Start(), tokenizer_.Encode(document.AsString(), false, false)});
+      }
+      while (open.size() < n && !waiting.empty()) open.push_back(std::move(waiting.front())), waiting.pop_front();
+      if (open.size() < n) return Ok();
+      const auto start = std::chrono::steady_clock::now();
+      for (Sequence& one : open) {
+        const bool ok = one.at < one.ids.size() && one.state.Mask(*vocabulary_, mask_).ok();
+        const auto accepted = one.state.Accept(*vocabulary_, ok ? one.ids[one.at] : -1);
+        one.at = ok && accepted.ok() && *accepted ? one.at + 1 : one.ids.size();
+      }
+      steps_.us.push_back(Since(start));
+      std::erase_if(open, [](const Sequence& one) { return one.at >= one.ids.size(); });
+    }
   }
 
   Json Figures() {
@@ -73,10 +107,22 @@ class Bench {
     out.Set("schemas", n_schemas_), out.Set("refused", n_refused_), out.Set("failed", n_failed_);
     out.Set("valid_rejected", n_rejected_), out.Set("invalid_accepted", n_accepted_);
     out.Set("compile_us", compile_.ToJson()), out.Set("first_mask_us", first_.ToJson()), out.Set("mask_us", masks_.ToJson());
+    if (!steps_.us.empty()) out.Set("step_us", steps_.ToJson());
     return out;
   }
 
  private:
+  static Result<Json> ReadRow(const std::string& path) {
+    LFM_TRY(const std::string text, ReadWholeFile(path));
+    auto row = ParseJson(text);
+    if (!row.ok()) return row.error().Within(path);
+    return std::move(*row);
+  }
+  static grammar::Spec SpecOf(const Json& row) {
+    grammar::Spec spec;
+    spec.kind = grammar::Kind::kJsonSchema, spec.schema = row["schema"], spec.order = grammar::Order::kAny;
+    return spec;
+  }
   void Document(const grammar::Grammar& grammar, const std::string& text, bool valid) {
     grammar::State state = grammar.Start();
     bool alive = true;
@@ -96,13 +142,13 @@ class Bench {
   const text::Tokenizer& tokenizer_;
   const std::shared_ptr<const grammar::Vocabulary> vocabulary_;
   std::vector<uint32_t> mask_;
-  Times compile_, first_, masks_;
+  Times compile_, first_, masks_, steps_;
   int64_t n_schemas_ = 0, n_refused_ = 0, n_failed_ = 0, n_rejected_ = 0, n_accepted_ = 0;
 };
 
 }  // namespace
 
-Result<Json> BenchGrammars(const std::string& folder, const text::Tokenizer& tokenizer, int64_t max_files) {
+Result<Json> BenchGrammars(const std::string& folder, const text::Tokenizer& tokenizer, int64_t max_files, int64_t n_sequences) {
   std::vector<std::string> files;
   std::error_code error;
   for (auto it = std::filesystem::recursive_directory_iterator(folder, error); !error && it != std::filesystem::end(it);
@@ -114,7 +160,10 @@ Result<Json> BenchGrammars(const std::string& folder, const text::Tokenizer& tok
   Bench bench(tokenizer);
   // A share of the files, spread over all of them.
   const size_t step = max_files > 0 ? std::max<size_t>(1, files.size() / static_cast<size_t>(max_files)) : 1;
-  for (size_t i = 0; i < files.size(); i += step) LFM_RETURN_IF_ERROR(bench.File(files[i]));
+  std::vector<std::string> some;
+  for (size_t i = 0; i < files.size(); i += step) some.push_back(files[i]);
+  for (const std::string& file : some) LFM_RETURN_IF_ERROR(bench.File(file));
+  if (n_sequences > 0) LFM_RETURN_IF_ERROR(bench.Steps(some, static_cast<size_t>(n_sequences)));
   return bench.Figures();
 }
 
@@ -123,7 +172,8 @@ std::string BenchText(const Json& figures) {
       StrCat(figures["schemas"].AsInt(), " schemas, ", figures["refused"].AsInt(), " refused; valid documents rejected ",
              figures["valid_rejected"].AsInt(), ", invalid accepted ", figures["invalid_accepted"].AsInt(), ", failures ",
              figures["failed"].AsInt(), "; ", figures["vocabulary"].AsInt(), " tokens\n");
-  for (const std::string_view name : {"compile_us", "first_mask_us", "mask_us"}) {
+  for (const std::string_view name : {"compile_us", "first_mask_us", "mask_us", "step_us"}) {
+    if (figures.Find(name) == nullptr) continue;
     const Json& row = figures[name];
     out += StrCat(name, ": n ", row["n"].AsInt(), ", mean ", row["mean"].AsDouble(), ", p50 ", row["p50"].AsDouble(), ", p99 ",
                   row["p99"].AsDouble(), ", p99.9 ", row["p99.9"].AsDouble(), ", max ", row["max"].AsDouble(), "\n");

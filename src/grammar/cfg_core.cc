@@ -295,6 +295,7 @@ Re CfgCore::FollowOf(const Item& word) {
   bool complete = false;
   const SetRef after = Close({{word.production, word.dot + 1, word.origin}}, false, complete);
   ByteSet bytes;
+  pool.Spend(20 * after->items.size());
   for (const Item& item : after->items) {
     const Symbol& symbol = productions_[item.production].symbols[item.dot];
     if (!symbol.word) continue;
@@ -359,6 +360,7 @@ bool CfgCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_vi
   const auto add = [&](const Item& item, Re language) {
     const Re rest = pool.Next(language, byte);
     if (!pool.Live(rest)) return;
+    pool.Spend(4 + words.size());
     for (const Word& other : words) {
       if (other.item.production == item.production && other.item.dot == item.dot && other.item.origin == item.origin &&
           other.rest == rest)

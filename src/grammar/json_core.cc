@@ -37,11 +37,12 @@ Status JsonCore::Load(const Json& schema, bool annotate_unsupported, Refusal* re
   StartClock();
   root_ = schemas_.Add(schema, annotate_unsupported);
   if (!schemas_.error()) schemas_.ReadAll(root_);
-  if (!schemas_.error() && !schemas_.Satisfiable(root_) && !schemas_.error()) {
+  if (!schemas_.error() && !schemas_.Satisfiable(root_) && !schemas_.error() && !pool.overflowed()) {
     const bool named = schema.is_object() && !schema.members().empty();
     schemas_.Fail(ErrorCode::kInvalidArgument, named ? schema.members().back().first : "false", "",
                   "no value satisfies the schema");
   }
+  if (!schemas_.error() && pool.overflowed()) schemas_.FailLimit(Core::Failure()->message);
   return Finished(refusal);
 }
 

@@ -15,6 +15,7 @@ constexpr uint32_t kEscape = 1, kUnicode = 2, kUnicode0 = 3, kUnicode00 = 4, kUn
 // After a single quote, which closes the text only if what comes next may stand behind a value: "It's late" needs no
 // escape. The same quote and a blank.
 constexpr uint32_t kQuote = 10, kQuoteBlank = 11;
+constexpr uint32_t kLookAhead = 8;  // bytes behind a token that are asked about, for quotes and escapes
 constexpr std::string_view kBehindValues = ",)]}:";
 constexpr char kEscapes[] = "\"\\bfnrt", kEscaped[] = "\"\\\b\f\n\r\t";
 
@@ -225,7 +226,7 @@ uint32_t Lexer::Saturated(uint32_t state, uint32_t reach) {
   if (s.phase != 0 || s.kind == Kind::kFixed) return state;
   if (s.kind == Kind::kWords) return state;
   std::vector<Re> parts = s.parts;
-  for (Re& part : parts) part = part == RegexPool::kNone ? part : pool_.Saturated(part, reach);
+  for (Re& part : parts) part = part == RegexPool::kNone ? part : pool_.Saturated(part, reach + kLookAhead);
   if (parts == s.parts) return state;
   const Kind kind = s.kind;
   const bool needs_text = s.needs_text;

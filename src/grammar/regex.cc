@@ -167,7 +167,7 @@ Re RegexPool::Intern(Node n, const Re* list, size_t n_list) {
 }
 
 void RegexPool::CheckWork() {
-  next_check_ = work_ + 8192;
+  next_check_ = work_ + std::min<uint64_t>(8192, work_limit_ - std::min(work_, work_limit_) + 1);
   if (work_ > work_limit_ || (stop && stop())) overflowed_ = exhausted_ = true;
 }
 
@@ -375,7 +375,10 @@ Re RegexPool::And(std::vector<Re> parts) {
   bool all_sets = true, has_empty = false, nullable = true;
   for (const Re re : flat) {
     all_sets &= nodes_[re].kind == Kind::kSet, has_empty |= re == kEmpty, nullable &= nodes_[re].nullable;
-    if (nodes_[re].kind == Kind::kNot && std::binary_search(flat.begin(), flat.end(), nodes_[re].a)) return kNone;
+    if (nodes_[re].kind != Kind::kNot) continue;
+    const Node& without = nodes_[nodes_[re].a];
+    if (std::binary_search(flat.begin(), flat.end(), nodes_[re].a)) return kNone;
+    if (text && without.kind == Kind::kRepeat && without.a == any_char_ && without.min <= min && without.max >= max) return kNone;
   }
   if (has_empty) return nullable ? kEmpty : kNone;
   if (all_sets) {

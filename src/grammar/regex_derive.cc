@@ -64,6 +64,7 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
     case Kind::kSet: return sets_[n.a].test(byte) ? Re{kEmpty} : Re{kNone};
     case Kind::kConcat: {
       std::vector<Re> parts;
+      bool whole = false;  // a part is all that follows a head, so it holds what follows later ones that may be left out
       Re at = re;
       for (;;) {
         if (nodes_[at].kind != Kind::kConcat) {
@@ -72,7 +73,9 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
         }
         const Re head = nodes_[at].a, rest = nodes_[at].b;
         if (overflowed_) return kNone;
-        parts.push_back(Concat(Derive(head, byte), rest));
+        const Re derived = Derive(head, byte);
+        if (!whole || derived != kEmpty || !nodes_[head].nullable) parts.push_back(Concat(derived, rest));
+        whole |= derived == kEmpty;
         if (!nodes_[head].nullable) break;
         at = rest;
       }

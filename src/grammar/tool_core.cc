@@ -59,7 +59,9 @@ Status ToolCore::Load(bool annotate_unsupported, Refusal* refusal) {
       }
     }
     arguments_.push_back(schemas_.Of(std::move(objects)));
-    if (!schemas_.Satisfiable(arguments_.back())) return refuse("no arguments satisfy its schema");
+    const bool satisfiable = schemas_.Satisfiable(arguments_.back());
+    if (const auto failure = Failure()) return failure->Within(StrCat("tool ", Quote(tool.name)));
+    if (!satisfiable) return refuse("no arguments satisfy its schema");
     names.push_back(pool.Literal(tool.name));
   }
   names_ = pool.Or(std::move(names));

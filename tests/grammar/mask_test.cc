@@ -145,6 +145,51 @@ TEST(Mask, WhatGoesOnForEachOfTwoPatternsNeedNotGoOnForBoth) {
   EXPECT_TRUE(Compile(Schema(R"({"type": "string", "allOf": [{"pattern": "foo$"}, {"maxLength": 3}]})")).ok());
 }
 
+// A bound on the length that makes no difference to any token's bytes does make one where only some ends fit into it.
+TEST(Mask, WhatNoLongerFitsIsForbiddenFromTheStart) {
+  EXPECT_FALSE(Compile(Schema(R"({"type": "string", "allOf": [{"maxLength": 10}, {"minLength": 20}]})")).ok());
+  EXPECT_FALSE(Compile(Schema(R"({"type": "string", "maxLength": 100, "not": {"pattern": "^[^]{0,300}$"}})")).ok());
+  EXPECT_TRUE(Compile(Schema(R"({"type": "string", "maxLength": 100, "not": {"pattern": "^[^]{0,99}$"}})")).ok());
+  const auto vocabulary = MakeVocabulary();
+  for (const std::string_view schema : {R"s({"type": "string", "maxLength": 600, "pattern": "^(a{590}|c{700})$"})s",
+                                        R"s({"type": "string", "maxLength": 600, "pattern": "^a{0,3}(b{590}|c{700})$"})s"}) {
+    const auto compiled = Compile(Schema(schema));
+    ASSERT_TRUE(compiled.ok()) << schema;
+    State state = (*compiled)->Start();
+    ASSERT_TRUE(*state.Advance("\""));
+    std::vector<uint32_t> mask((static_cast<size_t>(vocabulary->n_tokens()) + 31) / 32);
+    ASSERT_TRUE(state.Mask(*vocabulary, mask).ok());
+    EXPECT_TRUE(Allowed(mask, kFirst + 'a'));
+    EXPECT_FALSE(Allowed(mask, kFirst + 'c')) << schema;
+  }
+}
+
+TEST(Mask, IsExactWhereCountsAreFarAndWhereTheyAreNear) {
+  const auto vocabulary = MakeVocabulary();
+  for (const std::string_view schema :
+       {R"s({"type": "string", "pattern": "^(?:\\S+\\s+){0,9}\\S+$", "maxLength": 60})s",
+        R"s({"type": "string", "pattern": "^(?:[a-f]{2,3}x?){0,30}(foo|bar)$", "maxLength": 90})s",
+        R"s({"type": "string", "pattern": "^([ab]{1,9}x){2,50}$", "minLength": 20, "maxLength": 80})s",
+        R"s({"type": "string", "pattern": "^(a?){30}a{30}$"})s",
+        R"s({"type": "string", "not": {"enum": ["foo", "x"]}, "minLength": 3, "maxLength": 90})s"}) {
+    Compare(Schema(schema), *vocabulary, 11, LFM_SANITIZED ? 6 : 40);
+  }
+}
+
+TEST(Mask, WorkBeyondTheBudgetIsAnError) {
+  const auto vocabulary = MakeVocabulary();
+  Spec regex;
+  regex.kind = Kind::kRegex, regex.text = "(a{1,9}|[b-x]{2,8}x?){1,300}";
+  Budgets budgets;
+  budgets.work = 100;
+  const auto compiled = Compile(regex, budgets);
+  ASSERT_TRUE(compiled.ok());
+  std::vector<uint32_t> mask((static_cast<size_t>(vocabulary->n_tokens()) + 31) / 32);
+  const Status status = (*compiled)->Start().Mask(*vocabulary, mask);
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kLimit);
+}
+
 TEST(Mask, EndTokensComeExactlyWhereTheTextMayEnd) {
   const auto vocabulary = MakeVocabulary();
   Spec choice;

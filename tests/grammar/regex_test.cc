@@ -49,6 +49,30 @@ TEST_F(Regex, IsEcma) {
   EXPECT_FALSE(Matches("^\\d$", "\xD9\xA3"));  // ASCII digits only
 }
 
+// What can be read in many ways at once: alternatives that others hold are left out.
+TEST_F(Regex, ManyReadingsDoNotPileUp) {
+  std::string pattern = "^";
+  for (int i = 0; i < 400; ++i) pattern += "a?";
+  EXPECT_TRUE(Matches(pattern + std::string(400, 'a') + "$", std::string(600, 'a')));
+  EXPECT_FALSE(Matches(pattern + std::string(400, 'a') + "$", std::string(399, 'a')));
+  EXPECT_TRUE(Matches("^(a{1,100}){1,100}$", std::string(3000, 'a')));
+  EXPECT_FALSE(Matches("^(a{1,100}){1,100}$", std::string(10001, 'a')));
+  EXPECT_TRUE(Matches("^(a|aa)+$", std::string(3000, 'a')));
+  EXPECT_FALSE(Matches("^(a*)*b$", std::string(3000, 'a')));
+  EXPECT_LT(pool_.n_nodes(), 200'000u);
+  EXPECT_FALSE(pool_.overflowed());
+}
+
+TEST_F(Regex, WorkIsBounded) {
+  const auto re = ParseRegex(pool_, "^(?=.*a.{20}b)(?=.*c.{20}d)(?=.*e.{20}f).{0,400}$");
+  ASSERT_TRUE(re.ok());
+  pool_.AllowWork(50'000);
+  std::string text;
+  for (int i = 0; i < 200; ++i) text += "acexybdf";
+  EXPECT_FALSE(pool_.Matches(*re, text));
+  EXPECT_TRUE(pool_.exhausted());
+}
+
 TEST_F(Regex, AssertionsAreIntersections) {
   EXPECT_TRUE(Matches("^(?=.*b)a", "ab"));
   EXPECT_FALSE(Matches("^(?=.*b)a", "ac"));
