@@ -6,10 +6,14 @@ import './style/tools.css';
 import { render } from 'preact';
 import { App } from './view/app';
 import { loadConversations } from './state/conversations';
-import { followAddress } from './state/address';
+import { followAddress, namesConversation } from './state/address';
+import { followDraft } from './state/drafts';
 import { refreshServer } from './state/server';
 
 void refreshServer();
-await loadConversations();
+followDraft();
+const loaded = loadConversations();
+if (namesConversation()) await loaded; // a new chat waits for no database
 await followAddress();
 render(<App />, document.getElementById('app')!);
+performance.mark('lfm-ready'); // tests/measure.mjs reads it

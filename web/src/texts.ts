@@ -1,8 +1,9 @@
 // Every English text of the page.
 import { bytes, count } from './base/format';
+import type { IconName } from './view/icons';
 
 const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
-const said = (text: string): string => (text === '' ? '' : ` It says: ${text.replace(/[.!?]$/, '')}.`);
+const said = (text: string): string => (text === '' ? '' : `It says: ${text.replace(/[.!?]$/, '')}. `);
 
 export const texts = {
   name: 'lfm',
@@ -43,7 +44,6 @@ export const texts = {
     views: 'Views',
     settings: 'Settings',
     context: (used: number, size: number) => `${count(used)} of ${plural(size, 'token')} of context used`,
-    theme: 'Light or dark',
     keys: 'Keyboard',
   },
 
@@ -119,12 +119,11 @@ export const texts = {
     first: (ms: string) => `first after ${ms}`,
     prompt: (n: number, cached: number) => `${count(n)} read${cached > 0 ? `, ${count(cached)} of them cached` : ''}`,
     limit: (p: string) => `${p} of the machine’s limit`,
-    cost: (d: string) => d,
-    costTitle: 'Cost at the prices of the server’s list',
   },
 
   same: {
     badge: (seed: number) => `Seed ${seed}`,
+    fingerprint: 'Fingerprint of model and engine',
     title: (fingerprint: string) =>
       `Model, prompt, settings and seed decide an answer to the last bit. Fingerprint: ${fingerprint || 'not given'}. Run it again to see.`,
     running: (n: number) => `Running again: ${plural(n, 'token')}`,
@@ -153,6 +152,7 @@ export const texts = {
   compare: {
     title: 'Side by side',
     pick: (side: string) => `Answer on the ${side}`,
+    text: (side: string) => `Text on the ${side}`,
     left: 'left',
     right: 'right',
     option: (i: number, seed: string, temperature: string) => `${i}: seed ${seed}, temperature ${temperature}`,
@@ -160,7 +160,7 @@ export const texts = {
     seedNew: 'new',
     ask: 'Ask',
     same: 'Both answers are the same.',
-    differs: (n: number) => `The same for ${plural(n, 'character')}, then they part.`,
+    differs: (n: number) => (n === 0 ? 'They part at the first character.' : `The same for ${plural(n, 'character')}, then they part.`),
     use: 'Go on from this one',
     one: 'There is one answer so far. Ask for a second below.',
     byDefault: 'default',
@@ -180,11 +180,10 @@ export const texts = {
   tools: {
     call: 'Tool call',
     name: (name: string) => `Calls ${name}`,
-    arguments: 'Arguments',
+    noArguments: 'No arguments',
     result: (name: string) => `Result of ${name}`,
     placeholder: 'Type or paste what the tool gives back',
     submit: 'Go on with the results',
-    notJson: 'The arguments are not JSON yet',
   },
 
   settings: {
@@ -239,6 +238,14 @@ export const texts = {
     key: 'API key',
     changeKey: 'Change the API key',
     server: 'Server',
+    facts: {
+      model: 'Model',
+      version: 'Version',
+      fingerprint: 'Fingerprint',
+      context: 'Context',
+      limit: 'Machine’s limit',
+      limitUnknown: 'Not measured: “lfm serve --stats” measures it and shows with each answer how near it came.',
+    },
   },
 
   key: {
@@ -267,6 +274,10 @@ export const texts = {
   transfer: {
     you: 'You',
     assistant: 'Assistant',
+    system: 'System',
+    result: 'Result of',
+    aTool: 'a tool',
+    file: 'File',
     imported: (n: number) => `Imported ${plural(n, 'conversation')}.`,
     failed: (name: string, why: string) => `${name} was not imported: ${why}.`,
     notText: 'it is not UTF-8 text of at most 64 MB',
@@ -282,8 +293,11 @@ export const texts = {
     intro: 'Each row gets the probability of each label. Where “any label” is low, none of them may be right.',
     labels: 'Labels',
     labelsHelp: 'One a line; a description may follow a colon.',
+    labelsExample: 'refund: wants money back\ndelivery: asks where a parcel is\nother',
     rows: 'Rows',
     rowsHelp: 'One a line. A CSV file may be dropped here.',
+    rowsExample: 'My parcel has not come yet.\nPlease pay me back.',
+    have: (n: number, rows: number) => `${plural(n, 'label')}, ${plural(rows, 'row')}`,
     open: 'Open a CSV file',
     column: 'Column with the text',
     take: 'Take this column',
@@ -296,12 +310,13 @@ export const texts = {
     result: 'Results',
     text: 'Text',
     label: 'Label',
-    confidence: 'Probability',
-    others: 'Next likeliest',
+    confidence: 'Probabilities',
+    more: (n: number) => `and ${n} more`,
     mass: 'Any label',
     csv: 'Download CSV',
     jsonl: 'Download JSONL',
     badCsv: (name: string, line: number) => `${name} is broken at line ${line}: a quotation mark stands where none may, or is missing.`,
+    emptyCsv: (name: string) => `${name} holds no row below its heading.`,
     badFile: (name: string) => `${name} is not text of at most 32 MB in UTF-8.`,
     badAnswer: 'The server’s answer is not as this page knows it.',
     shownRows: (shown: number, all: number) => `The first ${count(shown)} of ${plural(all, 'row')} are shown; the downloads hold all.`,
@@ -327,17 +342,59 @@ export const texts = {
     cut: { text: 'The connection broke before the answer was whole.', advice: 'Continue from where it ended, or try again.' },
     left: { text: 'The page was closed or reloaded while this answer came.', advice: 'Continue from where it ended, or try again.' },
     key: { text: 'The server did not accept the API key.', advice: 'Enter the right key in the settings and try again.' },
-    forbidden: (what: string) => ({ text: `The server does not serve this page’s address.${said(what)}`, advice: 'Open it by the address that the server printed when it started.' }),
+    forbidden: (what: string) => ({ text: 'The server does not serve this page’s address.', advice: `${said(what)}Open it by the address that the server printed when it started.` }),
     context: (what: string) => ({
-      text: `The conversation no longer fits the model’s context.${said(what)}`,
-      advice: 'Edit an earlier turn to branch from there, take files out, or begin a new chat.',
+      text: 'The conversation no longer fits the model’s context.',
+      advice: `${said(what)}Edit an earlier turn to branch from there, take files out, or begin a new chat.`,
     }),
-    busy: (what: string) => ({ text: `The server’s queue is full.${said(what)}`, advice: 'Wait a moment and try again.' }),
-    starting: (what: string) => ({ text: `The server is not ready.${said(what)}`, advice: 'It loads its model or shuts down; try again in a moment.' }),
-    server: (what: string) => ({ text: `The server failed at this.${said(what)}`, advice: 'Try again; if it happens again, the server’s log says more.' }),
+    busy: (what: string) => ({ text: 'The server’s queue is full.', advice: `${said(what)}Wait a moment and try again.` }),
+    starting: (what: string) => ({ text: 'The server is not ready.', advice: `${said(what)}It loads its model or shuts down; try again in a moment.` }),
+    server: (what: string) => ({ text: 'The server failed at this.', advice: `${said(what)}Try again; if it happens again, the server’s log says more.` }),
     refused: (what: string, where: string) => ({
-      text: `The server refused the request${where ? ` (${where})` : ''}.${said(what)}`,
-      advice: 'Change what it names, in the settings or the text, and try again.',
+      text: `The server refused the request${where ? ` (${where})` : ''}.`,
+      advice: `${said(what)}Change what it names, in the settings or the text, and try again.`,
     }),
   },
 };
+
+/** Something to try in a new chat: a job that small models of this family are for. */
+export interface Example {
+  icon: IconName;
+  title: string;
+  message: string;
+  system: string;
+  tools?: string;
+  schema?: string;
+}
+
+const bookTable = {
+  name: 'book_table',
+  description: 'Reserve a restaurant table',
+  parameters: {
+    type: 'object',
+    properties: { restaurant: { type: 'string' }, guests: { type: 'integer' }, time: { type: 'string' } },
+    required: ['restaurant', 'guests'],
+  },
+};
+
+export const examples: Example[] = [
+  {
+    icon: 'forward',
+    title: 'Route a request',
+    message: 'Get me a seat on a plane to Portugal. Thanks in advance.',
+    system: 'Assign one label to the message:\nbook_flight: book a flight\ntransfer: bank transfers\ncancel_order: cancel an order',
+  },
+  {
+    icon: 'tool',
+    title: 'Call a tool',
+    message: 'Dinner for 7 at Poudeng Grill, 08:35 please. Many thanks.',
+    system: 'Answer with function calls where possible.',
+    tools: JSON.stringify([bookTable], null, 2),
+  },
+  {
+    icon: 'code',
+    title: 'Extract JSON',
+    message: 'Come to Draimaix Avenue 31. The number of rooms is 3. They charged 87.5.',
+    system: `Give me the data as JSON in this form: ${JSON.stringify({ type: 'object', properties: { street: { type: 'string' }, rooms: { type: 'integer' }, price: { type: 'number' } } })}`,
+  },
+];

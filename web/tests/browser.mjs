@@ -83,3 +83,52 @@ export async function settled(page) {
 export async function shot(page, name) {
   if (screenshots) await page.screenshot({ path: `${screenshots}/${name}.png` });
 }
+
+// 100 tokens of the kinds of text that answers are made of, some 400 characters.
+const paragraph = `Reading a prompt costs **less** than writing: the weights are read once for many positions. See [the notes](https://example.org/notes) and \`docs/engine.md\`.
+
+- the first token waits for the whole prompt
+- every further one reads all *active* weights once
+
+\`\`\`python
+def tokens_per_second(bandwidth, bytes_read):
+    return bandwidth / bytes_read  # the limit of the machine
+\`\`\`
+
+| part | share |
+| :--- | ---: |
+| experts | 71 % |
+| attention | 9 % |
+
+`;
+
+/** An export of one conversation: so many messages, every second one an answer, of so many tokens each. */
+export function longConversation(count, tokens) {
+  const conversation = { id: 'a', title: 'Long', titleGiven: true, tags: [], created: 1, updated: 1, leaf: `m${count - 1}`, system: '', tools: '', schema: '', settings: {} };
+  const stats = { promptTokens: 1000, cachedTokens: 900, answerTokens: tokens, firstTokenMs: 80, tokensPerSecond: 60, totalMs: 8000 };
+  const token = { text: ' the', logprob: -0.2, alternatives: [{ text: ' the', logprob: -0.2 }, { text: ' a', logprob: -2 }] };
+  const messages = Array.from({ length: count }, (_, i) => ({
+    id: `m${i}`, conversation: 'a', parent: i === 0 ? null : `m${i - 1}`, created: i + 1, role: i % 2 ? 'assistant' : 'user', content: paragraph.repeat(Math.round(tokens / 100)),
+    ...(i % 2 ? { status: 'done', stats, request: { seed: i }, tokens: Array.from({ length: tokens }, () => token) } : {}),
+  }));
+  return JSON.stringify({ format: 'lfm-conversations', version: 1, entries: [{ conversation, messages }] });
+}
+
+/** Imports an export of one conversation and opens it; window.openedIn says how long that took. */
+export async function openLong(browser, url, text) {
+  const opened = await openPage(browser, url);
+  const { page } = opened;
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Import' }).click();
+  await (await choosing).setFiles([{ name: 'long.json', mimeType: 'application/json', buffer: Buffer.from(text) }]);
+  const link = page.getByRole('navigation', { name: 'Conversations' }).getByRole('link');
+  await link.waitFor();
+  await page.evaluate(async () => {
+    const begin = performance.now();
+    document.querySelector('.entries a').click();
+    while (!document.querySelector('article')) await new Promise(requestAnimationFrame);
+    await new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+    window.openedIn = performance.now() - begin;
+  });
+  return opened;
+}

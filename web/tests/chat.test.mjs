@@ -1,7 +1,8 @@
 // What a person does in a chat, against the server that plays the model.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { answered, eventually, openPage, settled, startBrowser } from './browser.mjs';
+import { readFile } from 'node:fs/promises';
+import { answered, eventually, longConversation, openLong, openPage, settled, startBrowser } from './browser.mjs';
 import { startMock } from './mock_server.mjs';
 
 let browser, mock;
@@ -14,6 +15,21 @@ after(async () => {
   await mock.close();
 });
 
+/** By Tab alone one comes to every control that can be seen. */
+async function assertTabReachesAll(page) {
+  await page.evaluate(() => {
+    document.activeElement.blur();
+    const controls = [...document.querySelectorAll('a[href], button, input, textarea, select, summary, [tabindex="0"]')];
+    window.unreached = new Set(controls.filter((e) => !e.disabled && e.tabIndex === 0 && e.checkVisibility()));
+    window.controls = window.unreached.size;
+    document.addEventListener('focusin', (event) => window.unreached.delete(event.target));
+  });
+  const n = await page.evaluate(() => window.controls);
+  for (let i = 0; i < n + 3; i++) await page.keyboard.press('Tab');
+  assert.deepEqual(await page.evaluate(() => [...window.unreached].map((e) => e.outerHTML.slice(0, 120))), []);
+  assert.ok(n > 15);
+}
+
 const open = (options) => openPage(browser, mock.url, options);
 const lastRequest = () => mock.state.requests.at(-1);
 
@@ -22,6 +38,8 @@ test('a message is sent by Enter and by the button, and the answer has its figur
   await say('tell me 20');
   assert.equal(await answers.count(), 1);
   assert.match(await answers.first().innerText(), /20 tokens\s+184 tokens\/s\s+87 % of the machine’s limit\s+first after \d+ ms\s+112 read, 40 of them cached\s+\$0\.00000152/);
+  await page.getByRole('status').getByText('The answer is complete: 20 tokens.').waitFor({ state: 'attached' });
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'message');
   assert.equal(await page.getByRole('meter').getAttribute('aria-label'), '132 of 4,096 tokens of context used');
   await box.fill('line one');
   await box.press('Shift+Enter');
@@ -171,6 +189,7 @@ test('tokens show their alternatives, and one of them begins a branch', async ()
 test('the same request gives the same answer, and the badge says so', async () => {
   const { page, answers, say, close } = await open();
   await say('same 15');
+  assert.match(await answers.first().locator('.badge').innerText(), new RegExp(`Seed ${lastRequest().seed}\\s+b0\\.9\\.0-w5f3a9c1e-n7`));
   await page.getByRole('button', { name: 'Run again' }).click();
   await answers.first().getByText('Same answer again').waitFor();
   await close();
@@ -183,7 +202,7 @@ test('two seeds stand side by side', async () => {
   const dialog = page.getByRole('dialog', { name: 'Side by side' });
   await dialog.getByRole('spinbutton', { name: 'Seed' }).fill('7');
   await dialog.getByRole('button', { name: 'Ask' }).click();
-  await dialog.getByText(/^The same for \d+ characters?, then they part\.$/).waitFor();
+  await dialog.getByText(/^(The same for \d+ characters?, then they part|They part at the first character)\.$/).waitFor();
   assert.equal(lastRequest().seed, 7);
   await dialog.getByRole('button', { name: 'Go on from this one' }).last().click();
   assert.match(await page.getByRole('article').first().innerText(), /2 \/ 2/);
@@ -215,12 +234,106 @@ test('attached files go with the message', async () => {
   await say('read 5');
   assert.equal(lastRequest().messages.at(-1).content, 'read 5\n\nFile notes.txt:\n````\nalpha ``` beta\n````');
   assert.equal(await answers.count(), 1);
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['dropped'], 'drop.txt'));
+    document.querySelector('.composer').dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+    const pasted = new DataTransfer();
+    pasted.setData('text/plain', 'x'.repeat(20_001));
+    document.getElementById('message').dispatchEvent(new ClipboardEvent('paste', { bubbles: true, cancelable: true, clipboardData: pasted }));
+  });
+  await page.getByRole('list', { name: 'Attached files' }).getByText('drop.txt').waitFor();
+  await page.getByRole('list', { name: 'Attached files' }).getByText('pasted.txt').waitFor();
+  await page.getByRole('button', { name: 'Take pasted.txt away' }).click();
+  await say('again 5');
+  assert.equal(lastRequest().messages.at(-1).content, 'again 5\n\nFile drop.txt:\n```\ndropped\n```');
+  await close();
+});
+
+test('reading the prompt shows how far it is, and what was cached', async () => {
+  const { page, box, answers, close } = await open();
+  await box.fill('prompt 5');
+  await box.press('Enter');
+  const bar = answers.first().getByRole('progressbar', { name: 'Prompt read' });
+  await bar.waitFor();
+  await eventually(() => bar.getAttribute('aria-valuenow'), '80');
+  assert.equal(await bar.getAttribute('aria-valuemax'), '112');
+  assert.match(await answers.first().innerText(), /Reading the prompt: 80 of 112 tokens, 40 from the cache/);
+  mock.state.goOn();
+  await settled(page);
+  assert.match(await answers.first().innerText(), /5 tokens/);
+  await close();
+});
+
+test('while an answer streams, nothing else is drawn again, however long the conversation', async () => {
+  const { page, answers, close } = await openLong(browser, mock.url, longConversation(60, 100));
+  await page.evaluate(() => {
+    window.changes = { elsewhere: 0, most: 0 };
+    const column = document.querySelector('.column');
+    new MutationObserver((records) => {
+      const streams = column.querySelector('article[aria-busy="true"]');
+      if (!streams || !window.begun) return;
+      window.changes.elsewhere += records.filter((record) => !streams.contains(record.target)).length;
+      window.changes.most = Math.max(window.changes.most, records.reduce((sum, record) => sum + record.addedNodes.length, 0));
+    }).observe(column, { subtree: true, childList: true, characterData: true, attributes: true });
+  });
+  await page.getByRole('textbox', { name: 'Message' }).fill('steady 120');
+  await page.keyboard.press('Enter');
+  await page.waitForFunction(() => (window.begun = (document.querySelector('article[aria-busy="true"] .prose')?.textContent.length ?? 0) > 20));
+  await settled(page);
+  const { elsewhere, most } = await page.evaluate(() => window.changes);
+  assert.equal(await answers.count(), 31);
+  assert.equal(elsewhere, 0);
+  assert.ok(most <= 8, `${most} nodes added in one frame`);
+  await close();
+});
+
+test('rows are classified: typed, or from a CSV file that is dropped; bars, downloads, kept over a reload', async () => {
+  const { page, close } = await open();
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name: 'Classify' }).click();
+  await page.getByRole('button', { name: 'Classify the rows' }).click();
+  await page.getByText('Give at least two different labels.').waitFor();
+  await page.getByRole('textbox', { name: 'Labels' }).fill('bill: about money\nlogin\n<img src=x onerror=alert(1)>');
+  await page.evaluate(() => {
+    const data = new DataTransfer();
+    data.items.add(new File(['id,text\n1,"twice, and\ncharged"\n2,gone\n'], 'rows.csv'));
+    document.querySelector('.classify').dispatchEvent(new DragEvent('drop', { bubbles: true, cancelable: true, dataTransfer: data }));
+  });
+  assert.equal(await page.getByRole('combobox', { name: 'Column with the text' }).inputValue(), '1');
+  await page.getByRole('button', { name: 'Take this column' }).click();
+  await page.getByText('3 labels, 2 rows').waitFor();
+  await page.getByRole('button', { name: 'Classify the rows' }).click();
+  const rows = page.getByRole('region', { name: 'Results' }).getByRole('row');
+  await rows.nth(2).waitFor();
+  assert.match(await rows.nth(1).innerText(), /^twice, and\s+charged/);
+  assert.equal(await rows.nth(1).locator('.shares rect').count(), 3);
+  const widths = await rows.nth(1).locator('.shares rect').evaluateAll((bars) => bars.map((bar) => Number(bar.getAttribute('width'))));
+  assert.ok(widths[0] >= widths[1] && widths[1] >= widths[2] && Math.abs(widths[0] + widths[1] + widths[2] - 100) < 1e-6);
+  const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('button', { name: 'Download CSV' }).click()]);
+  const [head, first] = (await readFile(await download.path(), 'utf8')).split('\r\n');
+  assert.equal(head, 'text,label,probability,label_mass,bill,login,<img src=x onerror=alert(1)>');
+  assert.match(first, /^"twice, and\ncharged",/);
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name: 'Chat' }).click();
+  await page.getByRole('textbox', { name: 'Message' }).waitFor();
+  await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name: 'Classify' }).click();
+  assert.equal(await rows.count(), 3);
+  await page.reload();
+  await eventually(() => page.getByRole('textbox', { name: 'Rows' }).inputValue(), 'twice, and charged\ngone');
+  assert.match(await page.getByRole('textbox', { name: 'Labels' }).inputValue(), /^bill: about money\n/);
   await close();
 });
 
 test('the keyboard reaches everything', async () => {
   const { page, box, say, close } = await open();
   await say('keys 5');
+  await assertTabReachesAll(page);
+  await page.getByRole('button', { name: 'Regenerate' }).focus();
+  await answered(page, () => page.keyboard.press('Enter'));
+  await page.getByRole('button', { name: 'Options' }).focus();
+  await page.keyboard.press('Space');
+  await page.waitForFunction(() => document.activeElement?.id === 'rename'); // the dialog takes the focus
+  await page.keyboard.press('Escape');
+  await page.waitForFunction(() => document.activeElement?.getAttribute('aria-label') === 'Options'); // and gives it back
   await page.keyboard.press('Control+k');
   await page.waitForFunction(() => document.activeElement?.id === 'search');
   await page.keyboard.press('Control+Shift+O');

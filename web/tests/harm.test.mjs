@@ -39,10 +39,12 @@ test('an answer with markup, programs in links and pictures', async () => {
 });
 
 test('a message, its title, a tool result and the token view', async () => {
-  const { page, box, say, close } = await openPage(browser, mock.url);
+  const { page, box, say, close } = await openPage(browser, mock.url, { expected: ['Failed to load resource'] });
   await box.fill(harmful);
   await box.press('Enter');
   await page.getByRole('button', { name: 'Send' }).waitFor();
+  await say('fails');
+  assert.match(await page.getByRole('article').last().innerText(), /The server failed at this\. It says: <script>/);
   await say('call');
   await page.getByRole('textbox', { name: 'Result of get_weather' }).fill(harmful);
   await page.getByRole('button', { name: 'Go on with the results' }).click();
@@ -55,7 +57,39 @@ test('a message, its title, a tool result and the token view', async () => {
   await close();
 });
 
-test('Markdown nested ten thousand deep', async () => {
+// Each nests in a way of its own: in readers, in what they give, in the elements.
+const deep = 10_000;
+const nested = {
+  quotes: `${'> '.repeat(deep)}x`,
+  lists: Array.from({ length: 500 }, (_, i) => `${' '.repeat(2 * i)}- x`).join('\n'),
+  emphasis: '*a '.repeat(deep) + 'b* '.repeat(deep),
+  strong: '**a '.repeat(deep) + 'b** '.repeat(deep),
+  struck: '~~a '.repeat(deep) + 'b~~ '.repeat(deep),
+  links: `${'['.repeat(deep)}x${'](u)'.repeat(deep)}`,
+  pictures: `${'!['.repeat(deep)}x${'](u)'.repeat(deep)}`,
+  json: '['.repeat(deep) + ']'.repeat(deep),
+  program: `\`\`\`js\n${'`${'.repeat(deep)}\n\`\`\``,
+  shell: `\`\`\`bash\n${'"$('.repeat(deep)}\n\`\`\``,
+};
+
+test('Markdown and programs nested ten thousand deep, each in its way', async () => {
+  const { page, answers, close } = await openPage(browser, mock.url);
+  const conversation = { id: 'a', title: 'Deep', titleGiven: true, tags: [], created: 1, updated: 1, leaf: 'shell', settings: {} };
+  const names = Object.keys(nested);
+  const messages = names.map((id, i) => ({ id, conversation: 'a', parent: names[i - 1] ?? null, created: i, role: 'assistant', content: nested[id], status: 'done' }));
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Import' }).click();
+  await (await choosing).setFiles([{ name: 'deep.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify({ format: 'lfm-conversations', version: 1, entries: [{ conversation, messages }] })) }]);
+  await page.getByRole('navigation', { name: 'Conversations' }).getByRole('link').click();
+  await answers.nth(names.length - 1).waitFor();
+  const seen = await answers.evaluateAll((list) => list.map((article) => article.querySelectorAll('.prose, .code').length));
+  assert.ok(seen.every((n) => n > 0), String(seen));
+  assert.match(await answers.nth(names.indexOf('emphasis')).textContent(), /^(a ){9999}/);
+  await assertHarmless(page);
+  await close();
+});
+
+test('Markdown nested ten thousand deep while it streams', async () => {
   const { page, answers, box, close } = await openPage(browser, mock.url);
   await box.fill('deep');
   await box.press('Enter');

@@ -39,6 +39,34 @@ test('a reload keeps conversations, the draft and the branch; a stream that it b
   await close();
 });
 
+test('a new chat that is not yet sent outlives a reload: its text, file and settings', async () => {
+  const { page, box, say, close } = await open();
+  await say('before 5');
+  await page.getByRole('button', { name: 'New chat' }).click();
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('textbox', { name: 'System prompt' }).fill('Be short.');
+  await box.fill('half a thou');
+  const choosing = page.waitForEvent('filechooser');
+  await page.getByRole('button', { name: 'Attach text files' }).click();
+  await (await choosing).setFiles([{ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('alpha') }]);
+  await page.getByText('notes.txt').waitFor();
+  const isThere = async () => {
+    await eventually(() => box.inputValue(), 'half a thou');
+    await page.getByText('notes.txt').waitFor();
+    assert.equal(await page.getByRole('textbox', { name: 'System prompt' }).inputValue(), 'Be short.');
+  };
+  await page.reload();
+  await isThere();
+  await page.getByRole('navigation', { name: 'Conversations' }).getByRole('link').first().click();
+  await page.getByRole('article').waitFor();
+  await page.getByRole('button', { name: 'New chat' }).click();
+  await isThere();
+  await page.getByRole('button', { name: 'New chat' }).click();
+  await eventually(() => box.inputValue(), '');
+  assert.equal(await page.getByRole('textbox', { name: 'System prompt' }).inputValue(), '');
+  await close();
+});
+
 test('two tabs see each other’s work', async () => {
   const first = await open();
   await first.say('tabs 8');
@@ -70,6 +98,8 @@ test('a busy server is asked again; a full context and a refusal are said in wor
   await page.getByText('The server is busy. Trying again in 1 second').waitFor();
   await settled(page);
   assert.match(await answers.last().innerText(), /5 tokens/);
+  await say('queue');
+  assert.match(await answers.last().innerText(), /The server’s queue is full\. It says: The queue holds 64 requests\. Wait a moment and try again\./);
   await say('full');
   assert.match(await answers.last().innerText(), /no longer fits the model’s context\. It says: This model's maximum context length is 4096 tokens/);
   await say('refuse');

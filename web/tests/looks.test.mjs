@@ -11,7 +11,6 @@ const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.
 let browser, mock;
 before(async () => {
   mock = await startMock();
-  mock.state.classify = true;
   browser = await startBrowser();
 });
 after(async () => {
@@ -23,7 +22,7 @@ async function assertFine(page, name) {
   await page.evaluate(() => Promise.all(document.getAnimations().map((animation) => animation.cancel())));
   await shot(page, name);
   const found = await page.evaluate(async () => {
-    const result = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'] });
+    const result = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'best-practice'], resultTypes: ['violations'] });
     return result.violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html.slice(0, 160)).join(' | ')}`);
   });
   assert.deepEqual(found, [], name);
@@ -33,7 +32,7 @@ async function assertFine(page, name) {
 for (const [width, height] of [[390, 844], [820, 1100], [1440, 900]]) {
   for (const scheme of ['light', 'dark']) {
     test(`${width} pixels, ${scheme}`, async () => {
-      const { page, answers, say, close } = await openPage(browser, mock.url, { width, height, scheme });
+      const { page, answers, say, close } = await openPage(browser, mock.url, { width, height, scheme, expected: ['Failed to load resource'] });
       const name = (part) => `${width}-${scheme}-${part}`;
       await page.evaluate(axe);
       await page.getByText('runs on this machine').waitFor();
@@ -47,18 +46,27 @@ for (const [width, height] of [[390, 844], [820, 1100], [1440, 900]]) {
       await answers.last().getByRole('button', { name: 'Tokens' }).click();
       await answers.last().locator('.token').nth(4).click();
       await assertFine(page, name('tokens'));
+      await answers.last().getByRole('button', { name: 'View as code' }).click();
+      await assertFine(page, name('code'));
+      await page.keyboard.press('Escape');
       await answers.last().getByRole('button', { name: 'Side by side' }).click();
       await page.getByRole('button', { name: 'Ask', exact: true }).click();
-      await page.getByText(/^The same for/).waitFor();
+      await page.getByText(/^(The same for|They part at)/).waitFor();
       await assertFine(page, name('compare'));
       await page.keyboard.press('Escape');
+      await say('full');
       await page.getByRole('button', { name: 'Settings' }).click();
+      await assertFine(page, name('sampling'));
       for (const part of ['Answer format', 'Tools', 'Appearance', 'This conversation']) await page.getByRole('complementary', { name: 'Settings' }).getByText(part, { exact: true }).click();
       await assertFine(page, name('settings'));
       await page.getByRole('button', { name: 'Hide settings' }).click();
       if (width < 900) await page.getByRole('button', { name: 'Show conversations' }).click();
       await assertFine(page, name('conversations'));
+      await page.getByRole('button', { name: 'Options' }).click();
+      await assertFine(page, name('options'));
+      await page.keyboard.press('Escape');
       if (width < 900) await page.keyboard.press('Escape');
+      await assertFine(page, name('error'));
       await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name: 'Classify' }).click();
       await page.getByRole('textbox', { name: 'Labels' }).fill('bill: about money\nlogin\nother');
       await page.getByRole('textbox', { name: 'Rows' }).fill('I was charged twice.\nMy password is gone.');

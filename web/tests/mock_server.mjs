@@ -71,7 +71,7 @@ function play(body) {
   const random = numbers(temperature === 0 ? said : `${said} ${body.seed} ${temperature}`);
   const text = Array.from({ length: n }, () => words[random.next().value % words.length]);
   if (last.role === 'assistant') text.unshift(' and on:');
-  return { text, finish: body.max_tokens !== undefined && n === body.max_tokens ? 'length' : 'stop', slow: word === 'slow', cut: word === 'cut', error: word === 'broken' };
+  return { text, finish: body.max_tokens !== undefined && n === body.max_tokens ? 'length' : 'stop', slow: word === 'slow', waits: word === 'prompt', steady: word === 'steady', cut: word === 'cut', error: word === 'broken' };
 }
 
 function logprobs(token, i) {
@@ -92,13 +92,15 @@ function sendError(response, status, message, code = null, headers = {}) {
 
 /** Starts one; close() ends it. state is shared with the test: requests seen, key wanted, tries left while busy. */
 export async function startMock({ key = '', port = 0 } = {}) {
-  const state = { key, requests: [], aborted: 0, busy: 0, classify: false };
+  const state = { key, requests: [], aborted: 0, busy: 0 };
 
   async function chat(body, request, response) {
     state.requests.push(body);
     const said = body.messages.findLast((m) => m.role === 'user')?.content ?? '';
     if (said.startsWith('busy') && state.busy++ < 2) return sendError(response, 429, 'The queue holds 64 requests.', 'queue_full', { 'Retry-After': '1' });
+    if (said.startsWith('queue')) return sendError(response, 429, 'The queue holds 64 requests.', 'queue_full', { 'Retry-After': '0.02' });
     if (said.startsWith('full')) return sendError(response, 400, "This model's maximum context length is 4096 tokens. However, you asked for 5000 tokens.", 'context_length_exceeded');
+    if (said.startsWith('fails')) return sendError(response, 500, harmful);
     if (said.startsWith('refuse')) return sendError(response, 400, 'temperature is above 2.', 'invalid_value');
     const part = play(body);
     response.writeHead(200, { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-cache' });
@@ -108,13 +110,14 @@ export async function startMock({ key = '', port = 0 } = {}) {
       open = false;
     });
     const id = 'chatcmpl-1';
-    const send = (more) => open && response.write(`data: ${JSON.stringify({ id, object: 'chat.completion.chunk', created: 1, model: 'mock', system_fingerprint: 'fp_mock', usage: null, choices: [], ...more })}\n\n`);
+    const send = (more) => open && response.write(`data: ${JSON.stringify({ id, object: 'chat.completion.chunk', created: 1, model: 'mock', system_fingerprint: 'b0.9.0-w5f3a9c1e-n7', usage: null, choices: [], ...more })}\n\n`);
     const delta = (d, logprob = null, finish = null) => send({ choices: [{ index: 0, delta: d, logprobs: logprob, finish_reason: finish }] });
     const prompt = 100 + 12 * body.messages.length;
     if (body.return_progress) {
       for (const read of [40, 80, prompt]) {
         send({ prompt_progress: { total: prompt, cache: 40, processed: read, time_ms: read } });
         if (part.slow) await sleep(30);
+        if (part.waits && read === 80) await new Promise((resolve) => (state.goOn = resolve)); // until the test has looked
       }
     }
     delta({ role: 'assistant', content: '' });
@@ -130,6 +133,7 @@ export async function startMock({ key = '', port = 0 } = {}) {
       delta({ content: token }, body.logprobs ? logprobs(token, i) : null);
       i++;
       if (part.slow) await sleep(20);
+      else if (part.steady) await sleep(5);
       else if (i % 16 === 0) await sleep(1);
     }
     for (const [index, call] of (part.calls ?? []).entries()) {
@@ -165,14 +169,13 @@ export async function startMock({ key = '', port = 0 } = {}) {
     }
     if (state.key && request.headers.authorization !== `Bearer ${state.key}`) return sendError(response, 401, 'The API key is wrong.', 'invalid_api_key');
     if (path === '/v1/models') return sendJson(response, 200, { object: 'list', data: [{ id: 'mock-8b-a1b', object: 'model', created: 1, owned_by: 'lfm', max_model_len: 4096 }] });
-    if (path === '/props') return sendJson(response, 200, { model_alias: 'mock-8b-a1b', default_generation_settings: { n_ctx: 4096, params: { temperature: 0.3, top_p: 1, top_k: 0, min_p: 0.15, repeat_penalty: 1.05, seed: 0 } } });
-    if (path === '/openapi.json') return sendJson(response, 200, { openapi: '3.1.0', paths: { '/v1/chat/completions': {}, ...(state.classify ? { '/v1/classify': {} } : {}) } });
+    if (path === '/props') return sendJson(response, 200, { model_alias: 'mock-8b-a1b', build_info: '0.9.0', system_fingerprint: 'b0.9.0-w5f3a9c1e-n7', default_generation_settings: { n_ctx: 4096, params: { temperature: 0.3, top_p: 1, top_k: 0, min_p: 0.15, repeat_penalty: 1.05, seed: 0 } } });
     if (request.method !== 'POST') return sendError(response, 404, 'There is no such route.');
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = JSON.parse(Buffer.concat(chunks).toString());
     if (path === '/v1/chat/completions') return chat(body, request, response);
-    if (path === '/v1/classify' && state.classify) return classify(body, response);
+    if (path === '/v1/classify') return classify(body, response);
     return sendError(response, 404, 'There is no such route.');
   }
 

@@ -1,5 +1,6 @@
 // The parts without a browser: streams of events, CSV, programs from requests, trees.
 import assert from 'node:assert/strict';
+import { readdir, readFile } from 'node:fs/promises';
 import { before, test } from 'node:test';
 import { build } from 'esbuild';
 
@@ -10,6 +11,17 @@ before(async () => {
     const { outputFiles } = await build({ entryPoints: [new URL(`../src/${name}.ts`, import.meta.url).pathname], bundle: true, format: 'esm', write: false, logLevel: 'error' });
     modules[name] = await import(`data:text/javascript;base64,${Buffer.from(outputFiles[0].contents).toString('base64')}`);
   }
+});
+
+test('every English text stands in texts.ts', async () => {
+  const root = new URL('../src/', import.meta.url);
+  const found = [];
+  for (const name of await readdir(root, { recursive: true })) {
+    if (!name.endsWith('.tsx')) continue;
+    const source = (await readFile(new URL(name, root), 'utf8')).replace(/\/\/.*|\/\*[\s\S]*?\*\//g, '');
+    for (const [text] of source.matchAll(/(?:aria-label|title|placeholder|alt|label)="[^"]+"|[>}]\s*[A-Za-z][A-Za-z ,.’]+\s*<(?:\/|[a-z]+[ >])/g)) found.push(`${name}: ${text}`);
+  }
+  assert.deepEqual(found, []);
 });
 
 test('events are the same however the bytes are cut', () => {

@@ -57,6 +57,7 @@ export interface Props {
   model_alias?: string;
   model_path?: string;
   build_info?: string;
+  system_fingerprint?: string;
   default_generation_settings?: {
     n_ctx?: number;
     params?: Record<string, unknown>;

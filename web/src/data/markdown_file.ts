@@ -6,16 +6,15 @@ import { texts } from '../texts';
 import { ImportError, type Entry } from './transfer';
 import type { Conversation, Message } from './types';
 
-const system = 'System';
-const headings: Record<string, Message['role'] | 'system'> = { [system]: 'system', [texts.transfer.you]: 'user', [texts.transfer.assistant]: 'assistant' };
+const headings: Record<string, Message['role'] | 'system'> = { [texts.transfer.system]: 'system', [texts.transfer.you]: 'user', [texts.transfer.assistant]: 'assistant' };
 
 const escapeLines = (text: string): string => text.replace(/^(\\*##? )/gm, '\\$1');
 const unescapeLines = (text: string): string => text.replace(/^\\(\\*##? )/gm, '$1');
 
 function turn(message: Message): string {
-  if (message.role === 'tool') return `## Result of ${oneLine(message.toolName ?? 'a tool', 64)}\n\n${escapeLines(message.content)}`;
+  if (message.role === 'tool') return `## ${texts.transfer.result} ${oneLine(message.toolName ?? texts.transfer.aTool, 64)}\n\n${escapeLines(message.content)}`;
   if (message.role === 'user') {
-    const files = (message.files ?? []).map((file) => `\n\nFile ${file.name}:\n\n${file.text.replace(/^/gm, '    ')}`);
+    const files = (message.files ?? []).map((file) => `\n\n${texts.transfer.file} ${file.name}:\n\n${file.text.replace(/^/gm, '    ')}`);
     return `## ${texts.transfer.you}\n\n${escapeLines(message.content + files.join(''))}`;
   }
   const calls = (message.toolCalls ?? []).map((call) => `\n\n    ${call.name}(${call.arguments.replaceAll('\n', '\n    ')})`);
@@ -25,7 +24,7 @@ function turn(message: Message): string {
 /** The path that is shown, as Markdown. */
 export function toMarkdown(conversation: Conversation, path: Message[]): string {
   const parts = [`# ${oneLine(conversation.title)}`];
-  if (conversation.system.trim() !== '') parts.push(`## ${system}\n\n${escapeLines(conversation.system)}`);
+  if (conversation.system.trim() !== '') parts.push(`## ${texts.transfer.system}\n\n${escapeLines(conversation.system)}`);
   return `${[...parts, ...path.map(turn)].join('\n\n')}\n`;
 }
 
@@ -52,7 +51,7 @@ export function fromMarkdown(name: string, text: string): Entry {
   };
   for (const line of text.replaceAll('\r\n', '\n').split('\n')) {
     const heading = /^## (.+)$/.exec(line)?.[1]?.trim();
-    if (heading !== undefined && (heading in headings || heading.startsWith('Result of '))) {
+    if (heading !== undefined && (heading in headings || heading.startsWith(`${texts.transfer.result} `))) {
       close();
       role = headings[heading] ?? 'user'; // a result whose call is lost reads as a turn of the person
     } else if (role === null && line.startsWith('# ')) {

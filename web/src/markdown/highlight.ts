@@ -1,6 +1,6 @@
 // Colours of program text: highlight.js reads it, a tree comes out.
 import { createLowlight } from 'lowlight';
-import type { Root } from 'hast';
+import type { Root, RootContent } from 'hast';
 import bash from 'highlight.js/lib/languages/bash';
 import c from 'highlight.js/lib/languages/c';
 import cpp from 'highlight.js/lib/languages/cpp';
@@ -21,9 +21,27 @@ import yaml from 'highlight.js/lib/languages/yaml';
 const languages = { bash, c, cpp, css, diff, go, ini, java, javascript, json, python, rust, sql, typescript, xml, yaml };
 let lowlight: ReturnType<typeof createLowlight> | undefined; // made for the first block of code
 const maxChars = 50_000;
+const maxDepth = 40;
 
-/** The coloured tree, or null where the language is not known or the text is too long. */
+/** Whether elements stand in each other deeper than a recursive renderer may go. */
+function tooDeep(tree: Root): boolean {
+  let level: RootContent[] = tree.children;
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) return true;
+    level = level.flatMap((node) => (node.type === 'element' ? node.children : []));
+  }
+  return false;
+}
+
+/** The coloured tree, or null where the language is not known, or the text is too long or nests too deep. */
 export function highlight(language: string, text: string): Root | null {
   lowlight ??= createLowlight(languages);
-  return text.length <= maxChars && lowlight.registered(language) ? lowlight.highlight(language, text) : null;
+  if (text.length > maxChars || !lowlight.registered(language)) return null;
+  try {
+    const tree = lowlight.highlight(language, text);
+    return tooDeep(tree) ? null : tree;
+  } catch (error) {
+    if (error instanceof RangeError) return null; // the reader's own recursion ran out of stack
+    throw error;
+  }
 }

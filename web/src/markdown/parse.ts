@@ -4,11 +4,16 @@ import MarkdownIt from 'markdown-it';
 
 export type Token = ReturnType<InstanceType<typeof MarkdownIt>['parse']>[number];
 
-const reader = new MarkdownIt('default', { html: false, linkify: false, typographer: false, maxNesting: 40 });
-// Every address is kept as text; render.tsx decides what becomes a link.
-reader.validateLink = () => true;
-reader.normalizeLink = (url: string) => url;
-reader.normalizeLinkText = (text: string) => text;
+let reader: InstanceType<typeof MarkdownIt> | undefined; // made for the first text: it takes a while
+
+function makeReader(): InstanceType<typeof MarkdownIt> {
+  const made = new MarkdownIt('default', { html: false, linkify: false, typographer: false, maxNesting: 40 });
+  // Every address is kept as text; render.tsx decides what becomes a link.
+  made.validateLink = () => true;
+  made.normalizeLink = (url: string) => url;
+  made.normalizeLinkText = (text: string) => text;
+  return made;
+}
 
 const maxChars = 200_000; // longer texts are shown as they are
 
@@ -34,6 +39,7 @@ export function readBlocks(text: string): Block[] | null {
   if (text.length > maxChars) return null;
   const lines = text.split('\n');
   const env = {};
+  reader ??= makeReader();
   const tokens = reader.parse(text, env);
   levelHeadings(tokens);
   const references = Object.keys((env as { references?: object }).references ?? {}).length;

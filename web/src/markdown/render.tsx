@@ -12,6 +12,10 @@ interface Frame {
   children: ComponentChild[];
 }
 
+// Elements stand in each other as deep as this; what is deeper keeps its text and loses its form. The browser and the
+// renderer go down by recursion, and emphasis alone nests as deep as a text is long.
+const maxDepth = 40;
+
 const plainTags = new Set(['p', 'blockquote', 'ul', 'li', 'em', 'strong', 's', 'thead', 'tbody', 'tr']);
 
 function link(address: string, children: ComponentChild[]): VNode {
@@ -81,18 +85,18 @@ function elements(tokens: Token[], colour: boolean): ComponentChild[] {
   tokens.forEach((token, key) => {
     const top = stack.at(-1)!;
     if (token.nesting === 1) {
-      stack.push({ token, children: [] });
+      stack.push(stack.length > maxDepth ? top : { token, children: [] });
     } else if (token.nesting === -1) {
       if (stack.length === 1) return;
       stack.pop();
-      stack.at(-1)!.children.push(close(top, key));
+      if (stack.at(-1) !== top) stack.at(-1)!.children.push(close(top, key));
     } else if (token.type === 'inline') {
       top.children.push(...elements(token.children ?? [], colour));
     } else {
       top.children.push(leaf(token, key, colour));
     }
   });
-  return stack.flatMap((frame) => frame.children);
+  return [...new Set(stack)].flatMap((frame) => frame.children);
 }
 
 const BlockView = memo(

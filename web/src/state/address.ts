@@ -8,6 +8,9 @@ export const view = signal<'chat' | 'classify'>('chat');
 
 const addressOf = (id: string): string => `#/chat/${id}`;
 
+/** Whether the address names a conversation, which then has to be there before it is shown. */
+export const namesConversation = (): boolean => location.hash.startsWith('#/chat/');
+
 async function go(): Promise<void> {
   const hash = location.hash;
   view.value = hash === '#/classify' ? 'classify' : 'chat';

@@ -9,6 +9,7 @@ import { texts } from '../texts';
 import { heldLocks, onTabs, tellTabs } from './tabs';
 
 export const conversations = signal<Conversation[]>([]);
+export const isLoaded = signal(false); // conversations are read from the database
 export const isLasting = signal(true);
 export const storageFull = signal(false); // the last change could not be kept
 export const messages = signal<ReadonlyMap<string, Message>>(new Map()); // of the current conversation
@@ -50,7 +51,13 @@ function remember(conversation: Conversation): void {
 
 export async function loadConversations(): Promise<void> {
   isLasting.value = await database.isLasting();
-  conversations.value = sorted(await database.allConversations());
+  const kept = await database.allConversations();
+  const known = new Set(kept.map((c) => c.id));
+  batch(() => {
+    conversations.value = sorted([...kept, ...conversations.value.filter((c) => !known.has(c.id))]); // somebody may have begun meanwhile
+    isLoaded.value = true;
+    if (known.has(draft.value.id)) draft.value = newConversation(); // a copy of this tab has sent it
+  });
   onTabs((note) => void readAgain(note.conversation, note.removed === true));
   setInterval(() => void markAbandoned(), 5000);
 }
@@ -106,9 +113,11 @@ export async function openConversation(id: string): Promise<void> {
   await keep([], list.filter((m, i) => m !== read[i] && !live.has(m.id)));
 }
 
+/** Shows a new chat: the one that was begun and left for another conversation, or else an empty one. */
 export function startNew(): void {
+  const begun = currentId.value !== null && !conversations.value.some((c) => c.id === draft.value.id);
   batch(() => {
-    draft.value = newConversation();
+    if (!begun) draft.value = newConversation();
     currentId.value = null;
     messages.value = new Map();
   });

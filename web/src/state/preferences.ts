@@ -36,21 +36,3 @@ effect(() => {
   if (theme.value === 'system') delete document.documentElement.dataset['theme'];
   else document.documentElement.dataset['theme'] = theme.value;
 });
-
-/** What was typed and not yet sent, by conversation. */
-export function keptDraft(conversation: string): string {
-  try {
-    return localStorage.getItem(`lfm-draft-${conversation}`) ?? '';
-  } catch {
-    return '';
-  }
-}
-
-export function keepDraft(conversation: string, text: string): void {
-  try {
-    if (text === '') localStorage.removeItem(`lfm-draft-${conversation}`);
-    else localStorage.setItem(`lfm-draft-${conversation}`, text);
-  } catch {
-    // Full or forbidden: the text still stands in the box.
-  }
-}

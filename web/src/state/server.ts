@@ -8,7 +8,6 @@ import type { Problem } from '../data/types';
 export const models = signal<string[]>([]);
 export const chosenModel = signal<string | null>(null);
 export const props = signal<Props>({});
-export const classifies = signal(false);
 export const serverProblem = signal<Problem | null>(null);
 export const asksKey = signal(false); // the key dialog is open
 export const needsKey = signal(false); // the server refused us without one, once
@@ -23,7 +22,8 @@ export function defaultOf(name: string): number | null {
   const settings = props.value.default_generation_settings;
   const other = name === 'repetition_penalty' ? 'repeat_penalty' : name;
   const value = settings?.params?.[name] ?? settings?.params?.[other] ?? settings?.[name] ?? settings?.[other];
-  return typeof value === 'number' && !(name === 'max_tokens' && value < 0) ? value : null; // -1: no limit
+  if (typeof value !== 'number' || (name === 'max_tokens' && value < 0)) return null; // -1: no limit
+  return Number(value.toPrecision(6)); // 0.3 comes as the nearest float
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,8 +37,6 @@ export async function refreshServer(): Promise<void> {
     listedContext.value = list.data?.[0]?.max_model_len ?? list.data?.[0]?.context_length ?? null;
     props.value = await getJson<Props>('props');
     serverProblem.value = null;
-    const api = await getJson<{ paths?: Record<string, unknown> }>('openapi.json');
-    classifies.value = '/v1/classify' in (api.paths ?? {});
   } catch (error) {
     if (!(error instanceof RequestError)) return;
     if (error.problem.kind === 'key') {

@@ -38,7 +38,7 @@ function Figures({ message }: { message: Message }): VNode | null {
     share !== null && texts.stats.limit(percent(share)),
     stats.firstTokenMs > 0 && texts.stats.first(duration(stats.firstTokenMs)),
     stats.promptTokens > 0 && texts.stats.prompt(stats.promptTokens, stats.cachedTokens),
-    stats.costDollars !== undefined && texts.stats.cost(dollars(stats.costDollars)),
+    stats.costDollars !== undefined && dollars(stats.costDollars),
   ].filter((figure) => typeof figure === 'string');
   return <ul class="figures" aria-label={texts.stats.label}>{figures.map((figure) => <li key={figure}>{figure}</li>)}</ul>;
 }
@@ -83,23 +83,25 @@ function Actions({ message, place, shown, setShown, isLast }: {
   const failed = message.status === 'failed' || message.status === 'broken';
   const canGoOn = isLast && message.content !== '' && (message.toolCalls ?? []).length === 0;
   return (
-    <div class="actions" role="group" aria-label={texts.actions.label}>
-      <Branches place={place} />
-      {message.content !== '' && <CopyButton text={message.content} label={texts.actions.copy} />}
-      {failed && message.content === ''
-        ? <button type="button" class="plain-button" onClick={regenerate}><Icon name="again" />{texts.actions.retry}</button>
-        : <IconButton icon="again" label={texts.actions.regenerate} onClick={regenerate} />}
-      {canGoOn && (failed || message.status === 'stopped' || message.status === 'length'
-        ? <button type="button" class="plain-button" onClick={() => void goOn(message)}><Icon name="forward" />{texts.actions.goOn}</button>
-        : <IconButton icon="forward" label={texts.actions.goOn} onClick={() => void goOn(message)} />)}
-      <IconButton icon="edit" label={texts.actions.edit} onClick={() => setShown('edit')} />
-      <IconButton icon="tokens" label={texts.actions.tokens} pressed={shown === 'tokens'} onClick={() => setShown(shown === 'tokens' ? 'text' : 'tokens')} />
-      <IconButton icon="columns" label={texts.actions.compare} onClick={() => setDialog('compare')} />
-      {message.request && <IconButton icon="code" label={texts.actions.code} onClick={() => setDialog('code')} />}
-      {message.request && message.status !== 'failed' && <SameAnswer message={message} />}
+    <>
+      <div class="actions" role="group" aria-label={texts.actions.label}>
+        <Branches place={place} />
+        {message.content !== '' && <CopyButton text={message.content} label={texts.actions.copy} />}
+        {failed && message.content === ''
+          ? <button type="button" class="plain-button" onClick={regenerate}><Icon name="again" />{texts.actions.retry}</button>
+          : <IconButton icon="again" label={texts.actions.regenerate} onClick={regenerate} />}
+        {canGoOn && (failed || message.status === 'stopped' || message.status === 'length'
+          ? <button type="button" class="plain-button" onClick={() => void goOn(message)}><Icon name="forward" />{texts.actions.goOn}</button>
+          : <IconButton icon="forward" label={texts.actions.goOn} onClick={() => void goOn(message)} />)}
+        <IconButton icon="edit" label={texts.actions.edit} onClick={() => setShown('edit')} />
+        <IconButton icon="tokens" label={texts.actions.tokens} pressed={shown === 'tokens'} onClick={() => setShown(shown === 'tokens' ? 'text' : 'tokens')} />
+        <IconButton icon="columns" label={texts.actions.compare} onClick={() => setDialog('compare')} />
+        {message.request && <IconButton icon="code" label={texts.actions.code} onClick={() => setDialog('code')} />}
+        {message.request && message.status !== 'failed' && <SameAnswer message={message} />}
+      </div>
       {dialog === 'compare' && <Compare message={message} onClose={() => setDialog(null)} />}
       {dialog === 'code' && <CodeDialog body={message.request!} onClose={() => setDialog(null)} />}
-    </div>
+    </>
   );
 }
 

@@ -5,7 +5,7 @@ import { stop } from '../state/answering';
 import { current, isLasting, startNew, storageFull } from '../state/conversations';
 import { view } from '../state/address';
 import { panelOpen, sidebarOpen } from '../state/preferences';
-import { asksKey, classifies, serverProblem } from '../state/server';
+import { asksKey, serverProblem } from '../state/server';
 import { texts } from '../texts';
 import { Chat } from './chat';
 import { Classify } from './classify';
@@ -84,7 +84,7 @@ export function App(): VNode {
     addEventListener('keydown', onKey);
     return () => removeEventListener('keydown', onKey);
   }, []);
-  const classifying = view.value === 'classify' && classifies.value;
+  const classifying = view.value === 'classify';
   const overlaid = isNarrow && (sidebarOpen.value || panelOpen.value);
   const closeAll = (): void => {
     sidebarOpen.value = panelOpen.value = false;

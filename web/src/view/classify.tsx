@@ -1,70 +1,71 @@
 // The tab that classifies: labels and rows in, a table with bars and downloads out.
 import type { VNode } from 'preact';
-import { useRef, useState } from 'preact/hooks';
-import { classifyRows, type Classified, type Label } from '../api/classify';
-import { RequestError } from '../api/problem';
+import { useState } from 'preact/hooks';
 import { chooseFiles, download, readText } from '../base/files';
 import { oneLine, percent } from '../base/format';
 import { CsvError, readCsv, writeCsv } from '../data/csv';
 import { Text } from '../markdown/text';
-import { model } from '../state/server';
+import { fileRows, halt, labels, labelText, problem, resultLabels, results, rows, rowsInAll, rowText, run, type Done } from '../state/classifying';
 import { texts } from '../texts';
 import { Icon } from './icons';
 import { Field, showToast } from './parts';
 
-const batch = 32; // rows a request
-const maxShown = 500;
+const maxShown = 500; // rows
+const maxBars = 4; // labels of a row
 const maxFile = 32_000_000;
 
-/** Labels as typed: "name" or "name: description", no name twice. */
-export function readLabels(text: string): Label[] {
-  const labels = new Map<string, Label>();
-  for (const line of text.split('\n')) {
-    const [, name = '', description = ''] = /^([^:]*)(?::\s*(.*))?$/.exec(line.trim()) ?? [];
-    if (name.trim() !== '') labels.set(name.trim(), description ? { name: name.trim(), description } : { name: name.trim() });
-  }
-  return [...labels.values()];
+function downloadCsv(list: Done[]): void {
+  const names = resultLabels.value.map((label) => label.name);
+  const lines = list.map(({ text, scores, mass }) => [text, scores[0]!.label, String(scores[0]!.probability), String(mass),
+    ...names.map((name) => String(scores.find((s) => s.label === name)?.probability ?? ''))]);
+  download('classified.csv', 'text/csv', writeCsv([['text', 'label', 'probability', 'label_mass', ...names], ...lines]));
 }
 
-interface Done extends Classified {
-  text: string;
+function downloadJsonl(list: Done[]): void {
+  const lines = list.map(({ text, scores, mass }) => JSON.stringify({
+    text, label: scores[0]!.label, probability: scores[0]!.probability, label_mass: mass, probabilities: Object.fromEntries(scores.map((s) => [s.label, s.probability])),
+  }));
+  download('classified.jsonl', 'application/jsonl', `${lines.join('\n')}\n`);
 }
 
-function Results({ results, labels }: { results: Done[]; labels: Label[] }): VNode {
-  const csv = (): void => {
-    const head = ['text', 'label', 'probability', 'label_mass', ...labels.map((label) => label.name)];
-    const rows = results.map(({ text, scores, mass }) => [text, scores[0]!.label, String(scores[0]!.probability), String(mass),
-      ...labels.map((label) => String(scores.find((s) => s.label === label.name)?.probability ?? ''))]);
-    download('classified.csv', 'text/csv', writeCsv([head, ...rows]));
-  };
-  const jsonl = (): void => {
-    const lines = results.map(({ text, scores, mass }) => JSON.stringify({
-      text, label: scores[0]!.label, probability: scores[0]!.probability, label_mass: mass, probabilities: Object.fromEntries(scores.map((s) => [s.label, s.probability])),
-    }));
-    download('classified.jsonl', 'application/jsonl', `${lines.join('\n')}\n`);
-  };
+/** One row: its text, the likeliest label, and each label's probability as a bar. */
+function Row({ row: { text, scores, mass } }: { row: Done }): VNode {
+  const left = scores.length - maxBars;
   return (
-    <section>
+    <tr>
+      <td dir="auto"><Text text={text.length > 300 ? `${text.slice(0, 299)}…` : text} /></td>
+      <td class="chosen"><strong><Text text={scores[0]!.label} /></strong></td>
+      <td>
+        <ul class="shares">
+          {scores.slice(0, maxBars).map(({ label, probability }) => (
+            <li key={label}>
+              <span class="share-name" title={label}><Text text={label} /></span>
+              <svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width={100 * probability} height="8" /></svg>
+              <span>{percent(probability)}</span>
+            </li>
+          ))}
+        </ul>
+        {left > 0 && <p class="help">{texts.classify.more(left)}</p>}
+      </td>
+      <td class="mass"><span class="mass-name" aria-hidden="true">{texts.classify.mass} </span>{percent(mass)}</td>
+    </tr>
+  );
+}
+
+function Results(): VNode {
+  const list = results.value;
+  return (
+    <section aria-label={texts.classify.result}>
       <div class="classify-head">
         <h2>{texts.classify.result}</h2>
-        <button type="button" class="plain-button" onClick={csv}><Icon name="save" />{texts.classify.csv}</button>
-        <button type="button" class="plain-button" onClick={jsonl}><Icon name="save" />{texts.classify.jsonl}</button>
+        <button type="button" class="plain-button" onClick={() => downloadCsv(list)}><Icon name="save" />{texts.classify.csv}</button>
+        <button type="button" class="plain-button" onClick={() => downloadJsonl(list)}><Icon name="save" />{texts.classify.jsonl}</button>
       </div>
-      {results.length > maxShown && <p class="help">{texts.classify.shownRows(maxShown, results.length)}</p>}
-      <div class="table" tabIndex={0} role="region" aria-label={texts.classify.result}>
+      {list.length > maxShown && <p class="help">{texts.classify.shownRows(maxShown, list.length)}</p>}
+      <div class="table">
         <table class="classified">
-          <thead><tr><th scope="col">{texts.classify.text}</th><th scope="col">{texts.classify.label}</th><th scope="col">{texts.classify.confidence}</th><th scope="col">{texts.classify.others}</th><th scope="col">{texts.classify.mass}</th></tr></thead>
-          <tbody>
-            {results.slice(0, maxShown).map(({ text, scores, mass }, i) => (
-              <tr key={i}>
-                <td dir="auto"><Text text={text.length > 300 ? `${text.slice(0, 299)}…` : text} /></td>
-                <td><strong>{scores[0]!.label}</strong></td>
-                <td class="share"><svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true"><rect width={100 * scores[0]!.probability} height="8" /></svg>{percent(scores[0]!.probability)}</td>
-                <td class="help">{scores.slice(1, 3).map((s) => `${s.label} ${percent(s.probability)}`).join(', ')}</td>
-                <td class="help">{percent(mass)}</td>
-              </tr>
-            ))}
-          </tbody>
+          <thead><tr><th scope="col">{texts.classify.text}</th><th scope="col">{texts.classify.label}</th><th scope="col">{texts.classify.confidence}</th><th scope="col">{texts.classify.mass}</th></tr></thead>
+          <tbody>{list.slice(0, maxShown).map((row, i) => <Row key={i} row={row} />)}</tbody>
         </table>
       </div>
     </section>
@@ -86,55 +87,9 @@ function ColumnChoice({ table, onTake }: { table: string[][]; onTake: (rows: str
   );
 }
 
-interface Run {
-  results: Done[];
-  problem: string;
-  all: number | null; // rows, while it runs
-  run: (rows: string[], labels: Label[]) => Promise<void>;
-  halt: () => void;
-}
-
-/** Classifies rows batch by batch. */
-function useRun(): Run {
-  const [results, setResults] = useState<Done[]>([]);
-  const [problem, setProblem] = useState('');
-  const [all, setAll] = useState<number | null>(null);
-  const controller = useRef<AbortController | null>(null);
-  const step = async (rows: string[], labels: Label[], signal: AbortSignal): Promise<void> => {
-    const done: Done[] = [];
-    for (let i = 0; i < rows.length; i += batch) {
-      const part = rows.slice(i, i + batch);
-      const read = await classifyRows(model.value, part, labels, signal);
-      if (!read) return setProblem(texts.classify.badAnswer);
-      part.forEach((text, k) => done.push({ text, ...read[k]! }));
-      setResults([...done]);
-    }
-  };
-  const run = async (rows: string[], labels: Label[]): Promise<void> => {
-    setProblem(labels.length < 2 ? texts.classify.needLabels : rows.length === 0 ? texts.classify.needRows : '');
-    if (labels.length < 2 || rows.length === 0) return;
-    controller.current = new AbortController();
-    setAll(rows.length);
-    setResults([]);
-    try {
-      await step(rows, labels, controller.current.signal);
-    } catch (error) {
-      if (error instanceof RequestError) setProblem(`${error.problem.text} ${error.problem.advice}`);
-      else if (!(error instanceof DOMException)) throw error;
-    }
-    setAll(null);
-  };
-  return { results, problem, all, run, halt: () => controller.current?.abort() };
-}
-
 export function Classify(): VNode {
-  const [labelText, setLabelText] = useState('');
-  const [rowText, setRowText] = useState('');
-  const [fileRows, setFileRows] = useState<string[] | null>(null); // rows of a file may hold ends of lines
   const [table, setTable] = useState<string[][] | null>(null);
-  const { results, problem, all, run, halt } = useRun();
-  const labels = readLabels(labelText);
-
+  const [over, setOver] = useState(false);
   const openFile = async (file: File | undefined): Promise<void> => {
     if (!file) return;
     const text = await readText(file, maxFile);
@@ -142,46 +97,48 @@ export function Classify(): VNode {
     try {
       const read = readCsv(text);
       if (read.length > 1) setTable(read);
+      else showToast(texts.classify.emptyCsv(oneLine(file.name, 60)));
     } catch (error) {
       if (!(error instanceof CsvError)) throw error;
       showToast(texts.classify.badCsv(oneLine(file.name, 60), error.line));
     }
   };
-  const take = (rows: string[]): void => {
+  const take = (list: string[]): void => {
     setTable(null);
-    setFileRows(rows);
-    setRowText(rows.map((row) => row.replace(/\s*\n\s*/g, ' ')).join('\n'));
+    fileRows.value = list;
+    rowText.value = list.map((row) => row.replace(/\s*\n\s*/g, ' ')).join('\n');
   };
-  const submit = (event: Event): void => {
+  const onDrop = (event: DragEvent): void => {
     event.preventDefault();
-    void run((fileRows ?? rowText.split('\n')).filter((row) => row.trim() !== ''), labels);
+    setOver(false);
+    void openFile(event.dataTransfer?.files[0]);
   };
   return (
-    <div class="classify" tabIndex={-1}>
-      <form onSubmit={submit} onDragOver={(event) => event.preventDefault()}
-        onDrop={(event) => { event.preventDefault(); void openFile(event.dataTransfer?.files[0]); }}>
+    <div class={`classify${over ? ' over' : ''}`} onDrop={onDrop} onDragOver={(event) => { event.preventDefault(); setOver(true); }} onDragLeave={() => setOver(false)}>
+      <form onSubmit={(event) => { event.preventDefault(); void run(); }}>
         <p class="help">{texts.classify.intro}</p>
         <div class="classify-inputs">
           <Field label={texts.classify.labels} help={texts.classify.labelsHelp}>
-            {(ids) => <textarea {...ids} rows={8} dir="auto" value={labelText} onInput={(e) => setLabelText(e.currentTarget.value)} />}
+            {(ids) => <textarea {...ids} rows={8} dir="auto" placeholder={texts.classify.labelsExample} value={labelText.value} onInput={(e) => (labelText.value = e.currentTarget.value)} />}
           </Field>
           <Field label={texts.classify.rows} help={texts.classify.rowsHelp}>
-            {(ids) => <textarea {...ids} rows={8} dir="auto" value={rowText} onInput={(e) => { setRowText(e.currentTarget.value); setFileRows(null); }} />}
+            {(ids) => <textarea {...ids} rows={8} dir="auto" placeholder={texts.classify.rowsExample} value={rowText.value} onInput={(e) => { rowText.value = e.currentTarget.value; fileRows.value = null; }} />}
           </Field>
         </div>
         {table && <ColumnChoice table={table} onTake={take} />}
-        <p class="buttons">
-          {all === null
+        <div class="classify-run">
+          {rowsInAll.value === null
             ? <button type="submit" class="main-button">{texts.classify.run}</button>
             : <button type="button" class="main-button" onClick={halt}>{texts.classify.halt}</button>}
           <button type="button" class="plain-button" onClick={() => void chooseFiles('.csv,text/csv', false).then((files) => openFile(files[0]))}><Icon name="file" />{texts.classify.open}</button>
-        </p>
+          <span class="help">{texts.classify.have(labels.value.length, rows.value.length)}</span>
+        </div>
         <div role="status">
-          {all !== null && <p class="help">{texts.classify.progress(results.length, all)}</p>}
-          {problem && <p class="warning">{problem}</p>}
+          {rowsInAll.value !== null && <p class="help">{texts.classify.progress(results.value.length, rowsInAll.value)}</p>}
+          {problem.value && <p class="ending problem"><Icon name="warning" /><span>{problem.value}</span></p>}
         </div>
       </form>
-      {results.length > 0 && <Results results={results} labels={labels} />}
+      {results.value.length > 0 && <Results />}
     </div>
   );
 }

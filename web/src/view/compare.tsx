@@ -26,6 +26,7 @@ function Column({ side, versions, chosen, onChoose, shared, onUse }: {
   side: string; versions: Message[]; chosen: Message | undefined; onChoose: (id: string) => void; shared: number; onUse: (message: Message) => void;
 }): VNode {
   const text = wholeText(chosen);
+  const first = /^\s*\S*/.exec(text.slice(shared))![0]; // the word at which they part
   const said = (value: unknown, otherwise: string): string => (typeof value === 'number' ? String(value) : otherwise);
   const describe = (message: Message, i: number): string => texts.compare.option(i + 1, said(message.request?.['seed'], '–'),
     said(message.request?.['temperature'] ?? defaultOf('temperature'), texts.compare.byDefault));
@@ -34,7 +35,10 @@ function Column({ side, versions, chosen, onChoose, shared, onUse }: {
       <select aria-label={texts.compare.pick(side)} value={chosen?.id ?? ''} onChange={(event) => onChoose(event.currentTarget.value)}>
         {versions.map((message, i) => <option key={message.id} value={message.id}>{describe(message, i)}</option>)}
       </select>
-      <p class="compare-text" dir="auto" tabIndex={0}><Text text={text.slice(0, shared)} /><mark><Text text={text.slice(shared)} /></mark></p>
+      <p class="compare-text" dir="auto" tabIndex={0} role="group" aria-label={texts.compare.text(side)}>
+        <span class={shared < text.length ? 'shared' : ''}><Text text={text.slice(0, shared)} /></span>
+        {first !== '' && <mark><Text text={first} /></mark>}<Text text={text.slice(shared + first.length)} />
+      </p>
       {chosen && <button type="button" class="plain-button" onClick={() => onUse(chosen)}>{texts.compare.use}</button>}
     </section>
   );
@@ -57,7 +61,7 @@ function AskForm({ onAsk }: { onAsk: (settings: Settings) => void }): VNode {
     name === 'seed' ? texts.compare.seedNew : String(current.value.settings[name] ?? defaultOf(name) ?? texts.compare.byDefault);
   return (
     <form class="compare-ask" onSubmit={submit}>
-      <span>{texts.compare.more}</span>
+      <h3>{texts.compare.more}</h3>
       {compared.map((name) => (
         <span key={name} class="compare-field">
           <label for={`${id}-${name}`}>{texts.settings.fields[name]![0]}</label>

@@ -8,7 +8,8 @@ import { parseAs } from '../api/request';
 import type { AttachedFile } from '../data/types';
 import { current, path } from '../state/conversations';
 import { running, say, stop } from '../state/answering';
-import { keepDraft, keptDraft, panelOpen } from '../state/preferences';
+import { keepFiles, keepText, keptFiles, keptText } from '../state/drafts';
+import { panelOpen } from '../state/preferences';
 import { texts } from '../texts';
 import { Icon } from './icons';
 import { IconButton, showToast } from './parts';
@@ -17,6 +18,7 @@ import { IconButton, showToast } from './parts';
 export const draftText = signal('');
 
 const maxFile = 1_000_000;
+const maxFiles = 20;
 const pasteAsFile = 20_000; // longer pasted texts become a file
 
 async function readFiles(files: File[]): Promise<AttachedFile[]> {
@@ -57,10 +59,21 @@ function FileChips({ files, onRemove }: { files: AttachedFile[]; onRemove: (at: 
   );
 }
 
+/** The files that go with the next message. Several may be on their way at once. */
+function useFiles(conversation: string) {
+  const [files, setFiles] = useState<AttachedFile[]>(() => keptFiles(conversation));
+  useEffect(() => keepFiles(conversation, files), [files]);
+  const attach = async (list: File[]): Promise<void> => {
+    const read = await readFiles(list);
+    setFiles((now) => [...now, ...read].slice(0, maxFiles));
+  };
+  return { files, setFiles, attach };
+}
+
 export function Composer({ onSay }: { onSay: () => void }): VNode {
   const conversation = current.value;
   const area = useRef<HTMLTextAreaElement>(null);
-  const [files, setFiles] = useState<AttachedFile[]>([]);
+  const { files, setFiles, attach } = useFiles(conversation.id);
   const [over, setOver] = useState(false);
   const streams = [...running.value.values()].some((entry) => entry.conversation === conversation.id);
   const last = path.value.at(-1);
@@ -68,10 +81,10 @@ export function Composer({ onSay }: { onSay: () => void }): VNode {
   const text = draftText.value;
 
   useEffect(() => {
-    draftText.value = keptDraft(conversation.id);
+    draftText.value = keptText(conversation.id);
     if (matchMedia('(min-width: 900px)').matches) area.current?.focus();
   }, []);
-  useEffect(() => keepDraft(conversation.id, text), [text]);
+  useEffect(() => keepText(conversation.id, text), [text]);
   useLayoutEffect(() => {
     const box = area.current!;
     box.style.height = 'auto';
@@ -82,12 +95,11 @@ export function Composer({ onSay }: { onSay: () => void }): VNode {
     if (streams || (text.trim() === '' && files.length === 0)) return;
     void say(text.trim(), files, last?.id ?? null);
     draftText.value = '';
-    keepDraft(conversation.id, '');
+    keepText(conversation.id, '');
     setFiles([]);
     onSay();
     area.current?.focus();
   };
-  const attach = async (list: File[]): Promise<void> => setFiles([...files, ...(await readFiles(list))].slice(0, 20));
   const onKey = (event: KeyboardEvent): void => {
     if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
       event.preventDefault();

@@ -1,9 +1,8 @@
 // What stands where no message is yet: what this is, and things to try.
 import type { VNode } from 'preact';
-import { examples, type Example } from '../examples';
 import { changeConversation, current } from '../state/conversations';
 import { contextSize, model, models } from '../state/server';
-import { texts } from '../texts';
+import { examples, texts, type Example } from '../texts';
 import { Icon } from './icons';
 import { draftText } from './composer';
 
@@ -18,7 +17,7 @@ export function Empty(): VNode {
   return (
     <div class="empty">
       <h2>{texts.empty.heading}</h2>
-      {models.value.length > 0 && <p>{texts.empty.facts(model.value, contextSize.value ?? null)}</p>}
+      <p>{models.value.length > 0 && texts.empty.facts(model.value, contextSize.value ?? null)}</p>
       <ul class="examples" aria-label={texts.empty.examples}>
         {examples.map((example) => (
           <li key={example.title}>

@@ -4,7 +4,7 @@ import { count, oneLine } from '../base/format';
 import { current, draft, path } from '../state/conversations';
 import { show, view } from '../state/address';
 import { panelOpen, sidebarOpen } from '../state/preferences';
-import { classifies, contextSize, model, models } from '../state/server';
+import { contextSize, model, models } from '../state/server';
 import { texts } from '../texts';
 import { beginChat } from './app';
 import { keysShown } from './keys_dialog';
@@ -45,12 +45,10 @@ export function Header(): VNode {
         <h1 dir="auto">{title}</h1>
         {models.value.length > 0 && <p class="model">{model.value}</p>}
       </div>
-      {classifies.value && (
-        <nav class="views" aria-label={texts.header.views}>
-          <button type="button" aria-current={view.value === 'chat' ? 'page' : undefined} onClick={() => show('chat')}><Icon name="talk" /><span>{texts.header.chat}</span></button>
-          <button type="button" aria-current={view.value === 'classify' ? 'page' : undefined} onClick={() => show('classify')}><Icon name="chart" /><span>{texts.header.classify}</span></button>
-        </nav>
-      )}
+      <nav class="views" aria-label={texts.header.views}>
+        <button type="button" aria-current={view.value === 'chat' ? 'page' : undefined} onClick={() => show('chat')}><Icon name="talk" /><span>{texts.header.chat}</span></button>
+        <button type="button" aria-current={view.value === 'classify' ? 'page' : undefined} onClick={() => show('classify')}><Icon name="chart" /><span>{texts.header.classify}</span></button>
+      </nav>
       {view.value === 'chat' && <ContextGauge />}
       <IconButton icon="keyboard" label={texts.header.keys} class="only-wide" onClick={() => (keysShown.value = true)} />
       {view.value === 'chat' && (

@@ -21,7 +21,7 @@ export function KeyDialog(): VNode {
       <form onSubmit={(event) => void save(event)}>
         {tried && <p class="warning" role="alert">{texts.key.wrong}</p>}
         <Field label={texts.key.field} help={texts.key.help}>
-          {(ids) => <input {...ids} type="password" autocomplete="off" spellcheck={false} value={typed} onInput={(e) => setTyped(e.currentTarget.value)} />}
+          {(ids) => <input {...ids} type="password" autofocus autocomplete="off" spellcheck={false} value={typed} onInput={(e) => setTyped(e.currentTarget.value)} />}
         </Field>
         <p class="buttons"><button type="submit" class="main-button">{texts.key.save}</button></p>
       </form>

@@ -60,8 +60,12 @@ export function Dialog({ title, onClose, children, wide = false }: { title: stri
   const id = useId();
   useEffect(() => {
     const dialog = box.current!;
+    const before = document.activeElement;
     if (!dialog.open) dialog.showModal();
-    return () => dialog.close();
+    return () => {
+      dialog.close();
+      if (before instanceof HTMLElement) before.focus(); // the browser forgets it where the dialog goes with its close
+    };
   }, []);
   const clickedOutside = (event: MouseEvent): void => {
     if (event.target === box.current) onClose();

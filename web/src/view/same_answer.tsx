@@ -2,6 +2,7 @@
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Message } from '../data/types';
+import { oneLine } from '../base/format';
 import { RequestError } from '../api/problem';
 import { repeat } from '../state/answering';
 import { texts } from '../texts';
@@ -35,6 +36,7 @@ export function SameAnswer({ message }: { message: Message }): VNode {
     <span class={`badge${last ? (last.same ? ' good' : ' bad') : ''}`} title={texts.same.title(message.fingerprint ?? '')}>
       {last?.same && <Icon name="check" />}
       <span>{pieces !== null ? texts.same.running(pieces) : problem || verdict || texts.same.badge(Number(message.request?.['seed']))}</span>
+      {message.fingerprint && <code class="fingerprint" title={texts.same.fingerprint}>{oneLine(message.fingerprint, 24)}</code>}
       {whole && pieces === null && <button type="button" class="link-button" onClick={() => void run()}>{texts.actions.repeat}</button>}
     </span>
   );

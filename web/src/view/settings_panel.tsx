@@ -3,10 +3,11 @@ import type { ComponentChildren, VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { apiKey } from '../api/client';
 import { parseAs } from '../api/request';
+import { rate } from '../base/format';
 import type { Conversation, Settings } from '../data/types';
 import { changeConversation, conversations, current } from '../state/conversations';
 import { keepTokens, panelOpen, theme, type Theme } from '../state/preferences';
-import { asksKey, chosenModel, defaultOf, model, models, needsKey } from '../state/server';
+import { asksKey, chosenModel, contextSize, defaultOf, model, models, needsKey, props } from '../state/server';
 import { exportOne } from '../state/transfer';
 import { texts } from '../texts';
 import { Field, IconButton } from './parts';
@@ -47,7 +48,7 @@ function NumberField({ name, range }: { name: keyof Settings; range: Range }): V
   const [label, help] = texts.settings.fields[name]!;
   const value = current.value.settings[name] as number | undefined;
   const fallback = defaultOf(name);
-  const hint = name === 'seed' ? texts.compare.seedNew : fallback === null ? texts.compare.byDefault : String(Number(fallback.toPrecision(6)));
+  const hint = name === 'seed' ? texts.compare.seedNew : fallback === null ? texts.compare.byDefault : String(fallback);
   const set = (text: string): void => {
     const number = text === '' ? NaN : Number(text);
     changeSetting(name, Number.isFinite(number) ? Math.min(range.max, Math.max(range.min, number)) : undefined);
@@ -109,6 +110,27 @@ function Looks(): VNode {
   );
 }
 
+/** What the server says of itself, and the key where it wants one. */
+function Server(): VNode {
+  const names = texts.settings.facts;
+  const { build_info: version, system_fingerprint: fingerprint, limit_tokens_per_second: limit } = props.value;
+  const facts = [
+    [names.model, model.value],
+    [names.version, version],
+    [names.fingerprint, fingerprint],
+    [names.context, contextSize.value && texts.stats.tokens(contextSize.value)],
+    [names.limit, limit ? texts.stats.rate(rate(limit)) : names.limitUnknown],
+  ].filter(([, value]) => value);
+  return (
+    <Part title={texts.settings.server}>
+      <dl class="facts">{facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}</dl>
+      {(needsKey.value || apiKey.value !== '') && (
+        <p class="buttons"><button type="button" class="plain-button" onClick={() => (asksKey.value = true)}>{texts.settings.changeKey}</button></p>
+      )}
+    </Part>
+  );
+}
+
 export function SettingsPanel(): VNode {
   const conversation = current.value;
   const kept = conversations.value.some((c) => c.id === conversation.id);
@@ -144,11 +166,7 @@ export function SettingsPanel(): VNode {
             <button type="button" class="plain-button" disabled={!kept} onClick={() => void exportOne(conversation, 'md')}>{texts.settings.exportMarkdown}</button>
           </p>
         </Part>
-        {(needsKey.value || apiKey.value !== '') && (
-          <Part title={texts.settings.server}>
-            <p class="buttons"><button type="button" class="plain-button" onClick={() => (asksKey.value = true)}>{texts.settings.changeKey}</button></p>
-          </Part>
-        )}
+        <Server />
       </div>
     </aside>
   );

@@ -5,7 +5,7 @@ import { when, oneLine } from '../base/format';
 import { chooseFiles } from '../base/files';
 import type { Conversation } from '../data/types';
 import { addressOf, view } from '../state/address';
-import { changeConversation, conversations, current, removeConversation, search } from '../state/conversations';
+import { changeConversation, conversations, current, isLoaded, removeConversation, search } from '../state/conversations';
 import { exportAll, importFile } from '../state/transfer';
 import { sidebarOpen } from '../state/preferences';
 import { running, stop } from '../state/answering';
@@ -37,7 +37,7 @@ function OptionsDialog({ conversation, onClose }: { conversation: Conversation; 
     <Dialog title={oneLine(conversation.title, 60)} onClose={onClose}>
       <form onSubmit={save}>
         <div class="field"><label for="rename">{texts.nav.renameLabel}</label>
-          <input id="rename" type="text" dir="auto" value={title} maxLength={200} onInput={(e) => setTitle(e.currentTarget.value)} /></div>
+          <input id="rename" type="text" autofocus dir="auto" value={title} maxLength={200} onInput={(e) => setTitle(e.currentTarget.value)} /></div>
         <div class="field"><label for="retag">{texts.nav.tags}</label>
           <input id="retag" type="text" dir="auto" value={tags} maxLength={200} aria-describedby="retag-help" onInput={(e) => setTags(e.currentTarget.value)} />
           <p class="help" id="retag-help">{texts.settings.tagsHelp}</p></div>
@@ -69,7 +69,7 @@ function Entry({ conversation, onOptions }: { conversation: Conversation; onOpti
         onClick={() => { if (matchMedia('(max-width: 899px)').matches) sidebarOpen.value = false; }}>
         <span class="entry-title" dir="auto">{title}</span>
         {busy && <span class="busy" aria-hidden="true" />}
-        {conversation.tags.map((tag) => <span key={tag} class="tag">{tag}</span>)}
+        {conversation.tags.length > 0 && <span class="entry-tags">{conversation.tags.map((tag) => <span key={tag} class="tag">{tag}</span>)}</span>}
       </a>
       <IconButton icon="more" label={texts.nav.options} onClick={onOptions} />
     </li>
@@ -117,7 +117,7 @@ export function Sidebar({ narrow }: { narrow: boolean }): VNode {
           <section key={name}><h2>{name}</h2>
             <ul>{members.map((c) => <Entry key={c.id} conversation={c} onOptions={() => setOptions(c)} />)}</ul></section>
         ))}
-        {list.length === 0 && <p class="help">{conversations.value.length === 0 ? texts.nav.none : texts.nav.nothing}</p>}
+        {list.length === 0 && isLoaded.value && <p class="help">{conversations.value.length === 0 ? texts.nav.none : texts.nav.nothing}</p>}
       </nav>
       <div class="sidebar-foot">
         <button type="button" class="plain-button" onClick={() => void bring()}><Icon name="up" />{texts.nav.importing}</button>

@@ -46,7 +46,7 @@ function Alternatives({ message, at }: { message: Message; at: number }): VNode 
           const taken = other.text === token.text;
           const can = prefix !== null && !taken && !other.text.includes('\uFFFD');
           return (
-            <li key={other.text}>
+            <li key={other.text} class={taken ? 'taken' : ''}>
               <button type="button" disabled={!can} onClick={() => go(other)}>
                 {can && <span class="unseen">{texts.tokens.branch}</span>}
                 <code>{visible(other.text).replace(/^ /, '␣')}</code>

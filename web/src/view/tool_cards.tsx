@@ -14,7 +14,9 @@ function Card({ call, open, result, onResult }: { call: ToolCall; open: boolean;
   return (
     <section class="tool-card" aria-label={texts.tools.name(name)}>
       <h2><Icon name="tool" /><span class="kind">{texts.tools.call}</span> <code>{name}</code></h2>
-      <CodeBlock language="json" text={prettyJson(call.arguments || '{}') ?? call.arguments} />
+      {/^\s*(\{\s*\})?\s*$/.test(call.arguments)
+        ? <p class="help">{texts.tools.noArguments}</p>
+        : <CodeBlock language="json" text={prettyJson(call.arguments) ?? call.arguments} />}
       {open && (
         <div class="field">
           <label for={id}>{texts.tools.result(name)}</label>
