@@ -73,9 +73,9 @@ console.log(`scrolling: ${await frames(page, () => page.evaluate(async () => {
   }
   log.scrollTop = log.scrollHeight;
 }))}`);
+await box.fill('steady 500');
 console.log(`streaming: ${await frames(page, async () => {
-  await box.fill('steady 500');
-  await box.press('Enter');
+  await page.keyboard.press('Enter');
   // Looking by role goes over all elements, which would count as the page's own time.
   await page.evaluate(async () => {
     const wait = () => new Promise((resolve) => setTimeout(resolve, 100));

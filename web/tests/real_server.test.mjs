@@ -78,6 +78,18 @@ test('the examples of the empty page: a label, a tool call, a JSON object', opti
   await close();
 });
 
+test('a conversation that outgrows the context is said in words, and the answers stay', options, async () => {
+  const { page, answers, say, close } = await openPage(browser, url, { expected: ['Failed to load resource'] });
+  await say('Hello! Who are you?');
+  await say('word '.repeat(9000));
+  assert.match(await answers.last().innerText(), /no longer fits the model’s context\. It says: This model's maximum context length is 4096 tokens.*Edit an earlier turn/);
+  assert.equal(await answers.count(), 2);
+  await page.getByRole('button', { name: 'Settings' }).click();
+  await page.getByRole('complementary', { name: 'Settings' }).getByText('Server', { exact: true }).click();
+  assert.match(await page.locator('.facts').innerText(), /lfm-demo[\s\S]*Fingerprint[\s\S]*4,096 tokens[\s\S]*Machine’s limit\s+[\d,.]+ tokens\/s/);
+  await close();
+});
+
 test('rows are classified by the real route, and the downloads hold all probabilities', options, async () => {
   const { page, close } = await openPage(browser, url);
   await page.getByRole('navigation', { name: 'Views' }).getByRole('button', { name: 'Classify' }).click();
