@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <map>
@@ -135,6 +136,8 @@ Result<std::string> ReadWholeFile(const std::string& path, size_t max_bytes) {
   const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return ReadError(path, "open");
   std::string text;
+  struct stat info {};
+  if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode)) text.reserve(std::min(max_bytes, static_cast<size_t>(info.st_size)));
   std::vector<char> buffer(1 << 16);
   for (;;) {
     const ssize_t n = read(fd, buffer.data(), buffer.size());

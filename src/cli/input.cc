@@ -2,8 +2,10 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <span>
 #include <utility>
 #include <vector>
@@ -11,16 +13,35 @@
 #include "base/descriptor.h"
 #include "base/encoding.h"
 #include "base/file.h"
+#include "base/host.h"
 #include "base/strings.h"
 #include "cli/interrupt.h"
 #include "cli/output.h"
+#include "model/memory_check.h"
 
 namespace lfm::cli {
 namespace {
 
 constexpr size_t kInputBytes = size_t{1} << 16;
+constexpr uint64_t kSmallInput = uint64_t{4} << 20;  // less is taken without asking
 
 Error InputError() { return {ErrorCode::kIo, StrCat("cannot read standard input: ", std::strerror(errno))}; }
+
+// An error where memory does not hold what is about to be made of an input.
+Status CheckRoom(uint64_t n_bytes, const std::string& name) {
+  if (n_bytes < kSmallInput) return Ok();
+  const uint64_t room = model::ObtainableBytes(ReadMemory());
+  if (room == 0 || n_bytes + kSmallInput <= room) return Ok();
+  return Error{ErrorCode::kOutOfMemory, StrCat(name, " needs ", HumanBytes(n_bytes), " of memory, and ", HumanBytes(room),
+                                               " are free; give less of it at once")};
+}
+
+// Values of JSON are larger than their text, and a template makes its own of them.
+uint64_t BytesOfJson(std::string_view text) {
+  constexpr uint64_t kValueBytes = 400;
+  const auto n_values = std::count_if(text.begin(), text.end(), [](char c) { return c == ',' || c == ':'; });
+  return 4 * text.size() + kValueBytes * static_cast<uint64_t>(n_values);
+}
 
 }  // namespace
 
@@ -29,6 +50,9 @@ Result<std::string> ReadInput() {
   std::vector<char> buffer(kInputBytes);
   ssize_t n = 0;
   while ((n = ReadSome(STDIN_FILENO, std::as_writable_bytes(std::span(buffer)))) > 0) {
+    if (text.size() + static_cast<size_t>(n) > text.capacity()) {  // it grows to twice its size
+      LFM_RETURN_IF_ERROR(CheckRoom(2 * text.capacity(), "standard input"));
+    }
     text.append(buffer.data(), static_cast<size_t>(n));
     if (text.size() > kMaxInputBytes) {
       return Error{ErrorCode::kLimit, StrCat("standard input holds more than ", HumanBytes(kMaxInputBytes))};
@@ -39,21 +63,20 @@ Result<std::string> ReadInput() {
 }
 
 std::optional<std::string> ReadInputLine() {
-  static std::string ahead;  // what was read beyond the last line
+  static std::vector<char> buffer(kInputBytes);
+  static std::string_view ahead;  // what was read beyond the last line
   std::string line;
-  std::vector<char> buffer;
   while (true) {
     const size_t end = ahead.find('\n');
     line += ahead.substr(0, end);
     if (end != std::string::npos) {
-      ahead.erase(0, end + 1);
+      ahead.remove_prefix(end + 1);
       return line;
     }
-    ahead.clear();
-    buffer.resize(kInputBytes);
+    ahead = {};
     const ssize_t n = ReadSome(STDIN_FILENO, std::as_writable_bytes(std::span(buffer)));
     if (n > 0) {
-      ahead.assign(buffer.data(), static_cast<size_t>(n));
+      ahead = {buffer.data(), static_cast<size_t>(n)};
       continue;
     }
     if (n == 0) errno = 0;
@@ -76,6 +99,9 @@ Result<std::string> ReadInputText() {
 
 Result<std::string> ReadExactly(const std::string& path, const std::string& flag) {
   if (path == "-") return ReadInput();
+  std::error_code unknown;
+  const auto size = std::filesystem::file_size(path, unknown);
+  if (!unknown) LFM_RETURN_IF_ERROR(CheckRoom(2 * size, StrCat(flag, ": ", path)));
   auto text = ReadWholeFile(path, kMaxInputBytes);
   if (!text.ok()) return Error{ErrorCode::kInvalidArgument, StrCat(flag, ": ", text.error().message)};
   return text;
@@ -91,6 +117,7 @@ Result<std::string> ReadFileOrInput(const std::string& path, const std::string& 
 
 Result<Json> ReadJsonFile(const std::string& path, const std::string& flag) {
   LFM_TRY(const std::string text, ReadFileOrInput(path, flag));
+  LFM_RETURN_IF_ERROR(CheckRoom(BytesOfJson(text), StrCat(flag, " ", path)));
   auto json = ParseJson(text);
   if (!json.ok()) return Error{ErrorCode::kInvalidArgument, StrCat(flag, " ", path, ": ", json.error().message)};
   return json;

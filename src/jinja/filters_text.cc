@@ -14,23 +14,30 @@ namespace {
 
 using Arguments = const CallArguments&;
 
+// Text whose characters are looked at one by one, each a step.
+std::string SlowText(Interpreter& in, const Value& value, size_t steps = 1) {
+  std::string text = SoftText(value);
+  in.heap().Step(static_cast<int64_t>(steps * text.size()));
+  return text;
+}
+
 Value Upper(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("upper", a, {});
-  return in.heap().String(ToUpper(SoftText(value)), value.IsMarkup());
+  return in.heap().String(ToUpper(SlowText(in, value)), value.IsMarkup());
 }
 Value Lower(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("lower", a, {});
-  return in.heap().String(ToLower(SoftText(value)), value.IsMarkup());
+  return in.heap().String(ToLower(SlowText(in, value)), value.IsMarkup());
 }
 Value CapitalizeFilter(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("capitalize", a, {});
-  return in.heap().String(Capitalize(SoftText(value)), value.IsMarkup());
+  return in.heap().String(Capitalize(SlowText(in, value)), value.IsMarkup());
 }
 
 // Words begin behind white space, '-' and opening brackets.
 Value TitleFilter(Interpreter& in, const Value& value, Arguments a) {
   const Parameters p("title", a, {});
-  const std::string text = SoftText(value);
+  const std::string text = SlowText(in, value, 4);
   std::string out, word;
   const auto flush = [&] {
     if (word.empty()) return;
@@ -80,6 +87,7 @@ Value Replace(Interpreter& in, const Value& value, Arguments a) {
       Append(out, to);
       more = at < text.size();
       if (!more) break;
+      in.heap().Step();
       const size_t begin = at;
       NextCodePoint(text, at);
       AppendPart(out, soft, begin, at);
@@ -89,6 +97,7 @@ Value Replace(Interpreter& in, const Value& value, Arguments a) {
     return in.heap().String(std::move(out));
   }
   for (size_t found; limit != 0 && (found = FindFirst(text, from, at)) != std::string::npos; --limit) {
+    in.heap().Step();
     AppendPart(out, soft, at, found);
     Append(out, to);
     at = found + from.size();
@@ -229,6 +238,7 @@ Value WordWrap(Interpreter& in, const Value& value, Arguments a) {
   if (p.Bool(3, true) && text.find('-') != std::string::npos) {
     Fail("wordwrap of text with hyphens is not supported; set break_on_hyphens=false", ErrorCode::kUnsupported);
   }
+  in.heap().Step(static_cast<int64_t>(text.size()));
   const std::string joint = p.IsNone(2) ? "\n" : p.Text(2, "\n");
   std::string out;
   bool first = true;

@@ -168,6 +168,7 @@ Value Repeat(Heap& heap, const Value& sequence, int64_t n) {
   if (sequence.is_string()) {
     const std::string& text = sequence.AsString();
     if (!text.empty() && times > heap.limits().max_string / text.size()) heap.CheckString(SIZE_MAX);
+    heap.Step(static_cast<int64_t>(times / 8));
     MarkedText out;
     out.text.reserve(text.size() * times);
     for (size_t i = 0; i < times && !text.empty(); ++i) AppendStr(out, sequence);

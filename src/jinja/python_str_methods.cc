@@ -162,7 +162,7 @@ Value FindText(const Call& c) {
     if (offset == std::string::npos) return Value::Int(0);
     if (what.empty()) return Value::Int(static_cast<int64_t>(CountCodePoints(text)) + 1);
     int64_t n = 0;
-    for (size_t at = 0; (at = FindFirst(text, what, at)) != std::string_view::npos; at += what.size()) ++n;
+    for (size_t at = 0; (at = FindFirst(text, what, at)) != std::string_view::npos; at += what.size()) c.heap.Step(), ++n;
     return Value::Int(n);
   }
   const bool right = c.name == "rfind" || c.name == "rindex";
@@ -184,7 +184,7 @@ Value ReplaceMethod(const Call& c) {
 
 Value ChangeCase(const Call& c) {
   const Parameters p(c.name, c.arguments, {});
-  c.heap.Step(static_cast<int64_t>(c.text.size() / 8));
+  c.heap.Step(static_cast<int64_t>(c.text.size()) * (c.name == "title" ? 4 : 1));
   if (c.name == "upper") return c.String(ToUpper(c.text));
   if (c.name == "lower") return c.String(ToLower(c.text));
   if (c.name == "title") return c.String(ToTitle(c.text));
@@ -236,7 +236,7 @@ Value Classify(const Call& c) {
   const Parameters p(c.name, c.arguments, {});
   if (c.name == "isascii") return Value::Bool(IsAscii(c.text));
   const auto points = ToCodePoints(c.text);
-  c.heap.Step(static_cast<int64_t>(points.size() / 8));
+  c.heap.Step(static_cast<int64_t>(points.size()));
   const auto all = [&](auto test) { return Value::Bool(!points.empty() && std::all_of(points.begin(), points.end(), test)); };
   if (c.name == "isdigit") return all(IsDigit);
   if (c.name == "isdecimal") return all(IsDecimal);

@@ -118,7 +118,7 @@ class Value {
 
 // What one rendering may still spend. Every object that a template makes is charged here while it lives.
 struct HeapLimits {
-  int64_t max_steps = 50'000'000;         // evaluated nodes, loop rounds, and 64 bytes of copied text each
+  int64_t max_steps = 10'000'000;         // evaluated nodes, loop rounds, and 64 bytes of copied text each
   size_t max_bytes = size_t{512} << 20;   // alive at one time
   size_t max_string = size_t{128} << 20;  // of one string
   int64_t max_range = 100'000;            // items of a range, as in Jinja's sandbox

@@ -87,6 +87,14 @@ class Limits(Case):
         self.fails(4, "bench", "-m", DENSE, "-p", 0, "-n", 1, "-d", 100000, "-b", 64, "-r", 1, "-t", 1, says="64 contexts of", limits=limits)
         self.fails(4, "perplexity", "-m", DENSE, "-f", "-", "-c", 100000, "-t", 1, says="positions", stdin=b"word " * 120000, limits=limits)
 
+    def test_inputs_that_do_not_fit(self):
+        """JSON takes many times its text; what is read doubles while it grows."""
+        limits = [(resource.RLIMIT_AS, 160 << 20)]
+        messages = self.path / "m.json"
+        messages.write_text(json.dumps([{"role": "user", "content": "x"}] * 90000))
+        self.fails(4, "render", "-m", DENSE, "--messages", messages, says="are free", limits=limits)
+        self.fails(4, *RUN, stdin=b"word " * (20 << 20), says="standard input needs", limits=limits)
+
     def test_servers_without_threads_or_memory(self):
         """The server and its ledger, log and workers each start threads: without them it is an error, never an abort."""
         for mib in (60, 100, 140, 180, 260):

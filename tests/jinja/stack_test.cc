@@ -102,6 +102,20 @@ TEST(JinjaStack, CancelledRenderingEnds) {
   EXPECT_EQ(mapped->Render(Json::MakeObject(), options).error().code, ErrorCode::kCancelled);
 }
 
+// What looks at characters one by one costs a step for each: a limit of steps is one of time.
+TEST(JinjaStack, SlowTextCostsSteps) {
+  RenderOptions options;
+  options.limits.max_steps = 30'000;
+  for (const char* work : {"s|title", "s|upper", "s|lower", "s|capitalize", "s.title()", "s.swapcase()", "s|wordwrap(20)",
+                           "s|replace('a', 'b')", "s|replace('', 'b')", "s.count('a')", "s.isalnum()", "'a' * 400000"}) {
+    const auto parsed = Template::Parse(std::string("{% set x = ") + work + " %}");
+    ASSERT_TRUE(parsed.ok()) << work;
+    const auto rendered = parsed->Render(Json::MakeObject({{"s", std::string(40'000, 'a')}}), options);
+    ASSERT_FALSE(rendered.ok()) << work;
+    EXPECT_EQ(rendered.error().code, ErrorCode::kLimit) << work;
+  }
+}
+
 TEST(JinjaText, SearchesAreLinear) {
   EXPECT_EQ(FindFirst("abcabc", "ca"), 2u);
   EXPECT_EQ(FindFirst("abc", "", 3), 3u);
