@@ -27,8 +27,9 @@ struct TemplateLimits {
 // Limits of one rendering; reaching one is an error with ErrorCode::kLimit. So is a nesting that the calling thread's stack
 // does not hold, however large it is: 512 KiB are enough for every template of the family.
 struct RenderLimits {
-  int64_t max_steps = 10'000'000;        // evaluated nodes, loop rounds, 64 bytes of copied text, a byte of what is looked at one by one
-  int max_depth = 1200;                  // of evaluation: macros in loops in expressions…
+  int64_t max_steps =
+      10'000'000;        // evaluated nodes, loop rounds, 64 bytes of copied text, a byte of what is looked at one by one
+  int max_depth = 1200;  // of evaluation: macros in loops in expressions…
   size_t max_output = size_t{64} << 20;  // bytes of the text
   size_t max_memory = size_t{512} << 20;
   int64_t max_range = 100'000;  // items of range(), as in Jinja's sandbox
