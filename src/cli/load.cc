@@ -53,7 +53,7 @@ Result<int> LoadArgs::Run(const std::vector<int64_t>& prompts, const std::vector
   if (n_requests < 1 || n_requests > kMaxRequests) {
     return Error{ErrorCode::kInvalidArgument, StrCat("--requests: ", n_requests, " is not between 1 and ", kMaxRequests)};
   }
-  LFM_RETURN_IF_ERROR(server::FindModel(target));
+  LFM_RETURN_IF_ERROR(server::LoadClient::FindModel(target));
   ArmInterrupt();
   server::LoadCase test;
   test.rate = rate.value_or(0.0F);

@@ -11,6 +11,8 @@
 #include <charconv>
 #include <cstring>
 #include <functional>
+#include <limits>
+#include <optional>
 
 #include "base/json.h"
 #include "base/strings.h"
@@ -22,10 +24,35 @@ constexpr int kWaitMs = 600'000;  // without a byte
 constexpr size_t kMaxErrorBytes = 64 << 10;
 constexpr size_t kMaxEventBytes = 16 << 20;
 
-// A connected socket that reads the body of one answer piece by piece, chunked or not.
-class LoadConnection {
+std::string Request(const LoadTarget& target, std::string_view method, std::string_view path, const std::string& body) {
+  std::string head = StrCat(method, " ", target.root, path, " HTTP/1.1\r\nHost: ", target.host, ":", target.port, "\r\n");
+  if (!target.api_key.empty()) head += StrCat("Authorization: Bearer ", target.api_key, "\r\n");
+  if (!body.empty()) head += StrCat("Content-Type: application/json\r\nContent-Length: ", body.size(), "\r\n");
+  return head + "\r\n" + body;
+}
+
+// One event of the stream.
+void TakeEvent(std::string_view data, LoadAnswer& answer) {
+  const auto event = ParseJson(data);
+  if (!event.ok()) return;
+  if (const Json& error = (*event)["error"]; error.is_object()) answer.error = error["message"].AsString();
+  if (const Json& usage = (*event)["usage"]; usage.is_object()) {
+    answer.prompt_tokens = usage["prompt_tokens"].AsInt();
+    answer.completion_tokens = usage["completion_tokens"].AsInt();
+    answer.cached_tokens = usage["prompt_tokens_details"]["cached_tokens"].AsInt();
+  }
+  const Json& choices = (*event)["choices"];
+  if (!choices.items().empty() && !choices.items().front()["text"].AsString().empty()) {
+    answer.arrivals_s.push_back(LoadClock());
+  }
+}
+
+}  // namespace
+
+// A connected socket that reads the bodies of answers piece by piece: chunked, of a known length, or to the connection's end.
+class LoadClient::Connection {
  public:
-  ~LoadConnection() {
+  ~Connection() {
     if (fd_ >= 0) close(fd_);
   }
 
@@ -66,12 +93,20 @@ class LoadConnection {
     while ((end = buffer_.find("\r\n\r\n")) == std::string::npos) {
       if (buffer_.size() > kMaxErrorBytes || !Fill()) return Error{ErrorCode::kIo, "the answer has no head"};
     }
-    std::string head = buffer_.substr(0, end);
+    std::string head = buffer_.substr(0, end + 2);
     for (char& c : head) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
     buffer_.erase(0, end + 4);
-    chunked_ = head.find("transfer-encoding: chunked") != std::string::npos;
+    chunked_ = head.find("\r\ntransfer-encoding: chunked\r\n") != std::string::npos;
+    closes_ = head.find("\r\nconnection: close\r\n") != std::string::npos;
+    length_.reset();
+    constexpr std::string_view kLength = "\r\ncontent-length: ";
+    if (const size_t at = head.find(kLength); at != std::string::npos) {
+      size_t length = 0;
+      const char* const digits = head.data() + at + kLength.size();
+      if (std::from_chars(digits, head.data() + head.size(), length).ec == std::errc()) length_ = length;
+    }
     int status = 0;
-    if (head.size() < 12 || std::from_chars(head.data() + 9, head.data() + 12, status).ec != std::errc()) {
+    if (head.size() < 14 || std::from_chars(head.data() + 9, head.data() + 12, status).ec != std::errc()) {
       return Error{ErrorCode::kIo, "the answer is not HTTP"};
     }
     return status;
@@ -79,31 +114,39 @@ class LoadConnection {
 
   // Calls `take` with pieces of the body until its end.
   Status ReadBody(const std::function<void(std::string_view)>& take) {
+    if (chunked_) return ReadChunks(take);
+    closes_ = closes_ || !length_;
+    for (size_t left = length_.value_or(std::numeric_limits<size_t>::max());;) {
+      const size_t n = std::min(left, buffer_.size());
+      take(std::string_view(buffer_).substr(0, n));
+      buffer_.erase(0, n);
+      left -= n;
+      if (left == 0) return Ok();
+      if (!Fill()) return length_ ? Status(Error{ErrorCode::kIo, "the answer was cut off"}) : Ok();
+    }
+  }
+
+  bool closes() const { return closes_; }  // the server will, after the last answer
+
+ private:
+  Status ReadChunks(const std::function<void(std::string_view)>& take) {
     for (;;) {
-      if (!chunked_) {
-        take(buffer_);
-        buffer_.clear();
-        if (!Fill()) return Ok();
-        continue;
-      }
       const size_t line = buffer_.find("\r\n");
       size_t size = 0;
-      if (line != std::string::npos) {
-        if (std::from_chars(buffer_.data(), buffer_.data() + line, size, 16).ec != std::errc() || size > kMaxEventBytes) {
-          return Error{ErrorCode::kIo, "the answer is wrongly chunked"};
-        }
-        if (size == 0) return Ok();
+      if (line != std::string::npos &&
+          (std::from_chars(buffer_.data(), buffer_.data() + line, size, 16).ec != std::errc() || size > kMaxEventBytes)) {
+        return Error{ErrorCode::kIo, "the answer is wrongly chunked"};
       }
       if (line != std::string::npos && buffer_.size() >= line + 4 + size) {
         take(std::string_view(buffer_).substr(line + 2, size));
         buffer_.erase(0, line + 4 + size);
+        if (size == 0) return Ok();
       } else if (!Fill()) {
         return Error{ErrorCode::kIo, "the answer was cut off"};
       }
     }
   }
 
- private:
   bool Fill() {
     pollfd ready{fd_, POLLIN, 0};
     if (poll(&ready, 1, kWaitMs) <= 0) return false;
@@ -116,42 +159,31 @@ class LoadConnection {
 
   int fd_ = -1;
   std::string buffer_;
-  bool chunked_ = false;
+  bool chunked_ = false, closes_ = true;
+  std::optional<size_t> length_;
 };
 
-std::string Request(const LoadTarget& target, std::string_view method, std::string_view path, const std::string& body) {
-  std::string head =
-      StrCat(method, " ", target.root, path, " HTTP/1.1\r\nHost: ", target.host, ":", target.port, "\r\nConnection: close\r\n");
-  if (!target.api_key.empty()) head += StrCat("Authorization: Bearer ", target.api_key, "\r\n");
-  if (!body.empty()) head += StrCat("Content-Type: application/json\r\nContent-Length: ", body.size(), "\r\n");
-  return head + "\r\n" + body;
+LoadClient::LoadClient(const LoadTarget& target) : target_(target) {}
+LoadClient::~LoadClient() = default;
+
+// Sends the request and reads the head of its answer. A connection that was kept may have been closed by the server in the
+// meantime: then a new one is tried, once.
+Result<int> LoadClient::Begin(const std::string& request) {
+  if (connection_ && connection_->Send(request).ok()) {
+    if (auto status = connection_->ReadHead(); status.ok()) return status;
+  }
+  connection_ = std::make_unique<Connection>();
+  LFM_RETURN_IF_ERROR(connection_->Connect(target_));
+  LFM_RETURN_IF_ERROR(connection_->Send(request));
+  return connection_->ReadHead();
 }
 
-// One event of the stream.
-void TakeEvent(std::string_view data, LoadAnswer& answer) {
-  const auto event = ParseJson(data);
-  if (!event.ok()) return;
-  if (const Json& error = (*event)["error"]; error.is_object()) answer.error = error["message"].AsString();
-  if (const Json& usage = (*event)["usage"]; usage.is_object()) {
-    answer.prompt_tokens = usage["prompt_tokens"].AsInt();
-    answer.completion_tokens = usage["completion_tokens"].AsInt();
-    answer.cached_tokens = usage["prompt_tokens_details"]["cached_tokens"].AsInt();
-  }
-  const Json& choices = (*event)["choices"];
-  if (!choices.items().empty() && !choices.items().front()["text"].AsString().empty()) {
-    answer.arrivals_s.push_back(LoadClock());
-  }
-}
-
-Status Ask(const LoadTarget& target, const std::string& request, LoadAnswer& answer) {
-  LoadConnection connection;
-  LFM_RETURN_IF_ERROR(connection.Connect(target));
+Status LoadClient::Stream(const std::string& request, LoadAnswer& answer) {
   answer.sent_s = LoadClock();
-  LFM_RETURN_IF_ERROR(connection.Send(request));
-  LFM_TRY(const int status, connection.ReadHead());
+  LFM_TRY(const int status, Begin(request));
   std::string pending;
   bool done = false;
-  const Status read = connection.ReadBody([&](std::string_view bytes) {
+  const Status read = connection_->ReadBody([&](std::string_view bytes) {
     if (pending.size() > kMaxEventBytes) return;
     pending.append(bytes);
     if (status != 200) return;
@@ -171,8 +203,6 @@ Status Ask(const LoadTarget& target, const std::string& request, LoadAnswer& ans
   if (!done) return Error{ErrorCode::kIo, "the stream ended without [DONE]"};
   return Ok();
 }
-
-}  // namespace
 
 double LoadClock() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
@@ -199,13 +229,11 @@ Result<LoadTarget> ParseLoadUrl(const std::string& url) {
   return target;
 }
 
-Status FindModel(LoadTarget& target) {
-  LoadConnection connection;
-  LFM_RETURN_IF_ERROR(connection.Connect(target));
-  LFM_RETURN_IF_ERROR(connection.Send(Request(target, "GET", "/v1/models", "")));
-  LFM_TRY(const int status, connection.ReadHead());
+Status LoadClient::FindModel(LoadTarget& target) {
+  LoadClient client(target);
+  LFM_TRY(const int status, client.Begin(Request(target, "GET", "/v1/models", "")));
   std::string body;
-  LFM_RETURN_IF_ERROR(connection.ReadBody([&](std::string_view bytes) {
+  LFM_RETURN_IF_ERROR(client.connection_->ReadBody([&](std::string_view bytes) {
     if (body.size() < kMaxEventBytes) body.append(bytes);
   }));
   if (status != 200) return Error{ErrorCode::kIo, StrCat("/v1/models: status ", status, ": ", Quote(body, 200))};
@@ -221,10 +249,10 @@ Status FindModel(LoadTarget& target) {
   return Ok();
 }
 
-LoadAnswer AskOnce(const LoadTarget& target, const std::vector<int32_t>& prompt, int64_t n_tokens) {
+LoadAnswer LoadClient::Ask(const std::vector<int32_t>& prompt, int64_t n_tokens) {
   Json ids = Json::MakeArray();
   for (const int32_t id : prompt) ids.Append(id);
-  const Json body = Json::MakeObject({{"model", target.model},
+  const Json body = Json::MakeObject({{"model", target_.model},
                                       {"prompt", std::move(ids)},
                                       {"max_tokens", n_tokens},
                                       {"temperature", 0},
@@ -232,7 +260,8 @@ LoadAnswer AskOnce(const LoadTarget& target, const std::vector<int32_t>& prompt,
                                       {"stream", true},
                                       {"stream_options", Json::MakeObject({{"include_usage", true}})}});
   LoadAnswer answer;
-  const Status asked = Ask(target, Request(target, "POST", "/v1/completions", body.Dump()), answer);
+  const Status asked = Stream(Request(target_, "POST", "/v1/completions", body.Dump()), answer);
+  if (!asked.ok() || connection_->closes()) connection_.reset();
   answer.good = asked.ok();
   if (!asked.ok()) answer.error = asked.error().message;
   return answer;

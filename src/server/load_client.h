@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -20,9 +21,6 @@ struct LoadTarget {
 
 // "http://HOST[:PORT][/prefix][/v1]".
 Result<LoadTarget> ParseLoadUrl(const std::string& url);
-// Asks /v1/models for the model's id (unless one is set) and the size of its vocabulary.
-Status FindModel(LoadTarget& target);
-
 // What became of one request. Seconds are of one monotonic clock.
 struct LoadAnswer {
   bool good = false;
@@ -34,8 +32,27 @@ struct LoadAnswer {
 
 double LoadClock();
 
-// POST /v1/completions with these ids, streamed, `n_tokens` long whatever the model says. Blocking; a connection of its
-// own. Thread-safe.
-LoadAnswer AskOnce(const LoadTarget& target, const std::vector<int32_t>& prompt, int64_t n_tokens);
+// One client: a connection that is kept between requests where the server keeps it. Blocking; for one thread at a time.
+class LoadClient {
+ public:
+  explicit LoadClient(const LoadTarget& target);  // which must outlive it
+  ~LoadClient();
+  LoadClient(const LoadClient&) = delete;
+  LoadClient& operator=(const LoadClient&) = delete;
+
+  // POST /v1/completions with these ids, streamed, `n_tokens` long whatever the model says.
+  LoadAnswer Ask(const std::vector<int32_t>& prompt, int64_t n_tokens);
+
+  // Asks /v1/models for the model's id (unless one is set) and the size of its vocabulary.
+  static Status FindModel(LoadTarget& target);
+
+ private:
+  class Connection;
+  Result<int> Begin(const std::string& request);
+  Status Stream(const std::string& request, LoadAnswer& answer);
+
+  const LoadTarget& target_;
+  std::unique_ptr<Connection> connection_;
+};
 
 }  // namespace lfm::server

@@ -75,11 +75,12 @@ Result<LoadResult> RunLoad(const LoadTarget& target, const LoadCase& test, const
   Status missing;
   for (int i = 0; i < std::min(test.n_clients, test.n_requests); ++i) {
     auto client = StartThread("a client", [&] {
+      LoadClient asks(target);
       for (int k = next.fetch_add(1); k < test.n_requests && !stop; k = next.fetch_add(1)) {
         const size_t place = static_cast<size_t>(k);
         const std::vector<int32_t> prompt = MakePrompt(target, test, k);
         while (!stop && LoadClock() - start < times[place]) std::this_thread::sleep_for(std::chrono::microseconds(200));
-        result.answers[place] = AskOnce(target, prompt, test.answer_tokens);
+        result.answers[place] = asks.Ask(prompt, test.answer_tokens);
       }
     });
     if (!client.ok()) {  // fewer clients would measure something else

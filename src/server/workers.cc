@@ -32,21 +32,38 @@ Workers::~Workers() {
 
 void Workers::Post(std::function<void()> task) {
   if (threads_.empty()) return task();  // there is no other thread that could
+  bool wakes = false;
   {
     std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
+    wakes = WakesOne();
   }
-  wake_.notify_one();
+  if (wakes) wake_.notify_one();
+}
+
+// Whether somebody is to be woken: not while one is waking up, who will look whether another is needed. A step of the engine
+// posts a task for each of its streams, and a system call for each would take a tenth of the engine's time.
+bool Workers::WakesOne() {
+  if (waking_ || n_idle_ == 0) return false;
+  waking_ = true;
+  return true;
 }
 
 void Workers::Loop() {
   for (;;) {
     std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stop_ || !tasks_.empty(); });
+    while (!stop_ && tasks_.empty()) {
+      ++n_idle_;
+      wake_.wait(lock);
+      --n_idle_;
+      waking_ = false;
+    }
     if (tasks_.empty()) return;
     std::function<void()> task = std::move(tasks_.front());
     tasks_.pop_front();
+    const bool wakes = !tasks_.empty() && WakesOne();
     lock.unlock();
+    if (wakes) wake_.notify_one();
     task();
   }
 }

@@ -22,10 +22,13 @@ class Workers {
 
  private:
   void Loop();
+  bool WakesOne();
 
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::function<void()>> tasks_;
+  int n_idle_ = 0;
+  bool waking_ = false;  // somebody was notified and is not awake yet
   bool stop_ = false;
   std::vector<std::thread> threads_;
 };

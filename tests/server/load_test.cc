@@ -40,7 +40,7 @@ TEST(Load, CountsWhatTheServerSays) {
   RunningServer server;
   server.server->SetReady(CompletionRoutes());
   LoadTarget target = ParseLoadUrl("http://127.0.0.1:" + std::to_string(server.port)).value();
-  while (!FindModel(target).ok()) std::this_thread::yield();  // until the routes are there
+  while (!LoadClient::FindModel(target).ok()) std::this_thread::yield();  // until the routes are there
   EXPECT_EQ(target.model, "m");
   EXPECT_EQ(target.n_vocab, 744);
   const std::atomic<bool> stop{false};
