@@ -63,7 +63,8 @@ void ApiArgs::Declare(Args& args) {
   args.Integer("--cache-bytes", cache_bytes, "N", "memory for conversations, running and kept (default: half of what is free)");
   args.Text("--prefix-cache", prefix_cache, "FILE", "keep the prompts that were read over a restart");
   args.Flag("--no-prefix-cache", no_prefix_cache, "read every prompt whole");
-  args.Integer("--step-ms", step_ms, "N", "of a step in which running answers wait for somebody's prompt (default 100)");
+  args.Integer("--step-ms", step_ms, "N",
+               "a step in which answers wait for somebody's prompt may take so long (default: 2.75 times one without prompts)");
   args.Flag("--stats", stats,
             "measure first what the machine allows (a second): the page and /metrics then say how near to it steps come");
   args.Real("--temp,--temperature", sampling.temperature, "X", "temperature where a request has none");
@@ -87,8 +88,9 @@ Result<engine::EngineOptions> ApiArgs::Options() const {
   LFM_TRY(options.n_ctx, model.Context());
   LFM_TRY(options.max_running, InRange("--parallel", n_parallel, options.max_running, 1, 1024));
   LFM_TRY(options.max_queued, InRange("--queue", n_queue, options.max_queued, 1, 1'000'000));
-  LFM_TRY(const int milliseconds, InRange("--step-ms", step_ms, static_cast<int>(options.step_ms), 1, 60'000));
-  options.step_ms = milliseconds;
+  if (step_ms) {
+    LFM_TRY(options.step_ms, InRange("--step-ms", step_ms, 0, 1, 60'000));
+  }
   if (cache_bytes && *cache_bytes <= 0) return BadFlag(StrCat("--cache-bytes: ", *cache_bytes, " is no number of bytes"));
   options.cache_bytes = static_cast<uint64_t>(cache_bytes.value_or(0));
   options.prefix_cache = !no_prefix_cache;

@@ -36,7 +36,7 @@ Status CheckOptions(const EngineOptions& options, const model::Config& config) {
     return refuse("the queue's length for a client", options.max_queued_per_client, "0 (no limit of its own) or more");
   }
   if (options.n_chunk < 1 || options.n_chunk > 65536) return refuse("the chunk", options.n_chunk, "1 to 65536 tokens");
-  if (!(options.step_ms >= 1 && options.step_ms <= 60000)) {
+  if (options.step_ms != 0 && !(options.step_ms >= 1 && options.step_ms <= 60000)) {
     return refuse("the step", options.step_ms, "1 to 60000 ms");
   }
   return Ok();
@@ -93,8 +93,9 @@ Result<std::unique_ptr<Engine::Impl>> Engine::Impl::Create(std::shared_ptr<Loade
   const int64_t n_pages = std::max(
       least, static_cast<int64_t>(std::min<uint64_t>(filled.cache_bytes / page_bytes, static_cast<uint64_t>(kMaxPages))));
   model::StepSizes sizes;
-  sizes.max_tokens = filled.n_chunk + Scheduler::kMaxAnswerTokens * filled.max_running;
-  sizes.max_logits = std::min<int64_t>(sizes.max_tokens, filled.max_running + kEchoRows);
+  const int64_t n_places = filled.max_running + Scheduler::SparePlaces(filled.max_running);
+  sizes.max_tokens = filled.n_chunk + Scheduler::kMaxAnswerTokens * n_places;
+  sizes.max_logits = std::min<int64_t>(sizes.max_tokens, n_places + kEchoRows);
   sizes.max_positions = filled.n_ctx;
   LFM_TRY(auto stepper, model::Stepper::Create(model->network(), threads, sizes));
   std::unique_ptr<Impl> impl(new Impl(std::move(model), threads, filled, n_pages, std::move(stepper)));

@@ -105,11 +105,12 @@ struct MachineLimits {
 
 struct EngineOptions {
   int64_t n_ctx = 0;              // positions of one sequence at most; 0: the model's context length
-  int max_running = 64;           // sequences that make tokens together
+  int max_running = 64;           // sequences that make tokens together; clients with none have an eighth more places
   int max_queued = 256;           // requests that wait; more are refused with kBusy
   int max_queued_per_client = 0;  // 0: as max_queued
   int64_t n_chunk = 512;          // prompt tokens of a step at most
-  double step_ms = 100;           // of a step in which running answers wait for somebody's prompt
+  double step_ms = 0;             // of a step in which running answers wait for somebody's prompt, at least; it may always
+                                  // take 2.75 times what it takes without prompts
   uint64_t cache_bytes = 0;       // for the state of all sequences, running or cached. 0: half of the memory that is free
                                   // now (a container's limit counts), at least what one sequence of n_ctx needs
   bool prefix_cache = true;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <limits>
+#include <set>
+#include <string_view>
 #include <tuple>
 
 namespace lfm::engine {
@@ -10,7 +12,9 @@ namespace {
 constexpr double kFirstBudget = 32;  // tokens, before anything was measured
 constexpr double kLeastBudget = 4;
 constexpr double kMostSlowdown = 2.75;
-constexpr int64_t kTellingTokens = 16;  // a step of fewer does not show what a prompt's token costs
+constexpr double kLeastStep = 0.006;   // seconds: shorter ones read prompts slowly, and nobody sees the difference
+constexpr double kLongestAlone = 1.0;  // seconds
+constexpr int kLookEvery = 16;         // steps with prompts between two that show what answers alone take
 
 void Smooth(double& value, double sample) { value = value == 0 ? sample : value + (sample - value) / 4; }
 
@@ -28,20 +32,20 @@ void StepBudget::Steer(double& budget, double target, int64_t n_prompt, double s
   budget = std::clamp(n * std::clamp(factor, 0.25, 2.0), std::min(kLeastBudget, n_chunk_), n_chunk_);
 }
 
+int64_t StepBudget::Beside() const {
+  return idle_seconds_ == 0 || n_since_idle_ >= kLookEvery ? 0 : static_cast<int64_t>(beside_);
+}
+
 void StepBudget::Observe(int64_t n_decode, int64_t n_prompt, double seconds) {
   if (!(seconds > 0)) return;
   if (n_prompt == 0) {
     Smooth(idle_seconds_, seconds);
+    n_since_idle_ = 0;
   } else if (n_decode == 0) {
-    if (n_prompt >= kTellingTokens) Smooth(token_seconds_, seconds / static_cast<double>(n_prompt));
-    Steer(alone_, 10 * step_seconds_, n_prompt, seconds);
+    Steer(alone_, step_seconds_ > 0 ? 10 * step_seconds_ : kLongestAlone, n_prompt, seconds);
   } else {
-    // While prompts keep coming no step is without them: what it would take then is what the prompt's tokens leave. Alone
-    // they cost more than beside others, who read the same weights, so this errs to the side of short steps.
-    if (token_seconds_ > 0) {
-      Smooth(idle_seconds_, std::max(seconds / 10, seconds - token_seconds_ * static_cast<double>(n_prompt)));
-    }
-    Steer(beside_, std::max(step_seconds_, kMostSlowdown * idle_seconds_), n_prompt, seconds);
+    ++n_since_idle_;
+    Steer(beside_, std::max({kLeastStep, step_seconds_, kMostSlowdown * idle_seconds_}), n_prompt, seconds);
   }
 }
 
@@ -91,14 +95,18 @@ Plan Scheduler::Next(std::span<const Claim> claims, int64_t n_free_pages) {
   Plan plan;
   Lift(claims);
   std::vector<size_t> running = InOrder(claims, true);
+  std::set<std::string_view> present;
+  for (const size_t i : running) present.insert(claims[i].client);
   for (const size_t i : InOrder(claims, false)) {
-    if (static_cast<int>(running.size()) >= max_running_) break;
-    if (claims[i].resting) continue;
+    const int n_running = static_cast<int>(running.size());
+    if (n_running >= max_running_ + SparePlaces(max_running_)) break;
+    if (claims[i].resting || (n_running >= max_running_ && present.contains(claims[i].client))) continue;
     // The first one always has room: the pool holds at least one whole context.
     if (claims[i].n_pages > n_free_pages && !running.empty()) break;
     n_free_pages -= claims[i].n_pages;
     plan.admitted.push_back(i);
     running.push_back(i);
+    present.insert(claims[i].client);
   }
   std::sort(running.begin(), running.end());
 

@@ -14,14 +14,15 @@ namespace lfm::engine {
 // straight line over its tokens (experts are read once for all of them), so the number itself is steered, not a model of it.
 class StepBudget {
  public:
-  // Beside running answers a step should take `step_seconds`, or 2.75 times what it takes without prompts where that is
-  // more (a gap of three times is what a reader may see); alone ten times as long, so that a cancel or a newcomer waits no
-  // longer.
+  // Beside running answers a step should take 2.75 times what it takes without prompts (a gap of three times is what a
+  // reader may see), or `step_seconds` where that is more; alone a second or ten times `step_seconds`, so that a cancel or a
+  // newcomer waits no longer.
   StepBudget(double step_seconds, int64_t n_chunk);
 
   // A step of n_decode answers and n_prompt prompt tokens took so long.
   void Observe(int64_t n_decode, int64_t n_prompt, double seconds);
-  int64_t Beside() const { return static_cast<int64_t>(beside_); }
+  // Now and then 0, so that a step shows what it takes without prompts: inferred from steps with prompts it would drift.
+  int64_t Beside() const;
   int64_t Alone() const { return static_cast<int64_t>(alone_); }
 
  private:
@@ -29,8 +30,8 @@ class StepBudget {
 
   const double step_seconds_;
   const double n_chunk_;
-  double idle_seconds_ = 0;   // of a step of answers alone, smoothed
-  double token_seconds_ = 0;  // of a prompt's token in steps of prompts alone, smoothed
+  double idle_seconds_ = 0;  // of a step of answers alone, smoothed
+  int n_since_idle_ = 0;     // steps of both since the last one of answers alone
   double beside_, alone_;
 };
 
@@ -63,8 +64,12 @@ class Scheduler {
   Scheduler(int max_running, int64_t n_chunk, double step_seconds)
       : max_running_(max_running), n_chunk_(n_chunk), budget_(step_seconds, n_chunk) {}
 
+  // Places beyond max_running, for clients that have none: who floods the server does not make others wait for his answers.
+  static int SparePlaces(int max_running) { return max_running / 8; }
+
   // Invariants: every running answer that does not rest is in every plan; who waits for pages holds none; a waiting claim
-  // is passed by none that comes after it in the order of priority, what its client has had, arrival.
+  // is passed by none that comes after it in the order of priority, what its client has had, arrival, but for those who
+  // get a spare place.
   // n_free_pages: that are free, or held by nobody who runs, beyond what those who run need to read their prompts.
   Plan Next(std::span<const Claim> claims, int64_t n_free_pages);
 

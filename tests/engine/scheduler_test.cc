@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <map>
 
 namespace lfm::engine {
@@ -37,6 +39,7 @@ TEST(Scheduler, AnswersGoFirstAndPromptsShareTheBudget) {
   Scheduler scheduler(8, 512, 0.1);
   const std::vector<Claim> claims{Running(1, 1), Running(2, 8000), Running(3, 1), Running(4, 3)};
   for (int i = 0; i < 20; ++i) scheduler.Observe(2, 32, 0.1);  // 32 prompt tokens fill a step
+  scheduler.Observe(2, 0, 0.03);
   const Plan plan = scheduler.Next(claims, kManyPages);
   auto parts = PartsOf(plan);
   EXPECT_EQ(parts.size(), 4U);
@@ -57,33 +60,77 @@ TEST(Scheduler, AloneAPromptTakesLargeParts) {
   EXPECT_EQ(PartsOf(scheduler.Next(claims, 0))[0], 512) << "512 ms, within ten steps' time";
 }
 
-TEST(StepBudget, FindsTheNumberOfTokensThatFits) {
-  StepBudget budget(0.1, 512);
-  const auto seconds = [](double n) { return 0.03 + 0.001 * n; };  // 70 fit into 0.1 s
-  for (int i = 0; i < 50; ++i) budget.Observe(4, budget.Beside(), seconds(static_cast<double>(budget.Beside())));
-  EXPECT_NEAR(static_cast<double>(budget.Beside()), 70, 2);
-  const int64_t before = budget.Beside();
-  budget.Observe(4, 3, 0.033);  // a short rest of a prompt says nothing about more
-  EXPECT_EQ(budget.Beside(), before);
-  budget.Observe(4, 3, 10);  // too slow says so at any size
-  EXPECT_LT(budget.Beside(), before);
-}
-
-TEST(StepBudget, SlowMachinesStillReadPrompts) {
-  StepBudget budget(0.1, 512);
-  const auto seconds = [](double n) { return 0.5 + 0.01 * n; };  // answers alone take longer than a step may
-  for (int i = 0; i < 20; ++i) budget.Observe(16, 0, seconds(0));
-  for (int i = 0; i < 200; ++i) budget.Observe(16, budget.Beside(), seconds(static_cast<double>(budget.Beside())));
-  EXPECT_NEAR(static_cast<double>(budget.Beside()), 87, 3) << "2.75 times a step without prompts";
-}
-
-TEST(StepBudget, KnowsWhatAStepWouldTakeWhenNoneIsWithoutPrompts) {
-  StepBudget budget(0.1, 512);
-  budget.Observe(0, 100, 1.0);
-  for (int i = 0; i < 200; ++i) {
-    budget.Observe(16, budget.Beside(), 0.15 + 0.01 * static_cast<double>(budget.Beside()));
+// Steps of a machine that takes `idle` seconds for the answers and `token` for each token of a prompt.
+void Steps(StepBudget& budget, int n_steps, double idle, double token) {
+  for (int i = 0; i < n_steps; ++i) {
+    const int64_t n = budget.Beside();
+    budget.Observe(16, n, idle + token * static_cast<double>(n));
   }
-  EXPECT_NEAR(static_cast<double>(budget.Beside()), 26, 2) << "0.15 * 1.75 seconds of them";
+}
+
+// What prompts get of a step, leaving out the steps that look.
+int64_t Share(StepBudget& budget, double idle) {
+  if (budget.Beside() == 0) budget.Observe(16, 0, idle);
+  return budget.Beside();
+}
+
+TEST(StepBudget, GivesPromptsWhatIsLeftOfTheStep) {
+  StepBudget budget(0.1, 512);
+  Steps(budget, 50, 0.03, 0.001);
+  EXPECT_NEAR(static_cast<double>(Share(budget, 0.03)), 70, 2) << "of 0.1 s";
+  const int64_t before = Share(budget, 0.03);
+  budget.Observe(4, 3, 0.033);  // a short rest of a prompt says nothing about more
+  EXPECT_EQ(Share(budget, 0.03), before);
+  budget.Observe(4, 3, 10);  // too slow says so at any size
+  EXPECT_LT(Share(budget, 0.03), before);
+}
+
+TEST(StepBudget, ReadersSeeGapsOfAtMostThreeTimes) {
+  for (const double step : {0.0, 0.1}) {
+    StepBudget budget(step, 512);
+    Steps(budget, 200, 0.5, 0.01);
+    EXPECT_NEAR(static_cast<double>(Share(budget, 0.5)), 87, 3) << "2.75 times a step without prompts";
+  }
+  StepBudget quick(0, 512);
+  Steps(quick, 200, 0.008, 0.0001);
+  EXPECT_NEAR(static_cast<double>(Share(quick, 0.008)), 140, 5) << "2.75 times 8 ms";
+}
+
+// A prompt's token costs more the deeper it stands: that must not be taken for slower answers, which would allow longer steps.
+TEST(StepBudget, DeepPromptsDoNotStretchTheStep) {
+  StepBudget budget(0, 512);
+  double longest = 0;
+  for (int i = 0; i < 500; ++i) {
+    const double token = 0.002 + 0.00002 * i;
+    const int64_t n = budget.Beside();
+    const double seconds = 0.1 + token * static_cast<double>(n);
+    if (i > 50) longest = std::max(longest, seconds);
+    budget.Observe(4, n, seconds);
+  }
+  EXPECT_LT(longest, 0.3);
+}
+
+TEST(StepBudget, LooksWhatAnswersAloneTake) {
+  StepBudget budget(0, 512);
+  EXPECT_EQ(budget.Beside(), 0) << "nothing is known yet";
+  int n_looks = 0;
+  for (int i = 0; i < 170; ++i) {
+    const int64_t n = budget.Beside();
+    n_looks += n == 0;
+    budget.Observe(16, n, 0.1 + 0.001 * static_cast<double>(n));
+  }
+  EXPECT_EQ(n_looks, 10);
+}
+
+TEST(Scheduler, WhoHasNoPlaceNeedNotWaitForAFlood) {
+  Scheduler scheduler(16, 512, 0);
+  std::vector<Claim> claims;
+  for (uint64_t i = 0; i < 16; ++i) claims.push_back(Running(i, 1, "flood"));
+  for (uint64_t i = 16; i < 20; ++i) claims.push_back(Waiting(i, 100, "flood"));
+  EXPECT_TRUE(scheduler.Next(claims, kManyPages).admitted.empty());
+  for (uint64_t i = 20; i < 22; ++i) claims.push_back(Waiting(i, 100, "one"));
+  for (uint64_t i = 22; i < 26; ++i) claims.push_back(Waiting(i, 100, std::array{"two", "three", "four", "five"}[i - 22]));
+  EXPECT_EQ(scheduler.Next(claims, kManyPages).admitted, (std::vector<size_t>{20, 22})) << "two spare places, one each";
 }
 
 TEST(Scheduler, ShortPromptsNeedNotWaitForLongOnes) {
