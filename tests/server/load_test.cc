@@ -59,5 +59,24 @@ TEST(Load, CountsWhatTheServerSays) {
   EXPECT_NE(failed["last_error"].AsString().find("429"), std::string::npos);
 }
 
+TEST(Load, AsksAgainWhereTheServerHasClosedAKeptConnection) {
+  LoadTarget target;
+  auto first = std::make_unique<RunningServer>();
+  first->server->SetReady(CompletionRoutes());
+  target = ParseLoadUrl("http://127.0.0.1:" + std::to_string(first->port)).value();
+  while (!LoadClient::FindModel(target).ok()) std::this_thread::yield();
+  LoadClient client(target);
+  EXPECT_TRUE(client.Ask({1, 2}, 2).good);
+  EXPECT_FALSE(client.Ask({1, 2}, 3).good) << "a refusal with a length keeps the connection";
+  EXPECT_EQ(client.Ask({1, 2}, 4).completion_tokens, 4);
+  first.reset();
+  EXPECT_FALSE(client.Ask({1, 2}, 2).good) << "nobody is there";
+  RunningServer second;
+  second.server->SetReady(CompletionRoutes());
+  target.port = std::to_string(second.port);
+  while (!LoadClient::FindModel(target).ok()) std::this_thread::yield();
+  EXPECT_TRUE(client.Ask({1, 2}, 2).good);
+}
+
 }  // namespace
 }  // namespace lfm::server
