@@ -38,7 +38,9 @@ bool Schemas::Search(Expr expr, int depth, int& lowest) {
     return true;
   }
   if (depth >= kMaxSearchDepth || ++n_steps_ > kMaxSteps) {
-    FailLimit("the smallest value of the schema is too deep");
+    // Deeper than a document can nest: only references lead there.
+    const bool named = !place_keyword_.empty();
+    Fail(ErrorCode::kLimit, named ? place_keyword_ : "$ref", place_pointer_, "the smallest value of the schema is too deep");
     return false;
   }
   exprs_[expr].search_depth = depth;

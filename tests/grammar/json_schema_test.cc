@@ -99,6 +99,12 @@ TEST(JsonSchema, ARefusalNamesKeywordAndPlace) {
   EXPECT_EQ(Refused(R"({"$ref": "https://example.com/other.json"})").keyword, "$ref");
   EXPECT_EQ(Refused(R"({"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}})").keyword, "$ref");
   EXPECT_EQ(Refused(R"({"type": "text"})").keyword, "type");
+  std::string deep = R"({"$ref": "#/$defs/d0", "$defs": {)";
+  for (int i = 0; i < 700; ++i) {
+    deep += "\"d" + std::to_string(i) + R"(": {"type": "object", "required": ["n"], "properties": {"n": {"$ref": "#/$defs/d)" +
+            std::to_string(i + 1) + "\"}}}, ";
+  }
+  EXPECT_EQ(Refused(deep + R"("d700": {}}})").keyword, "$ref");
   EXPECT_EQ(Refused(R"({"$schema": "https://example.com/my-dialect"})").keyword, "$schema");
   EXPECT_FALSE(Refused(R"({"type": "string", "minLength": 3, "maxLength": 2})").message.empty());
   EXPECT_FALSE(
