@@ -74,7 +74,7 @@ struct Budgets {
   size_t max_bytes = size_t{256} << 20;        // of one grammar's automaton, about
   size_t mask_cache_bytes = size_t{16} << 20;  // of masks kept
   uint32_t max_depth = 1000;                   // of nested JSON values in the answer
-  std::chrono::milliseconds compile_time{10000};
+  std::chrono::milliseconds compile_time{8000};
   uint64_t work = 100'000'000;      // of one mask, token or completion: steps of the automata, some seconds in all
   std::function<bool()> cancelled;  // asked now and then while compiling; true stops it
 };
