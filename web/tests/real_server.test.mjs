@@ -123,7 +123,8 @@ test('the same request gives the same answer; alternatives begin branches; stopp
   await page.getByRole('textbox', { name: 'Further request members' }).fill('{"ignore_eos": true}');
   await box.fill('Tell me more.');
   await box.press('Enter');
-  await page.waitForFunction(() => [...document.querySelectorAll('article')].at(-1).textContent.length > 20);
+  // Of the new answer: one that was stopped before its first word has nothing to go on from.
+  await page.waitForFunction(() => document.querySelectorAll('article').length === 2 && (document.querySelectorAll('article')[1].querySelector('.prose')?.textContent.length ?? 0) > 20);
   await page.getByRole('button', { name: 'Stop' }).click();
   await settled(page);
   assert.match(await answers.last().innerText(), /Stopped by you/);
