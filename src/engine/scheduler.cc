@@ -5,6 +5,7 @@
 #include <set>
 #include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace lfm::engine {
 namespace {
@@ -32,6 +33,19 @@ void StepBudget::Steer(double& budget, double target, int64_t n_prompt, double s
   budget = std::clamp(n * std::clamp(factor, 0.25, 2.0), std::min(kLeastBudget, n_chunk_), n_chunk_);
 }
 
+double StepBudget::TargetBeside() const {
+  const double target = std::max({kLeastStep, step_seconds_, kMostSlowdown * idle_seconds_});
+  return std::max(target, std::min(factor_ * target, kLongestAlone));
+}
+
+void StepBudget::Weigh(double factor) {
+  const double before = TargetBeside();
+  factor_ = std::max(1.0, factor);
+  // Longer steps are found by steering; shorter ones are owed at once.
+  if (const double now = TargetBeside(); now < before)
+    beside_ = std::max(std::min(kLeastBudget, n_chunk_), beside_ * now / before);
+}
+
 int64_t StepBudget::Beside() const {
   return idle_seconds_ == 0 || n_since_idle_ >= kLookEvery ? 0 : static_cast<int64_t>(beside_);
 }
@@ -45,7 +59,7 @@ void StepBudget::Observe(int64_t n_decode, int64_t n_prompt, double seconds) {
     Steer(alone_, step_seconds_ > 0 ? 10 * step_seconds_ : kLongestAlone, n_prompt, seconds);
   } else {
     ++n_since_idle_;
-    Steer(beside_, std::max({kLeastStep, step_seconds_, kMostSlowdown * idle_seconds_}), n_prompt, seconds);
+    Steer(beside_, TargetBeside(), n_prompt, seconds);
   }
 }
 
@@ -91,6 +105,21 @@ std::vector<size_t> Scheduler::InOrder(std::span<const Claim> claims, bool runni
   return order;
 }
 
+// Of the client who has the fewest prompts waiting for each of his answers that are being written: nobody's answer is slowed
+// down for more of somebody else's prompts than of his own.
+double Scheduler::ReadersPerAnswer(std::span<const Claim> claims) {
+  std::map<std::string_view, std::pair<double, double>> counts;  // prompts, answers
+  for (const Claim& claim : claims) {
+    auto& [n_prompts, n_answers] = counts[claim.client];
+    (claim.running && claim.n_unread <= kMaxAnswerTokens ? n_answers : n_prompts) += 1;
+  }
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [client, count] : counts) {
+    if (count.second > 0) least = std::min(least, count.first / count.second);
+  }
+  return least < std::numeric_limits<double>::infinity() ? least : 1;
+}
+
 Plan Scheduler::Next(std::span<const Claim> claims, int64_t n_free_pages) {
   Plan plan;
   Lift(claims);
@@ -120,6 +149,7 @@ Plan Scheduler::Next(std::span<const Claim> claims, int64_t n_free_pages) {
       plan.parts.push_back({i, claims[i].n_unread});
     }
   }
+  budget_.Weigh(ReadersPerAnswer(claims));
   const int64_t budget = std::min(left, plan.parts.empty() ? budget_.Alone() : budget_.Beside());
   ShareBudget(claims, std::move(readers), budget, plan);
   return plan;

@@ -19,6 +19,9 @@ class StepBudget {
   // newcomer waits no longer.
   StepBudget(double step_seconds, int64_t n_chunk);
 
+  // How many times longer steps with prompts may be because more people wait for their first token than for their next
+  // one: at least 1; a second is the most.
+  void Weigh(double factor);
   // A step of n_decode answers and n_prompt prompt tokens took so long.
   void Observe(int64_t n_decode, int64_t n_prompt, double seconds);
   // Now and then 0, so that a step shows what it takes without prompts: inferred from steps with prompts it would drift.
@@ -27,11 +30,13 @@ class StepBudget {
 
  private:
   void Steer(double& budget, double target, int64_t n_prompt, double seconds) const;
+  double TargetBeside() const;
 
   const double step_seconds_;
   const double n_chunk_;
   double idle_seconds_ = 0;  // of a step of answers alone, smoothed
   int n_since_idle_ = 0;     // steps of both since the last one of answers alone
+  double factor_ = 1;
   double beside_, alone_;
 };
 
@@ -83,6 +88,7 @@ class Scheduler {
 
  private:
   void Lift(std::span<const Claim> claims);
+  static double ReadersPerAnswer(std::span<const Claim> claims);
   double ServedOf(const Claim& claim) const;
   std::vector<size_t> InOrder(std::span<const Claim> claims, bool running) const;
   void ShareBudget(std::span<const Claim> claims, std::vector<size_t> readers, int64_t budget, Plan& plan) const;

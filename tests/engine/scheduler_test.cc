@@ -110,6 +110,41 @@ TEST(StepBudget, DeepPromptsDoNotStretchTheStep) {
   EXPECT_LT(longest, 0.3);
 }
 
+// Experts are read once for all tokens of a step: few tokens at a time cost several times as much. So who waits with many
+// others for a first token is served in longer steps.
+TEST(StepBudget, ManyPromptsBesideFewAnswersMakeLongerSteps) {
+  StepBudget budget(0, 512);
+  Steps(budget, 100, 0.04, 0.002);
+  EXPECT_NEAR(static_cast<double>(Share(budget, 0.04)), 35, 3);
+  budget.Weigh(5);
+  Steps(budget, 100, 0.04, 0.002);
+  EXPECT_NEAR(static_cast<double>(Share(budget, 0.04)), 255, 10) << "0.55 s";
+  budget.Weigh(60);
+  Steps(budget, 100, 0.04, 0.002);
+  EXPECT_NEAR(static_cast<double>(Share(budget, 0.04)), 480, 15) << "a second";
+  budget.Weigh(1);
+  EXPECT_LT(Share(budget, 0.04), 60) << "at once";
+}
+
+TEST(Scheduler, NobodysAnswerIsSlowedDownForMoreOfOthersPromptsThanOfHisOwn) {
+  const auto share = [](std::string_view reader, int n_prompts) {
+    Scheduler scheduler(64, 512, 0);
+    std::vector<Claim> claims{Running(0, 1, "one")};
+    for (int i = 1; i <= n_prompts; ++i) claims.push_back(Running(static_cast<uint64_t>(i), 100000, reader));
+    int64_t n = 0;
+    for (int i = 0; i < 200; ++i) {
+      int64_t now = 0;
+      for (const auto& [claim, n_tokens] : PartsOf(scheduler.Next(claims, kManyPages))) now += claim == 0 ? 0 : n_tokens;
+      scheduler.Observe(1, now, 0.04 + 0.002 * static_cast<double>(now));
+      n = std::max(n, i > 100 ? now : 0);
+    }
+    return n;
+  };
+  EXPECT_LT(share("one", 1), 40);
+  EXPECT_GT(share("one", 8), 300);
+  EXPECT_LT(share("other", 8), 40);
+}
+
 TEST(StepBudget, LooksWhatAnswersAloneTake) {
   StepBudget budget(0, 512);
   EXPECT_EQ(budget.Beside(), 0) << "nothing is known yet";
