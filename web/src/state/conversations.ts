@@ -22,6 +22,8 @@ export const path = computed(() => pathTo(messages.value, current.value.leaf));
 
 /** Messages that this tab is streaming: newer than the database. */
 const live = new Map<string, Message>();
+/** Conversations being deleted: nothing is written for them any more. */
+const leaving = new Set<string>();
 
 export function newConversation(): Conversation {
   const now = Date.now();
@@ -132,6 +134,7 @@ export async function changeConversation(id: string, change: Partial<Conversatio
     if (draft.value.id === id) draft.value = { ...draft.value, ...change };
     return;
   }
+  if (leaving.has(id)) return;
   const next = { ...old, ...change };
   remember(next);
   await keep([next], []);
@@ -160,7 +163,7 @@ export async function updateMessage(message: Message, write: boolean): Promise<v
   const streaming = message.status === 'streaming';
   if (streaming) live.set(message.id, message);
   if (currentId.value === message.conversation) messages.value = new Map(messages.value).set(message.id, message);
-  if (write && conversations.value.some((c) => c.id === message.conversation)) {
+  if (write && !leaving.has(message.conversation) && conversations.value.some((c) => c.id === message.conversation)) {
     await keep([], [message]);
     tellTabs({ conversation: message.conversation });
   }
@@ -172,10 +175,18 @@ export function showBranch(message: Message): Promise<void> {
   return changeConversation(message.conversation, { leaf: newestLeaf(messages.value, message.id) });
 }
 
+/** It goes from the list when it has gone from the database: what looks deleted does not come back on a reload. */
 export async function removeConversation(id: string): Promise<void> {
+  leaving.add(id);
+  try {
+    await database.removeConversation(id);
+  } catch {
+    leaving.delete(id);
+    storageFull.value = true;
+    return;
+  }
   conversations.value = conversations.value.filter((c) => c.id !== id);
   if (currentId.value === id) startNew();
-  await database.removeConversation(id);
   tellTabs({ conversation: id, removed: true });
 }
 
