@@ -64,7 +64,11 @@ Engine::Impl::Work Engine::Impl::MakeWork(const std::vector<Lane*>& lanes, const
     work.items.push_back({&*lane.sequence, std::span(lane.ids).subspan(static_cast<size_t>(at), static_cast<size_t>(n)), logits});
     work.first_row.push_back(n_rows);
     n_rows += echoes ? n : reaches_end ? 1 : 0;
-    (part.n_tokens > Scheduler::kMaxAnswerTokens ? work.n_prompt : work.n_decode) += n;
+    if (lane.n_unread() > Scheduler::kMaxAnswerTokens) {
+      work.n_prompt += n;
+    } else {
+      work.n_decode += 1;
+    }
   }
   return work;
 }

@@ -46,14 +46,21 @@ void StepBudget::Weigh(double factor) {
     beside_ = std::max(std::min(kLeastBudget, n_chunk_), beside_ * now / before);
 }
 
-int64_t StepBudget::Beside() const {
-  return idle_seconds_ == 0 || n_since_idle_ >= kLookEvery ? 0 : static_cast<int64_t>(beside_);
+// More answers make longer steps: what fewer of them took would leave the last prompts a few tokens a step.
+bool StepBudget::KnowsIdle(int64_t n_decode) const {
+  return 4 * n_decode <= 5 * n_idle_decode_ && 4 * n_decode >= 3 * n_idle_decode_;
+}
+
+int64_t StepBudget::Beside(int64_t n_decode) const {
+  return !KnowsIdle(n_decode) || n_since_idle_ >= kLookEvery ? 0 : static_cast<int64_t>(beside_);
 }
 
 void StepBudget::Observe(int64_t n_decode, int64_t n_prompt, double seconds) {
   if (!(seconds > 0)) return;
   if (n_prompt == 0) {
+    if (!KnowsIdle(n_decode)) idle_seconds_ = 0;
     Smooth(idle_seconds_, seconds);
+    n_idle_decode_ = n_decode;
     n_since_idle_ = 0;
   } else if (n_decode == 0) {
     Steer(alone_, step_seconds_ > 0 ? 10 * step_seconds_ : kLongestAlone, n_prompt, seconds);
@@ -150,7 +157,8 @@ Plan Scheduler::Next(std::span<const Claim> claims, int64_t n_free_pages) {
     }
   }
   budget_.Weigh(ReadersPerAnswer(claims));
-  const int64_t budget = std::min(left, plan.parts.empty() ? budget_.Alone() : budget_.Beside());
+  const auto n_answers = static_cast<int64_t>(plan.parts.size());
+  const int64_t budget = std::min(left, n_answers == 0 ? budget_.Alone() : budget_.Beside(n_answers));
   ShareBudget(claims, std::move(readers), budget, plan);
   return plan;
 }

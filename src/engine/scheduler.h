@@ -24,18 +24,21 @@ class StepBudget {
   void Weigh(double factor);
   // A step of n_decode answers and n_prompt prompt tokens took so long.
   void Observe(int64_t n_decode, int64_t n_prompt, double seconds);
-  // Now and then 0, so that a step shows what it takes without prompts: inferred from steps with prompts it would drift.
-  int64_t Beside() const;
+  // Beside so many answers. Now and then 0, and when their number has changed by a quarter, so that a step shows what it
+  // takes without prompts: inferred from steps with prompts it would drift.
+  int64_t Beside(int64_t n_decode) const;
   int64_t Alone() const { return static_cast<int64_t>(alone_); }
 
  private:
   void Steer(double& budget, double target, int64_t n_prompt, double seconds) const;
   double TargetBeside() const;
+  bool KnowsIdle(int64_t n_decode) const;
 
   const double step_seconds_;
   const double n_chunk_;
-  double idle_seconds_ = 0;  // of a step of answers alone, smoothed
-  int n_since_idle_ = 0;     // steps of both since the last one of answers alone
+  double idle_seconds_ = 0;    // of a step of answers alone, smoothed
+  int64_t n_idle_decode_ = 0;  // its answers
+  int n_since_idle_ = 0;       // steps of both since the last one of answers alone
   double factor_ = 1;
   double beside_, alone_;
 };

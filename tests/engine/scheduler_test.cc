@@ -38,8 +38,8 @@ std::map<size_t, int64_t> PartsOf(const Plan& plan) {
 TEST(Scheduler, AnswersGoFirstAndPromptsShareTheBudget) {
   Scheduler scheduler(8, 512, 0.1);
   const std::vector<Claim> claims{Running(1, 1), Running(2, 8000), Running(3, 1), Running(4, 3)};
-  for (int i = 0; i < 20; ++i) scheduler.Observe(2, 32, 0.1);  // 32 prompt tokens fill a step
-  scheduler.Observe(2, 0, 0.03);
+  for (int i = 0; i < 20; ++i) scheduler.Observe(3, 32, 0.1);  // 32 prompt tokens fill a step
+  scheduler.Observe(3, 0, 0.03);
   const Plan plan = scheduler.Next(claims, kManyPages);
   auto parts = PartsOf(plan);
   EXPECT_EQ(parts.size(), 4U);
@@ -63,15 +63,15 @@ TEST(Scheduler, AloneAPromptTakesLargeParts) {
 // Steps of a machine that takes `idle` seconds for the answers and `token` for each token of a prompt.
 void Steps(StepBudget& budget, int n_steps, double idle, double token) {
   for (int i = 0; i < n_steps; ++i) {
-    const int64_t n = budget.Beside();
+    const int64_t n = budget.Beside(16);
     budget.Observe(16, n, idle + token * static_cast<double>(n));
   }
 }
 
 // What prompts get of a step, leaving out the steps that look.
 int64_t Share(StepBudget& budget, double idle) {
-  if (budget.Beside() == 0) budget.Observe(16, 0, idle);
-  return budget.Beside();
+  if (budget.Beside(16) == 0) budget.Observe(16, 0, idle);
+  return budget.Beside(16);
 }
 
 TEST(StepBudget, GivesPromptsWhatIsLeftOfTheStep) {
@@ -79,9 +79,9 @@ TEST(StepBudget, GivesPromptsWhatIsLeftOfTheStep) {
   Steps(budget, 50, 0.03, 0.001);
   EXPECT_NEAR(static_cast<double>(Share(budget, 0.03)), 70, 2) << "of 0.1 s";
   const int64_t before = Share(budget, 0.03);
-  budget.Observe(4, 3, 0.033);  // a short rest of a prompt says nothing about more
+  budget.Observe(16, 3, 0.033);  // a short rest of a prompt says nothing about more
   EXPECT_EQ(Share(budget, 0.03), before);
-  budget.Observe(4, 3, 10);  // too slow says so at any size
+  budget.Observe(16, 3, 10);  // too slow says so at any size
   EXPECT_LT(Share(budget, 0.03), before);
 }
 
@@ -102,7 +102,7 @@ TEST(StepBudget, DeepPromptsDoNotStretchTheStep) {
   double longest = 0;
   for (int i = 0; i < 500; ++i) {
     const double token = 0.002 + 0.00002 * i;
-    const int64_t n = budget.Beside();
+    const int64_t n = budget.Beside(4);
     const double seconds = 0.1 + token * static_cast<double>(n);
     if (i > 50) longest = std::max(longest, seconds);
     budget.Observe(4, n, seconds);
@@ -147,14 +147,31 @@ TEST(Scheduler, NobodysAnswerIsSlowedDownForMoreOfOthersPromptsThanOfHisOwn) {
 
 TEST(StepBudget, LooksWhatAnswersAloneTake) {
   StepBudget budget(0, 512);
-  EXPECT_EQ(budget.Beside(), 0) << "nothing is known yet";
+  EXPECT_EQ(budget.Beside(16), 0) << "nothing is known yet";
   int n_looks = 0;
   for (int i = 0; i < 170; ++i) {
-    const int64_t n = budget.Beside();
+    const int64_t n = budget.Beside(16);
     n_looks += n == 0;
     budget.Observe(16, n, 0.1 + 0.001 * static_cast<double>(n));
   }
   EXPECT_EQ(n_looks, 10);
+}
+
+TEST(StepBudget, MoreAnswersTakeLongerSteps) {
+  StepBudget budget(0, 512);
+  for (int n_decode = 1; n_decode <= 15; ++n_decode) {
+    int64_t most = 0;
+    double longest = 0;
+    for (int i = 0; i < 6; ++i) {
+      const int64_t n = budget.Beside(n_decode);
+      most = std::max(most, n);
+      const double seconds = 0.04 + 0.01 * n_decode + 0.004 * static_cast<double>(n);
+      longest = std::max(longest, seconds / (0.04 + 0.01 * n_decode));
+      budget.Observe(n_decode, n, seconds);
+    }
+    EXPECT_GE(most, 16) << n_decode;
+    EXPECT_LT(longest, n_decode == 1 ? 10 : 3.3) << n_decode;
+  }
 }
 
 TEST(Scheduler, WhoHasNoPlaceNeedNotWaitForAFlood) {
