@@ -5,7 +5,7 @@
 #   ./test.sh golden        every comparison with reference data (LFM_GOLDEN=DIR: over what DIR holds)
 #   ./test.sh lint          format, include arrows, every file by itself, clang-tidy; the page's types and rules
 #   ./test.sh page          the chat page in chromium, and that web/dist is what web/src gives (needs node 20 or later)
-#   ./test.sh asan | tsan   unit tests under AddressSanitizer + UBSan | ThreadSanitizer
+#   ./test.sh asan | tsan   unit tests under AddressSanitizer + UBSan | ThreadSanitizer, and then five minutes of 64 clients
 #   ./test.sh aarch64       kernel tests for 64-bit Arm, cross-compiled, under qemu-user (on x86-64)
 #   ./test.sh fuzz SECONDS [SEED]  every fuzz target for that long
 #   ./test.sh evals         evals/ with its packages (a 1 GB install, once): all benchmarks on fixtures, recorded verdicts, the demo model
@@ -136,7 +136,11 @@ case "${1:-all}" in
   golden) golden ;;
   lint) lint ;;
   page) page ;;
-  asan | tsan) sanitized "$1" ;;
+  asan) sanitized asan ;;
+  tsan)
+    sanitized tsan
+    step "64 clients, 5 minutes (tsan)" scripts/soak_server.py build/tsan/lfm models/lfm-demo.gguf --seconds 300 --sanitized
+    ;;
   aarch64) aarch64 ;;
   fuzz) fuzz "${2:-60}" "${@:3}" ;;
   evals) evals ;;
