@@ -359,7 +359,11 @@ void Connection::Tick(Clock::time_point now) {
       if (elapsed > body) Answer({.status = 408, .message = "the body of the request came too slowly"}, true);
       break;
     case Phase::kAnswering:
-      if (write_busy_ && elapsed > timeouts.stalled) Close();
+      if (write_busy_ && elapsed > timeouts.stalled) {
+        Close();
+      } else if (exchange_ && !write_busy_ && elapsed > timeouts.silent) {
+        exchange_->Reassure();
+      }
       break;
     case Phase::kLinger:
       if (elapsed > timeouts.linger) Close();

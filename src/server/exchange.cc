@@ -168,6 +168,14 @@ void Exchange::Sent(size_t bytes) {
   bytes_sent_ += bytes;
 }
 
+void Exchange::Reassure() {
+  std::unique_lock lock(mutex_);
+  if (phase_ != Phase::kStreaming || !event_stream_ || closed_ || !out_.empty()) return;
+  Frame(": keep-alive\n\n", out_);
+  lock.unlock();
+  wake_();
+}
+
 std::vector<std::function<void()>> Exchange::TakeGone() { return std::exchange(gone_, {}); }
 
 void Exchange::ClientGone() {

@@ -63,6 +63,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
   enum class Output { kMore, kEnd, kDrop };
   Output TakeOutput(std::string& out);
   void Sent(size_t bytes);
+  void Reassure();    // a comment into an event stream, which clients leave out: nothing is ready yet, but the server lives
   void ClientGone();  // runs the callbacks; what is written from now on is dropped
   // The server ends: the client gets an error in the form that the answer has reached, the handler hears "gone".
   void CutOff(const ApiError& error);

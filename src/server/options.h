@@ -15,6 +15,7 @@ struct Timeouts {    // seconds
   double body = 20;  // for a body, plus its size at body_bytes_per_s
   double body_bytes_per_s = 32 << 10;
   double stalled = 30;  // in which a reader must take 16 KiB, or all there is
+  double silent = 15;   // after which a waiting event stream gets a comment: proxies cut connections that rest for a minute
   double linger = 10;   // in which a refused client may go on sending, so that it sees its answer
   double drain = 30;    // from the first SIGTERM to the last answer
 };

@@ -88,6 +88,35 @@ TEST(Transport, StreamsInChunks) {
   EXPECT_EQ(server.recorder.tokens, 3);
 }
 
+TEST(Transport, ASilentStreamIsKeptAlive) {
+  ServerOptions options;
+  options.timeouts.silent = 0.1;
+  RunningServer server(options);
+  RawClient client(server.port);
+  client.Send(Post("/v1/wait", "{}"));
+  const auto reply = server.NextWaiting();
+  ASSERT_NE(reply, nullptr);
+  reply->BeginStream("text/event-stream");
+  EXPECT_NE(client.Read(": keep-alive\n\n\r\n").find("\r\ne\r\n: keep-alive\n\n\r\n"), std::string::npos);
+  reply->Write("data: 1\n\n");
+  EXPECT_NE(client.Read("data: 1\n\n").find("data: 1\n\n"), std::string::npos);
+  EXPECT_NE(client.Read(": keep-alive\n\n\r\n").find("e\r\n: keep-alive\n\n\r\n"), std::string::npos) << "again";
+  reply->End("data: [DONE]\n\n");
+  EXPECT_TRUE(client.Read("0\r\n\r\n").ends_with("data: [DONE]\n\n\r\n0\r\n\r\n"));
+
+  // Nothing is put into an answer that is not begun, or is no stream of events.
+  RawClient other(server.port);
+  other.Send(Post("/v1/wait", "{}"));
+  const auto plain = server.NextWaiting();
+  ASSERT_NE(plain, nullptr);
+  EXPECT_EQ(other.Read("x", 600), "");
+  plain->BeginStream("text/plain");
+  other.Read("\r\n\r\n");
+  EXPECT_EQ(other.Read("x", 600), "");
+  plain->End("end");
+  EXPECT_EQ(other.Read("0\r\n\r\n"), "3\r\nend\r\n0\r\n\r\n");
+}
+
 TEST(Transport, HoldsTheEndUntilTheLedgerHasTheRow) {
   RunningServer server;
   server.recorder.hold_usage = true;
