@@ -61,3 +61,8 @@ export function oneLine(text: string, limit = 120): string {
   const letters = [...line.slice(0, 2 * limit)];
   return letters.length > limit ? `${letters.slice(0, limit - 1).join('')}…` : letters.join('');
 }
+
+/** Tags as typed: bounded, no two the same. */
+export function readTags(text: string): string[] {
+  return [...new Set(text.split(',').map((tag) => oneLine(tag, 30)).filter(Boolean))].slice(0, 12);
+}

@@ -1,8 +1,7 @@
 // The frame: conversations on the left, what one works on in the middle, settings on the right.
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import { stop } from '../state/answering';
-import { current, isLasting, startNew, storageFull } from '../state/conversations';
+import { isLasting, storageFull } from '../state/conversations';
 import { view } from '../state/address';
 import { panelOpen, sidebarOpen } from '../state/preferences';
 import { asksKey, serverProblem } from '../state/server';
@@ -15,9 +14,8 @@ import { KeyDialog } from './key_dialog';
 import { KeysDialog, keysShown } from './keys_dialog';
 import { announcement, IconButton, toast } from './parts';
 import { SettingsPanel } from './settings_panel';
+import { narrow, onKey } from './shortcuts';
 import { Sidebar } from './sidebar';
-
-const narrow = matchMedia('(max-width: 899px)');
 
 function useNarrow(): boolean {
   const [is, setIs] = useState(narrow.matches);
@@ -27,38 +25,6 @@ function useNarrow(): boolean {
     return () => narrow.removeEventListener('change', change);
   }, []);
   return is;
-}
-
-/** Begins a new chat with the writing box in focus. */
-export function beginChat(): void {
-  view.value = 'chat';
-  startNew();
-  if (narrow.matches) sidebarOpen.value = panelOpen.value = false;
-  setTimeout(() => document.getElementById('message')?.focus());
-}
-
-function onKey(event: KeyboardEvent): void {
-  if (event.key === 'Escape' && narrow.matches && (sidebarOpen.value || panelOpen.value)) {
-    sidebarOpen.value = panelOpen.value = false;
-    event.preventDefault();
-    return;
-  }
-  if (event.key === 'Escape' && !document.querySelector('dialog[open]')) stop(current.value.id);
-  if (!(event.ctrlKey || event.metaKey) || event.altKey) return;
-  const name = `${event.shiftKey ? 'Shift+' : ''}${event.key.toLowerCase()}`;
-  const action = {
-    'Shift+o': beginChat,
-    k: () => {
-      sidebarOpen.value = true;
-      setTimeout(() => document.getElementById('search')?.focus());
-    },
-    b: () => (sidebarOpen.value = !sidebarOpen.value),
-    ',': () => (panelOpen.value = !panelOpen.value),
-    '/': () => (keysShown.value = true),
-  }[name];
-  if (!action) return;
-  event.preventDefault();
-  action();
 }
 
 function Notices(): VNode {

@@ -6,7 +6,7 @@ import { show, view } from '../state/address';
 import { panelOpen, sidebarOpen } from '../state/preferences';
 import { contextSize, model, models } from '../state/server';
 import { texts } from '../texts';
-import { beginChat } from './app';
+import { beginChat } from './shortcuts';
 import { keysShown } from './keys_dialog';
 import { Icon } from './icons';
 import { IconButton } from './parts';

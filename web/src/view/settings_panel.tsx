@@ -3,7 +3,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { apiKey } from '../api/client';
 import { parseAs } from '../api/request';
-import { rate } from '../base/format';
+import { rate, readTags } from '../base/format';
 import type { Conversation, Settings } from '../data/types';
 import { changeConversation, conversations, current } from '../state/conversations';
 import { keepTokens, panelOpen, theme, type Theme } from '../state/preferences';
@@ -12,7 +12,6 @@ import { exportOne } from '../state/transfer';
 import { texts } from '../texts';
 import { Field, IconButton } from './parts';
 import { SchemaBox } from './schema_box';
-import { readTags } from './sidebar';
 
 function change(part: Partial<Conversation>): void {
   void changeConversation(current.value.id, part);

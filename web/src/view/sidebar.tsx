@@ -1,7 +1,7 @@
 // The conversations: search, tags, titles; import and export of all.
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { when, oneLine } from '../base/format';
+import { when, oneLine, readTags } from '../base/format';
 import { chooseFiles } from '../base/files';
 import type { Conversation } from '../data/types';
 import { addressOf, view } from '../state/address';
@@ -10,9 +10,9 @@ import { exportAll, importFile } from '../state/transfer';
 import { sidebarOpen } from '../state/preferences';
 import { running, stop } from '../state/answering';
 import { texts } from '../texts';
-import { beginChat } from './app';
 import { Icon } from './icons';
 import { Dialog, IconButton } from './parts';
+import { beginChat } from './shortcuts';
 
 function groups(list: Conversation[]): [string, Conversation[]][] {
   const day = new Date().setHours(0, 0, 0, 0);
@@ -52,11 +52,6 @@ function OptionsDialog({ conversation, onClose }: { conversation: Conversation; 
       </form>
     </Dialog>
   );
-}
-
-/** Tags as typed: bounded, no two the same. */
-export function readTags(text: string): string[] {
-  return [...new Set(text.split(',').map((tag) => oneLine(tag, 30)).filter(Boolean))].slice(0, 12);
 }
 
 function Entry({ conversation, onOptions }: { conversation: Conversation; onOptions: () => void }): VNode {
