@@ -131,7 +131,9 @@ Re RegexPool::CodePoints(const std::vector<CodeRange>& ranges) {
     }
     parts.push_back(re);
   }
-  return Or(std::move(parts));
+  const Re re = Or(std::move(parts));
+  if (re != kNone) nodes_[re].text = true;
+  return re;
 }
 
 }  // namespace lfm::grammar

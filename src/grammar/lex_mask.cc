@@ -128,6 +128,8 @@ uint32_t Core::AfterStrangeText(uint32_t lex) {
   };
   const uint32_t other = feed(lex, "\xEE\x80\x80");
   if (other == Lexer::kDead || feed(other, "x") != other || feed(lex, "\xEE\x80\x81") != other) return Lexer::kDead;
+  // It must be its own: a mask is kept as the difference from a whole one, never from another difference.
+  if (feed(other, "\xEE\x80\x80") != other) return Lexer::kDead;
   return other;
 }
 

@@ -28,8 +28,9 @@ uint32_t Times(uint32_t a, uint32_t b) {
 
 RegexPool::RegexPool(size_t max_nodes) : max_nodes_(max_nodes) {
   nodes_.resize(2);
-  nodes_[kNone] = {.kind = Kind::kNone, .nullable = false, .finite = true, .plain = true, .live = 0, .log_count = -kHuge};
-  nodes_[kEmpty] = {.kind = Kind::kEmpty, .nullable = true, .finite = true, .plain = true, .live = 1};
+  nodes_[kNone] = {
+      .kind = Kind::kNone, .nullable = false, .finite = true, .plain = true, .text = true, .live = 0, .log_count = -kHuge};
+  nodes_[kEmpty] = {.kind = Kind::kEmpty, .nullable = true, .finite = true, .plain = true, .text = true, .live = 1};
   index_.resize(1024, {0, kNone});
   for (size_t byte = 0; byte < 256; ++byte) bytes_[byte] = Set(ByteSet().set(byte));
   digits_ = static_cast<uint32_t>(sets_.size());
@@ -47,11 +48,12 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
     case Kind::kSet:
       n.finite = n.plain = true, n.live = 1, n.least = n.rest = 1;
       n.log_count = std::log2(static_cast<float>(sets_[n.a].count()));
+      n.text = sets_[n.a]._Find_next(0x7F) >= 256;
       break;
     case Kind::kConcat: {
       const Node &a = nodes_[n.a], &b = nodes_[n.b];
       n.nullable = a.nullable && b.nullable, n.finite = a.finite && b.finite;
-      n.plain = a.plain && b.plain, n.counted = a.counted || b.counted;
+      n.plain = a.plain && b.plain, n.counted = a.counted || b.counted, n.text = a.text && b.text;
       n.least = Plus(a.least, b.least), n.rest = std::max(Plus(a.rest, b.least), b.rest);
       n.log_count = a.log_count + b.log_count;
       if (b.live != 1) break;
@@ -64,10 +66,10 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
       break;
     }
     case Kind::kOr:
-      n.finite = n.plain = true, n.least = kUnbounded, n.log_count = 0;
+      n.finite = n.plain = n.text = true, n.least = kUnbounded, n.log_count = 0;
       for (size_t i = 0; i < n_list; ++i) {
         const Node& one = nodes_[list[i]];
-        n.plain &= one.plain, n.counted |= one.counted;
+        n.plain &= one.plain, n.counted |= one.counted, n.text &= one.text;
         n.least = std::min(n.least, one.least), n.rest = std::max(n.rest, one.rest);
         n.log_count = std::max(n.log_count, one.log_count);
         n.nullable |= nodes_[list[i]].nullable, n.finite &= nodes_[list[i]].finite;
@@ -82,7 +84,8 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
       n.nullable = true, n.slack = kUnbounded, n.log_count = kHuge;
       size_t n_narrow = 0;
       for (size_t i = 0; i < n_list; ++i) {
-        n.nullable &= nodes_[list[i]].nullable, n.finite |= nodes_[list[i]].finite;
+        n.nullable &= nodes_[list[i]].nullable, n.finite |= nodes_[list[i]].finite, n.text |= nodes_[list[i]].text;
+        n.least = std::max(n.least, nodes_[list[i]].least);
         if (nodes_[list[i]].finite) n.log_count = std::min(n.log_count, nodes_[list[i]].log_count);
         n.slack = std::min(n.slack, slack(list[i]));
         n_narrow += static_cast<size_t>(!nodes_[list[i]].wide);
@@ -95,14 +98,14 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
       break;
     }
     case Kind::kNot:
-      n.nullable = !nodes_[n.a].nullable;
+      n.nullable = !nodes_[n.a].nullable, n.least = static_cast<uint32_t>(!n.nullable);
       if (nodes_[n.a].finite) n.slack = kUnbounded, n.live = 1, n.wide = nodes_[n.a].log_count < kFewLog;
       break;
     case Kind::kRepeat: {
       const Node& inner = nodes_[n.a];
       n.nullable = n.min == 0 || inner.nullable;
       n.finite = n.max != kUnbounded && inner.finite;
-      n.plain = inner.plain, n.counted = inner.counted || n.min > 1 || (n.max > 1 && n.max != kUnbounded);
+      n.plain = inner.plain, n.text = inner.text, n.counted = inner.counted || n.min > 1 || (n.max > 1 && n.max != kUnbounded);
       n.least = Times(inner.least, n.min), n.rest = Plus(inner.rest, Times(inner.least, n.min > 0 ? n.min - 1 : 0));
       n.log_count = std::min(kHuge, static_cast<float>(n.max) * (std::max(inner.log_count, 0.0f) + 1));
       if (inner.live == 1) n.live = 1;
@@ -113,7 +116,7 @@ void RegexPool::Flags(Node& n, const Re* list, size_t n_list) const {
       const MultipleState& m = multiples_[n.a];
       uint64_t r = m.remainder;
       for (int64_t i = std::max(m.n_fraction, 0); i < m.scale; ++i) r = r * 10 % m.mantissa;
-      n.nullable = m.any && r == 0;
+      n.nullable = m.any && r == 0, n.text = true, n.least = static_cast<uint32_t>(!n.nullable);
       break;
     }
   }
@@ -211,11 +214,13 @@ Re RegexPool::Concat(Re first, Re second) {
   if (first == kNone || second == kNone) return kNone;
   if (first == kEmpty) return second;
   if (second == kEmpty) return first;
+  const bool text = nodes_[first].text && nodes_[second].text;  // which the bytes of its characters do not show
   // Chains lean to the right: the head is never a chain itself.
   std::vector<Re> heads;
   while (nodes_[first].kind == Kind::kConcat) heads.push_back(nodes_[first].a), first = nodes_[first].b;
   heads.push_back(first);
   for (size_t i = heads.size(); i-- > 0;) second = Intern({.kind = Kind::kConcat, .a = heads[i], .b = second}, nullptr, 0);
+  if (text) nodes_[second].text = true;
   return second;
 }
 
@@ -238,6 +243,7 @@ Re RegexPool::OrAt(std::vector<Re> parts, int depth) {
   flat.erase(std::unique(flat.begin(), flat.end()), flat.end());
   Spend(flat.size());
   if (flat.empty() || overflowed_) return kNone;
+  DropTexts(flat);
   if (depth == 0) DropCovered(flat);
   if (flat.size() == 1) return flat[0];
   const auto head = [&](Re re) { return nodes_[re].kind == Kind::kConcat ? nodes_[re].a : re; };
@@ -309,6 +315,12 @@ bool RegexPool::Covers(Re all, Re some, int& fuel) const {
     all = tail;
   }
   return true;
+}
+
+// What is some text is no alternative beside any text.
+void RegexPool::DropTexts(std::vector<Re>& parts) const {
+  if (text_ == 0 || parts.size() < 2 || !std::binary_search(parts.begin(), parts.end(), text_)) return;
+  std::erase_if(parts, [&](Re re) { return re != text_ && nodes_[re].text; });
 }
 
 // Alternatives that others hold are left out, so that what can be read in many ways at once does not pile up.

@@ -106,11 +106,12 @@ class RegexPool {
     bool wide = false;          // after texts within the slack nearly every text goes on, not just some
     bool plain = false;         // no complement and no intersection in it
     bool counted = false;       // repetitions with bounds in it
+    bool text = false;          // all members are valid UTF-8, as far as its form shows
     int8_t live = -1;           // -1: not known
     uint32_t a = 0, b = 0;      // children; the set's index; the first of the list
     uint32_t min = 0, max = 0;  // repetition; the list's length in `max`
     uint32_t slack = 0;
-    uint32_t least = 0;   // of plain ones: the bytes of a shortest member
+    uint32_t least = 0;   // no member has fewer bytes; of plain ones: the bytes of a shortest one
     uint32_t rest = 0;    // of plain ones: whatever was read, as many bytes end a text that can be ended
     float log_count = 0;  // of finite ones: the number of members is at most 2 to this
     int32_t row = -1;
@@ -136,6 +137,7 @@ class RegexPool {
   void Flags(Node& node, const Re* list, size_t n_list) const;
   Re OrAt(std::vector<Re> parts, int depth);
   void DropCovered(std::vector<Re>& parts) const;
+  void DropTexts(std::vector<Re>& parts) const;
   bool Covers(Re all, Re some, int& fuel) const;
   Re SaturatedPlain(Re re, uint32_t reach, int depth);
   Re SaturatedAnd(const Node& node, Re re, uint32_t reach);
@@ -143,12 +145,14 @@ class RegexPool {
   void CheckWork();
   Re MultipleNode(const MultipleState& state);
   Re Derive(Re re, uint8_t byte);
+  Re DerivePart(Re re, uint8_t byte);
   Re DeriveMultiple(const MultipleState& state, uint8_t byte);
   void CollectSets(Re re, std::vector<uint32_t>& sets) const;
   uint32_t ClassesOf(const std::vector<uint32_t>& sets);
   const Row& RowOf(Re re);
   int8_t QuickLive(Re re);
   bool SearchLive(Re re);
+  void MarkLive(Re found, std::vector<std::pair<Re, Re>>& edges);
   const Re* List(const Node& node) const { return lists_.data() + node.a; }
 
   size_t max_nodes_;

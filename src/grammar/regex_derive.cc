@@ -1,6 +1,8 @@
 // Regular expressions at work: derivatives by a byte, kept as rows of an automaton, and searches of what they lead to.
 #include <algorithm>
+#include <queue>
 #include <string>
+#include <unordered_set>
 
 #include "grammar/hash.h"
 #include "grammar/regex.h"
@@ -85,14 +87,15 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
     case Kind::kAnd: {
       std::vector<Re> parts;
       for (size_t i = 0; i < n.max; ++i) {
-        const Re derived = Derive(lists_[n.a + i], byte);
+        const Re part = lists_[n.a + i];
+        const Re derived = n.kind == Kind::kAnd ? DerivePart(part, byte) : Derive(part, byte);
         if (derived == kNone && n.kind == Kind::kAnd) return kNone;
         if (derived != kNone) parts.push_back(derived);
       }
       if (parts.size() == 1) return parts[0];
       return n.kind == Kind::kOr ? Or(std::move(parts)) : And(std::move(parts));
     }
-    case Kind::kNot: return Not(Derive(n.a, byte));
+    case Kind::kNot: return Not(DerivePart(n.a, byte));
     case Kind::kRepeat: {
       const Re derived = Derive(n.a, byte);
       if (derived == kNone) return kNone;
@@ -102,6 +105,9 @@ Re RegexPool::Derive(Re re, uint8_t byte) {
   }
   return kNone;
 }
+
+// Of what is combined with others: it comes again beside other parts, so its own rows are kept.
+Re RegexPool::DerivePart(Re re, uint8_t byte) { return nodes_[re].kind == Kind::kNot ? Derive(re, byte) : Next(re, byte); }
 
 uint32_t RegexPool::ClassesOf(const std::vector<uint32_t>& sets) {
   Hash key;
@@ -162,12 +168,10 @@ std::span<const uint8_t> RegexPool::ByteClasses(Re re) {
 std::vector<RegexPool::Edge> RegexPool::Edges(Re re) {
   std::vector<Edge> edges;
   if (re <= kEmpty) return edges;
-  const Row row = RowOf(re);
-  std::vector<bool> seen(row.next.size());
-  for (size_t b = 0; b < 256; ++b) {
-    const uint8_t c = classes_[row.classes].of[b];
-    if (!seen[c] && row.next[c] != kNone) edges.push_back({static_cast<uint8_t>(b), row.next[c]});
-    seen[c] = true;
+  const Row& row = RowOf(re);
+  const std::vector<uint8_t>& first = classes_[row.classes].first;
+  for (size_t c = 0; c < first.size(); ++c) {
+    if (row.next[c] != kNone) edges.push_back({first[c], row.next[c]});
   }
   return edges;
 }
@@ -203,32 +207,57 @@ bool RegexPool::Live(Re re) {
   return nodes_[re].live == 1;
 }
 
-// Depth first: members are mostly near. All states on the way to a member are live; when there is none all are dead.
+// First where a member seems nearest, of these the latest found. When one is found all states that were seen on some way to
+// it are live; when there is none all are dead.
 bool RegexPool::SearchLive(Re start) {
-  std::unordered_map<Re, Re> parent{{start, start}};
-  std::vector<Re> stack{start};
-  while (!stack.empty()) {
-    Re re = stack.back();
-    stack.pop_back();
+  struct Place {
+    uint32_t least, order;
+    Re re;
+    bool operator<(const Place& other) const { return least != other.least ? least > other.least : order < other.order; }
+  };
+  std::unordered_set<Re> seen{start};
+  std::vector<std::pair<Re, Re>> edges;  // to, from
+  std::priority_queue<Place> open;
+  open.push({0, 0, start});
+  while (!open.empty()) {
+    const Re from = open.top().re;
+    open.pop();
     if (overflowed_) return false;
-    for (const Edge& edge : Edges(re)) {
+    for (const Edge& edge : Edges(from)) {
       const Re to = edge.target;
       const int8_t live = QuickLive(to);
+      if (live == 0) continue;
+      edges.emplace_back(to, from);
       if (live == 1) {
-        for (nodes_[to].live = 1;; re = parent[re]) {
-          nodes_[re].live = 1;
-          if (re == start) return true;
-        }
+        MarkLive(to, edges);
+        return true;
       }
-      if (live < 0 && parent.emplace(to, re).second) stack.push_back(to);
+      if (seen.insert(to).second) open.push({nodes_[to].least, static_cast<uint32_t>(seen.size()), to});
     }
-    if (parent.size() > kMaxSearch) {
+    if (seen.size() > kMaxSearch) {
       overflowed_ = true;
       return false;
     }
   }
-  for (const auto& [state, from] : parent) nodes_[state].live = 0;
+  for (const Re state : seen) nodes_[state].live = 0;
   return false;
+}
+
+// `found` is live, and so is what leads to it.
+void RegexPool::MarkLive(Re found, std::vector<std::pair<Re, Re>>& edges) {
+  std::sort(edges.begin(), edges.end());
+  nodes_[found].live = 1;
+  std::vector<Re> todo{found};
+  while (!todo.empty()) {
+    const Re to = todo.back();
+    todo.pop_back();
+    for (auto it = std::lower_bound(edges.begin(), edges.end(), std::pair{to, Re{0}}); it != edges.end() && it->first == to;
+         ++it) {
+      if (nodes_[it->second].live == 1) continue;
+      nodes_[it->second].live = 1;
+      todo.push_back(it->second);
+    }
+  }
 }
 
 uint64_t RegexPool::CountUpTo(Re re, uint64_t limit) {

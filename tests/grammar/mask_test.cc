@@ -105,6 +105,8 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
        R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}}, "additionalProperties": {"type": "boolean"}, "minProperties": 2, "maxProperties": 3})",
        R"({"type": "array", "contains": {"const": 10}, "maxContains": 2, "maxItems": 4})",
        R"({"type": "string", "pattern": "foo"})", R"({"type": "string", "pattern": "^.+x", "maxLength": 9})",
+       R"({"type": "string", "pattern": ".+"})",
+       R"({"oneOf": [{"pattern": "foo"}, {"pattern": "bar"}, {"pattern": "x"}], "type": "string"})",
        R"({"type": "string", "allOf": [{"pattern": "o$"}, {"pattern": "^a"}, {"pattern": "b.*r"}], "maxLength": 30})",
        R"s({"type": "array", "items": {"type": "string", "pattern": "^(?!foo)", "minLength": 2}, "maxItems": 3})s",
        R"({"format": "date-time", "type": "string"})", R"({"type": "string", "maxLength": 700, "minLength": 600})",
@@ -188,6 +190,28 @@ TEST(Mask, WorkBeyondTheBudgetIsAnError) {
   const Status status = (*compiled)->Start().Mask(*vocabulary, mask);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, ErrorCode::kLimit);
+}
+
+// Exactly one of seven words anywhere in the text: few states, which each exclude six words, and no way into those that
+// could not end.
+TEST(Mask, WordsThatExcludeEachOtherStayCheap) {
+  const auto vocabulary = MakeVocabulary();
+  Budgets budgets;
+  budgets.work = 400'000;
+  const auto compiled =
+      Compile(Schema(R"({"type": "string", "oneOf": [{"pattern": "NEW"}, {"pattern": "ON_APPROVAL"}, {"pattern": "ON_SIGNING"},
+      {"pattern": "ON_MODIFICATION"}, {"pattern": "EXECUTED"}, {"pattern": "DEPRECATED"}, {"pattern": "REJECTED"}]})"),
+              budgets);
+  ASSERT_TRUE(compiled.ok());
+  State state = (*compiled)->Start();
+  std::vector<uint32_t> mask((static_cast<size_t>(vocabulary->n_tokens()) + 31) / 32);
+  for (const char c : std::string_view("\"ON_ON_SIGNINGNE")) {
+    ASSERT_TRUE(*state.Advance({&c, 1}));
+    ASSERT_TRUE(state.Mask(*vocabulary, mask).ok());
+  }
+  EXPECT_FALSE(Allowed(mask, kFirst + 'W'));
+  EXPECT_TRUE(Allowed(mask, kFirst + 'w'));
+  EXPECT_FALSE(*state.Advance("W"));
 }
 
 TEST(Mask, EndTokensComeExactlyWhereTheTextMayEnd) {
