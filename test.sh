@@ -101,7 +101,7 @@ page() {
 }
 sanitized() {
   step "build ($1)" build "$1"
-  tests "tests ($1)" "build/$1"
+  tests "tests ($1)" "build/$1" "${@:2}"
 }
 # Fuzz targets use one core each: as many at a time as there are cores; then one step each reports.
 fuzz() {
@@ -138,7 +138,7 @@ case "${1:-all}" in
   page) page ;;
   asan) sanitized asan ;;
   tsan)
-    sanitized tsan
+    sanitized tsan -LE kernels # which start no threads
     step "64 clients, 5 minutes (tsan)" scripts/soak_server.py build/tsan/lfm models/lfm-demo.gguf --seconds 300 --sanitized
     ;;
   aarch64) aarch64 ;;
