@@ -12,11 +12,11 @@
  *    NULL or 0.
  * 4. Structs begin with `size`. Set them up with their ..._init function, which stores sizeof and the defaults: members
  *    that later versions append then keep their defaults for programs that were compiled before.
- * 5. Texts are UTF-8 with their length in bytes; they may hold NUL. Returned texts and arrays are malloc'ed and also end
- *    with a NUL or zero element that the length does not count; give them to lfm_free().
+ * 5. Texts are UTF-8 with their length in bytes; they may hold NUL (those that are classified may not). Returned texts and
+ *    arrays are malloc'ed and also end with a NUL or zero element that the length does not count; give them to lfm_free().
  * 6. The library does not print, does not end the process, and reads no environment variables. A defect of its own that it
  *    finds is LFM_INTERNAL; threads that the system refuses are done without. What no library can keep from a process: the
- *    end by SIGBUS where a model's file is cut short while it is mapped.
+ *    end by SIGBUS where a model's file is cut short while it is mapped. Calling threads need a stack of 256 KiB.
  * 7. Callbacks run on the calling thread, must not throw, and must not call functions on the same session.
  */
 #ifndef LFM_LFM_H_
@@ -294,7 +294,8 @@ LFM_API size_t lfm_classifier_n_classes(const lfm_classifier* classifier);
 LFM_API const char* lfm_classifier_class(const lfm_classifier* classifier, size_t i); /* NULL beyond the last; UTF-8 */
 /* predict and predict_proba in one: classes[n_texts] gets the likeliest class, probabilities[n_texts][n_classes] all of them,
  * label_mass[n_texts] the probability that the model begins any label at all (low: none fits). Each may be NULL. A text
- * that is too long for the context has class -1 and NaN, and harms no other. The bits of a row are its text's alone. */
+ * that is too long for the context, holds NUL or is no UTF-8 has class -1 and NaN, and harms no other. The bits of a row
+ * are its text's alone. */
 LFM_API lfm_status lfm_classify(lfm_classifier* classifier, const char* const* texts, const size_t* lengths, size_t n_texts,
                                 int32_t* classes, double* probabilities, double* label_mass, lfm_error* error);
 

@@ -1,7 +1,5 @@
 #include "base/stack.h"
 
-#include <pthread.h>
-
 #include <algorithm>
 
 namespace lfm {
@@ -38,6 +36,17 @@ uintptr_t StackFloor(size_t reserve) {
   const Stack& stack = ThisStack();
   if (stack.size == 0) return 0;
   return stack.low + std::min(reserve, stack.size / 3);
+}
+
+int StartOnEnoughStack(pthread_t* thread, void* (*body)(void*), void* argument) {
+  pthread_attr_t attributes;
+  if (const int error = pthread_attr_init(&attributes); error != 0) return error;
+  size_t size = 0;
+  int error = pthread_attr_getstacksize(&attributes, &size);
+  if (error == 0 && size < kEnoughStack) error = pthread_attr_setstacksize(&attributes, kEnoughStack);
+  if (error == 0) error = pthread_create(thread, &attributes, body, argument);
+  pthread_attr_destroy(&attributes);
+  return error;
 }
 
 }  // namespace lfm

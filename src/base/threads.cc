@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <thread>
 #include <utility>
 
 #if defined(__x86_64__)
@@ -12,6 +13,7 @@
 #endif
 
 #include "base/log.h"
+#include "base/stack.h"
 #include "base/strings.h"
 #include "base/topology.h"
 
@@ -70,12 +72,16 @@ Threads::~Threads() { StopWorkers(); }
 // Workers that wait on members keep this object from being unwound, so nothing may be thrown from here.
 void Threads::StartWorkers() noexcept {
   for (int i = static_cast<int>(workers_.size()) + 1; i < n_; ++i) {
-    try {
-      workers_.emplace_back([this, i] { Work(i); });
-    } catch (const std::exception&) {  // std::system_error, or std::bad_alloc where not even its name fits
-      return;
-    }
+    pthread_t worker;  // the constructor has reserved its place
+    if (StartOnEnoughStack(&worker, &Threads::Run, this) != 0) return;
+    workers_.push_back(worker);
   }
+}
+
+void* Threads::Run(void* team) {
+  Threads& threads = *static_cast<Threads*>(team);
+  threads.Work(threads.n_begun_.fetch_add(1, std::memory_order_relaxed) + 1);
+  return nullptr;
 }
 
 void Threads::StopWorkers() {
@@ -86,8 +92,9 @@ void Threads::StopWorkers() {
   }
   wake_.notify_all();
   epoch_.fetch_add(1, std::memory_order_release);
-  for (std::thread& worker : workers_) worker.join();
+  for (const pthread_t worker : workers_) pthread_join(worker, nullptr);
   workers_.clear();
+  n_begun_ = 0;
   stop_ = false;
   awake_.store(false, std::memory_order_release);
 }

@@ -2,12 +2,13 @@
 // that a loop costs about a microsecond; between steps they sleep.
 #pragma once
 
+#include <pthread.h>
+
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <exception>
 #include <mutex>
-#include <thread>
 #include <type_traits>
 #include <vector>
 
@@ -70,13 +71,15 @@ class Threads {
   void StopWorkers();
   void Wake();
   void Sleep();
+  static void* Run(void* team);
   void Work(int i_thread);
   void RunChunks(int i_thread);
   void RunChunksSafely(int i_thread) noexcept;
   void CloseLoop();
 
-  int n_;  // written before the first loop only
-  std::vector<std::thread> workers_;
+  int n_;                           // written before the first loop only
+  std::vector<pthread_t> workers_;  // not std::thread, which takes the stack that it is given
+  std::atomic<int> n_begun_{0};     // each worker takes its number from here
 
   // The chunks of one thread that nobody has taken yet: [next, end). On a cache line of its own.
   struct alignas(64) Share {

@@ -65,6 +65,8 @@ Status BulkScorer::Read(model::Sequence& sequence, std::span<const int32_t> ids)
 // A job behind the longest beginning that its prompt shares; null where the text is refused.
 Result<std::unique_ptr<BulkScorer::Job>> BulkScorer::Begin(const Ask& ask, size_t place, Scores& refused) {
   const Prepared& prepared = *by_place_[ask.question];
+  refused.status = CheckIsText(*ask.text);
+  if (!refused.status.ok()) return std::unique_ptr<Job>();
   LFM_TRY(std::vector<int32_t> ids, prepared.question->prompt.Encode(*ask.text));
   const auto n = static_cast<int64_t>(ids.size());
   if (n + prepared.question->trie.max_depth() > n_ctx_) {

@@ -33,6 +33,7 @@ Status CheckLabel(const Label& label, size_t i) {
   if (Trimmed(label.name) != label.name) return BadLabel(i, StrCat(Quote(label.name), " begins or ends with white space"));
   const bool control =
       std::any_of(label.name.begin(), label.name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (ToValidUtf8(label.name) != label.name) return BadLabel(i, StrCat(Quote(label.name), " holds bytes that are no UTF-8"));
   if (control) return BadLabel(i, StrCat(Quote(label.name), " holds a control character"));
   LFM_RETURN_IF_ERROR(CheckText(label.description, i, "a description"));
   if (label.examples.size() > kMaxExamples) {

@@ -88,6 +88,15 @@ std::string YesNoText(const LabelSet& labels, size_t place, bool reversed) {
   return StrCat(instructions, "\n", LabelLine(label));
 }
 
+Status CheckIsText(std::string_view text) {
+  if (text.find('\0') != std::string_view::npos) {
+    return Error{ErrorCode::kInvalidArgument, "the text holds a NUL (U+0000), which no text has; leave it out"};
+  }
+  if (ToValidUtf8(text) == text) return Ok();
+  return Error{ErrorCode::kInvalidArgument,
+               "the text holds bytes that are no UTF-8; convert it (of Latin-1: iconv -f LATIN1 -t UTF-8)"};
+}
+
 Result<PromptEncoder> PromptEncoder::Create(const engine::TextModel& model, std::string system) {
   PromptEncoder encoder;
   encoder.model_ = &model;

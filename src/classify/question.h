@@ -23,6 +23,9 @@ std::string SystemText(const LabelSet& labels, std::span<const size_t> places);
 // Whether one label fits: to be answered with yes or no. reversed: "yes or no" reads "no or yes", and examples begin with the last.
 std::string YesNoText(const LabelSet& labels, size_t place, bool reversed = false);
 
+// Whether a text that is to be classified is text: without NUL, and UTF-8. One rule for rows, messages, the C ABI and the server.
+Status CheckIsText(std::string_view text);
+
 // How a text becomes a prompt: through the model's chat template as a user's message below `system`, or, without a
 // template, as plain text. Special tokens in the text stay plain. What all prompts share is found once; a template that
 // does more to a message than to print it is run for each text instead. Immutable; thread-safe; the text model must outlive it.

@@ -13,6 +13,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <string_view>
 
 #include "base/strings.h"
 #include "cli/environment.h"
@@ -46,12 +47,22 @@ std::string TypedBytes(std::string_view line) {
   return out;
 }
 
+// What a terminal that "brackets pastes" sends around them: some program before this one left it so.
+constexpr std::string_view kPasteBegin = "\x1b[200~", kPasteEnd = "\x1b[201~";
+constexpr int kEscapeMilliseconds = 50;   // a terminal's sequence comes at once; a key pressed alone is followed by nothing
+constexpr int kPasteMilliseconds = 2000;  // a paste whose end never comes is over when so long nothing came
+
 class Decoder {
  public:
   // The next character, or EOF.
   int Next() {
-    if (n_ == 0 && !ReadByte()) return EOF;
+    do {
+      if (n_ == 0 && in_paste_ && !HasInput(kPasteMilliseconds)) in_paste_ = false;
+      if (n_ == 0 && !ReadByte()) return EOF;
+    } while (TakePasteMark());
     const auto lead = static_cast<unsigned char>(bytes_[0]);
+    // What is pasted is text: a line end does not send it, and no control character edits it.
+    if (in_paste_ && lead < 0x20 && lead != '\t') return Take(1, kFirstStandIn + (lead == '\r' ? '\n' : lead));
     if (lead < 0x80) return Take(1, lead);
     if (lead < 0xC2 || lead > 0xF4) return Take(1, kFirstStandIn + lead);
     const size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
@@ -67,6 +78,23 @@ class Decoder {
 
  private:
   static bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+
+  static bool HasInput(int milliseconds) {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    return poll(&input, 1, milliseconds) > 0;
+  }
+
+  // Whether a mark of a paste was there; it is no text.
+  bool TakePasteMark() {
+    const std::string_view mark = in_paste_ ? kPasteEnd : kPasteBegin;
+    while (n_ < mark.size() && mark.starts_with(std::string_view(bytes_, n_))) {
+      if (!HasInput(kEscapeMilliseconds) || !ReadByte()) return false;
+    }
+    if (std::string_view(bytes_, n_) != mark) return false;
+    n_ = 0;
+    in_paste_ = !in_paste_;
+    return true;
+  }
 
   int Take(size_t n, int code) {
     n_ -= n;
@@ -86,8 +114,9 @@ class Decoder {
     return true;
   }
 
-  char bytes_[4] = {};
+  char bytes_[8] = {};  // the longest character or mark
   size_t n_ = 0;
+  bool in_paste_ = false;
 };
 
 int NextCharacter(FILE*) {

@@ -4,6 +4,7 @@
 #include <set>
 #include <tuple>
 
+#include "base/stack.h"
 #include "base/strings.h"
 #include "grammar/regex_core.h"
 
@@ -68,7 +69,7 @@ class Regular {
     return true;
   }
   Result<Re> Language(uint32_t index, uint32_t depth = 0) {
-    if (depth > kMaxRuleDepth) return Error{ErrorCode::kLimit, "the grammar's rules nest too deeply"};
+    if (depth > kMaxRuleDepth || IsStackSpent()) return Error{ErrorCode::kLimit, "the grammar's rules nest too deeply"};
     const CfgNode& node = text_.nodes[index];
     if (node.kind == CfgNode::Kind::kRegular) return node.re;
     if (node.kind == CfgNode::Kind::kRule) {

@@ -4,6 +4,7 @@
 #include <charconv>
 #include <unordered_map>
 
+#include "base/stack.h"
 #include "base/strings.h"
 #include "grammar/code_points.h"
 #include "grammar/grammar.h"
@@ -176,6 +177,7 @@ class CfgParser {
 
   Result<uint32_t> Alternatives(uint32_t depth) {
     if (depth > kMaxNesting) return Error{ErrorCode::kLimit, StrCat("the grammar nests more than ", kMaxNesting, " groups")};
+    if (IsStackSpent()) return Error{ErrorCode::kLimit, "the grammar nests deeper than the stack of this thread allows"};
     CfgNode all{.kind = CfgNode::Kind::kAlternatives};
     do {
       CfgNode sequence;

@@ -1,6 +1,7 @@
 // The shortest end of an answer, and the schema as it was understood.
 #include <algorithm>
 
+#include "base/stack.h"
 #include "base/strings.h"
 #include "grammar/json_core.h"
 
@@ -19,7 +20,7 @@ void KeepShorter(std::string& best, bool& found, const std::string& candidate) {
 // The shortest value of a type: scalars exactly, objects and arrays with as little as they need.
 bool JsonCore::ShortestValue(Expr expr, int depth, std::string& out) {
   if (const auto it = shortest_cache_.find(expr); it != shortest_cache_.end()) return out = it->second, true;
-  if (depth > kMaxCompletionDepth || schemas_.error()) return false;
+  if (depth > kMaxCompletionDepth || IsStackSpent() || schemas_.error()) return false;
   const Type& type = schemas_.TypeOf(expr);
   bool found = false;
   std::string text;

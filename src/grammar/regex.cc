@@ -7,6 +7,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "base/stack.h"
 #include "grammar/hash.h"
 
 namespace lfm::grammar {
@@ -248,7 +249,7 @@ Re RegexPool::OrAt(std::vector<Re> parts, int depth) {
   if (flat.size() == 1) return flat[0];
   const auto head = [&](Re re) { return nodes_[re].kind == Kind::kConcat ? nodes_[re].a : re; };
   const auto tail = [&](Re re) { return nodes_[re].kind == Kind::kConcat ? nodes_[re].b : Re{kEmpty}; };
-  if (depth < kMaxFactorDepth) {
+  if (depth < kMaxFactorDepth && !IsStackSpent()) {
     std::stable_sort(flat.begin(), flat.end(), [&](Re a, Re b) { return head(a) < head(b); });
     std::vector<Re> grouped;
     for (size_t i = 0; i < flat.size();) {

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "base/stack.h"
 #include "base/strings.h"
 #include "grammar/code_points.h"
 
@@ -60,6 +61,7 @@ class Parser {
     if (depth > syntax_.max_depth) {
       return Error{ErrorCode::kLimit, StrCat("the pattern nests more than ", syntax_.max_depth, " groups at byte ", at_)};
     }
+    if (IsStackSpent()) return Error{ErrorCode::kLimit, "the pattern nests deeper than the stack of this thread allows"};
     Piece all{.kind = Piece::Kind::kAlternatives};
     do {
       Piece sequence;
@@ -366,6 +368,7 @@ class Compiler {
   Result<Continuation> Compile(const Piece& piece, Continuation k) {
     pool_.Spend(1);
     if (pool_.overflowed()) return TooLarge(pool_);
+    if (IsStackSpent()) return Error{ErrorCode::kLimit, "the pattern nests deeper than the stack of this thread allows"};
     switch (piece.kind) {
       case Piece::Kind::kChars: {
         std::vector<Re> parts;

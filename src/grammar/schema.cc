@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/stack.h"
 #include "base/strings.h"
 #include "grammar/numbers.h"
 #include "grammar/schema_leaf.h"
@@ -155,6 +156,10 @@ const Type& Schemas::TypeAt(Expr expr, bool tracked) {
   }
   if (depth_ >= kMaxTypeDepth) {
     FailLimit(StrCat("more than ", kMaxTypeDepth, " schemas inside each other at one place"));
+    return nothing;
+  }
+  if (IsStackSpent()) {
+    FailLimit("the schema nests deeper than the stack of this thread allows");
     return nothing;
   }
   if (++n_steps_ % 16 == 0 && expired && expired()) {

@@ -270,11 +270,15 @@ ApiResult<ScoringWork> TranslateClassify(const Json& body, const HttpRequest& ht
   const std::vector<std::string> texts = InputsOf(body["input"]);
   for (size_t i = 0; i < texts.size(); ++i) {
     engine::Request request;
+    const std::string place = StrCat("input[", i, "]");
+    if (const Status text = classify::CheckIsText(texts[i]); !text.ok()) {
+      return BadRequest(StrCat(place, ": ", text.error().message), place);
+    }
     auto ids = asked->question.prompt.Encode(texts[i]);
     if (!ids.ok()) return FromEngine(ids.error());
     request.prompt = std::move(*ids);
     const int64_t n = static_cast<int64_t>(request.prompt.size()) + trie.max_depth();
-    if (n > model.n_ctx) return ContextExceeded(n, model.n_ctx, StrCat("input[", i, "]"));
+    if (n > model.n_ctx) return ContextExceeded(n, model.n_ctx, place);
     auto search = std::make_shared<TrieSearch>(asked, method, n_exact);
     request.points = search->First();
     request.more_points = [search](const engine::Event& event) { return search->Take(event); };

@@ -201,6 +201,21 @@ TEST(Classifier, ARowThatIsTooLongHarmsNoOther) {
   EXPECT_EQ(alone[0].probabilities, scores[2].probabilities);
 }
 
+TEST(Classifier, ARowThatIsNoTextHarmsNoOther) {
+  Threads threads(2);
+  const auto model = Loaded(kDemo, threads);
+  ASSERT_TRUE(model);
+  const auto classifier = Make(model, threads, SetOf("refund,hotel"));
+  const auto scores = ScoresOf(*classifier, std::vector<std::string>{std::string("a\0b", 3), kTexts[0], "caf\xE9"});
+  ASSERT_EQ(scores.size(), 3u);
+  for (const size_t i : {size_t{0}, size_t{2}}) {
+    ASSERT_FALSE(scores[i].status.ok());
+    EXPECT_EQ(scores[i].status.error().code, ErrorCode::kInvalidArgument);
+    EXPECT_NE(scores[i].status.error().message.find(i == 0 ? "NUL (U+0000)" : "no UTF-8"), std::string::npos);
+  }
+  EXPECT_EQ(ScoresOf(*classifier, {&kTexts[0], 1})[0].probabilities, scores[1].probabilities);
+}
+
 TEST(Classifier, LabelsThatDoNotFitAreAnError) {
   Threads threads(1);
   const auto model = Loaded(kDemo, threads);

@@ -327,6 +327,12 @@ class Route(Case):
         printed = self.route("-", stdin=b"When do I get my money back?\n")
         self.assertTrue(printed.startswith(f"refund  {decision['probability']:.4f}  -> tool refund_order\n"), printed)
 
+    def test_a_message_that_is_no_text_is_refused(self):
+        for message, why in ((b"a\0b", "NUL"), (b"caf\xe9", "no UTF-8")):
+            done = lfm("route", "-m", MODEL, "--routes", ROUTES, "-", stdin=message)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(why, done.stderr.decode())
+
     def test_below_the_threshold_nothing_is_taken(self):
         routes = self.dir / "r.json"
         routes.write_text(json.dumps([{"name": n, "threshold": 1} for n in ("refund", "stock")]))

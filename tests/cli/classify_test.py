@@ -177,6 +177,9 @@ class Classify(unittest.TestCase):
         lines = b"refund please\n\nparcel\n"
         out = self.classify(stdin=lines).stdout.decode()
         self.assertEqual([r["text"] for r in csv.DictReader(io.StringIO(out))], ["refund please", "", "parcel"])
+        done = self.classify("--format", "jsonl", stdin=b'{"text": "a\\u0000b"}\n{"text": "parcel"}\n')
+        self.assertIn(b"the text holds a NUL", done.stderr)
+        self.assertEqual([bool(json.loads(line).get("label")) for line in done.stdout.splitlines()], [False, True])
         packed = self.dir / "in.jsonl.gz"
         packed.write_bytes(gzip.compress(b'{"text": "refund", "n": 1.50}\n') + gzip.compress(b'{"text": 3}\nno\n'))
         out = self.classify(packed, "--top-k", 2, "--probabilities").stdout.decode()

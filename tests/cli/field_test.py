@@ -24,6 +24,7 @@ LFM = os.path.abspath(sys.argv[1])
 DATA = pathlib.Path(sys.argv[2]).resolve()
 DENSE = str(DATA / "models/tiny-lfm2")
 GGUF = str(DATA / "gguf/mini-lfm2-moe-Q4_0.gguf")
+DEMO = str(DATA / "../../models/lfm-demo.gguf")
 RUN = ("run", "-m", DENSE, "-n", "2", "--temp", "0")
 
 
@@ -67,6 +68,15 @@ class Case(unittest.TestCase):
 
 
 class Limits(Case):
+    def test_stacks_that_are_small(self):
+        """`ulimit -s 64` makes every stack small, also those of threads; the longest prompts need the most."""
+        (self.path / "rows.csv").write_text("text\nmy card is lost\n" + "I want a refund " * 60 + "\n")
+        (self.path / "s.json").write_text('{"type": "object", "properties": {"a": {"type": "string", "pattern": "^[a-z]{3,40}$"}}}')
+        for kib in (64, 128):
+            limits = [(resource.RLIMIT_STACK, kib << 10)]
+            self.ok("classify", "-m", DEMO, "--labels", "refund,card,other", self.path / "rows.csv", limits=limits)
+            self.ok("run", "-m", DEMO, "-p", "word " * 300, "-n", 4, "--schema", self.path / "s.json", limits=limits)
+
     def test_threads_that_cannot_be_started(self):
         for mib in (36, 64, 128, 1024, 4096):
             done = lfm(*RUN, "-p", "Hi", "-t", 1024, limits=[(resource.RLIMIT_AS, mib << 20)])
@@ -506,6 +516,11 @@ class Typed(Case):
     def test_tabs_stay(self):
         self.chat(["a\tb\t/et\tü".encode(), b"/save ~/saved.json"], {})
         self.assertEqual(json.loads((self.path / "saved.json").read_bytes())[0]["content"], "a\tb\t/et\tü")
+
+    def test_pasted_marks(self):
+        """What a terminal puts around a paste is no text; line ends and control characters within it are."""
+        self.chat([b"a \x1b[200~two\rlines\x01,\tU\xc3\xbc\x1b[201~ b", b"/save ~/saved.json"], {})
+        self.assertEqual(json.loads((self.path / "saved.json").read_bytes())[0]["content"], "a two\nlines\x01,\tUü b")
 
     def test_stopped_and_ended(self):
         """While the chat is stopped the terminal is as it was; SIGTERM ends it at once."""

@@ -236,6 +236,7 @@ class Api(unittest.TestCase):
                      code="context_length_exceeded")
         for labels in ([f"label number {i}" for i in range(5000)], [{"name": str(i), "description": "x" * 4096} for i in range(200)]):
             self.refused(self.ask("POST", "/v1/classify", {"input": "a", "labels": labels}), 400, param="labels", code="context_length_exceeded")
+        self.refused(self.ask("POST", "/v1/classify", {"input": ["a", "b\0c"], "labels": ["a"]}), 400, param="input[1]")
         self.refused(self.ask("POST", "/v1/classify", {"input": "a", "labels": ["a"], "top_k": 0}), 400, param="top_k")
         self.assertIn("/v1/classify", self.ask("GET", "/openapi.json").json()["paths"])
 
