@@ -138,7 +138,7 @@ case "${1:-all}" in
   page) page ;;
   asan) sanitized asan ;;
   tsan)
-    sanitized tsan -LE kernels # which start no threads
+    sanitized tsan -LE 'kernels|cli' # the former start no threads, the latter are other processes
     step "64 clients, 5 minutes (tsan)" scripts/soak_server.py build/tsan/lfm models/lfm-demo.gguf --seconds 300 --sanitized
     ;;
   aarch64) aarch64 ;;
