@@ -152,7 +152,7 @@ void JsonCore::OfferItems(const Level& level, const Thread& thread, std::vector<
       more.push_back(std::move(other));
     }
     offers = std::move(more);
-    if (offers.size() > 256) return schemas_.FailLimit("too many contains rules at once");
+    if (offers.size() > kMaxOffers) return schemas_.FailLimit("too many contains rules at once");
   }
   for (Pending& offer : offers) {
     if (shape.unique && StringLanguage(&level, offer) == RegexPool::kNone && BareLanguage(&level, offer) == RegexPool::kNone)

@@ -350,7 +350,7 @@ void JsonCore::OfferValues(const Level& before, const Thread& thread, const Obje
       fulfilled.value = schemas_.And(fulfilled.value, info.shape.exists[rule].value);
       offers.push_back(std::move(fulfilled));
     }
-    if (offers.size() > 256) return schemas_.FailLimit("too many conditions on properties at once");
+    if (offers.size() > kMaxOffers) return schemas_.FailLimit("too many conditions on properties at once");
   }
   for (Pending& offer : offers) {
     if (schemas_.Satisfiable(offer.value) && Completable(before, offer.next, chosen)) AddPending(out, std::move(offer));

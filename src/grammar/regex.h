@@ -83,6 +83,10 @@ class RegexPool {
   std::vector<Edge> Edges(Re re);
   // The number of members, or `limit` if there are at least so many.
   uint64_t CountUpTo(Re re, uint64_t limit);
+  // The number of different multiples that it speaks of.
+  size_t CountMultiples(Re re) const;
+  // Looks so many states ahead whether they can end: past the budget the pool has overflowed, as it would in use.
+  void LookAhead(Re re, size_t max_states);
   // A shortest member, false when there is none.
   bool Shortest(Re re, std::string& out);
 

@@ -283,6 +283,41 @@ uint64_t RegexPool::CountUpTo(Re re, uint64_t limit) {
   return total;
 }
 
+size_t RegexPool::CountMultiples(Re start) const {
+  std::unordered_set<Re> seen{start};
+  std::unordered_set<uint64_t> found;
+  std::vector<Re> todo{start};
+  const auto add = [&](Re re) {
+    if (seen.insert(re).second) todo.push_back(re);
+  };
+  while (!todo.empty()) {
+    const Node& n = nodes_[todo.back()];
+    todo.pop_back();
+    switch (n.kind) {
+      case Kind::kMultiple: found.insert(Mix(multiples_[n.a].mantissa, multiples_[n.a].scale)); break;
+      case Kind::kConcat: add(n.b), add(n.a); break;
+      case Kind::kNot:
+      case Kind::kRepeat: add(n.a); break;
+      case Kind::kOr:
+      case Kind::kAnd:
+        for (size_t i = 0; i < n.max; ++i) add(List(n)[i]);
+        break;
+      default: break;
+    }
+  }
+  return found.size();
+}
+
+void RegexPool::LookAhead(Re start, size_t max_states) {
+  std::unordered_set<Re> seen{start};
+  std::vector<Re> queue{start};
+  for (size_t i = 0; i < queue.size() && queue.size() < max_states && !overflowed_; ++i) {
+    for (const Edge& edge : Edges(queue[i])) {
+      if (Live(edge.target) && seen.insert(edge.target).second) queue.push_back(edge.target);
+    }
+  }
+}
+
 bool RegexPool::Shortest(Re start, std::string& out) {
   out.clear();
   if (Nullable(start)) return true;

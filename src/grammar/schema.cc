@@ -115,6 +115,7 @@ void Schemas::ReadAll(Expr root) {
     if (known[expr]) continue;
     known[expr] = true;
     const Type& type = TypeOf(expr);
+    CheckUse(expr, type);
     for (const ArrayShape& shape : type.arrays) {
       for (const ItemRule& rule : shape.rules) todo.push_back(rule.value);
       for (const ContainsRule& rule : shape.contains) todo.push_back(rule.value);
@@ -124,19 +125,6 @@ void Schemas::ReadAll(Expr root) {
       for (const KeyRule& rule : shape.rules) todo.push_back(rule.value);
       for (const KeyRule& rule : shape.exists) todo.push_back(rule.value);
     }
-  }
-}
-
-// Values that may not come again are remembered as texts, which whole objects and arrays are too large for.
-void Schemas::CheckUnique(const ArrayShape& shape) {
-  std::vector<uint64_t> starts{0};
-  for (const ItemRule& rule : shape.rules) starts.push_back(rule.from), starts.push_back(rule.to);
-  for (const uint64_t at : starts) {
-    if (at >= shape.max || error_) continue;
-    const Type& item = TypeOf(ItemAt(shape, at));
-    if (item.arrays.empty() && item.objects.empty()) continue;
-    Fail(ErrorCode::kUnsupported, "uniqueItems", shape.unique_pointer,
-         "it is enforced for items that are strings, numbers, booleans or null only");
   }
 }
 

@@ -123,6 +123,10 @@ class Schemas {
   Type Make(const ExprNode& node, bool tracked);
   Type ConstantType(const Json& value);
   void CheckUnique(const ArrayShape& shape);
+  // schema_checks.cc
+  void CheckUse(Expr expr, const Type& type);
+  void CheckObject(const ObjectShape& shape);
+  void SetPlace(Expr expr, std::string_view keyword);
   bool Search(Expr expr, int depth, int& lowest);
   bool SearchArray(const ArrayShape& shape, int depth, int& lowest);
   bool SearchObject(const ObjectShape& shape, int depth, int& lowest);

@@ -19,6 +19,8 @@ using Expr = uint32_t;
 inline constexpr Expr kAnything = 0, kNothing = 1;
 
 inline constexpr uint64_t kNoMax = std::numeric_limits<uint64_t>::max();
+// Ways in which one value may fulfil what must come somewhere (contains, some property): each condition doubles them.
+inline constexpr size_t kMaxOffers = 256, kMaxConditions = 8;
 
 // For every key in `keys` the value is in `value`. `name` is the key if it is a single one (index of a name), else -1.
 struct KeyRule {

@@ -115,6 +115,28 @@ TEST(JsonSchema, ARefusalNamesKeywordAndPlace) {
           .message.empty());
 }
 
+// All of these could be answered for some tokens before they failed.
+TEST(JsonSchema, WhatWouldFailInUseIsRefusedBefore) {
+  std::string patterns, contains, multiples;
+  for (int i = 0; i < 9; ++i) {
+    const std::string comma = i == 0 ? "" : ",", n = std::to_string(i);
+    patterns += comma + "\"" + n + "\": {\"minimum\": " + n + "}";
+    contains += comma + "{\"contains\": {\"multipleOf\": " + std::to_string(i + 2) + "}}";
+  }
+  for (const int prime : {7, 11, 13, 17, 19, 23, 29}) {
+    multiples += (multiples.empty() ? "" : ",") + ("{\"multipleOf\": " + std::to_string(prime) + "}");
+  }
+  Refusal refusal = Refused(R"({"properties": {"a": {"patternProperties": {)" + patterns + "}}}}");
+  EXPECT_EQ(refusal.keyword, "patternProperties") << refusal.message;
+  EXPECT_EQ(refusal.pointer, "/properties/a");
+  refusal = Refused(R"({"items": {"allOf": [)" + contains + "]}}");
+  EXPECT_EQ(refusal.keyword, "allOf") << refusal.message;
+  EXPECT_EQ(refusal.pointer, "/items");
+  refusal = Refused(R"({"items": {"type": "integer", "allOf": [)" + multiples + "]}}");
+  EXPECT_EQ(refusal.keyword, "allOf") << refusal.message;
+  EXPECT_EQ(refusal.pointer, "/items");
+}
+
 TEST(JsonSchema, UnsupportedKeywordsCanLoosenTheGrammarInstead) {
   Spec spec;
   spec.kind = Kind::kJsonSchema, spec.annotate_unsupported = true;
