@@ -4,6 +4,7 @@
 #include <string>
 #include <unordered_set>
 
+#include "base/stack.h"
 #include "grammar/hash.h"
 #include "grammar/regex.h"
 
@@ -132,8 +133,9 @@ uint32_t RegexPool::ClassesOf(const std::vector<uint32_t>& sets) {
 
 const RegexPool::Row& RegexPool::RowOf(Re re) {
   if (nodes_[re].row >= 0) return rows_[static_cast<size_t>(nodes_[re].row)];
+  if (IsStackSpent()) overflowed_ = true;  // complements inside each other make their rows inside each other
   std::vector<uint32_t> sets;
-  CollectSets(re, sets);
+  if (!overflowed_) CollectSets(re, sets);
   Spend(sets.size());
   std::sort(sets.begin(), sets.end());
   sets.erase(std::unique(sets.begin(), sets.end()), sets.end());
