@@ -4,7 +4,8 @@
 Generates answers under schemas and tool calls with liblfm (build/.../liblfm.so) at temperature 1 and 2, in rooms that are often
 narrow, and judges each by others' means: Python's json, jsonschema, and ast for calls. Any model will do; one with random
 weights (tests/data/models/tiny-lfm25-moe) says the wildest things. --schemas: a folder of MaskBench's files instead of the
-schemas below. The last line has the figures; exit 0 if every answer is right, 77 without the package jsonschema."""
+schemas below, those of objects as a tool's arguments too. The last line has the figures; exit 0 if every answer is right, 77
+without the package jsonschema."""
 import argparse
 import ast
 import ctypes as c
@@ -151,6 +152,10 @@ def literal(node):
     return ast.literal_eval(node)
 
 
+def judge(value, schema):
+    jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)(schema).validate(value)
+
+
 def name_of(node):
     return f"{name_of(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else node.id
 
@@ -164,8 +169,8 @@ def judge_calls(library, text, spec, required):
     if not spec.get("parallel", True):
         assert len(answer["calls"]) <= 1, "more than one call"
     for call in answer["calls"]:
-        tool = next(t for t in TOOLS if t["name"] == call["name"])
-        jsonschema.Draft202012Validator(tool["parameters"]).validate(call["arguments"])
+        tool = next(t for t in spec["tools"] if t["name"] == call["name"])
+        judge(call["arguments"], tool["parameters"])
     if spec.get("quotes") != "double":
         return  # an apostrophe in single quotes is not Python's
     if not all(key.isidentifier() and not keyword.iskeyword(key) for call in answer["calls"] for key in call["arguments"]):
@@ -194,6 +199,8 @@ def main():
     for schema in schemas:
         for extra in ({}, {"order": "any"}, {"compact": True}):
             kinds.append(({"schema": schema, **extra}, False))
+        if args.schemas and isinstance(schema, dict) and schema.get("type") == "object":
+            kinds.append(({"tools": [{"name": "tool", "parameters": schema}], "tool_choice": "required"}, True))
     if not args.schemas:
         for choice in ("required", "auto", "tool_1.do"):
             for extra in ({}, {"parallel": False}, {"quotes": "double"}):
@@ -217,7 +224,7 @@ def main():
                 judge_calls(library, text, spec, required)
             else:
                 value = json.loads(text, object_pairs_hook=no_repeats, parse_constant=lambda name: 1 / 0)
-                jsonschema.validators.validator_for(spec["schema"], jsonschema.Draft202012Validator)(spec["schema"]).validate(value)
+                judge(value, spec["schema"])
         except Exception as problem:  # whatever the judges say
             wrong += 1
             if wrong <= 20:

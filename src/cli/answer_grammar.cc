@@ -22,7 +22,11 @@ Result<std::shared_ptr<const engine::TokenMask>> MakeAnswerMask(const AnswerGram
   grammar::Refusal refusal;
   const auto compiled = grammar::Compile(spec, {}, &refusal);
   if (!compiled.ok()) {
-    if (spec.kind != grammar::Kind::kTools) return compiled.error();
+    // Where a call must come, one that nothing holds to its tool would be no call.
+    if (spec.kind != grammar::Kind::kTools || wanted.tool_choice != "auto") {
+      const ErrorCode code = compiled.error().code;
+      return Error{code == ErrorCode::kUnsupported ? ErrorCode::kInvalidArgument : code, compiled.error().message};
+    }
     Warn(StrCat("calls are not held to the tools' schemas: ", compiled.error().message));
     return none;
   }

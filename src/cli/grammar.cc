@@ -1,4 +1,6 @@
 // lfm grammar: whether a text satisfies a grammar, how fast its masks are, and how a schema was understood.
+#include <algorithm>
+
 #include "base/strings.h"
 #include "cli/commands.h"
 #include "cli/grammar_bench.h"
@@ -6,6 +8,7 @@
 #include "cli/input.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
+#include "engine/grammar_mask.h"
 #include "engine/text_model.h"
 #include "grammar/grammar.h"
 #include "grammar/spec_json.h"
@@ -39,6 +42,12 @@ class GrammarCommand : public Command {
     if (jsonl_) return ForEachJsonLine([](const Json& row) { return Line(row); });
     LFM_TRY(grammar::Spec spec, spec_.Read());
     if (!schema_order_) spec.order = grammar::Order::kAny;
+    std::optional<engine::TextModel> model;  // with -m: its special tokens may be named
+    if (model_.model && spec.kind == grammar::Kind::kGrammar) {
+      LFM_TRY(const std::string path, model_.Path());
+      LFM_TRY(model, engine::OpenTextModel(path));
+      engine::FitSpec(model->tokenizer, spec);
+    }
     grammar::Refusal refusal;
     const auto compiled = grammar::Compile(spec, {}, &refusal);
     if (!compiled.ok()) {
@@ -57,7 +66,8 @@ class GrammarCommand : public Command {
       WriteOut("\n");
       return kExitOk;
     }
-    LFM_TRY(const std::string text, ReadExactly(document_.value_or("-"), "--json"));
+    LFM_TRY(std::string text, ReadExactly(document_.value_or("-"), "--json"));
+    if (model) text = WithSpecialTokens(text, model->tokenizer, spec);
     grammar::State state = (*compiled)->Start();
     LFM_TRY(const bool alive, state.Advance(text));
     const bool accepted = alive && state.accepting();
@@ -78,6 +88,17 @@ class GrammarCommand : public Command {
       WriteOut(BenchText(figures));
     }
     return kExitOk;
+  }
+
+  // The text as the grammar reads it: special tokens that are spelled out in it are those tokens.
+  static std::string WithSpecialTokens(const std::string& text, const text::Tokenizer& tokenizer, const grammar::Spec& spec) {
+    std::string out;
+    for (const int32_t id : tokenizer.Encode(text, false, true)) {
+      const bool special =
+          std::any_of(spec.special_tokens.begin(), spec.special_tokens.end(), [&](const auto& one) { return one.second == id; });
+      out += special ? grammar::Vocabulary::SpecialBytes(id) : std::string(tokenizer.Bytes(id));
+    }
+    return out;
   }
 
   // The first byte that the grammar forbids.
@@ -101,6 +122,8 @@ class GrammarCommand : public Command {
       return out;
     }
     Json accepted = Json::MakeArray();
+    if (!row["documents"].is_null() && !row["documents"].is_array())
+      return Error{ErrorCode::kInvalidArgument, "\"documents\" is no list"};
     for (const Json& document : row["documents"].items()) {
       if (!document.is_string()) return Error{ErrorCode::kInvalidArgument, "\"documents\" holds more than texts"};
       grammar::State state = (*compiled)->Start();

@@ -36,8 +36,9 @@ Result<grammar::Spec> GrammarArgs::Read() const {
   } else if (choice) {
     spec.kind = grammar::Kind::kChoice;
     if (!choice->empty() && choice->front() == '[') {
-      LFM_TRY(const Json list, ParseJson(*choice));
-      for (const Json& item : list.items()) {
+      const auto list = ParseJson(*choice);
+      if (!list.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--choice: ", list.error().message)};
+      for (const Json& item : list->items()) {
         if (!item.is_string()) return Error{ErrorCode::kInvalidArgument, "--choice: the list holds more than strings"};
         spec.choices.push_back(item.AsString());
       }

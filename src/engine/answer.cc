@@ -154,15 +154,23 @@ Result<int32_t> Answer::Choose(std::span<float> logits) {
   return mask_ ? KeepRoom(*id) : Result<int32_t>(*id);
 }
 
-// `id`, or the first token of the shortest end where the text could not be ended any more in the room after it.
+// `id`, or the first token of the shortest end where the text could not be ended any more in the room after it. Far from the
+// room's end the next look comes when a quarter of what is to spare is used up: a token rarely makes the end longer by
+// three. Near it every token is looked at, unless no end fitted: looking for one in vain may take long.
 Result<int32_t> Answer::KeepRoom(int32_t id) {
   const auto left = static_cast<size_t>(room_ - n_generated());
-  if (left > kMaxEnding || tokenizer_.IsEndOfGeneration(id)) return id;
+  if (left > look_at_ || tokenizer_.IsEndOfGeneration(id)) return id;
   const auto after = mask_->Fork();
   LFM_RETURN_IF_ERROR(after->Accept(id));
-  if (after->Ending(left - 1)) return id;
-  const auto ending = mask_->Ending(left);
-  if (!ending) return id;  // it never fitted
+  if (const auto rest = after->Ending(std::min(left - 1, kMaxEnding))) {
+    look_at_ = std::max(kNearEnd, left - 1 - (left - 1 - rest->size()) / 4);
+    return id;
+  }
+  const auto ending = mask_->Ending(std::min(left, kMaxEnding));
+  if (!ending) {  // it never fitted, or is longer than is looked for
+    look_at_ = left - 1 - (left - 1) / 4;
+    return id;
+  }
   closing_ = true;
   if (ending->empty()) {
     for (const int32_t end : tokenizer_.end_of_generation()) {
@@ -185,7 +193,7 @@ Status Answer::QueueForced() {
   const std::vector<int32_t> forced = mask_->Forced();
   const auto left = static_cast<size_t>(room_ - n_generated());
   if (forced.empty() || forced.size() >= left) return Ok();
-  if (left - forced.size() <= kMaxEnding) {  // the way that KeepRoom found may be written in fewer tokens
+  if (left - forced.size() <= kNearEnd) {  // the way that KeepRoom found may be written in fewer tokens
     const auto after = mask_->Fork();
     for (const int32_t id : forced) LFM_RETURN_IF_ERROR(after->Accept(id));
     if (!after->Ending(left - forced.size()) && mask_->Ending(left)) return Ok();

@@ -39,7 +39,7 @@ class Answer {
   // The next token, from the logits after the last one, which are overwritten  // [vocab_size]; those that Wanted() left out
   // may hold anything but NaN. Then those that the mask
   // leaves no choice about (with log probabilities, which need their rows, one by one: the answer is the same). Where the
-  // room runs out under a mask, the text is ended the shortest way, if any was known kMaxEnding tokens before. Not after
+  // room runs out under a mask, the text is ended the shortest way, if one of at most kMaxEnding tokens was known. Not after
   // ended(). An error where no token is allowed, where a logit is NaN, or of the mask; the answer is then of no more use.
   Status Take(std::span<float> logits);
   // What the last Take() added: at least one token.
@@ -56,7 +56,8 @@ class Answer {
 
  private:
   Answer(const text::Tokenizer& tokenizer, const GenerationParams& params, int vocab_size, int64_t room, StopMatcher stops);
-  static constexpr size_t kMaxEnding = 256;
+  static constexpr size_t kMaxEnding = 4096;  // tokens of the shortest end
+  static constexpr size_t kNearEnd = 256;     // tokens that are left, from where on each is looked at
   Status FindAllowed();
   Status ApplyMask(std::span<float> logits);
   Result<int32_t> Choose(std::span<float> logits);
@@ -79,8 +80,9 @@ class Answer {
   std::vector<int32_t> wanted_;
   std::vector<float> own_logits_;  // [vocab_size] with log probabilities
   std::vector<AnswerToken> added_;
-  std::deque<int32_t> queue_;  // tokens that come next, whatever the rows say
-  bool closing_ = false;       // the queue holds the end of the text
+  std::deque<int32_t> queue_;        // tokens that come next, whatever the rows say
+  bool closing_ = false;             // the queue holds the end of the text
+  size_t look_at_ = 2 * kMaxEnding;  // so many tokens left: the next look at whether the text can still be ended
   bool ended_ = false;
   StopReason stop_reason_ = StopReason::kLength;
 };

@@ -85,6 +85,8 @@ class Regular {
     }
     if (node.kind == CfgNode::Kind::kRepeat) return pool_.Repeat(parts[0], node.min, node.max);
     if (node.kind == CfgNode::Kind::kAlternatives) return pool_.Or(std::move(parts));
+    if (node.kind == CfgNode::Kind::kAnd) return pool_.And(std::move(parts));
+    if (node.kind == CfgNode::Kind::kNot) return pool_.TextNot(parts[0]);
     Re re = RegexPool::kEmpty;
     for (size_t i = parts.size(); i-- > 0;) re = pool_.Concat(parts[i], re);
     return re;
@@ -161,6 +163,9 @@ Status CfgCore::Load(const CfgText& text, const std::vector<bool>& recursive) {
       case CfgNode::Kind::kAlternatives:
         for (const uint32_t part : node.parts) add(one.rule, {symbol(part)});
         break;
+      case CfgNode::Kind::kAnd:
+      case CfgNode::Kind::kNot:
+        return Error{ErrorCode::kUnsupported, "'&' and '~' of a part that leads back to itself are not supported"};
       case CfgNode::Kind::kRepeat: {
         const Symbol part = symbol(node.parts[0]);
         const uint32_t copies = node.max == kUnbounded ? node.min : node.max;

@@ -7,7 +7,7 @@
 #include "base/stack.h"
 #include "base/strings.h"
 #include "grammar/code_points.h"
-#include "grammar/grammar.h"
+#include "grammar/lark_parts.h"
 #include "grammar/lark_terminals.h"
 #include "grammar/regex_parse.h"
 
@@ -22,7 +22,7 @@ bool IsName(char c) { return IsNameStart(c) || (c >= '0' && c <= '9') || c == '-
 
 class CfgParser {
  public:
-  CfgParser(RegexPool& pool, std::string_view text, const std::vector<std::pair<std::string, int32_t>>& special)
+  CfgParser(RegexPool& pool, std::string_view text, const SpecialTokens& special)
       : pool_(pool), text_(text), special_(special), gbnf_(text.find("::=") != std::string_view::npos) {}
 
   Result<CfgText> Parse() {
@@ -34,11 +34,12 @@ class CfgParser {
       while (!gbnf_ && at_ < text_.size() && (text_[at_] == '?' || text_[at_] == '!')) ++at_;
       const std::string name = Name();
       if (name.empty()) return Broken("a rule's name is expected");
-      if (!gbnf_ && Take(".")) {  // a priority
-        while (at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9') ++at_;
-      }
+      SkipPriority();
       Skip();
-      if (Peek() == '[') return NotSupported("attributes of rules");
+      if (!gbnf_ && Peek() == '[') {
+        ++at_, Skip();
+        return NotSupported(StrCat("the attribute ", Quote(Name()), " of the rule ", Quote(name)));
+      }
       if (!Take(gbnf_ ? "::=" : ":")) return Broken(gbnf_ ? "'::=' is expected" : "':' is expected");
       const uint32_t rule = RuleOf(name);
       if (defined_[rule]) return Broken(StrCat("the rule ", Quote(name), " is defined twice"));
@@ -85,9 +86,17 @@ class CfgParser {
   std::string Name() {
     const size_t start = at_;
     if (IsNameStart(Peek()) || (gbnf_ && IsName(Peek()))) {
-      while (at_ < text_.size() && IsName(text_[at_]) && (gbnf_ || text_[at_] != '-')) ++at_;
+      while (IsName(Peek()) && (gbnf_ || Peek() != '-' || (IsName(Peek(1)) && Peek(1) != '-'))) ++at_;
     }
     return std::string(text_.substr(start, at_ - start));
+  }
+  // ".5" or ".-5" behind a terminal's name: which reading a lexer prefers. All readings count here.
+  void SkipPriority() {
+    if (gbnf_ || Peek() != '.') return;
+    size_t end = at_ + (Peek(1) == '-' ? 2 : 1);
+    const size_t digits = end;
+    while (end < text_.size() && text_[end] >= '0' && text_[end] <= '9') ++end;
+    if (end > digits) at_ = end;
   }
   uint32_t RuleOf(const std::string& name) {
     const auto [it, added] = index_.emplace(name, static_cast<uint32_t>(out_.rules.size()));
@@ -104,21 +113,28 @@ class CfgParser {
     return node;
   }
 
+  // Whether a directive comes that stands inside of rules.
+  bool AtPart() const {
+    const std::string_view rest = text_.substr(std::min(at_, text_.size()), 6);
+    return rest.starts_with("%json") || rest == "%regex" || rest.starts_with("%lark");
+  }
+
   // Whether what comes is the next rule's head, or a directive: the end of this rule.
   bool AtHead() {
     const size_t back = at_;
-    if (Peek() == '%') return true;
+    if (Peek() == '%') return !AtPart();
     while (!gbnf_ && (Peek() == '?' || Peek() == '!')) ++at_;
     bool head = false;
     if (!Name().empty()) {
-      if (!gbnf_ && Peek() == '.' && Peek(1) >= '0' && Peek(1) <= '9') {
-        for (++at_; Peek() >= '0' && Peek() <= '9';) ++at_;
-      }
+      SkipPriority();
       while (Peek() == ' ' || Peek() == '\t') ++at_;
       head = gbnf_ ? text_.substr(at_, 3) == "::=" : Peek() == ':';
       if (!gbnf_ && Peek() == '[') {  // attributes, if a colon follows them
-        const size_t end = text_.find(']', at_);
-        head = end != std::string_view::npos && end + 1 < text_.size() && text_[end + 1] == ':';
+        const std::string_view line = text_.substr(at_, std::min<size_t>(text_.find('\n', at_) - at_, 500));
+        for (size_t end = line.find(']'); !head && end < line.size(); end = line.find(']', end + 1)) {
+          const size_t next = line.find_first_not_of(" \t", end + 1);
+          head = next < line.size() && line[next] == ':';
+        }
       }
     }
     at_ = back;
@@ -166,36 +182,79 @@ class CfgParser {
       return Ok();
     }
     if (Take("%import")) return Import();
-    if (Take("%llguidance")) {  // settings
-      const size_t end = text_.find('}', at_);
-      if (end == std::string_view::npos) return Broken("'{...}' is expected");
-      at_ = end + 1;
-      return Ok();
+    if (Take("%llguidance")) {
+      LFM_TRY(const Json settings, JsonHere());
+      const auto status = CheckLarkSettings(settings);
+      return status.ok() ? status : Place(status.error().code, status.error().message);
     }
-    return NotSupported(StrCat("the directive ", Quote(text_.substr(at_, 12))));
+    ++at_;
+    return NotSupported(StrCat("the directive ", Quote("%" + Name())));
+  }
+
+  Result<Json> JsonHere() {
+    Skip();
+    auto json = ReadJsonAt(text_, at_);
+    if (!json.ok()) return Place(json.error().code, json.error().message);
+    return json;
+  }
+
+  // A directive inside of a rule.
+  Result<uint32_t> Part() {
+    if (!gbnf_ && Take("%regex")) {
+      LFM_TRY(const Json object, JsonHere());
+      return Word(SubstringLanguage(pool_, object));
+    }
+    ++at_;
+    return NotSupported(StrCat(Quote("%" + Name()), " inside of a rule"));
+  }
+  Result<uint32_t> Word(const Result<Re>& re) {
+    if (!re.ok()) return Place(re.error().code, re.error().message);
+    return AddRegular(*re);
   }
 
   Result<uint32_t> Alternatives(uint32_t depth) {
     if (depth > kMaxNesting) return Error{ErrorCode::kLimit, StrCat("the grammar nests more than ", kMaxNesting, " groups")};
     if (IsStackSpent()) return Error{ErrorCode::kLimit, "the grammar nests deeper than the stack of this thread allows"};
-    CfgNode all{.kind = CfgNode::Kind::kAlternatives};
+    return List(CfgNode::Kind::kAlternatives, "|", [&] { return Conjunction(depth); });
+  }
+  Result<uint32_t> Conjunction(uint32_t depth) {
+    LFM_TRY(const uint32_t node, List(CfgNode::Kind::kAnd, gbnf_ ? "" : "&", [&] { return Sequence(depth); }));
+    const CfgNode::Kind kind = out_.nodes[node].kind;
+    if (kind == CfgNode::Kind::kAnd && !in_terminal_) return Broken("'&' stands in terminals only");
+    return node;
+  }
+  // One or more of what `part` reads, `sign` between them.
+  template <typename Part>
+  Result<uint32_t> List(CfgNode::Kind kind, std::string_view sign, const Part& part) {
+    CfgNode all{.kind = kind};
     do {
-      CfgNode sequence;
-      for (Skip(); at_ < text_.size() && Peek() != '|' && Peek() != ')' && !(Peek() == ']' && !gbnf_) && !AtHead(); Skip()) {
-        if (!gbnf_ && Take("->")) {
-          Skip(), Name();
-          continue;
-        }
-        LFM_TRY(const uint32_t item, Item(depth));
-        sequence.parts.push_back(item);
-      }
-      all.parts.push_back(sequence.parts.size() == 1 ? sequence.parts[0] : Add(std::move(sequence)));
-    } while (Take("|"));
+      LFM_TRY(const uint32_t node, part());
+      all.parts.push_back(node);
+    } while (!sign.empty() && Take(sign));
     return all.parts.size() == 1 ? all.parts[0] : Add(std::move(all));
+  }
+  Result<uint32_t> Sequence(uint32_t depth) {
+    CfgNode sequence;
+    const std::string_view ends = gbnf_ ? "|)" : "|)]&";
+    for (Skip(); at_ < text_.size() && ends.find(Peek()) == std::string_view::npos && !AtHead(); Skip()) {
+      if (!gbnf_ && Take("->")) {
+        Skip(), Name();
+        continue;
+      }
+      LFM_TRY(const uint32_t item, Item(depth));
+      sequence.parts.push_back(item);
+    }
+    return sequence.parts.size() == 1 ? sequence.parts[0] : Add(std::move(sequence));
   }
 
   Result<uint32_t> Item(uint32_t depth) {
+    bool negated = false;
+    if (!gbnf_) {
+      for (; Peek() == '~'; ++at_, Skip()) negated = !negated;
+    }
+    if (negated && !in_terminal_) return Broken("'~' stands before parts of terminals only");
     LFM_TRY(uint32_t node, Primary(depth));
+    if (negated) node = Add({.kind = CfgNode::Kind::kNot, .parts = {node}});
     for (;;) {
       uint32_t min = 1, max = 1;
       if (gbnf_) Blanks();
@@ -258,7 +317,9 @@ class CfgParser {
     }
     if (c == '/' && !gbnf_) return Regex();
     if (c == '<') return Special();
-    if (c == '%') return NotSupported("a directive inside of a rule");
+    if (c == '%') return Part();
+    if (c == '@') return NotSupported("'@', another grammar inside of this one,");
+    if (c == '!' && gbnf_) return NotSupported("'!', any token but one,");
     const std::string name = Name();
     if (name.empty()) return Broken(StrCat("unexpected ", Quote(text_.substr(at_, 10))));
     if (!gbnf_ && Peek() == '{') return NotSupported("templates of rules");
@@ -292,12 +353,11 @@ class CfgParser {
     }
   }
 
-  Result<uint32_t> String() {
-    ++at_;
+  Result<std::vector<uint32_t>> Codes() {
     std::vector<uint32_t> codes;
-    for (;;) {
+    for (++at_;;) {
       if (at_ >= text_.size() || Peek() == '\n') return Broken("a string has no end");
-      if (Take("\"")) break;
+      if (Take("\"")) return codes;
       if (Take("\\")) {
         LFM_TRY(const uint32_t code, Escape());
         codes.push_back(code);
@@ -306,6 +366,17 @@ class CfgParser {
       const int32_t code = ReadCode(text_, at_);
       if (code < 0) return Broken("bytes that are no UTF-8");
       codes.push_back(static_cast<uint32_t>(code));
+    }
+  }
+
+  // "text", "text"i, or Lark's range of characters "a".."z".
+  Result<uint32_t> String() {
+    LFM_TRY(const std::vector<uint32_t> codes, Codes());
+    if (!gbnf_ && Take("..")) {
+      if (Peek() != '"') return Broken("a string is expected after '..'");
+      LFM_TRY(const std::vector<uint32_t> last, Codes());
+      if (codes.size() != 1 || last.size() != 1 || codes[0] > last[0]) return Broken("a range is of two characters in order");
+      return AddRegular(pool_.CodePoints({{codes[0], last[0]}}));
     }
     const bool fold = !gbnf_ && Peek() == 'i' && !IsName(Peek(1));
     if (fold) ++at_;
@@ -364,28 +435,20 @@ class CfgParser {
         syntax.ignore_case = true;
       } else if (flag == 's') {
         syntax.dot_all = true;
-      } else if (flag != 'u' && flag != 'l' && flag != 'm') {
+      } else if (flag != 'u') {
         return NotSupported(StrCat("the pattern's flag '", flag, "'"));
       }
     }
-    const auto re = ParseRegex(pool_, pattern, syntax);
-    if (!re.ok()) return Place(re.error().code, re.error().message);
-    return AddRegular(*re);
+    return Word(ParseRegex(pool_, pattern, syntax));
   }
 
-  // <name> or <[id]>: a special token.
   Result<uint32_t> Special() {
     const size_t end = text_.find('>', at_);
     if (end == std::string_view::npos) return Broken("'<' has no end");
     const std::string_view name = text_.substr(at_, end + 1 - at_);
-    at_ = end + 1;
-    int32_t id = -1;
-    for (const auto& [known, token] : special_) {
-      if (known == name) id = token;
-    }
-    if (name.size() > 4 && name[1] == '[') std::from_chars(name.data() + 2, name.data() + name.size() - 2, id);
-    if (id < 0) return NotSupported(StrCat("the special token ", Quote(name), ", which the vocabulary does not have,"));
-    return AddRegular(pool_.Literal(Vocabulary::SpecialBytes(id)));
+    const auto tokens = SpecialTokenLanguage(pool_, name, special_);
+    if (tokens.ok()) at_ = end + 1;
+    return Word(tokens);
   }
 
   // What is ignored may stand before each word, and at the end.
@@ -401,7 +464,7 @@ class CfgParser {
 
   RegexPool& pool_;
   std::string_view text_;
-  const std::vector<std::pair<std::string, int32_t>>& special_;
+  const SpecialTokens& special_;
   const bool gbnf_;
   size_t at_ = 0;
   CfgText out_;

@@ -14,7 +14,7 @@ namespace lfm::grammar {
 
 // A node of a rule's right side.
 struct CfgNode {
-  enum class Kind : uint8_t { kRegular, kRule, kSequence, kAlternatives, kRepeat };
+  enum class Kind : uint8_t { kRegular, kRule, kSequence, kAlternatives, kAnd, kNot, kRepeat };
   Kind kind = Kind::kSequence;
   Re re = 0;                      // kRegular
   uint32_t rule = 0;              // kRule

@@ -64,33 +64,68 @@ Result<std::unique_ptr<Core>> MakeCore(const Spec& spec, const Budgets& budgets,
 
 }  // namespace
 
+namespace {
+
+// The machinery, ready for answers.
+Result<std::shared_ptr<Core>> MakeReady(const Spec& spec, const Budgets& budgets, Refusal* refusal) {
+  LFM_TRY(auto core, MakeCore(spec, budgets, refusal));
+  core->pool.stop = nullptr;  // its clock ends with the compilation
+  return std::shared_ptr<Core>(std::move(core));
+}
+
+}  // namespace
+
 Result<std::shared_ptr<const Grammar>> Compile(const Spec& spec, const Budgets& budgets, Refusal* refusal) {
-  auto core = MakeCore(spec, budgets, refusal);
+  auto core = MakeReady(spec, budgets, refusal);
   if (!core.ok()) {
     if (refusal != nullptr && refusal->message.empty()) refusal->message = core.error().message;
     if (budgets.cancelled && budgets.cancelled()) return Error{ErrorCode::kCancelled, "cancelled while compiling a grammar"};
     return core.error();
   }
-  (*core)->pool.stop = nullptr;  // its clock ends with the compilation
-  return std::shared_ptr<const Grammar>(std::make_shared<Grammar>(std::move(*core)));
+  Budgets kept = budgets;
+  kept.cancelled = nullptr;  // the caller's, and gone with the call
+  return std::shared_ptr<const Grammar>(std::make_shared<Grammar>(std::move(*core), spec, std::move(kept)));
 }
 
-Grammar::Grammar(std::unique_ptr<Core> core) : core_(std::move(core)) {}
+Grammar::Grammar(std::shared_ptr<Core> core, Spec spec, Budgets budgets)
+    : spec_(std::move(spec)), budgets_(std::move(budgets)), unenforced_(core->unenforced), core_(std::move(core)),
+      fresh_bytes_(core_->Bytes()) {}
 Grammar::~Grammar() = default;
-const std::vector<Refusal>& Grammar::unenforced() const { return core_->unenforced; }
+const std::vector<Refusal>& Grammar::unenforced() const { return unenforced_; }
+
+std::shared_ptr<Core> Grammar::TheCore() const {
+  const std::lock_guard lock(mutex_);
+  return core_;
+}
+
+std::shared_ptr<Core> Grammar::FreshCore() const {
+  const std::lock_guard lock(mutex_);
+  {
+    const std::lock_guard core_lock(core_->mutex);
+    const size_t bytes = core_->Bytes(), spare = budgets_.max_bytes - std::min(budgets_.max_bytes, fresh_bytes_);
+    if (!core_->Failure() && bytes <= fresh_bytes_ + spare / 2) return core_;
+  }
+  if (auto made = MakeReady(spec_, budgets_, nullptr); made.ok()) {
+    core_ = std::move(*made);
+    fresh_bytes_ = core_->Bytes();
+  }
+  return core_;
+}
+
 std::string Grammar::Describe() const {
-  const std::lock_guard lock(core_->mutex);
-  core_->Begin();
-  return core_->Describe();
+  const auto core = TheCore();
+  const std::lock_guard lock(core->mutex);
+  core->Begin();
+  return core->Describe();
 }
 size_t Grammar::bytes() const {
-  const std::lock_guard lock(core_->mutex);
-  return core_->Bytes();
+  const auto core = TheCore();
+  const std::lock_guard lock(core->mutex);
+  return core->Bytes();
 }
 
 struct State::Position {
-  std::shared_ptr<const Grammar> grammar;
-  Core* core;
+  std::shared_ptr<Core> core;
   Config at;
   std::string text;  // of the lexeme at work
   bool finished = false;
@@ -104,9 +139,10 @@ State& State::operator=(State&&) noexcept = default;
 State::~State() = default;
 
 State Grammar::Start() const {
-  const std::lock_guard lock(core_->mutex);
-  core_->Begin();
-  return State(std::make_shared<State::Position>(State::Position{shared_from_this(), core_.get(), core_->Start(), {}, false}));
+  const auto core = FreshCore();
+  const std::lock_guard lock(core->mutex);
+  core->Begin();
+  return State(std::make_shared<State::Position>(State::Position{core, core->Start(), {}, false}));
 }
 
 Result<bool> State::Advance(std::string_view bytes) {

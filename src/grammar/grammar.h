@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -88,13 +89,16 @@ class Core;
 class State;
 
 // A compiled grammar: shared by all requests that use it. Thread-safe; calls on states of one grammar wait for each other.
-class Grammar : public std::enable_shared_from_this<Grammar> {
+// Its automata grow with the answers. When those of earlier answers have taken half of the budget, or all of it, a new answer
+// begins with new ones: a grammar may serve any number of answers.
+class Grammar {
  public:
-  explicit Grammar(std::unique_ptr<Core> core);
+  Grammar(std::shared_ptr<Core> core, Spec spec, Budgets budgets);
   ~Grammar();
   Grammar(const Grammar&) = delete;
   Grammar& operator=(const Grammar&) = delete;
 
+  // Compiles anew where the automata have grown large.
   State Start() const;
   // With annotate_unsupported: what is not enforced. Always: formats without a meaning here.
   const std::vector<Refusal>& unenforced() const;
@@ -103,8 +107,15 @@ class Grammar : public std::enable_shared_from_this<Grammar> {
   size_t bytes() const;
 
  private:
-  friend class State;
-  const std::unique_ptr<Core> core_;
+  std::shared_ptr<Core> FreshCore() const;
+  std::shared_ptr<Core> TheCore() const;
+
+  const Spec spec_;
+  const Budgets budgets_;
+  const std::vector<Refusal> unenforced_;
+  mutable std::mutex mutex_;  // guards the next two
+  mutable std::shared_ptr<Core> core_;
+  mutable size_t fresh_bytes_;  // of the automata when they were made
 };
 
 // kInvalidArgument: the schema, pattern or grammar is broken; kUnsupported: it cannot be enforced (then `refusal`, if

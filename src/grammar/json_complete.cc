@@ -52,6 +52,7 @@ bool JsonCore::ShortestValue(Expr expr, int depth, std::string& out) {
 // What is left of an array, without its bracket; begins with a comma if items stand before.
 bool JsonCore::ShortestItems(const Level& start, const Thread& first, int depth, std::string& out) {
   out.clear();
+  if (arrays_[first.shape]->min > start.count + shortest_limit_) return false;  // an item takes a byte at least
   Level level = start;
   Thread thread = first;
   while (!CanCloseArray(level, thread)) {
@@ -67,7 +68,7 @@ bool JsonCore::ShortestItems(const Level& start, const Thread& first, int depth,
           chosen == nullptr || (level.count >= arrays_[thread.shape]->min && progress) || text.size() < best.size();
       if (better) best = text, chosen = &offer;
     }
-    if (chosen == nullptr || out.size() > 100000) return false;
+    if (chosen == nullptr || out.size() > shortest_limit_) return false;
     out += (level.count > 0 ? "," : "") + best;
     if (arrays_[thread.shape]->unique) RememberValue(level, best);
     thread = chosen->next;
@@ -117,6 +118,7 @@ void JsonCore::RememberString(Level& level, std::string text) {
 // What is left of an object, without its brace; `one_more`: at least one member.
 bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int depth, std::string& out, bool one_more) {
   out.clear();
+  if (objects_[first.shape]->shape.min > start.count + shortest_limit_ / 4) return false;  // a member takes 4 bytes at least
   Level level = start;
   std::vector<Thread> threads{first};
   while ((one_more && out.empty()) || !CanCloseObject(level, threads[0])) {
@@ -131,7 +133,9 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
       const std::string& name = schemas_.Name(info.names[k]);
       const bool exists = std::any_of(info.shape.exists.begin(), info.shape.exists.end(),
                                       [&](const KeyRule& rule) { return schemas_.RuleCovers(rule, info.names[k]); });
-      if ((info.required[k] || exists) && pool.Matches(keys, name)) key = name, found = true;
+      const bool owed = std::any_of(info.shape.depends.begin(), info.shape.depends.end(),
+                                    [&](const auto& need) { return need.second == info.names[k] && IsSeen(level, need.first); });
+      if ((info.required[k] || exists || owed) && pool.Matches(keys, name)) key = name, found = true;
     }
     if (!found && !pool.Shortest(keys, key)) return false;
     JsonNode node;
@@ -150,7 +154,7 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
       if (!ShortestValue(offer.value, depth, text)) continue;
       if (chosen == nullptr || offer.next.counters > chosen->next.counters) value = text, chosen = &offer;
     }
-    if (chosen == nullptr || out.size() > 100000) return false;
+    if (chosen == nullptr || out.size() > shortest_limit_) return false;
     out += level.count > 0 ? "," : "";
     out += level.call ? StrCat(written, "=", value) : StrCat("\"", written, "\":", value);
     const Thread next = chosen->next;
@@ -162,6 +166,7 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
 
 bool JsonCore::Complete(const Config& start, const std::string& start_text, size_t max, std::string& out) {
   out.clear();
+  shortest_limit_ = std::min(max, kMaxShortest);
   Config at = start;
   std::string text = start_text, next;
   while (!Accepting(*at.node, at.lex, text)) {

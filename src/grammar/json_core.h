@@ -184,6 +184,8 @@ class JsonCore : public Core {
   std::unordered_multimap<uint64_t, uint32_t> object_index_, array_index_;
   std::unordered_map<Expr, std::pair<Re, bool>> bare_cache_;
   std::unordered_map<Expr, std::string> shortest_cache_;
+  static constexpr size_t kMaxShortest = 100'000;
+  size_t shortest_limit_ = kMaxShortest;  // bytes of what is looked for; longer members of arrays and objects are given up
   std::unordered_map<Hash, Re, HashOf> key_cache_;
   Re any_number_ = 0, short_ = 0, without_point_ = 0;
 };

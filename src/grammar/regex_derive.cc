@@ -323,7 +323,7 @@ void RegexPool::LookAhead(Re start, size_t max_states) {
 bool RegexPool::Shortest(Re start, std::string& out) {
   out.clear();
   if (Nullable(start)) return true;
-  if (!Live(start)) return false;
+  if (!Live(start) || (nodes_[start].plain && nodes_[start].least >= kMaxSearch)) return false;  // each byte is a step
   std::unordered_map<Re, std::pair<Re, uint8_t>> parent{{start, {start, 0}}};
   std::vector<Re> queue{start};
   for (size_t i = 0; i < queue.size() && queue.size() < kMaxSearch && !overflowed_; ++i) {

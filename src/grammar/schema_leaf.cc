@@ -364,7 +364,6 @@ void LeafReader::ReadValues(Type& type) {
   if (Find("const") != nullptr && dialect_ != Dialect::kDraft4) {
     At("const");
     type = all_.Intersect(type, all_.TypeOf(all_.Constant(*Find("const"))));
-    type.plain_integers = false;
   }
   if (const Json* list = Find("enum")) {
     At("enum");
@@ -381,7 +380,6 @@ void LeafReader::ReadValues(Type& type) {
     }
     values.string = pool_.Or(std::move(strings)), values.number = pool_.Or(std::move(numbers));
     type = all_.Intersect(type, values);
-    type.plain_integers = false;
   }
 }
 

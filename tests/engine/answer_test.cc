@@ -8,6 +8,8 @@
 #include <limits>
 #include <numeric>
 
+#include "base/json.h"
+#include "engine/grammar_mask.h"
 #include "engine/text_model.h"
 
 namespace lfm::engine {
@@ -90,6 +92,39 @@ TEST_F(AnswerTest, WantsTheRowsOfTheTokensThatItsMaskAllows) {
   params.mask = std::make_shared<RangeMask>(40);
   params.n_logprobs = 0;  // of the model's own distribution
   EXPECT_TRUE(Make(params)->Wanted().empty());
+}
+
+// A string that the model would never end, and behind it what takes more tokens than are looked at one by one.
+TEST_F(AnswerTest, KeepsRoomForALongEnd) {
+  grammar::Spec spec;
+  spec.kind = grammar::Kind::kJsonSchema;
+  spec.schema = *ParseJson(R"({"type": "object", "properties": {"text": {"type": "string"},
+      "list": {"type": "array", "items": {"type": "number"}, "minItems": 200}}, "required": ["text", "list"]})");
+  const auto compiled = grammar::Compile(spec);
+  ASSERT_TRUE(compiled.ok());
+  const auto vocabulary = MakeGrammarVocabulary(tokenizer(), n_vocab());
+  GenerationParams params = greedy_;
+  params.mask = MakeGrammarMask(tokenizer(), *compiled, vocabulary);
+  const std::vector<int32_t> letter = tokenizer().Encode("a", false, false);
+  ASSERT_EQ(letter.size(), 1U);
+  const auto ending = params.mask->Fork()->Ending(4096);
+  ASSERT_TRUE(ending && ending->size() > 300);
+  for (const int64_t room : {static_cast<int64_t>(ending->size()) + 40, int64_t{2000}, int64_t{9000}}) {
+    const auto answer = Make(params, room);
+    std::string text;
+    while (!answer->ended()) {
+      auto row = Row(letter[0]);
+      ASSERT_TRUE(answer->Take(row).ok());
+      for (const AnswerToken& token : answer->added()) text += token.text;
+    }
+    text += answer->Finish();
+    const auto json = ParseJson(text);
+    ASSERT_TRUE(json.ok()) << room << ": " << text;
+    EXPECT_EQ((*json)["list"].items().size(), 200U);
+    EXPECT_EQ(answer->stop_reason(), StopReason::kLength);
+    EXPECT_LE(answer->n_generated(), room);
+    EXPECT_GT((*json)["text"].AsString().size(), 20U);
+  }
 }
 
 TEST_F(AnswerTest, EndsAtItsRoomAndAtEndTokens) {

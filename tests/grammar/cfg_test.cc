@@ -86,11 +86,68 @@ TEST(Lark, TerminalsOfTheLibraryAreImported) {
 
 TEST(Lark, SpecialTokensAreNamed) {
   Spec spec = Text("start: \"a\" <|call|> <[17]>\n");
-  spec.special_tokens = {{"<|call|>", 5}};
+  spec.special_tokens = {{"<|call|>", 5}, {"<|other|>", 17}};
   EXPECT_TRUE(AcceptsText(spec, "a" + Vocabulary::SpecialBytes(5) + Vocabulary::SpecialBytes(17)));
   EXPECT_FALSE(AcceptsText(spec, "a<|call|>"));
   spec.special_tokens.clear();
   EXPECT_FALSE(Compile(spec).ok());
+}
+
+TEST(Lark, TokensByTheirIds) {
+  Spec spec = Text("start: <[3-4,9]>\n");
+  for (const int32_t id : {3, 4, 9}) EXPECT_TRUE(AcceptsText(spec, Vocabulary::SpecialBytes(id))) << id;
+  EXPECT_FALSE(AcceptsText(spec, Vocabulary::SpecialBytes(5)));
+  // A token that is plain text could never come.
+  spec.special_tokens = {{"<a>", 3}, {"<b>", 4}};
+  const auto compiled = Compile(spec);
+  ASSERT_FALSE(compiled.ok());
+  EXPECT_NE(compiled.error().message.find("line 1: the special token <[9]>"), std::string::npos) << compiled.error().message;
+  spec.special_tokens.emplace_back("<c>", 9);
+  EXPECT_TRUE(AcceptsText(spec, Vocabulary::SpecialBytes(9)));
+}
+
+TEST(Lark, TerminalsMeetAndAreNegated) {
+  Check(Text("start: T \"!\"\nT: /[a-c]+/ & ~/(?:.*)bb(?:.*)/ & /.{2,4}/ | \"x\"\n"), {"ab!", "acbc!", "x!"},
+        {"a!", "abb!", "abcab!", "ad!"});
+  Check(Text("start: T\nT: ~\"a\"+\n"), {"b", "aab", "\n"}, {"a"});
+  Check(Text("start: T \";\" start | T\nT: /[a-z]+/ & ~\"if\"\n"), {"i", "iff", "a;b;c"}, {"if", "a;if", ""});
+  EXPECT_FALSE(Compile(Text("start: \"a\" & /./\n")).ok());
+  EXPECT_FALSE(Compile(Text("start: T\nT: \"a\" T & ~\"b\"\n")).ok());
+}
+
+TEST(Lark, RangesSubstringsPrioritiesAndNames) {
+  Check(Text("start: \"a\"..\"f\" \"z\"\n"), {"az", "fz"}, {"gz", "a", "a..fz"});
+  Check(Text("start: A | B-1\nA.-2: \"x\"\nB-1.3: /[a-z]/\n"), {"x", "y"}, {"xx", ""});
+  Check(Text(R"(start: S "."
+S: %regex {"substring_words": "Dies ist  ein Ärger, ja!"}
+)"),
+        {"Dies.", "ist  ein Ärger,.", "  ein.", ".", "!."}, {"Die.", "st.", " ein.", "ist ein.", "ja, ja."});
+  Check(Text("start: %regex {\"substring_chars\": \"äbc\"}"), {"", "ä", "bc", "äbc"}, {"äc", "cb"});
+  Check(Text("start: %regex {\"substring_chunks\": [\"ab\", \"\", \"c\"]}"), {"", "ab", "abc", "c"}, {"a", "b", "bc"});
+}
+
+TEST(Lark, WhatIsForeignIsRefusedByName) {
+  const std::pair<std::string_view, std::string_view> cases[] = {
+      {"start: \"a\"\n  | %json {}\n", "line 2: '%json' inside of a rule is not supported"},
+      {"start: %lark {}\n", "line 1: '%lark' inside of a rule is not supported"},
+      {"start: \"a\"\n%declare X\n", "line 2: the directive '%declare' is not supported"},
+      {"start: g\ng[max_tokens=3]: /.*/\n", "line 2: the attribute 'max_tokens' of the rule 'g' is not supported"},
+      {"start: g\n\ng[ suffix=\"]\" ] : /.*/\n", "line 3: the attribute 'suffix' of the rule 'g' is not supported"},
+      {"%llguidance {\"allow_invalid_utf8\": {\"a\": 1}}\nstart: \"a\"\n", "line 1: the setting 'allow_invalid_utf8'"},
+      {"start: \"a\"\n@b\n", "line 2: '@', another grammar"},
+      {"root ::= !<[3]>\n", "line 1: '!', any token but one,"},
+      {"start: <[^3]>\n", "line 1: any token, or any but some, as '<[^3]>' says, is not supported"},
+      {"start: \"a\" <|x|>\n", "line 1: the special token '<|x|>', which no vocabulary is known to have,"},
+      {"start: /a.b/m\n", "line 1: the pattern's flag 'm' is not supported"},
+      {"start: %regex {\"type\": \"number\"}\n", "line 1: 'type' of %regex is not supported"},
+      {"start: <[3-\n]>", "line 1: ids of tokens"},
+  };
+  for (const auto& [text, message] : cases) {
+    const auto compiled = Compile(Text(text));
+    ASSERT_FALSE(compiled.ok()) << text;
+    EXPECT_NE(compiled.error().message.find(message), std::string::npos) << compiled.error().message << " for " << text;
+  }
+  EXPECT_TRUE(AcceptsText(Text("%llguidance {\"no_forcing\": true}\nstart: \"a\"\n"), "a"));
 }
 
 TEST(Cfg, WhatIsBrokenOrForeignSaysWhere) {

@@ -149,6 +149,26 @@ TEST(JsonSchema, UnsupportedKeywordsCanLoosenTheGrammarInstead) {
   EXPECT_EQ((*compiled)->unenforced()[1].keyword, "format");
 }
 
+TEST(JsonSchema, TheShortestEndHasWhatOtherNamesAskFor) {
+  const auto grammar = Make(R"({"type": "object", "properties": {"d": {"type": "object",
+    "properties": {"x": {"type": "boolean"}}, "dependencies": {"long name": ["another name", "third name"]}}}, "required": ["d"]})");
+  const std::string begun = R"({"d":{"long name":1)";
+  State state = grammar->Start();
+  ASSERT_TRUE(*state.Advance(begun));
+  const auto rest = state.ShortestCompletion(100);
+  ASSERT_TRUE(rest.ok());
+  EXPECT_TRUE(Accepts(*grammar, begun + *rest)) << *rest;
+}
+
+TEST(JsonSchema, AnEndThatIsTooLongIsGivenUpEarly) {
+  for (const char* schema : {R"({"type": "object", "minProperties": 1000000000})", R"({"type": "object", "minProperties": 3000})",
+                             R"({"type": "array", "minItems": 1000000000})", R"({"type": "string", "minLength": 1000000000})"}) {
+    const auto grammar = Make(schema);
+    for (int i = 0; i < 50; ++i) EXPECT_FALSE(grammar->Start().ShortestCompletion(600).ok()) << schema;
+    EXPECT_TRUE(*grammar->Start().Advance(std::string(1, schema[10] == 'o' ? '{' : schema[10] == 'a' ? '[' : '"'))) << schema;
+  }
+}
+
 TEST(JsonSchema, HugeBoundsCostNothing) {
   const auto grammar = Make(R"({"type": "object", "properties": {"s": {"type": "string", "maxLength": 1000000000},
     "a": {"type": "array", "minItems": 2, "maxItems": 1000000000}}, "required": ["s", "a"]})");

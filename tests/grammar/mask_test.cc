@@ -214,6 +214,31 @@ TEST(Mask, WordsThatExcludeEachOtherStayCheap) {
   EXPECT_FALSE(*state.Advance("W"));
 }
 
+// The automata of one answer fit into the budget many times, those of all do not.
+TEST(Mask, AGrammarServesAnyNumberOfAnswers) {
+  Spec spec;
+  spec.kind = Kind::kRegex, spec.text = "[ab]*a[ab]{16}c";
+  Budgets budgets;
+  budgets.max_bytes = size_t{4} << 20;
+  const auto compiled = Compile(spec, budgets);
+  ASSERT_TRUE(compiled.ok());
+  std::mt19937 random(1);
+  State first = (*compiled)->Start();
+  ASSERT_TRUE(first.Advance("ab").ok());
+  for (int i = 0; i < 200; ++i) {
+    std::string text;
+    for (int n = 0; n < 200; ++n) text += random() % 2 == 0 ? 'a' : 'b';
+    text += "a" + std::string(16, 'b') + "c";
+    State state = (*compiled)->Start();
+    const auto alive = state.Advance(text);
+    ASSERT_TRUE(alive.ok()) << i << ": " << alive.error().message;
+    EXPECT_TRUE(*alive && state.accepting());
+    ASSERT_LT((*compiled)->bytes(), budgets.max_bytes);
+  }
+  const auto alive = first.Advance("a" + std::string(16, 'b') + "c");  // what it began with is still there
+  EXPECT_TRUE(alive.ok() && *alive && first.accepting());
+}
+
 TEST(Mask, EndTokensComeExactlyWhereTheTextMayEnd) {
   const auto vocabulary = MakeVocabulary();
   Spec choice;
