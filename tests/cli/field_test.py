@@ -335,6 +335,31 @@ class Words(Case):
         for text in (b"", b"\n", b"\r\n"):
             self.fails(2, *RUN, stdin=text, says="there is no prompt")
 
+    def test_grammars_that_cannot_be_held(self):
+        """They are refused as what was asked for, with what to change; special tokens are known by the model."""
+        moe = str(DATA / "models/tiny-lfm25-moe")
+        def written(name, text):
+            (self.path / name).write_text(text)
+            return self.path / name
+        ask = ("run", "-m", moe, "-n", "4", "-p", "Hi", "--temp", "0")
+        self.fails(2, *ask, "--schema", written("cycle.json", '{"$ref": "#"}'), says="leads back to its own place")
+        self.fails(2, *ask, "--choice", '["a"', says="--choice: ")
+        tools = written("tools.json", '[{"name": "f", "parameters": {"$ref": "http://x"}}]')
+        for choice in ("required", "f"):
+            self.fails(2, *ask, "--tools", tools, "--tool-choice", choice, says="tool 'f'")
+        self.assertIn(b"calls are not held", self.ok(*ask, "--tools", tools).stderr)
+        grammar = written("grammar.lark", 'start: "a" <|im_end|> N\nN: /[0-9]+/ & ~"7"\n')
+        def check(code, *args, says=b"", stdin=b"a"):
+            done = lfm("grammar", "check", *args, stdin=stdin)
+            self.assertEqual(done.returncode, code, done.stderr)
+            self.assertIn(says, done.stderr)
+        check(2, "--grammar", grammar, says=b"refused: the grammar, line 1: the special token '<|im_end|>', which no vocabulary is known")
+        check(0, "-m", moe, "--grammar", grammar, stdin=b"a<|im_end|>77")
+        check(1, "-m", moe, "--grammar", grammar, stdin=b"a<|im_end|>7", says=b"not accepted")
+        check(2, "-m", moe, "--grammar", written("text.lark", "start: <[100]>"), says=b"which the vocabulary does not have")
+        out = self.ok("grammar", "check", "--jsonl", stdin=b'{"json": true, "documents": 5}').stdout
+        self.assertIn(b'\\"documents\\" is no list', out)
+
     def test_other_encodings(self):
         """UTF-16 is said to be that, whatever is read; a byte order mark of UTF-8 is no part of the text."""
         def written(name, text, encoding):
