@@ -9,6 +9,7 @@ without the package jsonschema."""
 import argparse
 import ast
 import ctypes as c
+import decimal
 import glob
 import json
 import keyword
@@ -152,7 +153,10 @@ def literal(node):
     return ast.literal_eval(node)
 
 
-def judge(value, schema):
+def judge(text, schema):
+    """Decimal numbers: in binary ones 10.11 is no multiple of 0.01."""
+    value = json.loads(text, object_pairs_hook=no_repeats, parse_constant=lambda name: 1 / 0, parse_float=decimal.Decimal)
+    schema = json.loads(json.dumps(schema), parse_float=decimal.Decimal)
     jsonschema.validators.validator_for(schema, jsonschema.Draft202012Validator)(schema).validate(value)
 
 
@@ -170,7 +174,7 @@ def judge_calls(library, text, spec, required):
         assert len(answer["calls"]) <= 1, "more than one call"
     for call in answer["calls"]:
         tool = next(t for t in spec["tools"] if t["name"] == call["name"])
-        judge(call["arguments"], tool["parameters"])
+        judge(json.dumps(call["arguments"]), tool["parameters"])
     if spec.get("quotes") != "double":
         return  # an apostrophe in single quotes is not Python's
     if not all(key.isidentifier() and not keyword.iskeyword(key) for call in answer["calls"] for key in call["arguments"]):
@@ -223,8 +227,7 @@ def main():
             if "tools" in spec:
                 judge_calls(library, text, spec, required)
             else:
-                value = json.loads(text, object_pairs_hook=no_repeats, parse_constant=lambda name: 1 / 0)
-                judge(value, spec["schema"])
+                judge(text, spec["schema"])
         except Exception as problem:  # whatever the judges say
             wrong += 1
             if wrong <= 20:
