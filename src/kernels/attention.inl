@@ -2,149 +2,244 @@
 //
 // A score is an fma chain over the dims from +0, one lane a key. Then, with m' = max(m, page maximum):
 // l = l * exp(m - m') + sum exp(s - m'), acc = acc * exp(m - m'), and one fma a key, in order. Invisible keys take no
-// part: their memory may hold anything. The page is unpacked to f32 in pieces, for up to 64 queries at once.
+// part: their memory may hold anything. Up to 64 queries meet a page at once: it is unpacked to f32 first, or, for the few
+// queries of decoding, converted as it is read. Values are fetched while keys are read.
 
-constexpr int kQueryTile = 64;               // model::kMaxQueries: 64 x 64 scores are 16 KiB, half of a first-level cache
-constexpr int kQueryStep = 4;                // queries in registers: 4 sums beside a vector of keys, as counted for 16 registers
-constexpr int kWideStep = kN >= 16 ? 2 : 1;  // virtual vectors of keys or dims beside them
-constexpr int kMaxHeadDim = 256;
+constexpr int kQueryTile = 64;  // model::kMaxQueries: 64 x 64 scores are 16 KiB, as are the keys of 64 dims
+constexpr int kFewQueries = 4;  // most that do without unpacking: the group of a KV head
+// Virtual vectors of keys or dims beside queries in registers: 4 x 4 sums of 32 registers, 6 x 1 (two halves) of 16. Two
+// fused multiply-adds a cycle with a latency of four want eight sums or more, and loads that serve several of them.
+constexpr int kWideStep = kN >= 16 ? 4 : 1;
+constexpr int kQueryStep = kN == 8 ? 6 : 4;
 
-// scores[q * 64 + 16 * i ..] of kQ queries and kG groups of 16 keys, which lie head_dim * 16 floats apart.
-template <int kQ, int kG>
-LFM_INLINE void Scores(const float* keys, const float* queries, int head_dim, float* scores) {
-  F32x16 s[kQ][kG];
+#ifndef LFM_EXP_OF_SCORES  // an ISA may have a shorter way to the same bits
+#define LFM_EXP_OF_SCORES Exp
+#endif
+
+// A few lines of the page's values, fetched to the second level while its keys are read.
+LFM_INLINE void Fetch(const uint8_t* values, int at, int bytes) {
+  for (int i = 0; i < bytes || i == 0; i += 64) __builtin_prefetch(values + at + i, 0, 2);
+}
+
+// Keys as their readers see them: vector (g, d) holds dim d of the 16 keys of group g.
+struct UnpackedKeys {
+  const float* keys;  // [groups][head_dim][16]
+  int head_dim;
+  const uint8_t* values;
+  int share;  // bytes of the values to be fetched for each query
+  template <int kG>
+  LFM_INLINE void ReadScales(int, int, F32x16*) const {}
+  LFM_INLINE F32x16 At(int group, int d, const F32x16&) const { return Load(keys + (group * head_dim + d) * kLanes); }
+  LFM_INLINE void FetchFor(int query, int n) const { Fetch(values, query * share, n * share); }
+  LFM_INLINE void FetchAt(int, int, int) const {}
+};
+
+template <KvType kType>
+struct PackedKeys {
+  const uint8_t* page;
+  KvLayout<kType> layout;
+  template <int kG>
+  LFM_INLINE void ReadScales(int group, int block, F32x16* scales) const {
+    if constexpr (kType == KvType::kQ8_0) {
+      for (int g = 0; g < kG; g++) {
+        scales[g] = LoadHalf16(page + layout.key_scales + 2 * kLanes * ((group + g) * layout.n_blocks + block));
+      }
+    }
+  }
+  LFM_INLINE F32x16 At(int group, int d, const F32x16& scale) const {
+    const F32x16 k = LoadKv<kType>(page + layout.keys + (group * layout.head_dim + d) * kLanes * kKvSize<kType>);
+    if constexpr (kType == KvType::kQ8_0) return Mul(k, scale);
+    return k;
+  }
+  LFM_INLINE void FetchFor(int, int) const {}
+  LFM_INLINE void FetchAt(int group, int n_groups, int d) const {
+    const int bytes = n_groups * kLanes * kKvSize<kType>;
+    Fetch(page + layout.values, group * layout.head_dim * kLanes * kKvSize<kType> + d * bytes, bytes);
+  }
+};
+
+// scores[q * 64 + 16 * i ..] of kQ queries and the keys of kG groups.
+template <int kQ, int kG, class Keys>
+LFM_INLINE void Scores(const Keys& keys, int group, const float* queries, int head_dim, float* scores) {
+  F32x16 s[kQ][kG], scales[kG];
   for (int q = 0; q < kQ; q++) {
     for (int g = 0; g < kG; g++) s[q][g] = Set(0.0f);
   }
-  for (int d = 0; d < head_dim; d++) {
-    F32x16 k[kG];
-    for (int g = 0; g < kG; g++) k[g] = Load(keys + (g * head_dim + d) * kLanes);
-    for (int q = 0; q < kQ; q++) {
-      const F32x16 x = Set(queries[q * head_dim + d]);
-      for (int g = 0; g < kG; g++) s[q][g] = Fma(x, k[g], s[q][g]);
+  for (int d0 = 0; d0 < head_dim; d0 += kBlock) {
+    keys.template ReadScales<kG>(group, d0 / kBlock, scales);
+    const int end = d0 + kBlock < head_dim ? d0 + kBlock : head_dim;
+    for (int d = d0; d < end; d++) {
+      keys.FetchAt(group, kG, d);
+      F32x16 k[kG];
+      for (int g = 0; g < kG; g++) k[g] = keys.At(group + g, d, scales[g]);
+      for (int q = 0; q < kQ; q++) {
+        const F32x16 x = Set(queries[q * head_dim + d]);
+        for (int g = 0; g < kG; g++) s[q][g] = Fma(x, k[g], s[q][g]);
+      }
     }
   }
   for (int q = 0; q < kQ; q++) {
-    for (int g = 0; g < kG; g++) Store(scores + q * kPagePositions + g * kLanes, s[q][g]);
+    for (int g = 0; g < kG; g++) Store(scores + q * kPagePositions + (group + g) * kLanes, s[q][g]);
   }
 }
 
-template <int kG>
-LFM_INLINE void ScoresOfGroups(const float* keys, const float* queries, int n_queries, int head_dim, float* scores) {
+template <int kQ, class Keys>
+LFM_INLINE void ScoresOfGroups(const Keys& keys, int n_groups, const float* queries, int head_dim, float* scores) {
+  int group = 0;
+  for (; group + kWideStep <= n_groups; group += kWideStep) {
+    Scores<kQ, kWideStep>(keys, group, queries, head_dim, scores);
+  }
+  for (; group < n_groups; group++) Scores<kQ, 1>(keys, group, queries, head_dim, scores);
+}
+
+template <int kQ, class Keys>
+LFM_INLINE void ScoresOfStep(const Keys& keys, int n_groups, int q, const float* queries, int head_dim, float* scores) {
+  keys.FetchFor(q, kQ);
+  ScoresOfGroups<kQ>(keys, n_groups, queries + q * head_dim, head_dim, scores + q * kPagePositions);
+}
+
+template <class Keys>
+LFM_INLINE void ScoresOfQueries(const Keys& keys, int n_groups, const float* queries, int n, int head_dim, float* scores) {
   int q = 0;
-  for (; q + kQueryStep <= n_queries; q += kQueryStep) {
-    Scores<kQueryStep, kG>(keys, queries + q * head_dim, head_dim, scores + q * kPagePositions);
-  }
-  for (; q < n_queries; q++) Scores<1, kG>(keys, queries + q * head_dim, head_dim, scores + q * kPagePositions);
+  for (; q + kQueryStep <= n; q += kQueryStep) ScoresOfStep<kQueryStep>(keys, n_groups, q, queries, head_dim, scores);
+  for (; kQueryStep > 4 && q + 4 <= n; q += 4) ScoresOfStep<4>(keys, n_groups, q, queries, head_dim, scores);
+  for (; q + 2 <= n; q += 2) ScoresOfStep<2>(keys, n_groups, q, queries, head_dim, scores);
+  if (q < n) ScoresOfStep<1>(keys, n_groups, q, queries, head_dim, scores);
 }
 
-// Turns the scores of one query into weights, updates its state and rescales its acc.
-LFM_INLINE void Softmax(float* scores, int n_keys, int head_dim, AttentionState* state, float* acc) {
-  const int n_groups = (n_keys + kLanes - 1) / kLanes;
-  for (int j = n_keys; j < n_groups * kLanes; j++) scores[j] = -__builtin_inff();
+// Turns the scores of one query into weights, updates its state and rescales its acc. Where the maximum stays, which it does
+// on nearly every page of a long past, the correction is exp(0) = 1 and nothing is to be multiplied.
+LFM_INLINE void SoftmaxOfGroups(float* scores, int n_groups, int head_dim, AttentionState* state, float* acc) {
   F32x16 max = Load(scores);
   for (int g = 1; g < n_groups; g++) max = Max(max, Load(scores + g * kLanes));
   const float page_max = MaxTree(max);
   const float m = state->m > page_max ? state->m : page_max;
-  const float correction = Exp1(state->m - m);
   F32x16 sum = Set(0.0f);
   for (int g = 0; g < n_groups; g++) {
-    const F32x16 p = Exp(Sub(Load(scores + g * kLanes), Set(m)));
+    const F32x16 p = LFM_EXP_OF_SCORES(Sub(Load(scores + g * kLanes), Set(m)));
     Store(scores + g * kLanes, p);
     sum = Add(sum, p);
   }
+  if (state->m == m) {
+    state->l = state->l + SumTree(sum);
+    return;
+  }
+  const float correction = Exp1(state->m - m);
   state->l = state->l * correction + SumTree(sum);
   state->m = m;
   for (int d = 0; d < head_dim; d += kLanes) Store(acc + d, Mul(Load(acc + d), Set(correction)));
 }
 
-// acc[q][0 .. 16 kD) += p[q][j] * values[j], j in [0, n).
-template <int kQ, int kD>
-LFM_INLINE void AddValues(const float* values, int n, const float* p, int head_dim, float* acc) {
+LFM_INLINE void Softmax(float* scores, int n_keys, int head_dim, AttentionState* state, float* acc) {
+  if (n_keys == kPagePositions) {  // the loops unrolled
+    SoftmaxOfGroups(scores, kKeyGroups, head_dim, state, acc);
+    return;
+  }
+  const int n_groups = (n_keys + kLanes - 1) / kLanes;
+  for (int j = n_keys; j < n_groups * kLanes; j++) scores[j] = -__builtin_inff();
+  SoftmaxOfGroups(scores, n_groups, head_dim, state, acc);
+}
+
+// Values as their readers see them: 16 dims from d of position j.
+struct UnpackedValues {
+  const float* values;  // [64][head_dim]
+  int head_dim;
+  LFM_INLINE F32x16 At(int j, int d) const { return Load(values + j * head_dim + d); }
+};
+
+template <KvType kType>
+struct PackedValues {
+  const uint8_t* page;
+  KvLayout<kType> layout;
+  const float* scales;  // q8_0: [64][n_blocks]
+  LFM_INLINE F32x16 At(int j, int d) const {
+    const F32x16 v = LoadKv<kType>(page + layout.values + (j * layout.head_dim + d) * kKvSize<kType>);
+    if constexpr (kType == KvType::kQ8_0) return Mul(v, Set(scales[j * layout.n_blocks + d / kBlock]));
+    return v;
+  }
+};
+
+// acc[q][d .. d + 16 kD) += p[q][j] * values[j], j in [first, end).
+template <int kQ, int kD, class Values>
+LFM_INLINE void AddValues(const Values& values, int d, int first, int end, const float* p, int head_dim, float* acc) {
   F32x16 a[kQ][kD];
   for (int q = 0; q < kQ; q++) {
-    for (int i = 0; i < kD; i++) a[q][i] = Load(acc + q * head_dim + i * kLanes);
+    for (int i = 0; i < kD; i++) a[q][i] = Load(acc + q * head_dim + d + i * kLanes);
   }
-  for (int j = 0; j < n; j++) {
+  for (int j = first; j < end; j++) {
     F32x16 v[kD];
-    for (int i = 0; i < kD; i++) v[i] = Load(values + j * head_dim + i * kLanes);
+    for (int i = 0; i < kD; i++) v[i] = values.At(j, d + i * kLanes);
     for (int q = 0; q < kQ; q++) {
       const F32x16 w = Set(p[q * kPagePositions + j]);
       for (int i = 0; i < kD; i++) a[q][i] = Fma(w, v[i], a[q][i]);
     }
   }
   for (int q = 0; q < kQ; q++) {
-    for (int i = 0; i < kD; i++) Store(acc + q * head_dim + i * kLanes, a[q][i]);
+    for (int i = 0; i < kD; i++) Store(acc + q * head_dim + d + i * kLanes, a[q][i]);
   }
 }
 
-template <int kQ>
-LFM_INLINE void AddValuesOfDims(const float* values, int n, const float* p, int head_dim, float* acc) {
+template <int kQ, class Values>
+LFM_INLINE void AddValuesOfDims(const Values& values, int first, int end, const float* p, int head_dim, float* acc) {
   int d = 0;
   for (; d + kWideStep * kLanes <= head_dim; d += kWideStep * kLanes) {
-    AddValues<kQ, kWideStep>(values + d, n, p, head_dim, acc + d);
+    AddValues<kQ, kWideStep>(values, d, first, end, p, head_dim, acc);
   }
-  for (; d < head_dim; d += kLanes) AddValues<kQ, 1>(values + d, n, p, head_dim, acc + d);
+  for (; d < head_dim; d += kLanes) AddValues<kQ, 1>(values, d, first, end, p, head_dim, acc);
 }
 
-// Values of the keys [first, first + n_unpacked), for queries that see n_keys[i] of the page.
-LFM_INLINE void AddValuesOfQueries(const float* values, int first, int n_unpacked, const float* p, const int* n_keys,
-                                   int n_queries, int head_dim, float* acc) {
-  for (int q0 = 0; q0 < n_queries; q0 += kQueryStep) {
-    int seen[kQueryStep];  // of these values, by each query
-    int common = n_unpacked;
-    for (int i = 0; i < kQueryStep; i++) {
-      const int n = q0 + i < n_queries ? n_keys[q0 + i] - first : 0;
-      seen[i] = n < 0 ? 0 : n < n_unpacked ? n : n_unpacked;
-      common = seen[i] < common ? seen[i] : common;
-    }
-    const float* const weights = p + q0 * kPagePositions + first;
-    if (common > 0) AddValuesOfDims<kQueryStep>(values, common, weights, head_dim, acc + q0 * head_dim);
-    for (int i = 0; i < kQueryStep; i++) {
-      if (seen[i] == common) continue;
-      AddValuesOfDims<1>(values + common * head_dim, seen[i] - common, weights + i * kPagePositions + common, head_dim,
-                         acc + (q0 + i) * head_dim);
-    }
+// For kQ queries from q, of which each sees n_keys positions: those that all see together, then the others' rest.
+template <int kQ, class Values>
+LFM_INLINE void AddValuesOfStep(const Values& values, int q, const float* p, const int* n_keys, int head_dim, float* acc) {
+  p += q * kPagePositions;
+  acc += q * head_dim;
+  int common = n_keys[q];
+  for (int i = 1; i < kQ; i++) common = n_keys[q + i] < common ? n_keys[q + i] : common;
+  if (common > 0) AddValuesOfDims<kQ>(values, 0, common, p, head_dim, acc);
+  for (int i = 0; kQ > 1 && i < kQ; i++) {
+    if (n_keys[q + i] == common) continue;
+    AddValuesOfDims<1>(values, common, n_keys[q + i], p + i * kPagePositions, head_dim, acc + i * head_dim);
   }
 }
 
-// The values of a group of positions, read ahead while the scores of its keys are computed.
-template <KvType kType>
-LFM_INLINE void PrefetchValues(const uint8_t* page, const KvLayout<kType>& layout, int group) {
-  const int n = kLanes * layout.head_dim * kKvSize<kType>;
-  const uint8_t* const values = page + layout.values + group * n;
-  for (int at = 0; at < n; at += 64) __builtin_prefetch(values + at);
+template <class Values>
+LFM_INLINE void AddValuesOfQueries(const Values& values, const float* p, const int* n_keys, int n, int head_dim, float* acc) {
+  int q = 0;
+  for (; q + kQueryStep <= n; q += kQueryStep) AddValuesOfStep<kQueryStep>(values, q, p, n_keys, head_dim, acc);
+  for (; kQueryStep > 4 && q + 4 <= n; q += 4) AddValuesOfStep<4>(values, q, p, n_keys, head_dim, acc);
+  for (; q + 2 <= n; q += 2) AddValuesOfStep<2>(values, q, p, n_keys, head_dim, acc);
+  if (q < n) AddValuesOfStep<1>(values, q, p, n_keys, head_dim, acc);
 }
 
 template <KvType kType>
 void AttendTile(const uint8_t* page, const float* queries, const int* n_keys, int n_queries, int head_dim, AttentionState* state,
                 float* acc) {
   alignas(64) float scores[kQueryTile * kPagePositions];
-  alignas(64) float unpacked[kWideStep * kLanes * kMaxHeadDim];
+  alignas(64) float unpacked[kPagePositions * kMaxHeadDim];
   const KvLayout<kType> layout(head_dim);
   int max_keys = 0;
   for (int i = 0; i < n_queries; i++) max_keys = n_keys[i] > max_keys ? n_keys[i] : max_keys;
+  const int n_groups = (max_keys + kLanes - 1) / kLanes;
+  const bool few = n_queries <= kFewQueries;
 
-  for (int first = 0; first < max_keys;) {
-    const int group = first / kLanes;
-    PrefetchValues<kType>(page, layout, group);
-    UnpackKeys<kType>(page, layout, group, unpacked);
-    if (kWideStep == 2 && first + kLanes < max_keys) {
-      UnpackKeys<kType>(page, layout, group + 1, unpacked + kLanes * head_dim);
-      ScoresOfGroups<kWideStep>(unpacked, queries, n_queries, head_dim, scores + first);
-      first += 2 * kLanes;
-    } else {
-      ScoresOfGroups<1>(unpacked, queries, n_queries, head_dim, scores + first);
-      first += kLanes;
-    }
+  if (few) {
+    ScoresOfQueries(PackedKeys<kType>{page, layout}, n_groups, queries, n_queries, head_dim, scores);
+  } else {
+    for (int g = 0; g < n_groups; g++) UnpackKeys<kType>(page, layout, g, unpacked + g * kLanes * head_dim);
+    const int share = (kPagePositions * head_dim * kKvSize<kType> + n_queries - 1) / n_queries;
+    ScoresOfQueries(UnpackedKeys{unpacked, head_dim, page + layout.values, share}, n_groups, queries, n_queries, head_dim,
+                    scores);
   }
   for (int i = 0; i < n_queries; i++) {
     if (n_keys[i] > 0) Softmax(scores + i * kPagePositions, n_keys[i], head_dim, state + i, acc + i * head_dim);
   }
-  for (int first = 0; first < max_keys; first += kLanes) {
-    const int n = max_keys - first < kLanes ? max_keys - first : kLanes;
-    for (int j = 0; j < n; j++) UnpackValue<kType>(page, layout, first + j, unpacked + j * head_dim);
-    AddValuesOfQueries(unpacked, first, n, scores, n_keys, n_queries, head_dim, acc);
+  if (few) {
+    alignas(64) float scales[kValueScales];
+    if constexpr (kType == KvType::kQ8_0) UnpackValueScales(page, layout, max_keys, scales);
+    AddValuesOfQueries(PackedValues<kType>{page, layout, scales}, scores, n_keys, n_queries, head_dim, acc);
+  } else {
+    UnpackValues<kType>(page, layout, max_keys, unpacked);
+    AddValuesOfQueries(UnpackedValues{unpacked, head_dim}, scores, n_keys, n_queries, head_dim, acc);
   }
 }
 

@@ -3,6 +3,8 @@
 // [64][n_blocks], values.
 
 constexpr int kKeyGroups = kPagePositions / kLanes;
+constexpr int kMaxHeadDim = 256;
+constexpr int kValueScales = kPagePositions * kMaxHeadDim / kBlock;  // of a page of q8_0, at most
 
 template <KvType kType>
 constexpr int kKvSize = kType == KvType::kF32   ? 4
@@ -37,28 +39,38 @@ template <KvType kType>
 LFM_INLINE void UnpackKeys(const uint8_t* page, const KvLayout<kType>& layout, int group, float* out) {
   const int n = layout.head_dim;
   const uint8_t* keys = page + layout.keys + group * n * kLanes * kKvSize<kType>;
-  for (int d = 0; d < n; d++) {
-    F32x16 v = LoadKv<kType>(keys + d * kLanes * kKvSize<kType>);
+  for (int d0 = 0; d0 < n; d0 += kBlock) {
+    F32x16 scale;
     if constexpr (kType == KvType::kQ8_0) {
-      v = Mul(v, LoadHalf16(page + layout.key_scales + 2 * kLanes * (group * layout.n_blocks + d / kBlock)));
+      scale = LoadHalf16(page + layout.key_scales + 2 * kLanes * (group * layout.n_blocks + d0 / kBlock));
     }
-    Store(out + kLanes * d, v);
+    const int end = d0 + kBlock < n ? d0 + kBlock : n;
+    for (int d = d0; d < end; d++) {
+      F32x16 v = LoadKv<kType>(keys + d * kLanes * kKvSize<kType>);
+      if constexpr (kType == KvType::kQ8_0) v = Mul(v, scale);
+      Store(out + kLanes * d, v);
+    }
   }
 }
 
-// The value of one position as f32 [head_dim].
+// The scales of the first n values of q8_0 as f32 [64][n_blocks]; whole vectors of them, so a few more.
+LFM_INLINE void UnpackValueScales(const uint8_t* page, const KvLayout<KvType::kQ8_0>& layout, int n, float* out) {
+  for (int i = 0; i < n * layout.n_blocks; i += kLanes) Store(out + i, LoadHalf16(page + layout.value_scales + 2 * i));
+}
+
+// The first n values as f32 [n][head_dim].
 template <KvType kType>
-LFM_INLINE void UnpackValue(const uint8_t* page, const KvLayout<kType>& layout, int position, float* out) {
-  const int n = layout.head_dim;
-  const uint8_t* values = page + layout.values + position * n * kKvSize<kType>;
-  for (int d = 0; d < n; d += kLanes) {
-    F32x16 v = LoadKv<kType>(values + d * kKvSize<kType>);
-    if constexpr (kType == KvType::kQ8_0) {
-      uint16_t scale;
-      __builtin_memcpy(&scale, page + layout.value_scales + 2 * (position * layout.n_blocks + d / kBlock), 2);
-      v = Mul(v, Set(HalfBitsToFloat(scale)));
+LFM_INLINE void UnpackValues(const uint8_t* page, const KvLayout<kType>& layout, int n, float* out) {
+  alignas(64) float scales[kValueScales];
+  if constexpr (kType == KvType::kQ8_0) UnpackValueScales(page, layout, n, scales);
+  const uint8_t* const values = page + layout.values;
+  for (int j = 0; j < n; j++) {
+    for (int d = 0; d < layout.head_dim; d += kLanes) {
+      const int at = j * layout.head_dim + d;
+      F32x16 v = LoadKv<kType>(values + at * kKvSize<kType>);
+      if constexpr (kType == KvType::kQ8_0) v = Mul(v, Set(scales[j * layout.n_blocks + d / kBlock]));
+      Store(out + at, v);
     }
-    Store(out + d, v);
   }
 }
 
