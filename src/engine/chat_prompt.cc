@@ -1,5 +1,9 @@
 #include "engine/chat_prompt.h"
 
+#include <algorithm>
+
+#include "base/host.h"
+
 namespace lfm::engine {
 
 Result<text::ChatTemplate> MakeChatTemplate(const text::Tokenizer& tokenizer, const std::string& source) {
@@ -14,11 +18,21 @@ Result<text::ChatTemplate> MakeChatTemplate(const text::Tokenizer& tokenizer, co
 
 namespace {
 
+// What a template may hold alive: half of the memory that is there for this process, where that is less than the usual bound,
+// so that a container is not ended for a template. A few MiB hold every template of the family.
+size_t TemplateMemory(size_t usual) {
+  constexpr uint64_t kLeast = uint64_t{8} << 20;
+  const uint64_t available = ReadMemory().available_bytes;
+  if (available == 0) return usual;  // not known
+  return static_cast<size_t>(std::min<uint64_t>(usual, std::max(kLeast, available / 2)));
+}
+
 text::ChatOptions OptionsOf(const ChatRequest& request) {
   text::ChatOptions options;
   options.tools = &request.tools;
   options.documents = &request.documents;
   options.render.cancel = request.cancel;
+  options.render.limits.max_memory = TemplateMemory(options.render.limits.max_memory);
   options.add_generation_prompt = request.add_generation_prompt;
   options.continue_final_message = request.continue_final_message;
   options.extra = request.variables.is_null() ? Json::MakeObject() : request.variables;

@@ -77,6 +77,14 @@ class Limits(Case):
             self.ok("classify", "-m", DEMO, "--labels", "refund,card,other", self.path / "rows.csv", limits=limits)
             self.ok("run", "-m", DEMO, "-p", "word " * 300, "-n", 4, "--schema", self.path / "s.json", limits=limits)
 
+    def test_a_templates_memory_is_what_is_there(self):
+        (self.path / "m.json").write_text('[{"role": "user", "content": "Hi"}]')
+        (self.path / "t.jinja").write_text("{% set ns = namespace(l=[]) %}{% for i in range(150) %}"
+                                           "{% set ns.l = ns.l + ['x' * 400000] %}{% endfor %}{{ ns.l | length }}")
+        command = ("render", "-m", DEMO, "--template", self.path / "t.jinja", "--messages", self.path / "m.json")
+        self.assertEqual(self.ok(*command).stdout.strip(), b"150")
+        self.fails(4, *command, says="the template needs more than the limit of", limits=[(resource.RLIMIT_AS, 130 << 20)])
+
     def test_threads_that_cannot_be_started(self):
         for mib in (36, 64, 128, 1024, 4096):
             done = lfm(*RUN, "-p", "Hi", "-t", 1024, limits=[(resource.RLIMIT_AS, mib << 20)])
