@@ -154,16 +154,19 @@ Result<int32_t> Answer::Choose(std::span<float> logits) {
   return mask_ ? KeepRoom(*id) : Result<int32_t>(*id);
 }
 
-// `id`, or the first token of the shortest end where the text could not be ended any more in the room after it. Far from the
-// room's end the next look comes when a quarter of what is to spare is used up: a token rarely makes the end longer by
-// three. Near it every token is looked at, unless no end fitted: looking for one in vain may take long.
+// `id`, or the first token of the shortest end where the text could not be ended any more in the room after it. Every token
+// is looked at near the room's end and where there is less to spare than twice what an end has taken so far, as much as a
+// value that the token begins may need; earlier the next look comes when a quarter of what is beyond that is used up. Where
+// no end fitted, looks are rarer: looking for one in vain may take long.
 Result<int32_t> Answer::KeepRoom(int32_t id) {
   const auto left = static_cast<size_t>(room_ - n_generated());
   if (left > look_at_ || tokenizer_.IsEndOfGeneration(id)) return id;
   const auto after = mask_->Fork();
   LFM_RETURN_IF_ERROR(after->Accept(id));
   if (const auto rest = after->Ending(std::min(left - 1, kMaxEnding))) {
-    look_at_ = std::max(kNearEnd, left - 1 - (left - 1 - rest->size()) / 4);
+    longest_end_ = std::max(longest_end_, rest->size());
+    const size_t spare = left - 1 - rest->size();
+    look_at_ = std::max(kNearEnd, left - 1 - (spare - std::min(spare, 2 * longest_end_)) / 4);
     return id;
   }
   const auto ending = mask_->Ending(std::min(left, kMaxEnding));

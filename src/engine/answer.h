@@ -83,6 +83,7 @@ class Answer {
   std::deque<int32_t> queue_;        // tokens that come next, whatever the rows say
   bool closing_ = false;             // the queue holds the end of the text
   size_t look_at_ = 2 * kMaxEnding;  // so many tokens left: the next look at whether the text can still be ended
+  size_t longest_end_ = 0;           // tokens of the longest of the shortest ends that were found
   bool ended_ = false;
   StopReason stop_reason_ = StopReason::kLength;
 };
