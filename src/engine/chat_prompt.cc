@@ -1,6 +1,7 @@
 #include "engine/chat_prompt.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "base/host.h"
 
@@ -22,7 +23,13 @@ namespace {
 // so that a container is not ended for a template. A few MiB hold every template of the family.
 size_t TemplateMemory(size_t usual) {
   constexpr uint64_t kLeast = uint64_t{8} << 20;
-  const uint64_t available = ReadMemory().available_bytes;
+  using Clock = std::chrono::steady_clock;
+  thread_local Clock::time_point looked;  // good for a second: looking takes longer than a template
+  thread_local uint64_t available = 0;
+  if (const auto now = Clock::now(); looked == Clock::time_point{} || now - looked > std::chrono::seconds(1)) {
+    available = ReadMemory().available_bytes;
+    looked = now;
+  }
   if (available == 0) return usual;  // not known
   return static_cast<size_t>(std::min<uint64_t>(usual, std::max(kLeast, available / 2)));
 }
