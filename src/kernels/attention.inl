@@ -12,10 +12,6 @@ constexpr int kFewQueries = 4;  // most that do without unpacking: the group of 
 constexpr int kWideStep = kN >= 16 ? 4 : 1;
 constexpr int kQueryStep = kN == 8 ? 6 : 4;
 
-#ifndef LFM_EXP_OF_SCORES  // an ISA may have a shorter way to the same bits
-#define LFM_EXP_OF_SCORES Exp
-#endif
-
 // A few lines of the page's values, fetched to the second level while its keys are read.
 LFM_INLINE void Fetch(const uint8_t* values, int at, int bytes) {
   for (int i = 0; i < bytes || i == 0; i += 64) __builtin_prefetch(values + at + i, 0, 2);
@@ -116,7 +112,7 @@ LFM_INLINE void SoftmaxOfGroups(float* scores, int n_groups, int head_dim, Atten
   const float m = state->m > page_max ? state->m : page_max;
   F32x16 sum = Set(0.0f);
   for (int g = 0; g < n_groups; g++) {
-    const F32x16 p = LFM_EXP_OF_SCORES(Sub(Load(scores + g * kLanes), Set(m)));
+    const F32x16 p = Exp(Sub(Load(scores + g * kLanes), Set(m)));
     Store(scores + g * kLanes, p);
     sum = Add(sum, p);
   }

@@ -9,7 +9,6 @@ namespace {
 #include "kernels/vec_avx512.inl"
 #include "kernels/wide.inl"
 #include "kernels/ops.inl"
-#include "kernels/exp_avx512.inl"
 #include "kernels/kv_page.inl"
 #include "kernels/attention.inl"
 }  // namespace

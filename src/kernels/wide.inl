@@ -89,8 +89,18 @@ LFM_INLINE float MaxTree(F32x16 a) {
   return MaxLanes(a.v[0]);
 }
 
-// exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln(2) / 2; a polynomial of degree 6 (fitted to 3e-9) and a scaling in
-// two exact steps, so that results down to the denormals round once. exp(0) = 1, exp(-inf) = 0, exp(> 88.72) = inf.
+#ifndef LFM_HAS_SCALE
+// p * 2^n for the whole n of ExpV, in two exact steps, so that results down to the denormals round once.
+LFM_INLINE VF Scale(VF p, VI n) {
+  const VI half = SraI<1>(n);
+  const VI rest = AddI(n, NegI(half));
+  const VI one = SetI(127);
+  return MulF(MulF(p, CastF(ShlI<23>(AddI(half, one)))), CastF(ShlI<23>(AddI(rest, one))));
+}
+#endif
+
+// exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln(2) / 2; a polynomial of degree 6 (fitted to 3e-9).
+// exp(0) = 1, exp(-inf) = 0, exp(> 88.72) = inf.
 LFM_INLINE VF ExpV(VF x) {
   x = MinF(MaxF(x, SetF(-104.0f)), SetF(89.0f));
   const VI n = RoundF(MulF(x, SetF(0x1.715476p+0f)));
@@ -103,11 +113,7 @@ LFM_INLINE VF ExpV(VF x) {
   p = FmaF(p, r, SetF(0x1.555492p-3f));
   p = FmaF(p, r, SetF(0x1.fffffcp-2f));
   p = FmaF(MulF(r, r), p, r);
-  p = AddF(p, SetF(1.0f));
-  const VI half = SraI<1>(n);
-  const VI rest = AddI(n, NegI(half));
-  const VI one = SetI(127);
-  return MulF(MulF(p, CastF(ShlI<23>(AddI(half, one)))), CastF(ShlI<23>(AddI(rest, one))));
+  return Scale(AddF(p, SetF(1.0f)), n);
 }
 LFM_INLINE F32x16 Exp(F32x16 x) {
   LFM_PARTS x.v[i] = ExpV(x.v[i]);
