@@ -112,8 +112,8 @@ void BM_Attend(benchmark::State& state, const Table* table, int type, int n_quer
   std::vector<AttentionState> states(static_cast<size_t>(n_queries), AttentionState{0.0f, 1.0f});
   for (auto _ : state) {
     for (size_t p = 0; p < kPages; p++) {
-      table->attend_page[type](&pages[p * page_bytes], queries.data(), n_keys.data(), n_queries, kHeadDim, states.data(),
-                               acc.data());
+      table->attend_page[type](&pages[p * page_bytes], &pages[(p + 1) % kPages * page_bytes], queries.data(), n_keys.data(),
+                               n_queries, kHeadDim, states.data(), acc.data());
     }
     benchmark::ClobberMemory();
   }

@@ -194,8 +194,8 @@ void Heads(const Table& scalar, const Table& table, Source& source) {
   for (int i = 0; i < n_queries; ++i) n_keys.push_back(source.Below(kPagePositions + 1));
   std::vector<AttentionState> state_a(static_cast<size_t>(n_queries), {kNone, 0.0f}), state_b(state_a);
   std::vector<float> acc_a(queries.size()), acc_b(queries.size());
-  scalar.attend_page[type](page_a.data(), queries.data(), n_keys.data(), n_queries, dim, state_a.data(), acc_a.data());
-  table.attend_page[type](page_a.data(), queries.data(), n_keys.data(), n_queries, dim, state_b.data(), acc_b.data());
+  scalar.attend_page[type](page_a.data(), nullptr, queries.data(), n_keys.data(), n_queries, dim, state_a.data(), acc_a.data());
+  table.attend_page[type](page_a.data(), nullptr, queries.data(), n_keys.data(), n_queries, dim, state_b.data(), acc_b.data());
   LFM_CHECK(std::memcmp(state_a.data(), state_b.data(), state_a.size() * sizeof(AttentionState)) == 0);
   ExpectSame(acc_a, acc_b);
 

@@ -2,31 +2,43 @@
 //
 // A score is an fma chain over the dims from +0, one lane a key. Then, with m' = max(m, page maximum):
 // l = l * exp(m - m') + sum exp(s - m'), acc = acc * exp(m - m'), and one fma a key, in order. Invisible keys take no
-// part: their memory may hold anything. Up to 64 queries meet a page at once: it is unpacked to f32 first, or, for the few
-// queries of decoding, converted as it is read. Values are fetched while keys are read.
+// part: their memory may hold anything. For many queries a page is unpacked to f32 first; for the few of decoding it is
+// converted as it is read. Memory is slower than either, so what comes next is fetched line by line within the loops: a
+// burst of fetches between them would fill the buffers of the core and stop it.
 
-constexpr int kQueryTile = 64;  // model::kMaxQueries: 64 x 64 scores are 16 KiB, as are the keys of 64 dims
 constexpr int kFewQueries = 4;  // most that do without unpacking: the group of a KV head
+// Of many queries, those whose scores are turned into weights and met with values before the next are begun, so that all
+// of it stays in the first-level cache beside the unpacked page (32 KiB for 64 dims, as much as some have).
+constexpr int kQueryTile = kN >= 16 ? 8 : 32;
 // Virtual vectors of keys or dims beside queries in registers: 4 x 4 sums of 32 registers, 6 x 1 (two halves) of 16. Two
 // fused multiply-adds a cycle with a latency of four want eight sums or more, and loads that serve several of them.
 constexpr int kWideStep = kN >= 16 ? 4 : 1;
 constexpr int kQueryStep = kN == 8 ? 6 : 4;
 
-// A few lines of the page's values, fetched to the second level while its keys are read.
-LFM_INLINE void Fetch(const uint8_t* values, int at, int bytes) {
-  for (int i = 0; i < bytes || i == 0; i += 64) __builtin_prefetch(values + at + i, 0, 2);
+LFM_INLINE int MostKeys(const int* n_keys, int n) {
+  int most = 0;
+  for (int i = 0; i < n; i++) most = n_keys[i] > most ? n_keys[i] : most;
+  return most;
+}
+LFM_INLINE int LeastKeys(const int* n_keys, int n) {
+  int least = kPagePositions;
+  for (int i = 0; i < n; i++) least = n_keys[i] < least ? n_keys[i] : least;
+  return least;
+}
+LFM_INLINE int GroupsOf(int n_keys) { return (n_keys + kLanes - 1) / kLanes; }
+
+// Fetches the lines of `bytes` from `at` (one at least) to the second level.
+LFM_INLINE void Fetch(const uint8_t* at, int bytes) {
+  for (int i = 0; i < bytes || i == 0; i += 64) __builtin_prefetch(at + i, 0, 2);
 }
 
 // Keys as their readers see them: vector (g, d) holds dim d of the 16 keys of group g.
 struct UnpackedKeys {
   const float* keys;  // [groups][head_dim][16]
   int head_dim;
-  const uint8_t* values;
-  int share;  // bytes of the values to be fetched for each query
   template <int kG>
   LFM_INLINE void ReadScales(int, int, F32x16*) const {}
   LFM_INLINE F32x16 At(int group, int d, const F32x16&) const { return Load(keys + (group * head_dim + d) * kLanes); }
-  LFM_INLINE void FetchFor(int query, int n) const { Fetch(values, query * share, n * share); }
   LFM_INLINE void FetchAt(int, int, int) const {}
 };
 
@@ -47,10 +59,10 @@ struct PackedKeys {
     if constexpr (kType == KvType::kQ8_0) return Mul(k, scale);
     return k;
   }
-  LFM_INLINE void FetchFor(int, int) const {}
+  // As much of the values as is read of the keys.
   LFM_INLINE void FetchAt(int group, int n_groups, int d) const {
     const int bytes = n_groups * kLanes * kKvSize<kType>;
-    Fetch(page + layout.values, group * layout.head_dim * kLanes * kKvSize<kType> + d * bytes, bytes);
+    Fetch(page + layout.values + group * layout.head_dim * kLanes * kKvSize<kType> + d * bytes, bytes);
   }
 };
 
@@ -90,7 +102,6 @@ LFM_INLINE void ScoresOfGroups(const Keys& keys, int n_groups, const float* quer
 
 template <int kQ, class Keys>
 LFM_INLINE void ScoresOfStep(const Keys& keys, int n_groups, int q, const float* queries, int head_dim, float* scores) {
-  keys.FetchFor(q, kQ);
   ScoresOfGroups<kQ>(keys, n_groups, queries + q * head_dim, head_dim, scores + q * kPagePositions);
 }
 
@@ -103,37 +114,69 @@ LFM_INLINE void ScoresOfQueries(const Keys& keys, int n_groups, const float* que
   if (q < n) ScoresOfStep<1>(keys, n_groups, q, queries, head_dim, scores);
 }
 
-// Turns the scores of one query into weights, updates its state and rescales its acc. Where the maximum stays, which it does
-// on nearly every page of a long past, the correction is exp(0) = 1 and nothing is to be multiplied.
-LFM_INLINE void SoftmaxOfGroups(float* scores, int n_groups, int head_dim, AttentionState* state, float* acc) {
+LFM_INLINE F32x16 MaxOfGroups(const float* scores, int n_groups) {
   F32x16 max = Load(scores);
   for (int g = 1; g < n_groups; g++) max = Max(max, Load(scores + g * kLanes));
-  const float page_max = MaxTree(max);
-  const float m = state->m > page_max ? state->m : page_max;
+  return max;
+}
+
+// Turns scores into weights, whose lane sums it gives back.
+LFM_INLINE F32x16 Weigh(float* scores, int n_groups, float m) {
   F32x16 sum = Set(0.0f);
   for (int g = 0; g < n_groups; g++) {
-    const F32x16 p = Exp(Sub(Load(scores + g * kLanes), Set(m)));
+    const F32x16 p = ExpOfNegative(Sub(Load(scores + g * kLanes), Set(m)));
     Store(scores + g * kLanes, p);
     sum = Add(sum, p);
   }
+  return sum;
+}
+
+// Where the maximum stays, which it does on nearly every page of a long past, the correction is exp(0) = 1 and nothing is to
+// be multiplied.
+LFM_INLINE void UpdateState(float m, float sum, int head_dim, AttentionState* state, float* acc) {
   if (state->m == m) {
-    state->l = state->l + SumTree(sum);
+    state->l = state->l + sum;
     return;
   }
   const float correction = Exp1(state->m - m);
-  state->l = state->l * correction + SumTree(sum);
+  state->l = state->l * correction + sum;
   state->m = m;
   for (int d = 0; d < head_dim; d += kLanes) Store(acc + d, Mul(Load(acc + d), Set(correction)));
 }
 
-LFM_INLINE void Softmax(float* scores, int n_keys, int head_dim, AttentionState* state, float* acc) {
-  if (n_keys == kPagePositions) {  // the loops unrolled
-    SoftmaxOfGroups(scores, kKeyGroups, head_dim, state, acc);
-    return;
+// Four queries that see the whole page: their trees are one.
+LFM_INLINE void SoftmaxOfFour(float* scores, int head_dim, AttentionState* state, float* acc) {
+  F32x16 lanes[4];
+  float m[4], sum[4];
+  for (int q = 0; q < 4; q++) lanes[q] = MaxOfGroups(scores + q * kPagePositions, kKeyGroups);
+  MaxTrees(lanes, m);
+  for (int q = 0; q < 4; q++) {
+    m[q] = state[q].m > m[q] ? state[q].m : m[q];
+    lanes[q] = Weigh(scores + q * kPagePositions, kKeyGroups, m[q]);
   }
-  const int n_groups = (n_keys + kLanes - 1) / kLanes;
+  SumTrees(lanes, sum);
+  for (int q = 0; q < 4; q++) UpdateState(m[q], sum[q], head_dim, state + q, acc + q * head_dim);
+}
+
+LFM_INLINE void SoftmaxOfOne(float* scores, int n_keys, int head_dim, AttentionState* state, float* acc) {
+  const int n_groups = GroupsOf(n_keys);
   for (int j = n_keys; j < n_groups * kLanes; j++) scores[j] = -__builtin_inff();
-  SoftmaxOfGroups(scores, n_groups, head_dim, state, acc);
+  const float page_max = MaxTree(MaxOfGroups(scores, n_groups));
+  const float m = state->m > page_max ? state->m : page_max;
+  UpdateState(m, SumTree(Weigh(scores, n_groups, m)), head_dim, state, acc);
+}
+
+LFM_INLINE void SoftmaxOfQueries(float* scores, const int* n_keys, int n, int head_dim, AttentionState* state, float* acc) {
+  for (int q = 0; q < n;) {
+    float* const s = scores + q * kPagePositions;
+    if (q + 4 <= n && LeastKeys(n_keys + q, 4) == kPagePositions) {
+      SoftmaxOfFour(s, head_dim, state + q, acc + q * head_dim);
+      q += 4;
+    } else {
+      if (n_keys[q] > 0) SoftmaxOfOne(s, n_keys[q], head_dim, state + q, acc + q * head_dim);
+      q++;
+    }
+  }
 }
 
 // Values as their readers see them: 16 dims from d of position j.
@@ -141,6 +184,7 @@ struct UnpackedValues {
   const float* values;  // [64][head_dim]
   int head_dim;
   LFM_INLINE F32x16 At(int j, int d) const { return Load(values + j * head_dim + d); }
+  LFM_INLINE void FetchAt(int, int, int) const {}
 };
 
 template <KvType kType>
@@ -148,10 +192,14 @@ struct PackedValues {
   const uint8_t* page;
   KvLayout<kType> layout;
   const float* scales;  // q8_0: [64][n_blocks]
+  const uint8_t* next;  // the page whose keys are fetched
   LFM_INLINE F32x16 At(int j, int d) const {
     const F32x16 v = LoadKv<kType>(page + layout.values + (j * layout.head_dim + d) * kKvSize<kType>);
     if constexpr (kType == KvType::kQ8_0) return Mul(v, Set(scales[j * layout.n_blocks + d / kBlock]));
     return v;
+  }
+  LFM_INLINE void FetchAt(int j, int d, int n_dims) const {
+    Fetch(next + layout.keys + (j * layout.head_dim + d) * kKvSize<kType>, n_dims * kKvSize<kType>);
   }
 };
 
@@ -163,6 +211,7 @@ LFM_INLINE void AddValues(const Values& values, int d, int first, int end, const
     for (int i = 0; i < kD; i++) a[q][i] = Load(acc + q * head_dim + d + i * kLanes);
   }
   for (int j = first; j < end; j++) {
+    values.FetchAt(j, d, kD * kLanes);
     F32x16 v[kD];
     for (int i = 0; i < kD; i++) v[i] = values.At(j, d + i * kLanes);
     for (int q = 0; q < kQ; q++) {
@@ -189,8 +238,7 @@ template <int kQ, class Values>
 LFM_INLINE void AddValuesOfStep(const Values& values, int q, const float* p, const int* n_keys, int head_dim, float* acc) {
   p += q * kPagePositions;
   acc += q * head_dim;
-  int common = n_keys[q];
-  for (int i = 1; i < kQ; i++) common = n_keys[q + i] < common ? n_keys[q + i] : common;
+  const int common = LeastKeys(n_keys + q, kQ);
   if (common > 0) AddValuesOfDims<kQ>(values, 0, common, p, head_dim, acc);
   for (int i = 0; kQ > 1 && i < kQ; i++) {
     if (n_keys[q + i] == common) continue;
@@ -207,45 +255,60 @@ LFM_INLINE void AddValuesOfQueries(const Values& values, const float* p, const i
   if (q < n) AddValuesOfStep<1>(values, q, p, n_keys, head_dim, acc);
 }
 
-template <KvType kType>
-void AttendTile(const uint8_t* page, const float* queries, const int* n_keys, int n_queries, int head_dim, AttentionState* state,
-                float* acc) {
-  alignas(64) float scores[kQueryTile * kPagePositions];
-  alignas(64) float unpacked[kPagePositions * kMaxHeadDim];
-  const KvLayout<kType> layout(head_dim);
-  int max_keys = 0;
-  for (int i = 0; i < n_queries; i++) max_keys = n_keys[i] > max_keys ? n_keys[i] : max_keys;
-  const int n_groups = (max_keys + kLanes - 1) / kLanes;
-  const bool few = n_queries <= kFewQueries;
+// One tile of queries, of which one sees a key at least.
+template <class Keys, class Values>
+LFM_INLINE void AttendTile(const Keys& keys, const Values& values, const float* queries, const int* n_keys, int n, int head_dim,
+                           AttentionState* state, float* acc, float* scores) {
+  ScoresOfQueries(keys, GroupsOf(MostKeys(n_keys, n)), queries, n, head_dim, scores);
+  SoftmaxOfQueries(scores, n_keys, n, head_dim, state, acc);
+  AddValuesOfQueries(values, scores, n_keys, n, head_dim, acc);
+}
 
-  if (few) {
-    ScoresOfQueries(PackedKeys<kType>{page, layout}, n_groups, queries, n_queries, head_dim, scores);
-  } else {
-    for (int g = 0; g < n_groups; g++) UnpackKeys<kType>(page, layout, g, unpacked + g * kLanes * head_dim);
-    const int share = (kPagePositions * head_dim * kKvSize<kType> + n_queries - 1) / n_queries;
-    ScoresOfQueries(UnpackedKeys{unpacked, head_dim, page + layout.values, share}, n_groups, queries, n_queries, head_dim,
-                    scores);
+template <KvType kType>
+LFM_INLINE void AttendFew(const uint8_t* page, const uint8_t* next, const float* queries, const int* n_keys, int n, int head_dim,
+                          AttentionState* state, float* acc) {
+  alignas(64) float scores[kFewQueries * kPagePositions];
+  alignas(64) float scales[kValueScales];
+  const KvLayout<kType> layout(head_dim);
+  if constexpr (kType == KvType::kQ8_0) {
+    UnpackValueScales(page, layout, MostKeys(n_keys, n), scales);
+    Fetch(next + layout.key_scales, layout.keys - layout.key_scales);
+    Fetch(next + layout.value_scales, layout.values - layout.value_scales);
   }
-  for (int i = 0; i < n_queries; i++) {
-    if (n_keys[i] > 0) Softmax(scores + i * kPagePositions, n_keys[i], head_dim, state + i, acc + i * head_dim);
-  }
-  if (few) {
-    alignas(64) float scales[kValueScales];
-    if constexpr (kType == KvType::kQ8_0) UnpackValueScales(page, layout, max_keys, scales);
-    AddValuesOfQueries(PackedValues<kType>{page, layout, scales}, scores, n_keys, n_queries, head_dim, acc);
-  } else {
-    UnpackValues<kType>(page, layout, max_keys, unpacked);
-    AddValuesOfQueries(UnpackedValues{unpacked, head_dim}, scores, n_keys, n_queries, head_dim, acc);
+  AttendTile(PackedKeys<kType>{page, layout}, PackedValues<kType>{page, layout, scales, next}, queries, n_keys, n, head_dim,
+             state, acc, scores);
+}
+
+template <KvType kType>
+LFM_INLINE void AttendMany(const uint8_t* page, const uint8_t* next, const float* queries, const int* n_keys, int n, int head_dim,
+                           AttentionState* state, float* acc) {
+  alignas(64) float keys[kPagePositions * kMaxHeadDim];
+  alignas(64) float values[kPagePositions * kMaxHeadDim];
+  alignas(64) float scores[kQueryTile * kPagePositions];
+  const KvLayout<kType> layout(head_dim);
+  const int most = MostKeys(n_keys, n);
+  for (int g = 0; g < GroupsOf(most); g++) UnpackKeys<kType>(page, layout, g, keys + g * kLanes * head_dim);
+  UnpackValues<kType>(page, layout, most, values);
+  const int bytes = layout.values + kPagePositions * head_dim * kKvSize<kType>;
+  for (int q = 0; q < n; q += kQueryTile) {
+    const int n_tile = n - q < kQueryTile ? n - q : kQueryTile;
+    Fetch(next + bytes * q / n, bytes * n_tile / n);
+    if (MostKeys(n_keys + q, n_tile) == 0) continue;
+    AttendTile(UnpackedKeys{keys, head_dim}, UnpackedValues{values, head_dim}, queries + q * head_dim, n_keys + q, n_tile,
+               head_dim, state + q, acc + q * head_dim, scores);
   }
 }
 
 template <KvType kType>
-void AttendPage(const std::byte* page, const float* queries, const int* n_keys, int n_queries, int head_dim,
-                AttentionState* state, float* acc) noexcept {
-  for (int i = 0; i < n_queries; i += kQueryTile) {
-    const int n = n_queries - i < kQueryTile ? n_queries - i : kQueryTile;
-    AttendTile<kType>(reinterpret_cast<const uint8_t*>(page), queries + i * head_dim, n_keys + i, n, head_dim, state + i,
-                      acc + i * head_dim);
+void AttendPage(const std::byte* page_bytes, const std::byte* next_bytes, const float* queries, const int* n_keys, int n,
+                int head_dim, AttentionState* state, float* acc) noexcept {
+  const auto* const page = reinterpret_cast<const uint8_t*>(page_bytes);
+  const auto* const next = next_bytes == nullptr ? page : reinterpret_cast<const uint8_t*>(next_bytes);
+  if (MostKeys(n_keys, n) == 0) return;
+  if (n <= kFewQueries) {
+    AttendFew<kType>(page, next, queries, n_keys, n, head_dim, state, acc);
+  } else {
+    AttendMany<kType>(page, next, queries, n_keys, n, head_dim, state, acc);
   }
 }
 

@@ -138,9 +138,10 @@ struct Table {
   // Stores one position's key and value [head_dim] into a page (index KvType).
   void (*kv_store[3])(std::byte* page, int i_position, const float* key, const float* value, int head_dim) noexcept;
   // n_queries query vectors (already scaled) of one KV head against one page: query i sees the page's first
-  // n_keys[i] positions (0..64). Updates state[i] and acc[i * head_dim ...].
-  void (*attend_page[3])(const std::byte* page, const float* queries, const int* n_keys, int n_queries, int head_dim,
-                         AttentionState* state, float* acc) noexcept;
+  // n_keys[i] positions (0..64). Updates state[i] and acc[i * head_dim ...]. `next` is the page that this thread will meet
+  // after this one, or null: it is fetched while this one is read, which changes nothing but the time.
+  void (*attend_page[3])(const std::byte* page, const std::byte* next, const float* queries, const int* n_keys, int n_queries,
+                         int head_dim, AttentionState* state, float* acc) noexcept;
   // Merges n_parts partial results (in order) of one query: out[i] = sum_p w_p acc_p[i] / sum_p w_p l_p,
   // w_p = exp(m_p - max m). acc is [n_parts] of head_dim, `stride` floats apart; states `state_stride` apart.
   void (*attend_merge)(const AttentionState* state, int64_t state_stride, const float* acc, int64_t stride, int n_parts,

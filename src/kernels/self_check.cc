@@ -167,7 +167,7 @@ bool SameAttention(const Table& a, const Table& b, int type, int dim, bool store
   const int n_keys[kQueries] = {64, 1, 17, 0, 40};
   return SameResult<float>(a, b, kQueries * (width + 2), [&](const Table& table, float* out) {
     std::vector<AttentionState> state(kQueries, {-std::numeric_limits<float>::infinity(), 0.0f});
-    table.attend_page[type](pages[0].data(), queries.data(), n_keys, kQueries, dim, state.data(), out);
+    table.attend_page[type](pages[0].data(), nullptr, queries.data(), n_keys, kQueries, dim, state.data(), out);
     std::memcpy(out + kQueries * width, state.data(), kQueries * sizeof(AttentionState));
   });
 }

@@ -103,6 +103,22 @@ LFM_INLINE float MaxLanes(VF a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
+// The same tree for four vectors at once: lanes i and i + 4 of two, then i and i + 2 of all meet in one register.
+template <typename Join>
+LFM_INLINE void JoinLanesOfFour(const VF* a, float* out, Join join) {
+  const VF ab = join(_mm256_permute2f128_ps(a[0], a[1], 0x20), _mm256_permute2f128_ps(a[0], a[1], 0x31));
+  const VF cd = join(_mm256_permute2f128_ps(a[2], a[3], 0x20), _mm256_permute2f128_ps(a[2], a[3], 0x31));
+  const VF s = join(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));  // of a, c and b, d
+  alignas(32) float t[8];
+  _mm256_store_ps(t, join(s, _mm256_permute_ps(s, 0xb1)));
+  for (int i = 0; i < 4; i++) out[i] = t[i % 2 * 4 + i / 2 * 2];
+}
+LFM_INLINE void SumLanesOfFour(const VF* a, float* out) {
+  JoinLanesOfFour(a, out, [](VF x, VF y) LFM_INLINE_LAMBDA { return _mm256_add_ps(x, y); });
+}
+LFM_INLINE void MaxLanesOfFour(const VF* a, float* out) {
+  JoinLanesOfFour(a, out, [](VF x, VF y) LFM_INLINE_LAMBDA { return _mm256_max_ps(x, y); });
+}
 LFM_INLINE int32_t SumLanes(VI a) {
   __m128i s = _mm_add_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
   s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));

@@ -104,3 +104,23 @@ LFM_INLINE float MaxLanes(VF a) {
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 LFM_INLINE int32_t SumLanes(VI a) { return _mm512_reduce_add_epi32(a); }
+
+// The same tree for four vectors at once: lanes i and i + 8 of two, then i and i + 4 of all meet in one register, whose quarters
+// belong to one vector each.
+template <typename Join>
+LFM_INLINE void JoinLanesOfFour(const VF* a, float* out, Join join) {
+  const VF ab = join(_mm512_shuffle_f32x4(a[0], a[1], 0x44), _mm512_shuffle_f32x4(a[0], a[1], 0xee));
+  const VF cd = join(_mm512_shuffle_f32x4(a[2], a[3], 0x44), _mm512_shuffle_f32x4(a[2], a[3], 0xee));
+  VF s = join(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  s = join(s, _mm512_permute_ps(s, 0x4e));
+  s = join(s, _mm512_permute_ps(s, 0xb1));
+  alignas(64) float t[16];
+  _mm512_store_ps(t, s);
+  for (int i = 0; i < 4; i++) out[i] = t[4 * i];
+}
+LFM_INLINE void SumLanesOfFour(const VF* a, float* out) {
+  JoinLanesOfFour(a, out, [](VF x, VF y) LFM_INLINE_LAMBDA { return _mm512_add_ps(x, y); });
+}
+LFM_INLINE void MaxLanesOfFour(const VF* a, float* out) {
+  JoinLanesOfFour(a, out, [](VF x, VF y) LFM_INLINE_LAMBDA { return _mm512_max_ps(x, y); });
+}

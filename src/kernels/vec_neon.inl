@@ -108,3 +108,16 @@ LFM_INLINE float MaxLanes(VF a) {
   return vget_lane_f32(vpmax_f32(s, s), 0);
 }
 LFM_INLINE int32_t SumLanes(VI a) { return vaddvq_s32(a); }
+// The same trees for four vectors at once.
+LFM_INLINE VF LowHalves(VF a, VF b) { return vcombine_f32(vget_low_f32(a), vget_low_f32(b)); }
+LFM_INLINE VF HighHalves(VF a, VF b) { return vcombine_f32(vget_high_f32(a), vget_high_f32(b)); }
+LFM_INLINE void SumLanesOfFour(const VF* a, float* out) {
+  const VF ab = vaddq_f32(LowHalves(a[0], a[1]), HighHalves(a[0], a[1]));
+  const VF cd = vaddq_f32(LowHalves(a[2], a[3]), HighHalves(a[2], a[3]));
+  vst1q_f32(out, vpaddq_f32(ab, cd));
+}
+LFM_INLINE void MaxLanesOfFour(const VF* a, float* out) {
+  const VF ab = vmaxq_f32(LowHalves(a[0], a[1]), HighHalves(a[0], a[1]));
+  const VF cd = vmaxq_f32(LowHalves(a[2], a[3]), HighHalves(a[2], a[3]));
+  vst1q_f32(out, vpmaxq_f32(ab, cd));
+}

@@ -247,6 +247,12 @@ LFM_INLINE float MaxLanes(VF a) {
   }
   return a.v[0];
 }
+LFM_INLINE void SumLanesOfFour(const VF* a, float* out) {
+  for (int i = 0; i < 4; i++) out[i] = SumLanes(a[i]);
+}
+LFM_INLINE void MaxLanesOfFour(const VF* a, float* out) {
+  for (int i = 0; i < 4; i++) out[i] = MaxLanes(a[i]);
+}
 LFM_INLINE int32_t SumLanes(VI a) {
   int32_t sum = 0;
   LFM_LANES sum += a.v[i];

@@ -89,6 +89,32 @@ LFM_INLINE float MaxTree(F32x16 a) {
   return MaxLanes(a.v[0]);
 }
 
+// The trees of four vectors.
+LFM_INLINE void SumTrees(const F32x16* a, float* out) {
+  VF s[4];
+  for (int q = 0; q < 4; q++) {
+    VF v[kParts];
+    LFM_PARTS v[i] = a[q].v[i];
+    for (int step = kParts / 2; step > 0; step /= 2) {
+      for (int i = 0; i < step; i++) v[i] = AddF(v[i], v[i + step]);
+    }
+    s[q] = v[0];
+  }
+  SumLanesOfFour(s, out);
+}
+LFM_INLINE void MaxTrees(const F32x16* a, float* out) {
+  VF s[4];
+  for (int q = 0; q < 4; q++) {
+    VF v[kParts];
+    LFM_PARTS v[i] = a[q].v[i];
+    for (int step = kParts / 2; step > 0; step /= 2) {
+      for (int i = 0; i < step; i++) v[i] = MaxF(v[i], v[i + step]);
+    }
+    s[q] = v[0];
+  }
+  MaxLanesOfFour(s, out);
+}
+
 #ifndef LFM_HAS_SCALE
 // p * 2^n for the whole n of ExpV, in two exact steps, so that results down to the denormals round once.
 LFM_INLINE VF Scale(VF p, VI n) {
@@ -101,8 +127,7 @@ LFM_INLINE VF Scale(VF p, VI n) {
 
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln(2) / 2; a polynomial of degree 6 (fitted to 3e-9).
 // exp(0) = 1, exp(-inf) = 0, exp(> 88.72) = inf.
-LFM_INLINE VF ExpV(VF x) {
-  x = MinF(MaxF(x, SetF(-104.0f)), SetF(89.0f));
+LFM_INLINE VF ExpClamped(VF x) {
   const VI n = RoundF(MulF(x, SetF(0x1.715476p+0f)));
   const VF nf = ToF(n);
   VF r = FmaF(nf, SetF(-0x1.62e4p-1f), x);  // ln 2 in two pieces: the first has 15 bits, n * it is exact
@@ -114,6 +139,12 @@ LFM_INLINE VF ExpV(VF x) {
   p = FmaF(p, r, SetF(0x1.fffffcp-2f));
   p = FmaF(MulF(r, r), p, r);
   return Scale(AddF(p, SetF(1.0f)), n);
+}
+LFM_INLINE VF ExpV(VF x) { return ExpClamped(MinF(MaxF(x, SetF(-104.0f)), SetF(89.0f))); }
+// The same where x <= 0.
+LFM_INLINE F32x16 ExpOfNegative(F32x16 x) {
+  LFM_PARTS x.v[i] = ExpClamped(MaxF(x.v[i], SetF(-104.0f)));
+  return x;
 }
 LFM_INLINE F32x16 Exp(F32x16 x) {
   LFM_PARTS x.v[i] = ExpV(x.v[i]);

@@ -18,9 +18,16 @@ using kernels::kPagePositions;
 
 // Queries of consecutive rows of one item that share a KV head.
 struct Block {
+  int64_t index;
   int64_t first_row;
   int n_rows;
   int kv_head;
+};
+
+// Where a block's partial results go.
+struct Partial {
+  AttentionState* state;
+  float* acc;
 };
 
 class AttentionBlocks {
@@ -33,28 +40,31 @@ class AttentionBlocks {
       step.b.first_block.push_back(n_blocks_);
       const int64_t n = static_cast<int64_t>(item.tokens.size());
       n_blocks_ += (n + rows_per_block_ - 1) / rows_per_block_ * config_.n_kv_heads;
+      max_queries_ = std::max(max_queries_, std::min<int64_t>(n, rows_per_block_) * group_);
       max_splits_ = std::max(max_splits_, SplitsFor(item.state->n_tokens() + n));
     }
   }
 
   void Run() {
-    // Few blocks over a long past (decoding): a task a split. Else a task a block, whose splits its thread walks.
+    // Few blocks over a long past (decoding): a task a split, so that no thread waits for another's whole block. Else a task
+    // a block, whose splits its thread walks.
     const int n_threads = step_.threads.size();
-    if (max_splits_ > 1 && n_blocks_ <= static_cast<int64_t>(step_.b.partials.size())) {
+    const int64_t block_partials = max_splits_ * max_queries_;
+    const auto room = static_cast<int64_t>(step_.b.partials.state.size());
+    if (max_splits_ > 1 && n_blocks_ < 16 * n_threads && n_blocks_ * block_partials <= room) {
       step_.threads.For(n_blocks_ * max_splits_, 1, [&](int64_t begin, int64_t end, int) {
         for (int64_t i = begin; i < end; ++i) {
-          const Block block = BlockAt(i / max_splits_);
-          RunSplit(block, i % max_splits_, step_.b.partials[static_cast<size_t>(i / max_splits_)]);
+          RunSplit(BlockAt(i / max_splits_), i % max_splits_, PartialAt(i / max_splits_ * block_partials));
         }
       });
       step_.threads.For(n_blocks_, 1, [&](int64_t begin, int64_t end, int) {
-        for (int64_t i = begin; i < end; ++i) Merge(BlockAt(i), step_.b.partials[static_cast<size_t>(i)]);
+        for (int64_t i = begin; i < end; ++i) Merge(BlockAt(i), PartialAt(i * block_partials));
       });
       return;
     }
     const int64_t grain = n_blocks_ >= 16 * n_threads ? 2 : 1;
     step_.threads.For(n_blocks_, grain, [&](int64_t begin, int64_t end, int i_thread) {
-      AttentionPartial& partial = step_.b.partials[static_cast<size_t>(i_thread)];
+      const Partial partial = PartialAt(room / n_threads * i_thread);
       for (int64_t i = begin; i < end; ++i) {
         const Block block = BlockAt(i);
         const int64_t n_splits = SplitsFor(LastPosition(block) + 1);
@@ -65,6 +75,9 @@ class AttentionBlocks {
   }
 
  private:
+  Partial PartialAt(int64_t i) const {
+    return {step_.b.partials.state.data() + i, step_.b.partials.acc.data() + i * config_.head_dim};
+  }
   static int64_t SplitsFor(int64_t n_positions) { return (n_positions + kSplitPositions - 1) / kSplitPositions; }
 
   Block BlockAt(int64_t i) const {
@@ -73,17 +86,26 @@ class AttentionBlocks {
     const int64_t local = i - first_block[item];
     const int64_t chunk = local / config_.n_kv_heads * rows_per_block_;
     const int64_t n = static_cast<int64_t>(step_.batch[item].tokens.size());
-    return {step_.b.first_row[item] + chunk, static_cast<int>(std::min<int64_t>(rows_per_block_, n - chunk)),
+    return {i, step_.b.first_row[item] + chunk, static_cast<int>(std::min<int64_t>(rows_per_block_, n - chunk)),
             static_cast<int>(local % config_.n_kv_heads)};
   }
 
   const Row& RowAt(int64_t i) const { return step_.b.rows[static_cast<size_t>(i)]; }
   int64_t LastPosition(const Block& block) const { return RowAt(block.first_row + block.n_rows - 1).position; }
+  const std::byte* KvOf(const Block& block, int64_t page) const {
+    const State& sequence = *step_.batch[static_cast<size_t>(RowAt(block.first_row).i_item)].state;
+    return sequence.Kv(page, i_attention_, block.kv_head);
+  }
+  // The page that comes after page `page` of a block where one thread takes all in order.
+  const std::byte* KvAfter(const Block& block, int64_t page) const {
+    if (page < LastPosition(block) / kPagePositions) return KvOf(block, page + 1);
+    return block.index + 1 < n_blocks_ ? KvOf(BlockAt(block.index + 1), 0) : nullptr;
+  }
 
-  void RunSplit(const Block& block, int64_t split, AttentionPartial& partial) const {
+  void RunSplit(const Block& block, int64_t split, const Partial& partial) const {
     const int n_queries = block.n_rows * group_, d = config_.head_dim;
-    AttentionState* state = partial.state.data() + split * n_queries;
-    float* acc = partial.acc.data() + split * n_queries * d;
+    AttentionState* state = partial.state + split * n_queries;
+    float* acc = partial.acc + split * n_queries * d;
     const int64_t last = LastPosition(block);
     if (split * kSplitPositions > last) return;
     std::fill(state, state + n_queries, AttentionState{-std::numeric_limits<float>::infinity(), 0.0f});
@@ -96,25 +118,25 @@ class AttentionBlocks {
       const float* q = step_.b.wide.data() + (block.first_row + r) * Stride() + int64_t{block.kv_head} * group_ * d;
       for (int i = 0; i < group_ * d; ++i) queries[r * group_ * d + i] = q[i] * scale;
     }
-    const State& sequence = *step_.batch[static_cast<size_t>(RowAt(block.first_row).i_item)].state;
+    const int64_t first = RowAt(block.first_row).position;
     const int64_t last_page = std::min((split + 1) * kSplitPages - 1, last / kPagePositions);
     for (int64_t page = split * kSplitPages; page <= last_page; ++page) {
       for (int i = 0; i < n_queries; ++i) {
-        const int64_t visible = RowAt(block.first_row + i / group_).position + 1 - page * kPagePositions;
+        const int64_t visible = first + i / group_ + 1 - page * kPagePositions;
         n_keys[i] = static_cast<int>(std::clamp<int64_t>(visible, 0, kPagePositions));
       }
-      Kernel()(sequence.Kv(page, i_attention_, block.kv_head), queries, n_keys, n_queries, d, state, acc);
+      Kernel()(KvOf(block, page), KvAfter(block, page), queries, n_keys, n_queries, d, state, acc);
     }
   }
 
-  void Merge(const Block& block, const AttentionPartial& partial) const {
+  void Merge(const Block& block, const Partial& partial) const {
     const int n_queries = block.n_rows * group_, d = config_.head_dim;
     for (int i = 0; i < n_queries; ++i) {
       const int64_t row = block.first_row + i / group_;
       const auto n_splits = static_cast<int>(SplitsFor(RowAt(row).position + 1));
       float* out = step_.b.mixed.data() + row * q_width_ + (int64_t{block.kv_head} * group_ + i % group_) * d;
-      step_.model.kernels->attend_merge(partial.state.data() + i, n_queries, partial.acc.data() + i * d, int64_t{n_queries} * d,
-                                        n_splits, d, out);
+      step_.model.kernels->attend_merge(partial.state + i, n_queries, partial.acc + i * d, int64_t{n_queries} * d, n_splits, d,
+                                        out);
     }
   }
 
@@ -130,7 +152,7 @@ class AttentionBlocks {
   const int group_;
   const int rows_per_block_;
   const int64_t q_width_;
-  int64_t n_blocks_ = 0, max_splits_ = 1;
+  int64_t n_blocks_ = 0, max_splits_ = 1, max_queries_ = 1;
 };
 
 // Norms and rotates queries and keys in place, then stores keys and values in the pages.

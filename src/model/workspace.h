@@ -16,8 +16,9 @@ constexpr int64_t kSplitPositions = kSplitPages * kernels::kPagePositions;
 // Query vectors that meet a page together, at most.
 constexpr int kMaxQueries = 64;
 
-// Partial results of one attention block: [n_splits][n_queries].
-struct AttentionPartial {
+// Partial results of attention blocks, [n_splits][n_queries] each: room for whole blocks of two a thread, or for many blocks of
+// a few queries.
+struct AttentionPartials {
   std::vector<kernels::AttentionState> state;
   std::vector<float> acc;  // head_dim each
 };
@@ -106,7 +107,7 @@ struct Workspace::Buffers {
   TileBuffer hidden;               // SwiGLU outputs
   Routing routing;
   std::vector<NetworkWork> work;
-  std::vector<AttentionPartial> partials;  // a slot a thread, or a block when decoding
+  AttentionPartials partials;
 };
 
 }  // namespace lfm::model

@@ -44,7 +44,8 @@ Outcome Attend(const Table& table, Cache& cache, const std::vector<float>& queri
   for (int p = 0; p < cache.n_pages(); p++) {
     std::vector<int> in_page(n);
     for (size_t i = 0; i < n; i++) in_page[i] = std::min(std::max(n_keys[i] - p * kPagePositions, 0), kPagePositions);
-    table.attend_page[cache.type](cache.page(p), queries.data(), in_page.data(), static_cast<int>(n), cache.head_dim,
+    const std::byte* const next = p + 1 < cache.n_pages() ? cache.page(p + 1) : nullptr;
+    table.attend_page[cache.type](cache.page(p), next, queries.data(), in_page.data(), static_cast<int>(n), cache.head_dim,
                                   out.state.data(), out.acc.data());
   }
   return out;
@@ -94,7 +95,7 @@ TEST(Attention, NoKeysLeaveTheStateUntouched) {
     std::vector<float> queries(4 * 64, 1.0f), acc(4 * 64, 3.0f);
     std::vector<AttentionState> state(4, {1.5f, 2.5f});
     const int n_keys[] = {0, 0, 0, 0};
-    table->attend_page[0](cache.page(0), queries.data(), n_keys, 4, 64, state.data(), acc.data());
+    table->attend_page[0](cache.page(0), nullptr, queries.data(), n_keys, 4, 64, state.data(), acc.data());
     for (const float x : acc) ASSERT_EQ(x, 3.0f);
     for (const AttentionState& s : state) ASSERT_TRUE(s.m == 1.5f && s.l == 2.5f);
   }
@@ -108,7 +109,7 @@ TEST(Attention, EveryIsaGivesTheScalarBits) {
         Rng rng(3), same(3);
         Cache cache(rng, Scalar(), type, head_dim, 131), other(same, *table, type, head_dim, 131);
         ASSERT_EQ(std::memcmp(cache.pages.data(), other.pages.data(), cache.pages.size()), 0);
-        for (const int n_queries : {1, 2, 3, 4, 5, 7, 10, 64, 67}) {
+        for (const int n_queries : {1, 2, 3, 4, 5, 7, 10, 33, 64, 67, 130}) {
           std::vector<int> n_keys(static_cast<size_t>(n_queries));
           for (int& n : n_keys) n = static_cast<int>(rng() % 132);
           std::vector<float> queries(static_cast<size_t>(n_queries * head_dim));

@@ -100,6 +100,29 @@ TEST(SameBits, RaggedBatch) {
   }
 }
 
+// A past of several splits of attention: read in large steps, each thread walks blocks; token by token, each takes splits.
+TEST(SameBits, SplitsOfALongPast) {
+  const std::string path = GoldenEntries("models").front();
+  const auto rig = Rig::Load(path, Compute::kAuto, 2);
+  ASSERT_TRUE(rig);
+  const auto ids = Prompt(2100, rig->vocab(), 3);
+  State state(*rig->pool);
+  rig->Logits(state, {ids.begin(), ids.begin() + 2030}, 512);
+  const std::vector<int32_t> rest(ids.begin() + 2030, ids.end());
+  auto copy = state.Copy();
+  ASSERT_TRUE(copy.ok());
+  const auto whole = rig->Logits(*copy, rest, 512);
+  for (const int n_threads : {1, 2, 3}) {
+    const auto other = Rig::Load(path, Compute::kAuto, n_threads);
+    ASSERT_TRUE(other);
+    for (const size_t chunk : {1, 13}) {
+      auto again = state.Copy();
+      ASSERT_TRUE(again.ok());
+      EXPECT_EQ(whole, other->Logits(*again, rest, chunk)) << n_threads << " " << chunk;
+    }
+  }
+}
+
 TEST(SameBits, LastRowAlone) {
   for (const std::string& path : Paths()) {
     const auto rig = Rig::Load(path, Compute::kAuto);
