@@ -100,7 +100,7 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
     case Json::Kind::kFloat:  // JSON has no number that is none, and readers stop at one
       out += std::isfinite(value.AsDouble()) ? value.NumberText() : "null";
       break;
-    case Json::Kind::kString: out += JsonQuote(value.AsString()); break;
+    case Json::Kind::kString: AppendJsonQuote(value.AsString(), out); break;
     case Json::Kind::kArray: {
       out += '[';
       bool first = true;
@@ -121,7 +121,7 @@ void DumpTo(const Json& value, int indent, int level, std::string& out) {
         if (!first) out += indent >= 0 ? "," : ", ";
         first = false;
         newline(level + 1);
-        out += JsonQuote(name);
+        AppendJsonQuote(name, out);
         out += ": ";
         DumpTo(member, indent, level + 1, out);
       }
@@ -359,11 +359,17 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits) {
   return std::move(builder.root);
 }
 
-std::string JsonQuote(std::string_view text) {
-  const std::string valid = ToValidUtf8(text);
-  std::string out = "\"";
-  out.reserve(valid.size() + 2);
-  for (const char c : valid) {
+void AppendJsonQuote(std::string_view text, std::string& out) {
+  const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
+  const std::string valid = ascii ? std::string() : ToValidUtf8(text);
+  if (!ascii) text = valid;
+  out += '"';
+  size_t begin = 0;  // of the run that stands for itself
+  for (size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\') continue;
+    out.append(text, begin, i - begin);
+    begin = i + 1;
     switch (c) {
       case '"': out += "\\\""; break;
       case '\\': out += "\\\\"; break;
@@ -373,16 +379,20 @@ std::string JsonQuote(std::string_view text) {
       case '\b': out += "\\b"; break;
       case '\f': out += "\\f"; break;
       default:
-        if (static_cast<unsigned char>(c) < 0x20) {
-          char escape[8];
-          std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
-          out += escape;
-        } else {
-          out += c;
-        }
+        char escape[8];
+        std::snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned>(c));
+        out += escape;
     }
   }
-  return out + '"';
+  out.append(text, begin);
+  out += '"';
+}
+
+std::string JsonQuote(std::string_view text) {
+  std::string out;
+  out.reserve(text.size() + 2);
+  AppendJsonQuote(text, out);
+  return out;
 }
 
 }  // namespace lfm

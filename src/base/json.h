@@ -89,5 +89,6 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits = {});
 
 // A JSON string literal with its quotes; control characters escaped, non-ASCII as it is.
 std::string JsonQuote(std::string_view text);
+void AppendJsonQuote(std::string_view text, std::string& out);
 
 }  // namespace lfm

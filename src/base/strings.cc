@@ -117,18 +117,19 @@ std::string Quote(std::string_view text, size_t max_bytes) {
 std::string ToValidUtf8(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size());
+  size_t begin = 0;  // of what is valid and not appended yet
   for (size_t i = 0; i < bytes.size();) {
     size_t prefix = 0;
     const size_t length = SequenceLength(bytes, i, prefix);
-    if (length == 0) {
-      out += "\xEF\xBF\xBD";
-      i += prefix;
-    } else {
-      out += bytes.substr(i, length);
+    if (length > 0) {
       i += length;
+      continue;
     }
+    out.append(bytes, begin, i - begin).append("\xEF\xBF\xBD");
+    i += prefix;
+    begin = i;
   }
-  return out;
+  return out.append(bytes, begin);
 }
 
 }  // namespace lfm

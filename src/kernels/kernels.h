@@ -81,6 +81,8 @@ enum class KvType : uint8_t { kF16, kF32, kQ8_0 };
 
 // A page of one layer and one KV head holds 64 keys and 64 values of head_dim, opaque to all but the kernels.
 size_t KvPageBytes(KvType type, int head_dim);
+// Zeroes what positions before n_positions (0 to 64) have written; what lies beyond stays as it is.
+void KvClear(KvType type, int head_dim, std::byte* page, int n_positions);
 
 // Running softmax of one query vector: acc holds sum p_j v_j, to be divided by l at the end.
 struct AttentionState {

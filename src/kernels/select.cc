@@ -1,6 +1,7 @@
 // Tables of kernels: which ISAs this build and this host have, and one table for each, built once.
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -96,12 +97,33 @@ std::unique_ptr<Table> BuildUnchecked(Isa isa) {
   return table;
 }
 
+namespace {
+
+size_t KvElementBytes(KvType type) { return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1; }
+// Of one position's scales of keys, or of values.
+size_t KvScaleBytes(KvType type, int head_dim) {
+  return type == KvType::kQ8_0 ? 2 * static_cast<size_t>((head_dim + kBlock - 1) / kBlock) : 0;
+}
+
+}  // namespace
+
 size_t KvPageBytes(KvType type, int head_dim) {
-  const size_t elements = 2 * size_t{kPagePositions} * static_cast<size_t>(head_dim);
-  if (type == KvType::kF32) return elements * 4;
-  if (type == KvType::kF16) return elements * 2;
-  const size_t scales = 2 * size_t{kPagePositions} * static_cast<size_t>((head_dim + kBlock - 1) / kBlock);
-  return elements + scales * 2;
+  const size_t position = static_cast<size_t>(head_dim) * KvElementBytes(type) + KvScaleBytes(type, head_dim);
+  return 2 * size_t{kPagePositions} * position;
+}
+
+// The order of a page's parts is that of kv_page.inl: scales of keys, keys, scales of values, values. Keys and their scales
+// lie in groups of 16 positions.
+void KvClear(KvType type, int head_dim, std::byte* page, int n_positions) {
+  constexpr int kGroup = 16;
+  const auto n_values = static_cast<size_t>(n_positions);
+  const size_t n_keys = (n_values + kGroup - 1) / kGroup * kGroup;
+  for (const size_t n : {n_keys, n_values}) {
+    for (const size_t bytes : {KvScaleBytes(type, head_dim), static_cast<size_t>(head_dim) * KvElementBytes(type)}) {
+      std::memset(page, 0, n * bytes);
+      page += size_t{kPagePositions} * bytes;
+    }
+  }
 }
 
 Result<const Table*> Select(std::string_view isa) {

@@ -51,7 +51,7 @@ StateLayout::StateLayout(const Config& config, kernels::KvType type)
   }
 }
 
-Page::~Page() { pool_.Return(data_); }
+Page::~Page() { pool_.Return({data_, n_written_}); }
 
 PagePool::PagePool(const StateLayout& layout, int64_t max_pages) : layout_(layout), max_pages_(max_pages) {}
 
@@ -69,12 +69,12 @@ bool PagePool::AddSlab() {
   if (size >= kHugePage) madvise(slab, size / kHugePage * kHugePage, MADV_HUGEPAGE);
   slabs_.push_back(slab);
   n_made_ += n;
-  for (int64_t i = n; i-- > 0;) free_.push_back(slab + static_cast<size_t>(i) * layout_.page_bytes);
+  for (int64_t i = n; i-- > 0;) free_.push_back({slab + static_cast<size_t>(i) * layout_.page_bytes, kernels::kPagePositions});
   return true;
 }
 
 Result<std::vector<std::shared_ptr<Page>>> PagePool::Take(int64_t n) {
-  std::vector<std::byte*> taken;
+  std::vector<FreePage> taken;
   taken.reserve(static_cast<size_t>(n));
   std::vector<std::shared_ptr<Page>> pages;
   pages.reserve(taken.capacity());
@@ -95,10 +95,9 @@ Result<std::vector<std::shared_ptr<Page>>> PagePool::Take(int64_t n) {
     taken.assign(free_.end() - static_cast<std::ptrdiff_t>(n), free_.end());
     free_.resize(free_.size() - static_cast<size_t>(n));
   }
-  for (auto data = taken.rbegin(); data != taken.rend(); ++data) {
-    // Masked lanes are computed too and must be finite; and nobody's text may pass to the next.
-    std::memset(*data, 0, layout_.page_bytes);
-    pages.push_back(std::make_shared<Page>(*this, *data));
+  for (auto page = taken.rbegin(); page != taken.rend(); ++page) {
+    Zero(*page);
+    pages.push_back(std::make_shared<Page>(*this, page->data));
   }
   return pages;
 }
@@ -108,10 +107,23 @@ int64_t PagePool::n_used() const {
   return n_used_;
 }
 
-void PagePool::Return(std::byte* data) {
+// Masked lanes are computed too and must be finite; and nobody's text may pass to the next. The convolutions' state is
+// written when a page is full.
+void PagePool::Zero(const FreePage& page) const {
+  if (page.n_written == kernels::kPagePositions) {
+    std::memset(page.data, 0, layout_.page_bytes);
+    return;
+  }
+  std::byte* head = page.data;
+  for (int i = 0; i < layout_.n_attention * layout_.n_kv_heads; ++i, head += layout_.head_bytes) {
+    kernels::KvClear(layout_.kv_type, layout_.head_dim, head, page.n_written);
+  }
+}
+
+void PagePool::Return(FreePage page) {
   std::lock_guard lock(mutex_);
   --n_used_;
-  free_.push_back(data);
+  free_.push_back(page);
 }
 
 State::State(PagePool& pool) : pool_(&pool), conv_(pool.layout().conv_floats) {}
@@ -126,9 +138,16 @@ Status State::Reserve(int64_t n) {
   if (n < 0 || n > kMaxPositions - n_tokens_) {
     return Error{ErrorCode::kLimit, StrCat("a sequence of ", n_tokens_, " tokens cannot grow by ", n)};
   }
-  const int64_t n_missing = PagesToTake(n);
-  if (n_missing == 0) return Ok();
-  LFM_TRY(auto taken, pool_->Take(n_missing));
+  if (const int64_t n_missing = PagesToTake(n); n_missing > 0) LFM_RETURN_IF_ERROR(TakePages(n_missing));
+  for (int64_t i = n_tokens_ / kPage; i < PagesFor(n_tokens_ + n); ++i) {
+    Page& page = *pages_[static_cast<size_t>(i)];
+    page.set_n_written(std::max(page.n_written(), static_cast<int>(std::min<int64_t>(kPage, n_tokens_ + n - i * kPage))));
+  }
+  return Ok();
+}
+
+Status State::TakePages(int64_t n) {
+  LFM_TRY(auto taken, pool_->Take(n));
   // A page that others share too is theirs to read: the one we are about to write becomes our own copy.
   const auto i_current = static_cast<size_t>(n_tokens_ / kPage);
   if (i_current < pages_.size() && pages_[i_current].use_count() > 1) {
@@ -136,6 +155,7 @@ Status State::Reserve(int64_t n) {
     pages_[i_current] = std::move(taken.back());
     taken.pop_back();
   }
+  for (const std::shared_ptr<Page>& page : taken) page->set_n_written(0);
   std::move(taken.begin(), taken.end(), std::back_inserter(pages_));
   return Ok();
 }
@@ -254,6 +274,7 @@ Status State::Restore(std::span<const std::byte> bytes) {
   in += conv_bytes;
   for (const std::shared_ptr<Page>& page : pages_) {
     std::memcpy(page->data(), in, layout().page_bytes);
+    page->set_n_written(kernels::kPagePositions);
     in += layout().page_bytes;
   }
   n_tokens_ = static_cast<int64_t>(header.n_tokens);

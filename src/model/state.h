@@ -41,10 +41,15 @@ class Page {
   Page(const Page&) = delete;
   Page& operator=(const Page&) = delete;
   std::byte* data() const { return data_; }
+  // How many positions may have been written, and so are to be zeroed before the next taker has the page: all, where the
+  // owner does not tell. One writer, its owner.
+  int n_written() const { return n_written_; }
+  void set_n_written(int n) { n_written_ = n; }
 
  private:
   PagePool& pool_;
   std::byte* data_;
+  int n_written_ = kernels::kPagePositions;
 };
 
 // Hands out pages, up to a limit; freed pages are kept for the next taker and are zeroed before he has them. Thread-safe.
@@ -64,13 +69,18 @@ class PagePool {
 
  private:
   friend class Page;
-  void Return(std::byte* data);
+  struct FreePage {
+    std::byte* data;
+    int n_written;
+  };
+  void Return(FreePage page);
+  void Zero(const FreePage& page) const;
   bool AddSlab();  // with the mutex held; false: no memory
 
   const StateLayout layout_;
   const int64_t max_pages_;
   mutable std::mutex mutex_;
-  std::vector<std::byte*> free_;
+  std::vector<FreePage> free_;
   std::vector<std::byte*> slabs_;  // a few neighbouring pages each, on huge pages where the system has them
   int64_t n_made_ = 0, n_used_ = 0;
 };
@@ -127,6 +137,7 @@ class State {
   const StateLayout& layout() const { return pool_->layout(); }
 
  private:
+  Status TakePages(int64_t n);
   size_t conv_stride() const { return static_cast<size_t>(layout().n_history) * static_cast<size_t>(layout().d_model); }
 
   PagePool* pool_;

@@ -35,9 +35,7 @@ int CallIndex(const Answer& answer, size_t block) {
 }
 
 ChatWriter::ChatWriter(ChatForm form) : form_(std::move(form)) {
-  open_ = StrCat("{\"id\":", JsonQuote(form_.head.id), ",\"object\":\"chat.completion.chunk\",\"created\":", form_.head.created,
-                 ",\"model\":", JsonQuote(form_.head.model), ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint),
-                 ",\"choices\":[");
+  open_ = OpenChoices(form_.head, "chat.completion.chunk");
   close_ = form_.include_usage ? "],\"usage\":null}" : "]}";
 }
 
@@ -102,31 +100,23 @@ void ChatWriter::EndChoice(int choice, const Answer& answer, std::vector<TokenFi
 
 void ChatWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
   if (form_.include_usage) {
-    out += StrCat("data: ", open_, "],\"usage\":", Compact(OpenAiUsage(totals)), ",\"timings\":", Compact(TimingsJson(totals)),
-                  "}\n\n");
+    out += StrCat("data: ", open_, "],\"usage\":", UsageText(totals), ",\"timings\":", TimingsText(totals), "}\n\n");
   }
   AppendEvent("[DONE]", out);
 }
 
 std::string ChatWriter::Document(std::span<const Answer* const> answers, const Totals& totals) {
-  Json choices = Json::MakeArray();
-  int index = 0;
-  for (const Answer* answer : answers) {
-    choices.Append(Json::MakeObject({{"index", index++},
-                                     {"message", MessageJson(*answer)},
-                                     {"logprobs", form_.logprobs ? LogprobsJson(answer->figures) : Json()},
-                                     {"finish_reason", answer->finish}}));
+  std::string out = OpenChoices(form_.head, "chat.completion");
+  for (size_t i = 0; i < answers.size(); ++i) {
+    out += StrCat(i > 0 ? ",{\"index\":" : "{\"index\":", i, ",\"message\":");
+    AppendCompact(MessageJson(*answers[i]), out);
+    out += ",\"logprobs\":";
+    AppendCompact(form_.logprobs ? LogprobsJson(answers[i]->figures) : Json(), out);
+    out += StrCat(",\"finish_reason\":\"", answers[i]->finish, "\"}");
   }
-  Json document = Json::MakeObject({{"id", form_.head.id},
-                                    {"object", "chat.completion"},
-                                    {"created", form_.head.created},
-                                    {"model", form_.head.model},
-                                    {"system_fingerprint", form_.head.fingerprint},
-                                    {"choices", std::move(choices)},
-                                    {"usage", OpenAiUsage(totals)},
-                                    {"timings", TimingsJson(totals)}});
-  SetUnenforced(form_.head, document);
-  return Compact(document);
+  out += StrCat("],\"usage\":", UsageText(totals), ",\"timings\":", TimingsText(totals));
+  AppendUnenforced(form_.head, out);
+  return out += '}';
 }
 
 void ChatWriter::Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out) {

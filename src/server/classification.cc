@@ -290,14 +290,14 @@ ApiResult<ScoringWork> TranslateClassify(const Json& body, const HttpRequest& ht
                       const std::vector<std::vector<PointLogits>>& /*results*/, const Totals& totals) {
     Json data = Json::MakeArray();
     for (size_t i = 0; i < searches.size(); ++i) data.Append(ScoredJson(*asked, searches[i]->scores(), calibration, i, top_k));
-    return Compact(Json::MakeObject({{"id", RandomId("classify-")},
-                                     {"object", "list"},
-                                     {"created", UnixTime()},
-                                     {"model", name},
-                                     {"label_set", asked->id},
-                                     {"method", method == Method::kFull ? "full" : "trie"},
-                                     {"data", std::move(data)},
-                                     {"usage", OpenAiUsage(totals)}}));
+    return WithUsage(Json::MakeObject({{"id", RandomId("classify-")},
+                                       {"object", "list"},
+                                       {"created", UnixTime()},
+                                       {"model", name},
+                                       {"label_set", asked->id},
+                                       {"method", method == Method::kFull ? "full" : "trie"},
+                                       {"data", std::move(data)}}),
+                     totals);
   };
   return work;
 }
@@ -338,13 +338,13 @@ ApiResult<ScoringWork> TranslateScore(const Json& body, const HttpRequest& http,
       data.Append(Json::MakeObject({{"index", static_cast<int64_t>(i)}, {"object", "score"}, {"score", row.items().front()}}));
       scores.Append(std::move(row));
     }
-    return Compact(Json::MakeObject({{"id", RandomId("score-")},
-                                     {"object", "scoring"},
-                                     {"created", UnixTime()},
-                                     {"model", name},
-                                     {"scores", std::move(scores)},
-                                     {"data", std::move(data)},
-                                     {"usage", OpenAiUsage(totals)}}));
+    return WithUsage(Json::MakeObject({{"id", RandomId("score-")},
+                                       {"object", "scoring"},
+                                       {"created", UnixTime()},
+                                       {"model", name},
+                                       {"scores", std::move(scores)},
+                                       {"data", std::move(data)}}),
+                     totals);
   };
   return work;
 }

@@ -43,9 +43,7 @@ Json OldLogprobs(std::span<const TokenFigure> figures, int64_t& offset) {
 }  // namespace
 
 CompletionsWriter::CompletionsWriter(CompletionsForm form) : form_(std::move(form)) {
-  open_ = StrCat("{\"id\":", JsonQuote(form_.head.id), ",\"object\":\"text_completion\",\"created\":", form_.head.created,
-                 ",\"model\":", JsonQuote(form_.head.model), ",\"system_fingerprint\":", JsonQuote(form_.head.fingerprint),
-                 ",\"choices\":[");
+  open_ = OpenChoices(form_.head, "text_completion");
   close_ = form_.include_usage ? ",\"usage\":null}" : "}";
 }
 
@@ -97,37 +95,36 @@ void CompletionsWriter::EndChoice(int choice, const Answer& answer, std::vector<
 
 void CompletionsWriter::End(std::span<const Answer* const>, const Totals& totals, std::string& out) {
   if (form_.include_usage) {
-    out += StrCat("data: ", open_, "],\"usage\":", Compact(OpenAiUsage(totals)), "}\n\n");
+    out += StrCat("data: ", open_, "],\"usage\":", UsageText(totals), "}\n\n");
   }
   AppendEvent("[DONE]", out);
 }
 
+// Of the prompt, where it is echoed, and the answer.
+Json CompletionsWriter::DocumentLogprobs(size_t prompt, const Answer& answer) const {
+  std::vector<TokenFigure> figures;
+  if (form_.echo && prompt < prompt_figures_.size()) figures = prompt_figures_[prompt];
+  figures.insert(figures.end(), answer.figures.begin(), answer.figures.end());
+  int64_t offset = 0;
+  return OldLogprobs(figures, offset);
+}
+
 std::string CompletionsWriter::Document(std::span<const Answer* const> answers, const Totals& totals) {
-  Json choices = Json::MakeArray();
-  int index = 0;
-  for (const Answer* answer : answers) {
-    const auto prompt = static_cast<size_t>(PromptOf(index));
-    std::vector<TokenFigure> figures;
-    if (form_.echo && prompt < prompt_figures_.size()) figures = prompt_figures_[prompt];
-    figures.insert(figures.end(), answer->figures.begin(), answer->figures.end());
-    int64_t offset = 0;
-    choices.Append(Json::MakeObject({{"index", index++},
-                                     {"text", (form_.echo ? form_.prompts[prompt] : "") + answer->Text(Block::Kind::kText)},
-                                     {"logprobs", form_.logprobs ? OldLogprobs(figures, offset) : Json()},
-                                     {"finish_reason", answer->finish}}));
+  std::string out = open_, first_text;
+  for (size_t i = 0; i < answers.size(); ++i) {
+    const auto prompt = static_cast<size_t>(PromptOf(static_cast<int>(i)));
+    const std::string text = (form_.echo ? form_.prompts[prompt] : "") + answers[i]->Text(Block::Kind::kText);
+    if (i == 0) first_text = text;
+    out += StrCat(i > 0 ? ",{\"index\":" : "{\"index\":", i, ",\"text\":");
+    AppendJsonQuote(text, out);
+    out += ",\"logprobs\":";
+    AppendCompact(form_.logprobs ? DocumentLogprobs(prompt, *answers[i]) : Json(), out);
+    out += StrCat(",\"finish_reason\":\"", answers[i]->finish, "\"}");
   }
-  const Json content = choices.items()[0]["text"];
-  Json document = Json::MakeObject({{"id", form_.head.id},
-                                    {"object", "text_completion"},
-                                    {"created", form_.head.created},
-                                    {"model", form_.head.model},
-                                    {"system_fingerprint", form_.head.fingerprint},
-                                    {"choices", std::move(choices)},
-                                    {"usage", OpenAiUsage(totals)},
-                                    {"timings", TimingsJson(totals)}});
-  SetUnenforced(form_.head, document);
-  if (form_.content) document.Set("content", content).Set("stop", true);
-  return Compact(document);
+  out += StrCat("],\"usage\":", UsageText(totals), ",\"timings\":", TimingsText(totals));
+  AppendUnenforced(form_.head, out);
+  if (form_.content) out += StrCat(",\"content\":", JsonQuote(first_text), ",\"stop\":true");
+  return out += '}';
 }
 
 }  // namespace lfm::server

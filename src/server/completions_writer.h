@@ -33,6 +33,7 @@ class CompletionsWriter : public AnswerWriter {
   void Chunk(int choice, std::string_view text, std::string_view finish, std::span<const TokenFigure> figures, std::string& out);
   // The prompt as the first chunk of its choice, once its figures are there.
   void Echo(int choice, std::string& out);
+  Json DocumentLogprobs(size_t prompt, const Answer& answer) const;
   int PromptOf(int choice) const { return choice / form_.n; }
 
   CompletionsForm form_;

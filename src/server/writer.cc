@@ -16,14 +16,16 @@ Json TokenJson(const std::string& bytes, float logprob) {
       {{"token", ToValidUtf8(bytes)}, {"logprob", LogprobNumber(logprob)}, {"bytes", Json::MakeArray(std::move(list))}});
 }
 
+}  // namespace
+
 // Depth is bounded by the request's, or by the document's own.
-void WriteCompact(const Json& json, std::string& out) {
+void AppendCompact(const Json& json, std::string& out) {
   switch (json.kind()) {
     case Json::Kind::kArray: {
       out += '[';
       for (const Json& item : json.items()) {
         if (&item != &json.items().front()) out += ',';
-        WriteCompact(item, out);
+        AppendCompact(item, out);
       }
       out += ']';
       break;
@@ -32,26 +34,29 @@ void WriteCompact(const Json& json, std::string& out) {
       out += '{';
       for (const auto& member : json.members()) {
         if (&member != &json.members().front()) out += ',';
-        out += JsonQuote(member.first);
+        AppendJsonQuote(member.first, out);
         out += ':';
-        WriteCompact(member.second, out);
+        AppendCompact(member.second, out);
       }
       out += '}';
       break;
     }
-    case Json::Kind::kString: out += JsonQuote(json.AsString()); break;
+    case Json::Kind::kString: AppendJsonQuote(json.AsString(), out); break;
     case Json::Kind::kBool: out += json.AsBool() ? "true" : "false"; break;
     case Json::Kind::kNull: out += "null"; break;
     default: out += json.NumberText();
   }
 }
 
-}  // namespace
-
 std::string Compact(const Json& json) {
   std::string out;
-  WriteCompact(json, out);
+  AppendCompact(json, out);
   return out;
+}
+
+std::string OpenChoices(const AnswerHead& head, std::string_view object) {
+  return StrCat("{\"id\":", JsonQuote(head.id), ",\"object\":\"", object, "\",\"created\":", head.created,
+                ",\"model\":", JsonQuote(head.model), ",\"system_fingerprint\":", JsonQuote(head.fingerprint), ",\"choices\":[");
 }
 
 void AnswerWriter::TakePrompt(int, std::vector<TokenFigure>) {}
@@ -64,7 +69,14 @@ void SetUnenforced(const AnswerHead& head, Json& document) {
 void SetUnenforced(const AnswerHead& head, std::string& events) {
   if (head.unenforced.is_null() || !events.ends_with("}\n\n")) return;
   events.resize(events.size() - 3);
-  events += StrCat(",\"unenforced\":", Compact(head.unenforced), "}\n\n");
+  AppendUnenforced(head, events);
+  events += "}\n\n";
+}
+
+void AppendUnenforced(const AnswerHead& head, std::string& out) {
+  if (head.unenforced.is_null()) return;
+  out += ",\"unenforced\":";
+  AppendCompact(head.unenforced, out);
 }
 
 void AppendEvent(std::string_view data, std::string& out) {
@@ -88,32 +100,37 @@ void SetCost(const Totals& totals, Json& usage) {
                                               {"completion_pico_dollars", totals.cost.completion}}));
 }
 
-Json OpenAiUsage(const Totals& totals) {
-  Json usage =
-      Json::MakeObject({{"prompt_tokens", totals.n_prompt},
-                        {"completion_tokens", totals.n_completion},
-                        {"total_tokens", totals.n_prompt + totals.n_completion},
-                        {"prompt_tokens_details", Json::MakeObject({{"cached_tokens", totals.n_cached}, {"audio_tokens", 0}})},
-                        {"completion_tokens_details", Json::MakeObject({{"reasoning_tokens", totals.n_reasoning},
-                                                                        {"audio_tokens", 0},
-                                                                        {"accepted_prediction_tokens", 0},
-                                                                        {"rejected_prediction_tokens", 0}})}});
-  SetCost(totals, usage);
-  return usage;
+std::string UsageText(const Totals& totals) {
+  std::string out = StrCat("{\"prompt_tokens\":", totals.n_prompt, ",\"completion_tokens\":", totals.n_completion,
+                           ",\"total_tokens\":", totals.n_prompt + totals.n_completion,
+                           ",\"prompt_tokens_details\":{\"cached_tokens\":", totals.n_cached,
+                           ",\"audio_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":", totals.n_reasoning,
+                           ",\"audio_tokens\":0,\"accepted_prediction_tokens\":0,\"rejected_prediction_tokens\":0}");
+  if (!totals.priced) return out += '}';
+  Json cost;
+  SetCost(totals, cost);
+  const size_t brace = out.size();
+  AppendCompact(cost, out);
+  out[brace] = ',';
+  return out;
 }
 
-Json TimingsJson(const Totals& totals) {
+std::string WithUsage(const Json& document, const Totals& totals) {
+  std::string out = Compact(document);
+  out.pop_back();
+  return out += StrCat(",\"usage\":", UsageText(totals), "}");
+}
+
+std::string TimingsText(const Totals& totals) {
   const engine::Timings& t = totals.timings;
   const auto per = [](double ms, int64_t n) { return n > 0 ? ms / static_cast<double>(n) : 0.0; };
-  return Json::MakeObject({{"cache_n", t.n_reused},
-                           {"prompt_n", t.n_prompt},
-                           {"prompt_ms", t.prompt_ms},
-                           {"prompt_per_token_ms", per(t.prompt_ms, t.n_prompt)},
-                           {"prompt_per_second", t.prompt_per_second()},
-                           {"predicted_n", t.n_predicted},
-                           {"predicted_ms", t.predicted_ms},
-                           {"predicted_per_token_ms", per(t.predicted_ms, t.n_predicted)},
-                           {"predicted_per_second", t.predicted_per_second()}});
+  const auto text = [](double value) { return Json(value).NumberText(); };
+  return StrCat("{\"cache_n\":", t.n_reused, ",\"prompt_n\":", t.n_prompt, ",\"prompt_ms\":", text(t.prompt_ms),
+                ",\"prompt_per_token_ms\":", text(per(t.prompt_ms, t.n_prompt)),
+                ",\"prompt_per_second\":", text(t.prompt_per_second()), ",\"predicted_n\":", t.n_predicted,
+                ",\"predicted_ms\":", text(t.predicted_ms),
+                ",\"predicted_per_token_ms\":", text(per(t.predicted_ms, t.n_predicted)),
+                ",\"predicted_per_second\":", text(t.predicted_per_second()), "}");
 }
 
 Json FloatNumber(float value) {

@@ -49,24 +49,33 @@ class AnswerWriter {
   virtual void Progress(int64_t n_total, int64_t n_cached, int64_t n_done, double ms, std::string& out);
 };
 
-// One line without spaces, as clients are sent it.
+// One line without spaces, as clients are sent it; appended to `out`, or alone.
+void AppendCompact(const Json& json, std::string& out);
 std::string Compact(const Json& json);
+
+// The members of `head` that open every document and chunk, up to and with the bracket of its choices.
+std::string OpenChoices(const AnswerHead& head, std::string_view object);
 
 // The answer's member "unenforced" into a document, or into the last event of `events`, where there is something to list.
 void SetUnenforced(const AnswerHead& head, Json& document);
 void SetUnenforced(const AnswerHead& head, std::string& events);
+// The same as a member of a document that is written as text: ,"unenforced":[...]
+void AppendUnenforced(const AnswerHead& head, std::string& out);
 
 // "data: {...}\n\n"
 void AppendEvent(std::string_view data, std::string& out);
 // "event: NAME\ndata: {...}\n\n"
 void AppendEvent(std::string_view name, std::string_view data, std::string& out);
 
-// {"prompt_tokens": …} with details, and the cost where there are prices.
-Json OpenAiUsage(const Totals& totals);
+// {"prompt_tokens": …} with details, and the cost where there are prices; as text, like all that every short answer has:
+// built as values first, they took a tenth of a short answer's time.
+std::string UsageText(const Totals& totals);
+// A document with its usage as the last member.
+std::string WithUsage(const Json& document, const Totals& totals);
 // The members "cost" and "cost_details", where there are prices.
 void SetCost(const Totals& totals, Json& usage);
 // llama.cpp's {"prompt_n": …}.
-Json TimingsJson(const Totals& totals);
+std::string TimingsText(const Totals& totals);
 
 // The fewest digits that read back as the same float.
 Json FloatNumber(float value);

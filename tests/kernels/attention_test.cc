@@ -101,6 +101,22 @@ TEST(Attention, NoKeysLeaveTheStateUntouched) {
   }
 }
 
+// A page of which only the first positions were ever written is all zero again.
+TEST(Attention, ClearingReachesAllThatWasWritten) {
+  const Table& table = *Select("scalar").value();
+  for (int type = 0; type < 3; type++) {
+    for (const int n : {1, 16, 33}) {
+      const std::vector<float> row(48, -2.0f);
+      std::vector<std::byte> page(KvPageBytes(static_cast<KvType>(type), 48));
+      const std::vector<std::byte> zero = page;
+      for (int i = 0; i < n; i++) table.kv_store[type](page.data(), i, row.data(), row.data(), 48);
+      EXPECT_NE(page, zero);
+      KvClear(static_cast<KvType>(type), 48, page.data(), n);
+      EXPECT_EQ(page, zero) << type << " " << n;
+    }
+  }
+}
+
 TEST(Attention, EveryIsaGivesTheScalarBits) {
   for (const Table* table : OtherTables()) {
     for (int type = 0; type < 3; type++) {

@@ -236,12 +236,14 @@ TEST(State, PagesAreZeroedOnReuse) {
   const auto ids = Prompt(3, rig->vocab(), 1);
   rig->Logits(fresh, ids, 3);
   const std::vector<std::byte> wanted = fresh.Save();
-  fresh.Clear();
-  State other(pool);
-  rig->Logits(other, Prompt(60, rig->vocab(), 2), 60);
-  other.Clear();
-  rig->Logits(fresh, ids, 3);
-  EXPECT_EQ(fresh.Save(), wanted) << "nothing of what the page held before";
+  for (const int n : {1, 17, 60, 64}) {  // a full page holds the convolutions' state too
+    fresh.Clear();
+    State other(pool);
+    rig->Logits(other, Prompt(n, rig->vocab(), 2), n);
+    other.Clear();
+    rig->Logits(fresh, ids, 3);
+    EXPECT_EQ(fresh.Save(), wanted) << "nothing of the " << n << " positions that the page held before";
+  }
 }
 
 TEST(Stepper, ReservesForAllOrNone) {
