@@ -14,6 +14,9 @@ constexpr int kQueryTile = kN >= 16 ? 8 : 32;
 // fused multiply-adds a cycle with a latency of four want eight sums or more, and loads that serve several of them.
 constexpr int kWideStep = kN >= 16 ? 4 : 1;
 constexpr int kQueryStep = kN == 8 ? 6 : 4;
+// Queries and groups of keys whose exp are taken in step: eight vectors of 32 registers, four of 16.
+constexpr int kWeighQueries = kN >= 16 ? 2 : 1;
+constexpr int kWeighGroups = kN >= 16 ? 4 : 2;
 
 LFM_INLINE int MostKeys(const int* n_keys, int n) {
   int most = 0;
@@ -120,15 +123,16 @@ LFM_INLINE F32x16 MaxOfGroups(const float* scores, int n_groups) {
   return max;
 }
 
-// Turns scores into weights, whose lane sums it gives back.
-LFM_INLINE F32x16 Weigh(float* scores, int n_groups, float m) {
-  F32x16 sum = Set(0.0f);
-  for (int g = 0; g < n_groups; g++) {
-    const F32x16 p = ExpOfNegative(Sub(Load(scores + g * kLanes), Set(m)));
-    Store(scores + g * kLanes, p);
-    sum = Add(sum, p);
+// Turns the scores of kQ queries and kG groups into weights, and adds those to the queries' lane sums.
+template <int kQ, int kG>
+LFM_INLINE void Weigh(float* scores, const float* m, F32x16* sums) {
+  F32x16 p[kQ * kG];
+  for (int i = 0; i < kQ * kG; i++) p[i] = Sub(Load(scores + i / kG * kPagePositions + i % kG * kLanes), Set(m[i / kG]));
+  ExpOfNegatives<kQ * kG>(p);
+  for (int i = 0; i < kQ * kG; i++) {
+    Store(scores + i / kG * kPagePositions + i % kG * kLanes, p[i]);
+    sums[i / kG] = Add(sums[i / kG], p[i]);
   }
-  return sum;
 }
 
 // Where the maximum stays, which it does on nearly every page of a long past, the correction is exp(0) = 1 and nothing is to
@@ -152,7 +156,12 @@ LFM_INLINE void SoftmaxOfFour(float* scores, int head_dim, AttentionState* state
   MaxTrees(lanes, m);
   for (int q = 0; q < 4; q++) {
     m[q] = state[q].m > m[q] ? state[q].m : m[q];
-    lanes[q] = Weigh(scores + q * kPagePositions, kKeyGroups, m[q]);
+    lanes[q] = Set(0.0f);
+  }
+  for (int q = 0; q < 4; q += kWeighQueries) {
+    for (int g = 0; g < kKeyGroups; g += kWeighGroups) {
+      Weigh<kWeighQueries, kWeighGroups>(scores + q * kPagePositions + g * kLanes, m + q, lanes + q);
+    }
   }
   SumTrees(lanes, sum);
   for (int q = 0; q < 4; q++) UpdateState(m[q], sum[q], head_dim, state + q, acc + q * head_dim);
@@ -163,13 +172,17 @@ LFM_INLINE void SoftmaxOfOne(float* scores, int n_keys, int head_dim, AttentionS
   for (int j = n_keys; j < n_groups * kLanes; j++) scores[j] = -__builtin_inff();
   const float page_max = MaxTree(MaxOfGroups(scores, n_groups));
   const float m = state->m > page_max ? state->m : page_max;
-  UpdateState(m, SumTree(Weigh(scores, n_groups, m)), head_dim, state, acc);
+  F32x16 sum = Set(0.0f);
+  for (int g = 0; g < n_groups; g++) Weigh<1, 1>(scores + g * kLanes, &m, &sum);
+  UpdateState(m, SumTree(sum), head_dim, state, acc);
 }
 
-LFM_INLINE void SoftmaxOfQueries(float* scores, const int* n_keys, int n, int head_dim, AttentionState* state, float* acc) {
+// `whole`: all see the whole page.
+LFM_INLINE void SoftmaxOfQueries(float* scores, const int* n_keys, bool whole, int n, int head_dim, AttentionState* state,
+                                 float* acc) {
   for (int q = 0; q < n;) {
     float* const s = scores + q * kPagePositions;
-    if (q + 4 <= n && LeastKeys(n_keys + q, 4) == kPagePositions) {
+    if (q + 4 <= n && (whole || LeastKeys(n_keys + q, 4) == kPagePositions)) {
       SoftmaxOfFour(s, head_dim, state + q, acc + q * head_dim);
       q += 4;
     } else {
@@ -235,43 +248,48 @@ LFM_INLINE void AddValuesOfDims(const Values& values, int first, int end, const 
 
 // For kQ queries from q, of which each sees n_keys positions: those that all see together, then the others' rest.
 template <int kQ, class Values>
-LFM_INLINE void AddValuesOfStep(const Values& values, int q, const float* p, const int* n_keys, int head_dim, float* acc) {
+LFM_INLINE void AddValuesOfStep(const Values& values, int q, const float* p, const int* n_keys, bool whole, int head_dim,
+                                float* acc) {
   p += q * kPagePositions;
   acc += q * head_dim;
-  const int common = LeastKeys(n_keys + q, kQ);
+  const int common = whole ? kPagePositions : LeastKeys(n_keys + q, kQ);
   if (common > 0) AddValuesOfDims<kQ>(values, 0, common, p, head_dim, acc);
-  for (int i = 0; kQ > 1 && i < kQ; i++) {
+  for (int i = 0; !whole && kQ > 1 && i < kQ; i++) {
     if (n_keys[q + i] == common) continue;
     AddValuesOfDims<1>(values, common, n_keys[q + i], p + i * kPagePositions, head_dim, acc + i * head_dim);
   }
 }
 
 template <class Values>
-LFM_INLINE void AddValuesOfQueries(const Values& values, const float* p, const int* n_keys, int n, int head_dim, float* acc) {
+LFM_INLINE void AddValuesOfQueries(const Values& values, const float* p, const int* n_keys, bool whole, int n, int head_dim,
+                                   float* acc) {
   int q = 0;
-  for (; q + kQueryStep <= n; q += kQueryStep) AddValuesOfStep<kQueryStep>(values, q, p, n_keys, head_dim, acc);
-  for (; kQueryStep > 4 && q + 4 <= n; q += 4) AddValuesOfStep<4>(values, q, p, n_keys, head_dim, acc);
-  for (; q + 2 <= n; q += 2) AddValuesOfStep<2>(values, q, p, n_keys, head_dim, acc);
-  if (q < n) AddValuesOfStep<1>(values, q, p, n_keys, head_dim, acc);
+  for (; q + kQueryStep <= n; q += kQueryStep) AddValuesOfStep<kQueryStep>(values, q, p, n_keys, whole, head_dim, acc);
+  for (; kQueryStep > 4 && q + 4 <= n; q += 4) AddValuesOfStep<4>(values, q, p, n_keys, whole, head_dim, acc);
+  for (; q + 2 <= n; q += 2) AddValuesOfStep<2>(values, q, p, n_keys, whole, head_dim, acc);
+  if (q < n) AddValuesOfStep<1>(values, q, p, n_keys, whole, head_dim, acc);
 }
 
-// One tile of queries, of which one sees a key at least.
+// One tile of queries.
 template <class Keys, class Values>
 LFM_INLINE void AttendTile(const Keys& keys, const Values& values, const float* queries, const int* n_keys, int n, int head_dim,
                            AttentionState* state, float* acc, float* scores) {
-  ScoresOfQueries(keys, GroupsOf(MostKeys(n_keys, n)), queries, n, head_dim, scores);
-  SoftmaxOfQueries(scores, n_keys, n, head_dim, state, acc);
-  AddValuesOfQueries(values, scores, n_keys, n, head_dim, acc);
+  const bool whole = LeastKeys(n_keys, n) == kPagePositions;
+  const int most = whole ? kPagePositions : MostKeys(n_keys, n);
+  if (most == 0) return;
+  ScoresOfQueries(keys, GroupsOf(most), queries, n, head_dim, scores);
+  SoftmaxOfQueries(scores, n_keys, whole, n, head_dim, state, acc);
+  AddValuesOfQueries(values, scores, n_keys, whole, n, head_dim, acc);
 }
 
 template <KvType kType>
-LFM_INLINE void AttendFew(const uint8_t* page, const uint8_t* next, const float* queries, const int* n_keys, int n, int head_dim,
-                          AttentionState* state, float* acc) {
+LFM_INLINE void AttendFew(const uint8_t* page, const uint8_t* next, const float* queries, const int* n_keys, int most, int n,
+                          int head_dim, AttentionState* state, float* acc) {
   alignas(64) float scores[kFewQueries * kPagePositions];
   alignas(64) float scales[kValueScales];
   const KvLayout<kType> layout(head_dim);
   if constexpr (kType == KvType::kQ8_0) {
-    UnpackValueScales(page, layout, MostKeys(n_keys, n), scales);
+    UnpackValueScales(page, layout, most, scales);
     Fetch(next + layout.key_scales, layout.keys - layout.key_scales);
     Fetch(next + layout.value_scales, layout.values - layout.value_scales);
   }
@@ -280,20 +298,18 @@ LFM_INLINE void AttendFew(const uint8_t* page, const uint8_t* next, const float*
 }
 
 template <KvType kType>
-LFM_INLINE void AttendMany(const uint8_t* page, const uint8_t* next, const float* queries, const int* n_keys, int n, int head_dim,
-                           AttentionState* state, float* acc) {
+LFM_INLINE void AttendMany(const uint8_t* page, const uint8_t* next, const float* queries, const int* n_keys, int most, int n,
+                           int head_dim, AttentionState* state, float* acc) {
   alignas(64) float keys[kPagePositions * kMaxHeadDim];
   alignas(64) float values[kPagePositions * kMaxHeadDim];
   alignas(64) float scores[kQueryTile * kPagePositions];
   const KvLayout<kType> layout(head_dim);
-  const int most = MostKeys(n_keys, n);
   for (int g = 0; g < GroupsOf(most); g++) UnpackKeys<kType>(page, layout, g, keys + g * kLanes * head_dim);
   UnpackValues<kType>(page, layout, most, values);
   const int bytes = layout.values + kPagePositions * head_dim * kKvSize<kType>;
   for (int q = 0; q < n; q += kQueryTile) {
     const int n_tile = n - q < kQueryTile ? n - q : kQueryTile;
     Fetch(next + bytes * q / n, bytes * n_tile / n);
-    if (MostKeys(n_keys + q, n_tile) == 0) continue;
     AttendTile(UnpackedKeys{keys, head_dim}, UnpackedValues{values, head_dim}, queries + q * head_dim, n_keys + q, n_tile,
                head_dim, state + q, acc + q * head_dim, scores);
   }
@@ -304,11 +320,12 @@ void AttendPage(const std::byte* page_bytes, const std::byte* next_bytes, const 
                 int head_dim, AttentionState* state, float* acc) noexcept {
   const auto* const page = reinterpret_cast<const uint8_t*>(page_bytes);
   const auto* const next = next_bytes == nullptr ? page : reinterpret_cast<const uint8_t*>(next_bytes);
-  if (MostKeys(n_keys, n) == 0) return;
+  const int most = MostKeys(n_keys, n);
+  if (most == 0) return;
   if (n <= kFewQueries) {
-    AttendFew<kType>(page, next, queries, n_keys, n, head_dim, state, acc);
+    AttendFew<kType>(page, next, queries, n_keys, most, n, head_dim, state, acc);
   } else {
-    AttendMany<kType>(page, next, queries, n_keys, n, head_dim, state, acc);
+    AttendMany<kType>(page, next, queries, n_keys, most, n, head_dim, state, acc);
   }
 }
 
@@ -318,12 +335,22 @@ void AttendMerge(const AttentionState* state, int64_t state_stride, const float*
   for (int p = 0; p < n_parts; p++) m = state[p * state_stride].m > m ? state[p * state_stride].m : m;
   float l = 0.0f;
   for (int d = 0; d < head_dim; d += kLanes) Store(out + d, Set(0.0f));
-  for (int p = 0; p < n_parts; p++) {
-    const AttentionState& part = state[p * state_stride];
-    if (part.l == 0.0f) continue;  // saw nothing
-    const float w = Exp1(part.m - m);
-    l = __builtin_fmaf(w, part.l, l);
-    for (int d = 0; d < head_dim; d += kLanes) Store(out + d, Fma(Set(w), Load(acc + p * stride + d), Load(out + d)));
+  for (int first = 0; first < n_parts; first += kLanes) {
+    const int n = n_parts - first < kLanes ? n_parts - first : kLanes;
+    const AttentionState* const states = state + first * state_stride;
+    alignas(64) float w[kLanes];
+    for (int p = 0; p < kLanes; p++) w[p] = p < n ? states[p * state_stride].m : m;
+    Store(w, Exp(Sub(Load(w), Set(m))));
+    for (int p = 0; p < n; p++) {  // a part that saw nothing has l = 0
+      if (states[p * state_stride].l != 0.0f) l = __builtin_fmaf(w[p], states[p * state_stride].l, l);
+    }
+    for (int d = 0; d < head_dim; d += kLanes) {
+      F32x16 sum = Load(out + d);
+      for (int p = 0; p < n; p++) {
+        if (states[p * state_stride].l != 0.0f) sum = Fma(Set(w[p]), Load(acc + (first + p) * stride + d), sum);
+      }
+      Store(out + d, sum);
+    }
   }
   const F32x16 divisor = Set(l == 0.0f ? 1.0f : l);
   for (int d = 0; d < head_dim; d += kLanes) Store(out + d, Div(Load(out + d), divisor));

@@ -127,24 +127,36 @@ LFM_INLINE VF Scale(VF p, VI n) {
 
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln(2) / 2; a polynomial of degree 6 (fitted to 3e-9).
 // exp(0) = 1, exp(-inf) = 0, exp(> 88.72) = inf.
-LFM_INLINE VF ExpClamped(VF x) {
-  const VI n = RoundF(MulF(x, SetF(0x1.715476p+0f)));
-  const VF nf = ToF(n);
-  VF r = FmaF(nf, SetF(-0x1.62e4p-1f), x);  // ln 2 in two pieces: the first has 15 bits, n * it is exact
-  r = FmaF(nf, SetF(-0x1.7f7d1cp-20f), r);
-  VF p = SetF(0x1.6a24b6p-10f);
-  p = FmaF(p, r, SetF(0x1.1239ep-7f));
-  p = FmaF(p, r, SetF(0x1.5558fp-5f));
-  p = FmaF(p, r, SetF(0x1.555492p-3f));
-  p = FmaF(p, r, SetF(0x1.fffffcp-2f));
-  p = FmaF(MulF(r, r), p, r);
-  return Scale(AddF(p, SetF(1.0f)), n);
+// kCount vectors go in step: a core looks too few instructions ahead to find other work while one waits for itself.
+template <int kCount>
+LFM_INLINE void ExpClamped(VF* x) {
+  VF nf[kCount], p[kCount];
+  VI n[kCount];
+#define LFM_EACH for (int i = 0; i < kCount; i++)
+  LFM_EACH n[i] = RoundF(MulF(x[i], SetF(0x1.715476p+0f)));
+  LFM_EACH nf[i] = ToF(n[i]);
+  LFM_EACH x[i] = FmaF(nf[i], SetF(-0x1.62e4p-1f), x[i]);  // r; ln 2 in two pieces: the first has 15 bits, n * it is exact
+  LFM_EACH x[i] = FmaF(nf[i], SetF(-0x1.7f7d1cp-20f), x[i]);
+  LFM_EACH p[i] = FmaF(SetF(0x1.6a24b6p-10f), x[i], SetF(0x1.1239ep-7f));
+  LFM_EACH p[i] = FmaF(p[i], x[i], SetF(0x1.5558fp-5f));
+  LFM_EACH p[i] = FmaF(p[i], x[i], SetF(0x1.555492p-3f));
+  LFM_EACH p[i] = FmaF(p[i], x[i], SetF(0x1.fffffcp-2f));
+  LFM_EACH p[i] = FmaF(MulF(x[i], x[i]), p[i], x[i]);
+  LFM_EACH x[i] = Scale(AddF(p[i], SetF(1.0f)), n[i]);
+#undef LFM_EACH
 }
-LFM_INLINE VF ExpV(VF x) { return ExpClamped(MinF(MaxF(x, SetF(-104.0f)), SetF(89.0f))); }
-// The same where x <= 0.
-LFM_INLINE F32x16 ExpOfNegative(F32x16 x) {
-  LFM_PARTS x.v[i] = ExpClamped(MaxF(x.v[i], SetF(-104.0f)));
+LFM_INLINE VF ExpV(VF x) {
+  x = MinF(MaxF(x, SetF(-104.0f)), SetF(89.0f));
+  ExpClamped<1>(&x);
   return x;
+}
+// The same of kCount vectors that hold nothing above 0.
+template <int kCount>
+LFM_INLINE void ExpOfNegatives(F32x16* x) {
+  VF v[kCount * kParts];
+  for (int i = 0; i < kCount * kParts; i++) v[i] = MaxF(x[i / kParts].v[i % kParts], SetF(-104.0f));
+  ExpClamped<kCount * kParts>(v);
+  for (int i = 0; i < kCount * kParts; i++) x[i / kParts].v[i % kParts] = v[i];
 }
 LFM_INLINE F32x16 Exp(F32x16 x) {
   LFM_PARTS x.v[i] = ExpV(x.v[i]);

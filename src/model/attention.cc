@@ -1,5 +1,5 @@
 // Grouped-query attention over paged keys and values.
-// A block is up to 64 query vectors of one sequence and KV head. It meets the pages in order, in splits of fixed
+// A block is up to kMaxQueries query vectors of one sequence and KV head. It meets the pages in order, in splits of fixed
 // positions; the splits' partial results are merged in order. Which thread does which split changes nothing.
 #include <algorithm>
 #include <cmath>
@@ -34,15 +34,10 @@ class AttentionBlocks {
  public:
   AttentionBlocks(const StepContext& step, int i_attention)
       : step_(step), config_(step.model.config), i_attention_(i_attention), group_(config_.n_heads / config_.n_kv_heads),
-        rows_per_block_(std::max(1, kMaxQueries / group_)), q_width_(int64_t{config_.n_heads} * config_.head_dim) {
-    step.b.first_block.clear();
-    for (const BatchItem& item : step.batch) {
-      step.b.first_block.push_back(n_blocks_);
-      const int64_t n = static_cast<int64_t>(item.tokens.size());
-      n_blocks_ += (n + rows_per_block_ - 1) / rows_per_block_ * config_.n_kv_heads;
-      max_queries_ = std::max(max_queries_, std::min<int64_t>(n, rows_per_block_) * group_);
-      max_splits_ = std::max(max_splits_, SplitsFor(item.state->n_tokens() + n));
-    }
+        q_width_(int64_t{config_.n_heads} * config_.head_dim) {
+    // The queries of a block share the unpacking of a page; with too few blocks threads would wait.
+    CutIntoBlocks(std::max(1, kMaxQueries / group_));
+    if (n_blocks_ < 8 * step.threads.size()) CutIntoBlocks(std::max(1, kMaxQueries / 2 / group_));
   }
 
   void Run() {
@@ -52,9 +47,10 @@ class AttentionBlocks {
     const int64_t block_partials = max_splits_ * max_queries_;
     const auto room = static_cast<int64_t>(step_.b.partials.state.size());
     if (max_splits_ > 1 && n_blocks_ < 16 * n_threads && n_blocks_ * block_partials <= room) {
-      step_.threads.For(n_blocks_ * max_splits_, 1, [&](int64_t begin, int64_t end, int) {
+      step_.threads.For(n_blocks_ * max_splits_, 1, [&](int64_t begin, int64_t end, int i_thread) {
         for (int64_t i = begin; i < end; ++i) {
-          RunSplit(BlockAt(i / max_splits_), i % max_splits_, PartialAt(i / max_splits_ * block_partials));
+          const Block block = BlockAt(i / max_splits_);
+          RunSplit(block, i % max_splits_, PartialAt(i / max_splits_ * block_partials), QueriesOf(block, i_thread));
         }
       });
       step_.threads.For(n_blocks_, 1, [&](int64_t begin, int64_t end, int) {
@@ -67,14 +63,30 @@ class AttentionBlocks {
       const Partial partial = PartialAt(room / n_threads * i_thread);
       for (int64_t i = begin; i < end; ++i) {
         const Block block = BlockAt(i);
+        const float* const queries = QueriesOf(block, i_thread);
         const int64_t n_splits = SplitsFor(LastPosition(block) + 1);
-        for (int64_t split = 0; split < n_splits; ++split) RunSplit(block, split, partial);
+        for (int64_t split = 0; split < n_splits; ++split) RunSplit(block, split, partial, queries);
         Merge(block, partial);
       }
     });
   }
 
  private:
+  void CutIntoBlocks(int rows_per_block) {
+    rows_per_block_ = rows_per_block;
+    n_blocks_ = 0;
+    max_queries_ = 1;
+    max_splits_ = 1;
+    step_.b.first_block.clear();
+    for (const BatchItem& item : step_.batch) {
+      step_.b.first_block.push_back(n_blocks_);
+      const int64_t n = static_cast<int64_t>(item.tokens.size());
+      n_blocks_ += (n + rows_per_block_ - 1) / rows_per_block_ * config_.n_kv_heads;
+      max_queries_ = std::max(max_queries_, std::min<int64_t>(n, rows_per_block_) * group_);
+      max_splits_ = std::max(max_splits_, SplitsFor(item.state->n_tokens() + n));
+    }
+  }
+
   Partial PartialAt(int64_t i) const {
     return {step_.b.partials.state.data() + i, step_.b.partials.acc.data() + i * config_.head_dim};
   }
@@ -102,7 +114,19 @@ class AttentionBlocks {
     return block.index + 1 < n_blocks_ ? KvOf(BlockAt(block.index + 1), 0) : nullptr;
   }
 
-  void RunSplit(const Block& block, int64_t split, const Partial& partial) const {
+  // The block's queries, scaled, in the thread's own place.
+  const float* QueriesOf(const Block& block, int i_thread) const {
+    const int width = group_ * config_.head_dim;
+    float* const queries = step_.b.partials.queries.data() + int64_t{i_thread} * kMaxQueries * config_.head_dim;
+    const float scale = 1.0f / std::sqrt(static_cast<float>(config_.head_dim));
+    for (int r = 0; r < block.n_rows; ++r) {
+      const float* q = step_.b.wide.data() + (block.first_row + r) * Stride() + int64_t{block.kv_head} * width;
+      for (int i = 0; i < width; ++i) queries[r * width + i] = q[i] * scale;
+    }
+    return queries;
+  }
+
+  void RunSplit(const Block& block, int64_t split, const Partial& partial, const float* queries) const {
     const int n_queries = block.n_rows * group_, d = config_.head_dim;
     AttentionState* state = partial.state + split * n_queries;
     float* acc = partial.acc + split * n_queries * d;
@@ -111,19 +135,16 @@ class AttentionBlocks {
     std::fill(state, state + n_queries, AttentionState{-std::numeric_limits<float>::infinity(), 0.0f});
     std::fill(acc, acc + n_queries * d, 0.0f);
 
-    alignas(64) float queries[kMaxQueries * 256];
     int n_keys[kMaxQueries];
-    const float scale = 1.0f / std::sqrt(static_cast<float>(d));
-    for (int r = 0; r < block.n_rows; ++r) {
-      const float* q = step_.b.wide.data() + (block.first_row + r) * Stride() + int64_t{block.kv_head} * group_ * d;
-      for (int i = 0; i < group_ * d; ++i) queries[r * group_ * d + i] = q[i] * scale;
-    }
+    std::fill(n_keys, n_keys + n_queries, kPagePositions);
     const int64_t first = RowAt(block.first_row).position;
     const int64_t last_page = std::min((split + 1) * kSplitPages - 1, last / kPagePositions);
     for (int64_t page = split * kSplitPages; page <= last_page; ++page) {
-      for (int i = 0; i < n_queries; ++i) {
-        const int64_t visible = first + i / group_ + 1 - page * kPagePositions;
-        n_keys[i] = static_cast<int>(std::clamp<int64_t>(visible, 0, kPagePositions));
+      if ((page + 1) * kPagePositions > first + 1) {  // some see a part of it
+        for (int i = 0; i < n_queries; ++i) {
+          const int64_t visible = first + i / group_ + 1 - page * kPagePositions;
+          n_keys[i] = static_cast<int>(std::clamp<int64_t>(visible, 0, kPagePositions));
+        }
       }
       Kernel()(KvOf(block, page), KvAfter(block, page), queries, n_keys, n_queries, d, state, acc);
     }
@@ -150,8 +171,8 @@ class AttentionBlocks {
   const Config& config_;
   const int i_attention_;
   const int group_;
-  const int rows_per_block_;
   const int64_t q_width_;
+  int rows_per_block_ = 1;
   int64_t n_blocks_ = 0, max_splits_ = 1, max_queries_ = 1;
 };
 

@@ -110,8 +110,10 @@ Result<std::unique_ptr<Workspace>> Workspace::Create(const Model& model, int64_t
   ReserveExperts(model.config, max_tokens, b);
   ReserveTiles(model, max_tokens, b);
   const auto n_splits = static_cast<size_t>((max_positions + kSplitPositions - 1) / kSplitPositions);
-  b.partials.state.resize(2 * static_cast<size_t>(n_threads) * n_splits * kMaxQueries);
-  b.partials.acc.resize(b.partials.state.size() * static_cast<size_t>(std::max(1, model.config.head_dim)));
+  b.partials.state.resize(static_cast<size_t>(n_threads) * n_splits * kMaxQueries);
+  const auto head_dim = static_cast<size_t>(std::max(1, model.config.head_dim));
+  b.partials.acc.resize(b.partials.state.size() * head_dim);
+  b.partials.queries.resize(static_cast<size_t>(n_threads) * kMaxQueries * head_dim);
   return workspace;
 } catch (const std::bad_alloc&) {
   return Error{ErrorCode::kOutOfMemory, StrCat("no memory for the buffers of a step of ", max_tokens, " tokens over ",

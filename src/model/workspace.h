@@ -14,13 +14,14 @@ namespace lfm::model {
 constexpr int64_t kSplitPages = 16;
 constexpr int64_t kSplitPositions = kSplitPages * kernels::kPagePositions;
 // Query vectors that meet a page together, at most.
-constexpr int kMaxQueries = 64;
+constexpr int kMaxQueries = 128;
 
-// Partial results of attention blocks, [n_splits][n_queries] each: room for whole blocks of two a thread, or for many blocks of
-// a few queries.
+// Partial results of attention blocks, [n_splits][n_queries] each: room for a whole block a thread, or for many blocks of a few
+// queries. For 64 dims, 32,768 positions and two threads 2.2 MB.
 struct AttentionPartials {
   std::vector<kernels::AttentionState> state;
-  std::vector<float> acc;  // head_dim each
+  std::vector<float> acc;      // head_dim each
+  std::vector<float> queries;  // [n_threads][kMaxQueries][head_dim]: of the block in hand
 };
 
 // A row of the batch: which item it belongs to and its position in that sequence.
