@@ -21,12 +21,12 @@ std::vector<bool> Recursive(const CfgText& text) {
   const size_t n = text.rules.size();
   std::vector<std::vector<uint32_t>> uses(n);
   for (size_t rule = 0; rule < n; ++rule) {
-    std::vector<uint32_t> todo{text.bodies[rule]};
-    while (!todo.empty()) {
-      const CfgNode& node = text.nodes[todo.back()];
-      todo.pop_back();
+    std::vector<uint32_t> waiting{text.bodies[rule]};
+    while (!waiting.empty()) {
+      const CfgNode& node = text.nodes[waiting.back()];
+      waiting.pop_back();
       if (node.kind == CfgNode::Kind::kRule) uses[rule].push_back(node.rule);
-      todo.insert(todo.end(), node.parts.begin(), node.parts.end());
+      waiting.insert(waiting.end(), node.parts.begin(), node.parts.end());
     }
   }
   // What remains once rules without open uses are taken away leads to a cycle.
@@ -37,16 +37,16 @@ std::vector<bool> Recursive(const CfgText& text) {
     for (const uint32_t use : uses[rule]) used_by[use].push_back(static_cast<uint32_t>(rule));
   }
   std::vector<bool> recursive(n, true);
-  std::vector<uint32_t> todo;
+  std::vector<uint32_t> waiting;
   for (size_t rule = 0; rule < n; ++rule) {
-    if (open[rule] == 0) todo.push_back(static_cast<uint32_t>(rule));
+    if (open[rule] == 0) waiting.push_back(static_cast<uint32_t>(rule));
   }
-  while (!todo.empty()) {
-    const uint32_t rule = todo.back();
-    todo.pop_back();
+  while (!waiting.empty()) {
+    const uint32_t rule = waiting.back();
+    waiting.pop_back();
     recursive[rule] = false;
     for (const uint32_t user : used_by[rule]) {
-      if (--open[user] == 0) todo.push_back(user);
+      if (--open[user] == 0) waiting.push_back(user);
     }
   }
   return recursive;
@@ -59,12 +59,12 @@ class Regular {
       : pool_(pool), text_(text), recursive_(recursive), languages(text.rules.size(), UINT32_MAX) {}
 
   bool IsRegular(uint32_t index) const {
-    std::vector<uint32_t> todo{index};
-    while (!todo.empty()) {
-      const CfgNode& node = text_.nodes[todo.back()];
-      todo.pop_back();
+    std::vector<uint32_t> waiting{index};
+    while (!waiting.empty()) {
+      const CfgNode& node = text_.nodes[waiting.back()];
+      waiting.pop_back();
       if (node.kind == CfgNode::Kind::kRule && recursive_[node.rule]) return false;
-      todo.insert(todo.end(), node.parts.begin(), node.parts.end());
+      waiting.insert(waiting.end(), node.parts.begin(), node.parts.end());
     }
     return true;
   }
@@ -124,12 +124,12 @@ Status CfgCore::Load(const CfgText& text, const std::vector<bool>& recursive) {
   Regular regular(pool, text, recursive);
   by_rule_.resize(text.rules.size());
   start_ = text.start;
-  struct Todo {
+  struct Waiting {
     uint32_t rule, node;
   };
-  std::vector<Todo> todo;
+  std::vector<Waiting> waiting;
   for (uint32_t rule = 0; rule < text.rules.size(); ++rule) {
-    if (recursive[rule]) todo.push_back({rule, text.bodies[rule]});
+    if (recursive[rule]) waiting.push_back({rule, text.bodies[rule]});
   }
   Status status;
   const auto symbol = [&](uint32_t node) -> Symbol {
@@ -140,16 +140,16 @@ Status CfgCore::Load(const CfgText& text, const std::vector<bool>& recursive) {
     }
     if (text.nodes[node].kind == CfgNode::Kind::kRule) return {false, text.nodes[node].rule};
     by_rule_.emplace_back();
-    todo.push_back({static_cast<uint32_t>(by_rule_.size() - 1), node});
+    waiting.push_back({static_cast<uint32_t>(by_rule_.size() - 1), node});
     return {false, static_cast<uint32_t>(by_rule_.size() - 1)};
   };
   const auto add = [&](uint32_t rule, std::vector<Symbol> symbols) {
     by_rule_[rule].push_back(static_cast<uint32_t>(productions_.size()));
     productions_.push_back({rule, std::move(symbols)});
   };
-  while (!todo.empty() && status.ok()) {
-    const Todo one = todo.back();
-    todo.pop_back();
+  while (!waiting.empty() && status.ok()) {
+    const Waiting one = waiting.back();
+    waiting.pop_back();
     const CfgNode& node = text.nodes[one.node];
     switch (node.kind) {
       case CfgNode::Kind::kRegular:
@@ -204,9 +204,9 @@ std::vector<bool> CfgCore::RulesOf(const std::function<bool(Re)>& right) const {
   std::vector<bool> found(by_rule_.size());
   std::vector<size_t> open(productions_.size());
   std::vector<std::vector<uint32_t>> used_by(by_rule_.size());
-  std::vector<uint32_t> todo;
+  std::vector<uint32_t> waiting;
   const auto mark = [&](uint32_t rule) {
-    if (!found[rule]) todo.push_back(rule);
+    if (!found[rule]) waiting.push_back(rule);
     found[rule] = true;
   };
   for (uint32_t i = 0; i < productions_.size(); ++i) {
@@ -217,9 +217,9 @@ std::vector<bool> CfgCore::RulesOf(const std::function<bool(Re)>& right) const {
     }
     if (open[i] == 0) mark(productions_[i].rule);
   }
-  while (!todo.empty()) {
-    const uint32_t rule = todo.back();
-    todo.pop_back();
+  while (!waiting.empty()) {
+    const uint32_t rule = waiting.back();
+    waiting.pop_back();
     for (const uint32_t i : used_by[rule]) {
       if (--open[i] == 0) mark(productions_[i].rule);
     }
@@ -244,14 +244,14 @@ Status CfgCore::Prepare() {
 }
 
 // Predicts and completes until nothing new comes. `items` come from earlier places, unless this is the beginning.
-CfgCore::SetRef CfgCore::Close(std::vector<Item> todo, bool beginning, bool& complete) {
+CfgCore::SetRef CfgCore::Close(std::vector<Item> waiting, bool beginning, bool& complete) {
   auto set = std::make_shared<Set>();
   set->beginning = beginning;
   std::set<std::tuple<uint32_t, uint32_t, const Set*>> known;
   std::vector<bool> predicted(by_rule_.size());
-  while (!todo.empty()) {
-    const Item item = std::move(todo.back());
-    todo.pop_back();
+  while (!waiting.empty()) {
+    const Item item = std::move(waiting.back());
+    waiting.pop_back();
     if (!known.emplace(item.production, item.dot, item.origin.get()).second) continue;
     pool.Spend(8);
     if (known.size() > kMaxItems || pool.overflowed()) {
@@ -265,17 +265,17 @@ CfgCore::SetRef CfgCore::Close(std::vector<Item> todo, bool beginning, bool& com
       for (const Item& before : item.origin->items) {
         const Symbol& symbol = productions_[before.production].symbols[before.dot];
         if (symbol.word || symbol.index != production.rule) continue;
-        todo.push_back({before.production, before.dot + 1, before.origin ? before.origin : item.origin});
+        waiting.push_back({before.production, before.dot + 1, before.origin ? before.origin : item.origin});
       }
       continue;
     }
     const Symbol& symbol = production.symbols[item.dot];
     if (symbol.word ? pool.Nullable(symbol.index) : bool{nullable_[symbol.index]}) {
-      todo.push_back({item.production, item.dot + 1, item.origin});
+      waiting.push_back({item.production, item.dot + 1, item.origin});
     }
     if (!symbol.word && !predicted[symbol.index]) {
       predicted[symbol.index] = true;
-      for (const uint32_t index : by_rule_[symbol.index]) todo.push_back({index, 0, nullptr});
+      for (const uint32_t index : by_rule_[symbol.index]) waiting.push_back({index, 0, nullptr});
     }
     set->items.push_back(item);
   }

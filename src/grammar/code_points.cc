@@ -98,15 +98,15 @@ void AppendCode(std::string& out, uint32_t code) {
 // run through all its values.
 Re RegexPool::CodePoints(const std::vector<CodeRange>& ranges) {
   std::vector<Re> parts;
-  std::vector<CodeRange> todo;
-  for (const auto& range : Intersect(Normalize(ranges), {{0, 0xD7FF}, {0xE000, kMaxCode}})) todo.push_back(range);
-  while (!todo.empty()) {
-    auto [first, last] = todo.back();
-    todo.pop_back();
+  std::vector<CodeRange> waiting;
+  for (const auto& range : Intersect(Normalize(ranges), {{0, 0xD7FF}, {0xE000, kMaxCode}})) waiting.push_back(range);
+  while (!waiting.empty()) {
+    auto [first, last] = waiting.back();
+    waiting.pop_back();
     bool split = false;
     for (const uint32_t limit : {0x7Fu, 0x7FFu, 0xFFFFu}) {
       if (first <= limit && last > limit) {
-        todo.emplace_back(first, limit), todo.emplace_back(limit + 1, last);
+        waiting.emplace_back(first, limit), waiting.emplace_back(limit + 1, last);
         split = true;
         break;
       }
@@ -115,10 +115,10 @@ Re RegexPool::CodePoints(const std::vector<CodeRange>& ranges) {
       const uint32_t mask = (1u << bits) - 1;
       if (last < 0x80 || (first & ~mask) == (last & ~mask)) break;
       if ((first & mask) != 0) {
-        todo.emplace_back(first, first | mask), todo.emplace_back((first | mask) + 1, last);
+        waiting.emplace_back(first, first | mask), waiting.emplace_back((first | mask) + 1, last);
         split = true;
       } else if ((last & mask) != mask) {
-        todo.emplace_back(first, (last & ~mask) - 1), todo.emplace_back(last & ~mask, last);
+        waiting.emplace_back(first, (last & ~mask) - 1), waiting.emplace_back(last & ~mask, last);
         split = true;
       }
     }

@@ -249,15 +249,15 @@ bool RegexPool::SearchLive(Re start) {
 void RegexPool::MarkLive(Re found, std::vector<std::pair<Re, Re>>& edges) {
   std::sort(edges.begin(), edges.end());
   nodes_[found].live = 1;
-  std::vector<Re> todo{found};
-  while (!todo.empty()) {
-    const Re to = todo.back();
-    todo.pop_back();
+  std::vector<Re> waiting{found};
+  while (!waiting.empty()) {
+    const Re to = waiting.back();
+    waiting.pop_back();
     for (auto it = std::lower_bound(edges.begin(), edges.end(), std::pair{to, Re{0}}); it != edges.end() && it->first == to;
          ++it) {
       if (nodes_[it->second].live == 1) continue;
       nodes_[it->second].live = 1;
-      todo.push_back(it->second);
+      waiting.push_back(it->second);
     }
   }
 }
@@ -288,13 +288,13 @@ uint64_t RegexPool::CountUpTo(Re re, uint64_t limit) {
 size_t RegexPool::CountMultiples(Re start) const {
   std::unordered_set<Re> seen{start};
   std::unordered_set<uint64_t> found;
-  std::vector<Re> todo{start};
+  std::vector<Re> waiting{start};
   const auto add = [&](Re re) {
-    if (seen.insert(re).second) todo.push_back(re);
+    if (seen.insert(re).second) waiting.push_back(re);
   };
-  while (!todo.empty()) {
-    const Node& n = nodes_[todo.back()];
-    todo.pop_back();
+  while (!waiting.empty()) {
+    const Node& n = nodes_[waiting.back()];
+    waiting.pop_back();
     switch (n.kind) {
       case Kind::kMultiple: found.insert(Mix(multiples_[n.a].mantissa, multiples_[n.a].scale)); break;
       case Kind::kConcat: add(n.b), add(n.a); break;

@@ -106,24 +106,24 @@ Expr Schemas::Add(const Json& document, bool annotate_unsupported) {
 }
 
 void Schemas::ReadAll(Expr root) {
-  std::vector<Expr> todo{root};
+  std::vector<Expr> waiting{root};
   std::vector<bool> known;
-  while (!todo.empty() && !error_) {
-    const Expr expr = todo.back();
-    todo.pop_back();
+  while (!waiting.empty() && !error_) {
+    const Expr expr = waiting.back();
+    waiting.pop_back();
     if (known.size() <= expr) known.resize(exprs_.size());
     if (known[expr]) continue;
     known[expr] = true;
     const Type& type = TypeOf(expr);
     CheckUse(expr, type);
     for (const ArrayShape& shape : type.arrays) {
-      for (const ItemRule& rule : shape.rules) todo.push_back(rule.value);
-      for (const ContainsRule& rule : shape.contains) todo.push_back(rule.value);
+      for (const ItemRule& rule : shape.rules) waiting.push_back(rule.value);
+      for (const ContainsRule& rule : shape.contains) waiting.push_back(rule.value);
       if (shape.unique && shape.max > 1) CheckUnique(shape);
     }
     for (const ObjectShape& shape : type.objects) {
-      for (const KeyRule& rule : shape.rules) todo.push_back(rule.value);
-      for (const KeyRule& rule : shape.exists) todo.push_back(rule.value);
+      for (const KeyRule& rule : shape.rules) waiting.push_back(rule.value);
+      for (const KeyRule& rule : shape.exists) waiting.push_back(rule.value);
     }
   }
 }
@@ -311,16 +311,16 @@ std::vector<Schemas::KeyClass> Schemas::ClassesOf(const ObjectShape& shape, cons
 
 std::string Schemas::Describe(Expr root) {
   std::string out;
-  std::vector<Expr> todo{root};
+  std::vector<Expr> waiting{root};
   std::vector<bool> known(exprs_.size() + 1);
-  for (size_t i = 0; i < todo.size() && i < 2000 && !error_; ++i) {
-    const Type& type = TypeOf(todo[i]);
+  for (size_t i = 0; i < waiting.size() && i < 2000 && !error_; ++i) {
+    const Type& type = TypeOf(waiting[i]);
     known.resize(std::max(known.size(), exprs_.size() + 1));
     const auto see = [&](Expr expr) {
-      if (expr > kNothing && !known[expr]) known[expr] = true, todo.push_back(expr);
+      if (expr > kNothing && !known[expr]) known[expr] = true, waiting.push_back(expr);
       return expr == kAnything ? std::string("any") : expr == kNothing ? std::string("none") : StrCat("t", expr);
     };
-    out += StrCat("t", todo[i], " =");
+    out += StrCat("t", waiting[i], " =");
     if (type.null) out += " null";
     if (type.truth) out += " true";
     if (type.falsehood) out += " false";

@@ -16,11 +16,11 @@ constexpr std::string_view kApplicators[] = {"allOf", "anyOf", "oneOf", "not", "
 
 // The schema that an expression is made from: by the keyword itself, or by the one that brings it in.
 void Schemas::SetPlace(Expr expr, std::string_view keyword) {
-  std::vector<Expr> todo{expr};
+  std::vector<Expr> waiting{expr};
   bool found = false;
-  for (size_t i = 0; i < todo.size() && i < 1000; ++i) {
-    const ExprNode& node = exprs_[todo[i]];
-    todo.insert(todo.end(), node.parts.begin(), node.parts.end());
+  for (size_t i = 0; i < waiting.size() && i < 1000; ++i) {
+    const ExprNode& node = exprs_[waiting[i]];
+    waiting.insert(waiting.end(), node.parts.begin(), node.parts.end());
     if (node.kind != ExprKind::kLeaf) continue;
     const Leaf& leaf = leaves_[node.index];
     const bool own = leaf.schema->Find(keyword) != nullptr;

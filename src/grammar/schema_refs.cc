@@ -163,10 +163,10 @@ void Schemas::Index(const Json& document, Dialect dialect) {
   // Each document is a world of its own: a reference without a name stays inside.
   const std::string base = resources_.empty() ? "" : StrCat("document:", documents_.size());
   resources_.push_back({.uri = base, .root = &document, .pointer = "", .dialect = dialect});
-  std::vector<Place> todo{{&document, "", static_cast<uint32_t>(resources_.size() - 1)}};
-  while (!todo.empty() && !error_) {
-    Place place = std::move(todo.back());
-    todo.pop_back();
+  std::vector<Place> waiting{{&document, "", static_cast<uint32_t>(resources_.size() - 1)}};
+  while (!waiting.empty() && !error_) {
+    Place place = std::move(waiting.back());
+    waiting.pop_back();
     const Json& schema = *place.schema;
     if (!schema.is_object()) continue;
     Dialect own = resources_[place.resource].dialect;
@@ -207,7 +207,7 @@ void Schemas::Index(const Json& document, Dialect dialect) {
     }
     resource_of_[&schema] = place.resource;
     const auto visit = [&](const Json& child, std::string pointer) {
-      if (child.is_object()) todo.push_back({&child, std::move(pointer), place.resource});
+      if (child.is_object()) waiting.push_back({&child, std::move(pointer), place.resource});
     };
     for (const std::string_view keyword : kSingle) {
       if (const Json* child = schema.Find(keyword)) visit(*child, StrCat(place.pointer, "/", keyword));

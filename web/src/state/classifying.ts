@@ -59,9 +59,9 @@ export function halt(): void {
   controller?.abort();
 }
 
-async function classify(todo: string[], wanted: Label[], signal: AbortSignal): Promise<void> {
-  for (let i = 0; i < todo.length; i += batch) {
-    const part = todo.slice(i, i + batch);
+async function classify(queued: string[], wanted: Label[], signal: AbortSignal): Promise<void> {
+  for (let i = 0; i < queued.length; i += batch) {
+    const part = queued.slice(i, i + batch);
     const read = await classifyRows(model.value, part, wanted, signal);
     if (!read) {
       problem.value = texts.classify.badAnswer;
@@ -73,15 +73,15 @@ async function classify(todo: string[], wanted: Label[], signal: AbortSignal): P
 
 /** Classifies all rows, batch by batch. */
 export async function run(): Promise<void> {
-  const [todo, wanted] = [rows.value, labels.value];
-  problem.value = wanted.length < 2 ? texts.classify.needLabels : todo.length === 0 ? texts.classify.needRows : '';
+  const [queued, wanted] = [rows.value, labels.value];
+  problem.value = wanted.length < 2 ? texts.classify.needLabels : queued.length === 0 ? texts.classify.needRows : '';
   if (problem.value !== '') return;
   controller = new AbortController();
-  rowsInAll.value = todo.length;
+  rowsInAll.value = queued.length;
   results.value = [];
   resultLabels.value = wanted;
   try {
-    await classify(todo, wanted, controller.signal);
+    await classify(queued, wanted, controller.signal);
   } catch (error) {
     if (error instanceof RequestError) problem.value = `${error.problem.text} ${error.problem.advice}`;
     else if (!(error instanceof DOMException)) throw error;
