@@ -1,6 +1,8 @@
 #include "cli/hub_args.h"
 
+#include <algorithm>
 #include <optional>
+#include <string_view>
 
 #include "base/strings.h"
 #include "cli/environment.h"
@@ -48,11 +50,15 @@ Status CheckFolder(const std::string& folder) {
   return !config.ok() && config.error().code == ErrorCode::kUnsupported ? Status(config.error()) : Ok();
 }
 
-// The same to the first bytes of a GGUF file. Whatever else is wrong with them shows when the file is there.
+// The same to the first bytes of a GGUF file, or that it is none: a page, or a pointer to a file. Whatever else is wrong with
+// them shows when the file is there.
 Result<bool> CheckBeginning(std::string_view name, std::span<const std::byte> bytes, uint64_t n_file) {
   const auto beginning = formats::ParseGgufBeginning(bytes, n_file, std::string(name));
   const auto unsupported = [](const auto& result) { return !result.ok() && result.error().code == ErrorCode::kUnsupported; };
-  if (unsupported(beginning)) return beginning.error();
+  constexpr std::string_view kMagic = "GGUF";
+  const bool is_gguf = bytes.size() >= kMagic.size() && std::equal(kMagic.begin(), kMagic.end(), bytes.begin(),
+                                                                   [](char a, std::byte b) { return std::byte(a) == b; });
+  if (unsupported(beginning) || (!beginning.ok() && !is_gguf)) return beginning.error();
   if (!beginning.ok() || !beginning->checkpoint.metadata.Find("general.architecture")) return !beginning.ok();
   const auto config = model::ReadConfig(beginning->checkpoint);
   if (unsupported(config)) return config.error();

@@ -168,12 +168,17 @@ bool IsTransient(CURLcode code) {
   }
 }
 
-std::string WhatToDo(CURLcode code) {
+// libcurl resolves names on a thread of its own; one that cannot be started counts as a name that nobody knows.
+std::string WhatToDo(CURLcode code, std::string_view reason) {
+  constexpr const char* kNoMeans = "; memory or threads cannot be had here: close other programs, or see the limits of ulimit -a";
+  if (reason.find("thread failed") != std::string_view::npos) return kNoMeans;
   switch (code) {
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_CONNECT: return "; check the connection, HF_ENDPOINT and the proxy variables";
     case CURLE_COULDNT_RESOLVE_PROXY: return "; check http_proxy and https_proxy";
     case CURLE_PEER_FAILED_VERIFICATION: return "; check the clock and the certificates (SSL_CERT_FILE)";
+    case CURLE_FAILED_INIT:
+    case CURLE_OUT_OF_MEMORY: return kNoMeans;
     default: return "; run the same command again to go on";
   }
 }
@@ -241,7 +246,7 @@ bool HttpClient::PerformHop(const HttpRequest& request, const std::string& url, 
   } else {
     outcome.retryable = IsTransient(code);
     outcome.status = Error{ErrorCode::kIo, StrCat("cannot read ", Quote(url.substr(0, url.find('?')), 200), ": ",
-                                                  reason[0] ? reason : curl_easy_strerror(code), WhatToDo(code))};
+                                                  reason[0] ? reason : curl_easy_strerror(code), WhatToDo(code, reason))};
   }
   return false;
 }

@@ -192,8 +192,11 @@ class Puller {
   // as soon as enough has come. What no answer tells does not stop the download, which says itself what is wrong.
   Status CheckBeginning(const DownloadSource& source, const DownloadTarget& target, bool first_part) {
     const uint64_t size = source.identity.size;
-    if (!options_.check_beginning || !first_part || size == 0 || FileExists(target.final_path) || FileExists(target.state_path()))
-      return Ok();
+    if (!options_.check_beginning || !first_part || FileExists(target.final_path) || FileExists(target.state_path())) return Ok();
+    if (size == 0) {
+      const auto answer = options_.check_beginning(source.what, {}, size);
+      return answer.ok() ? Ok() : Status(answer.error());
+    }
     HttpClient client(options_.download.http);
     std::vector<std::byte> bytes;
     for (uint64_t wanted = kFirstProbe; wanted <= kLastProbe; wanted *= 8) {

@@ -77,6 +77,11 @@ Status CheckType(const RepoListing& listing, const GgufSet& set, const std::vect
 }
 
 Result<Selection> FromSet(const GgufSet& set, const std::string& reason) {
+  for (size_t i = 1; i < set.files.size(); ++i) {
+    if (set.files[i].path != set.files[i - 1].path) continue;
+    return Error{ErrorCode::kCorrupt,
+                 StrCat("the hub's list of files names ", Quote(set.files[i].path), " twice; check HF_ENDPOINT")};
+  }
   if (static_cast<int>(set.files.size()) != set.count) {
     return Error{ErrorCode::kCorrupt,
                  StrCat("the repository has only ", set.files.size(), " of ", set.count, " shards of ", set.files[0].path)};
