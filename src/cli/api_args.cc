@@ -5,9 +5,9 @@
 
 #include "base/file.h"
 #include "base/strings.h"
+#include "cli/messages.h"
 #include "cli/output.h"
 #include "cli/version.h"
-#include "engine/chat_prompt.h"
 #include "formats/checkpoint.h"
 #include "report/limits.h"
 #include "report/machine.h"
@@ -17,7 +17,6 @@ namespace lfm::cli {
 namespace {
 
 constexpr const char* kDemo = "lfm-demo.gguf";
-constexpr size_t kMaxTemplate = 1 << 20;
 
 // Tokens a second that these limits allow one answer, at the beginning of its context; 0: not known.
 Result<double> TokensPerSecondLimit(const RunningApi& running, const engine::LoadOptions& load,
@@ -117,6 +116,18 @@ Result<server::ServedModel> ApiArgs::Served(const RunningApi& running) const {
   return served;
 }
 
+void ApiArgs::LoadCache(engine::Engine& engine) const {
+  if (prefix_cache.empty() || !FileExists(prefix_cache)) return;
+  if (const Status read = engine.LoadPrefixCache(prefix_cache); !read.ok()) {
+    Warn(StrCat("the prefix cache begins empty: ", read.error().message));
+  }
+}
+
+void ApiArgs::SaveCache(engine::Engine& engine) const {
+  if (prefix_cache.empty()) return;
+  if (const Status written = engine.SavePrefixCache(prefix_cache); !written.ok()) Warn(written.error().message);
+}
+
 Result<RunningApi> ApiArgs::Start() const {
   LFM_TRY(engine::EngineOptions options, Options());
   ModelArgs named = model;
@@ -130,11 +141,9 @@ Result<RunningApi> ApiArgs::Start() const {
     options.n_ctx = most;
   }
   if (!chat_template.empty()) {
-    LFM_TRY(const std::string source, ReadWholeFile(chat_template, kMaxTemplate));
     LFM_TRY(engine::TextModel text, engine::OpenTextModel(running.model->path()));
-    auto chat = engine::MakeChatTemplate(text.tokenizer, source);
-    if (!chat.ok()) return chat.error().Within(chat_template);
-    text.chat_template = source;
+    LFM_TRY(text::ChatTemplate chat, TemplateOf(text.tokenizer, chat_template));
+    text.chat_template = chat.source;
     text.chat = std::move(chat);
     text.named_chats.clear();
     running.text = std::make_unique<engine::TextModel>(std::move(text));
@@ -153,6 +162,7 @@ Result<RunningApi> ApiArgs::Start() const {
   running.api->version = std::string(Version());
   running.api->limit_tokens_per_second = limit;
   running.api->n_parallel = running.engine->options().max_running;
+  LoadCache(*running.engine);
   return running;
 }
 

@@ -36,10 +36,13 @@ struct ApiArgs {
 
   // Loads the model and starts the engine. Without -m it is the demo model.
   Result<RunningApi> Start() const;
+  // Writes what --prefix-cache keeps for the next run; what goes wrong is a warning.
+  void SaveCache(engine::Engine& engine) const;
   // The path of -m, or of the demo model.
   Result<std::string> Path() const;
 
  private:
+  void LoadCache(engine::Engine& engine) const;
   Result<engine::EngineOptions> Options() const;
   Result<server::ServedModel> Served(const RunningApi& running) const;
 };

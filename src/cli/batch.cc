@@ -28,6 +28,7 @@ class BatchCommand : public Command {
     options.n_together = running.engine->options().max_running;
     options.cancel = &Interrupted();
     LFM_TRY(const server::BatchSummary summary, server::RunBatch(router, *in_, *out_, options));
+    api_.SaveCache(*running.engine);
     const int64_t n_done = summary.n_before + summary.n_answered + summary.n_refused;
     Note(StrCat(n_done, " of ", summary.n_lines, " done: ", summary.n_answered, " answered now, ", summary.n_refused,
                 " refused, ", summary.n_before, " before\n"));

@@ -7,7 +7,6 @@
 #include <thread>
 #include <utility>
 
-#include "base/file.h"
 #include "base/start_thread.h"
 #include "base/strings.h"
 #include "cli/api_args.h"
@@ -81,14 +80,13 @@ class ServeCommand : public Command {
     running = std::move(started).value();
     engine = running.engine.get();
     system.model_name = running.api->model.names.front();
-    LoadCache(*running.engine);
     server->SetReady(Routes(system, running.api));
     for (const std::string& address : server->addresses()) {
       WriteOut(StrCat(Plain(system.model_name), " is served at ", address, "\n"));
     }
     LFM_RETURN_IF_ERROR(FlushOut());
     server->Wait();
-    SaveCache(*running.engine);
+    api_.SaveCache(*running.engine);
     return kExitOk;
   }
 
@@ -100,17 +98,6 @@ class ServeCommand : public Command {
     server::AddPageRoutes(*router);
     if (api) server::AddApiRoutes(*router, api);
     return router;
-  }
-
-  void LoadCache(engine::Engine& engine) const {
-    if (api_.prefix_cache.empty() || !FileExists(api_.prefix_cache)) return;
-    if (const Status read = engine.LoadPrefixCache(api_.prefix_cache); !read.ok()) {
-      Warn(StrCat("the prefix cache begins empty: ", read.error().message));
-    }
-  }
-  void SaveCache(engine::Engine& engine) const {
-    if (api_.prefix_cache.empty()) return;
-    if (const Status written = engine.SavePrefixCache(api_.prefix_cache); !written.ok()) Warn(written.error().message);
   }
 
   ApiArgs api_;
