@@ -87,6 +87,7 @@ void ApplyProcessLimits(const std::string& root, MemoryState& memory) {
     if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) continue;
     const uint64_t most = limit.rlim_cur, used = NumberAfter(status, key) << 10;
     memory.available_bytes = std::min(memory.available_bytes, most - std::min(most, used));
+    if (most < memory.total_bytes && (memory.limit_bytes == 0 || most < memory.limit_bytes)) memory.limit_bytes = most;
   }
 }
 

@@ -15,7 +15,7 @@ struct MemoryState {
   // it, within every cgroup around this process and its own limits (ulimit -v, -d). 0: not known. The one figure by which
   // the choice of a type, checks before work and caches decide.
   uint64_t available_bytes = 0;
-  uint64_t limit_bytes = 0;  // the least of the cgroups' limits; 0: none
+  uint64_t limit_bytes = 0;  // the least of these limits; 0: none
   uint64_t swap_bytes = 0;
   uint64_t swap_used_bytes = 0;
   std::optional<double> pressure_percent;  // of the last 10 s in which some program waited for memory

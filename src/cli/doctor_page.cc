@@ -106,7 +106,7 @@ std::string ProcessorPart(const report::MachineReport& machine) {
 std::string MemoryPart(const report::MachineReport& machine) {
   const MemoryState& memory = machine.memory;
   std::string free = StrCat(HumanBytes(memory.available_bytes), " of ", HumanBytes(memory.total_bytes));
-  if (memory.limit_bytes > 0) free += StrCat("; the container's limit is ", HumanBytes(memory.limit_bytes));
+  if (memory.limit_bytes > 0) free += StrCat("; the limit of container or process is ", HumanBytes(memory.limit_bytes));
   std::string swap = memory.swap_bytes == 0
                          ? "none"
                          : StrCat(HumanBytes(memory.swap_used_bytes), " of ", HumanBytes(memory.swap_bytes), " used");

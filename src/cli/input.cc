@@ -32,8 +32,8 @@ Status CheckRoom(uint64_t n_bytes, const std::string& name) {
   if (n_bytes < kSmallInput) return Ok();
   const uint64_t room = model::ObtainableBytes(ReadMemory());
   if (room == 0 || n_bytes + kSmallInput <= room) return Ok();
-  return Error{ErrorCode::kOutOfMemory, StrCat(name, " needs ", HumanBytes(n_bytes), " of memory, and ", HumanBytes(room),
-                                               " are free; give less of it at once")};
+  return Error{ErrorCode::kOutOfMemory, StrCat(name, " needs ", HumanBytes(n_bytes), " of memory, and ", model::FreeWords(room),
+                                               "; give less of it at once")};
 }
 
 // Values of JSON are larger than their text, and a template makes its own of them.

@@ -21,6 +21,8 @@ constexpr TypeBits kTypeBits[] = {{"Q8_0", 8.6}, {"Q6_K", 6.7},   {"Q5_K_M", 5.8
 
 }  // namespace
 
+std::string FreeWords(uint64_t n_bytes) { return n_bytes < 1024 ? "none is left" : HumanBytes(n_bytes) + " are free"; }
+
 uint64_t ObtainableBytes(const MemoryState& memory) {
   if (memory.available_bytes == 0 || memory.limit_bytes > 0) return memory.available_bytes;
   return memory.available_bytes + memory.swap_bytes - std::min(memory.swap_bytes, memory.swap_used_bytes);
@@ -39,7 +41,7 @@ Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::strin
   }
   return Error{
       ErrorCode::kOutOfMemory,
-      StrCat("the weights of ", path, " need ", HumanBytes(n_bytes), " of memory, and ", HumanBytes(room), " are free",
+      StrCat("the weights of ", path, " need ", HumanBytes(n_bytes), " of memory, and ", FreeWords(room),
              memory.limit_bytes > 0 ? StrCat(" within the limit of ", HumanBytes(memory.limit_bytes)) : std::string(), ": ",
              HumanBytes(n_bytes - room), " are missing; `lfm pack` the model, so that it runs from the disk", smaller)};
 }
@@ -73,10 +75,10 @@ Status CheckContextMemory(const StateLayout& layout, int64_t n_positions, int64_
 Status CheckPageMemory(const StateLayout& layout, int64_t n, const MemoryState& memory) {
   const uint64_t wanted = static_cast<uint64_t>(n) * layout.page_bytes, obtainable = ObtainableBytes(memory);
   if (obtainable == 0 || wanted + kPageReserve <= obtainable) return Ok();
-  return Error{ErrorCode::kOutOfMemory,
-               StrCat(n * kernels::kPagePositions, " positions more of context need ", HumanBytes(wanted), " of memory, and ",
-                      HumanBytes(obtainable - std::min(obtainable, kPageReserve)),
-                      " are free; choose a smaller context or close other programs")};
+  return Error{
+      ErrorCode::kOutOfMemory,
+      StrCat(n * kernels::kPagePositions, " positions more of context need ", HumanBytes(wanted), " of memory, and ",
+             FreeWords(obtainable - std::min(obtainable, kPageReserve)), "; choose a smaller context or close other programs")};
 }
 
 }  // namespace lfm::model

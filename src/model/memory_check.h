@@ -13,6 +13,9 @@ namespace lfm::model {
 // What a program can still get: the free memory, and where no cgroup limits this process, free swap space. 0: not known.
 uint64_t ObtainableBytes(const MemoryState& memory);
 
+// "1.20 GiB are free" of a message; "none is left" of next to nothing.
+std::string FreeWords(uint64_t n_bytes);
+
 // kOutOfMemory where n_bytes of weights (n_elements of them) cannot be had: how much is missing, and what fits.
 Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::string& path,
                          const MemoryState& memory = ReadMemory());

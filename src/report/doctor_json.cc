@@ -41,7 +41,7 @@ Json MemoryJson(const MachineReport& machine) {
   const MemoryState& memory = machine.memory;
   Json json = Json::MakeObject();
   json.Set("total_bytes", memory.total_bytes).Set("available_bytes", memory.available_bytes);
-  json.Set("cgroup_limit_bytes", memory.limit_bytes > 0 ? Json(memory.limit_bytes) : Json());
+  json.Set("limit_bytes", memory.limit_bytes > 0 ? Json(memory.limit_bytes) : Json());
   json.Set("swap_bytes", memory.swap_bytes).Set("swap_used_bytes", memory.swap_used_bytes);
   json.Set("pressure_percent", memory.pressure_percent ? Json(*memory.pressure_percent) : Json());
   json.Set("huge_pages", machine.huge_pages.mode).Set("huge_page_bytes", machine.huge_pages.page_bytes);

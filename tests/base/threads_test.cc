@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "base/host.h"
+
 namespace lfm {
 namespace {
 
@@ -118,6 +120,13 @@ TEST(Threads, GoesOnWithThoseThatCanBeStarted) {
       return threads.size() < 512 && SumsUp(threads);
     })) << mib;
   }
+}
+
+TEST(Host, TheProcessesOwnLimitIsALimit) {
+  EXPECT_TRUE(UnderLimit(RLIMIT_AS, rlim_t{300} << 20, [] {
+    const MemoryState memory = ReadMemory();
+    return memory.limit_bytes <= uint64_t{300} << 20 && memory.available_bytes < memory.limit_bytes;
+  }));
 }
 
 TEST(Threads, LeavesAddressSpaceToTheRest) {

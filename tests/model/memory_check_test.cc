@@ -32,6 +32,15 @@ TEST(MemoryCheck, WeightsThatFitAndThatDoNot) {
   EXPECT_EQ(small.error().message.find("take the model"), std::string::npos) << small.error().message;  // none fits
 }
 
+TEST(MemoryCheck, SaysThatNothingIsLeft) {
+  const Status status = CheckWeightMemory(9 * kGiB, 8'300'000'000, "m.gguf", Memory(1, kGiB));
+  ASSERT_FALSE(status.ok());
+  EXPECT_NE(status.error().message.find("9.00 GiB of memory, and none is left within the limit of 1.00 GiB"), std::string::npos)
+      << status.error().message;
+  EXPECT_EQ(FreeWords(1), "none is left");
+  EXPECT_EQ(FreeWords(kGiB), "1.00 GiB are free");
+}
+
 TEST(MemoryCheck, SwapCountsWhereNoGroupLimits) {
   EXPECT_EQ(ObtainableBytes(Memory(kGiB, 0, kGiB)), 2 * kGiB);
   EXPECT_EQ(ObtainableBytes(Memory(kGiB, 2 * kGiB, kGiB)), kGiB);
