@@ -310,6 +310,8 @@ Result<std::unique_ptr<Classifier>> Classifier::Create(std::shared_ptr<engine::L
                                                        LabelSet labels, const ClassifierOptions& options) {
   LFM_RETURN_IF_ERROR(model->text_status());
   LFM_RETURN_IF_ERROR(CheckClassifierOptions(labels, options));
+  const auto& chat = model->text().chat;
+  if (!chat.ok() && chat.error().code != ErrorCode::kNotFound) return chat.error().Within(model->path());
   auto classifier = std::make_unique<BulkClassifier>(std::move(model), std::move(labels), options);
   LFM_RETURN_IF_ERROR(classifier->Prepare(threads));
   return std::unique_ptr<Classifier>(std::move(classifier));

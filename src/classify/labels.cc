@@ -15,7 +15,9 @@ std::string_view Trimmed(std::string_view text) {
   return begin == std::string_view::npos ? std::string_view() : text.substr(begin, end - begin + 1);
 }
 
-Error BadLabel(size_t i, std::string_view what) { return Error{ErrorCode::kInvalidArgument, StrCat("label ", i + 1, " ", what)}; }
+Error BadLabel(size_t i, std::string_view what) {
+  return Error{ErrorCode::kInvalidArgument, StrCat("label ", i + 1, what.starts_with(':') ? "" : " ", what)};
+}
 
 Status CheckText(const std::string& text, size_t i, const char* what) {
   if (text.size() > kMaxDescriptionBytes) {

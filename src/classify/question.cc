@@ -98,6 +98,8 @@ Status CheckIsText(std::string_view text) {
 }
 
 Result<PromptEncoder> PromptEncoder::Create(const engine::TextModel& model, std::string system) {
+  // A model without a template gets a plain prompt; one whose template cannot be used must not.
+  if (!model.chat.ok() && model.chat.error().code != ErrorCode::kNotFound) return model.chat.error();
   PromptEncoder encoder;
   encoder.model_ = &model;
   encoder.system_ = std::move(system);

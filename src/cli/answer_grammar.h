@@ -14,13 +14,16 @@ namespace lfm::cli {
 
 struct AnswerGrammar {
   const GrammarArgs& args;
-  const Json& tools;        // of the request, or null
-  std::string tool_choice;  // auto, none, required or a name
-  std::string written;      // what the answer begins with already, special tokens spelled out
+  const Json& tools;         // of the request, or null
+  std::string tools_origin;  // the flag and file that they come from
+  std::string tool_choice;   // auto, none, required or a name
+  std::string written;       // what the answer begins with already, special tokens spelled out
   engine::ThinkingMarks::Start thinking = engine::ThinkingMarks::Start::kNone;
 };
 
-// Null where nothing limits the answer. Tools whose schemas cannot be held are a warning: their calls are then free.
+// Null where nothing limits the answer. With tools beside a grammar an answer is either calls or what the grammar says, and where a
+// call must come, calls alone, as with `lfm serve`. Tools whose schemas cannot be held are a warning where neither is so: their
+// calls are then free.
 Result<std::shared_ptr<const engine::TokenMask>> MakeAnswerMask(const AnswerGrammar& wanted, const engine::LoadedModel& model);
 
 }  // namespace lfm::cli

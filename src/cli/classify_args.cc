@@ -59,7 +59,7 @@ Result<classify::LabelSet> ClassifyArgs::Labels() const {
     set = classify::LabelSet::FromList(*labels);
   }
   if (set.ok() && instructions) set = classify::LabelSet::Create(set->labels(), *instructions);
-  if (!set.ok()) return set.error().Within("--labels");
+  if (!set.ok()) return set.error().Within(is_file ? "--labels " + *labels : "--labels");
   for (const classify::Label& label : set->labels()) {
     if (!multi_label || label.name.find(classify::kLabelSeparator) == std::string::npos) continue;
     return ClassifyUsage(
@@ -121,7 +121,7 @@ Result<OpenedTable> ClassifyArgs::Open(const std::string& path) const {
     const std::vector<std::string>& columns = table.reader->columns();
     const std::string natural = columns.size() == 1 ? columns[0] : "text";
     if (!text_column && natural.find_first_of(";\t|") != std::string::npos) {
-      return ClassifyUsage(StrCat("the header is one column ", Quote(natural),
+      return ClassifyUsage(StrCat(path == "-" ? "standard input" : Plain(path), ": the header is one column ", Quote(natural),
                                   ": fields are parted by commas, or by tabs with --format tsv; ",
                                   "convert the file, or name that column by --text-column"));
     }
@@ -129,7 +129,9 @@ Result<OpenedTable> ClassifyArgs::Open(const std::string& path) const {
   }
   if (table.format != TableFormat::kJsonl) {
     const Status bound = table.text.Bind(table.reader->columns());
-    if (!bound.ok()) return ClassifyUsage(bound.error().message).Within(text_template ? "--template" : "--text-column");
+    const std::string name = path == "-" ? "standard input" : Plain(path);
+    if (!bound.ok())
+      return ClassifyUsage(bound.error().message).Within(name + (text_template ? ": --template" : ": --text-column"));
   }
   return table;
 }

@@ -155,7 +155,9 @@ Result<Json> BenchGrammars(const std::string& folder, const text::Tokenizer& tok
        it.increment(error)) {
     if (it->path().extension() == ".json") files.push_back(it->path().string());
   }
-  if (error || files.empty()) return Error{ErrorCode::kNotFound, StrCat("no .json files are below ", Quote(folder))};
+  if (error)
+    return Error{ErrorCode::kInvalidArgument, StrCat("the folder ", Quote(folder), " cannot be read: ", error.message())};
+  if (files.empty()) return Error{ErrorCode::kInvalidArgument, StrCat("no .json files are below ", Quote(folder))};
   std::sort(files.begin(), files.end());
   Bench bench(tokenizer);
   // A share of the files, spread over all of them.

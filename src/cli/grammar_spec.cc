@@ -15,6 +15,12 @@ void GrammarArgs::Declare(Args& args, const std::string& json_flag) {
   args.Flag("--compact", compact, "no white space between the tokens of JSON");
 }
 
+std::string GrammarArgs::Origin() const {
+  if (schema) return "--schema " + *schema;
+  if (grammar) return "--grammar " + *grammar;
+  return regex ? "--regex" : choice ? "--choice" : "--json-object";
+}
+
 Result<grammar::Spec> GrammarArgs::Read() const {
   const int n =
       int{schema.has_value()} + int{regex.has_value()} + int{choice.has_value()} + int{grammar.has_value()} + int{json_object};

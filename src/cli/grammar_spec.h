@@ -18,6 +18,8 @@ struct GrammarArgs {
 
   // --schema, --regex, --choice, --grammar, `json_flag` (a flag for any JSON object), --any-order, --compact.
   void Declare(Args& args, const std::string& json_flag);
+  // The flag that is given, with its file, for errors: "--schema FILE".
+  std::string Origin() const;
   bool given() const { return schema || regex || choice || grammar || json_object; }
   // Reads the files that the flags name. An error unless exactly one of the kinds is given.
   Result<grammar::Spec> Read() const;

@@ -56,20 +56,22 @@ class LogitsCommand : public Command {
       LFM_TRY(text, ReadFileOrInput(text.substr(1), "--ids"));
     }
     auto ids = ParseIds(text);
-    if (!ids.ok()) return ids.error().Within("--ids");
-    if (ids->empty()) return Error{ErrorCode::kInvalidArgument, "--ids: the list is empty"};
+    if (!ids.ok()) return ids.error().Within(Origin());
+    if (ids->empty()) return Error{ErrorCode::kInvalidArgument, Origin() + ": the list is empty"};
     return ids;
   }
 
-  static Status Check(const std::vector<int32_t>& ids, const model::Config& config) {
+  std::string Origin() const { return ids_->starts_with('@') ? "--ids " + ids_->substr(1) : "--ids"; }
+
+  Status Check(const std::vector<int32_t>& ids, const model::Config& config) const {
     for (const int32_t id : ids) {
       if (id < config.vocab_size) continue;
       return Error{ErrorCode::kInvalidArgument,
-                   StrCat("--ids: token ", id, " is outside of the vocabulary (0 to ", config.vocab_size - 1, ")")};
+                   StrCat(Origin(), ": token ", id, " is outside of the vocabulary (0 to ", config.vocab_size - 1, ")")};
     }
     if (static_cast<int64_t>(ids.size()) > config.context_length) {
       return Error{ErrorCode::kLimit,
-                   StrCat("--ids: ", ids.size(), " tokens exceed the model's context of ", config.context_length)};
+                   StrCat(Origin(), ": ", ids.size(), " tokens exceed the model's context of ", config.context_length)};
     }
     return Ok();
   }

@@ -56,11 +56,19 @@ Result<Json> ParseSettings(const std::vector<std::string>& settings) {
   return variables;
 }
 
+Error PromptError(const Error& error, const std::string& chat_template, const std::string& messages) {
+  if (error.code == ErrorCode::kCancelled) return error;
+  const bool of_template = error.message.find("chat template") != std::string::npos;
+  std::string origin = of_template ? chat_template : messages;
+  if (of_template && !messages.empty()) origin += StrCat(" with ", messages);
+  return origin.empty() ? error : error.Within(origin);
+}
+
 Result<text::ChatTemplate> TemplateOf(const text::Tokenizer& tokenizer, const std::string& path) {
   LFM_TRY(const std::string source, ReadFileOrInput(path, "--template"));
-  if (source.empty()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", path, " is empty")};
+  if (source.empty()) return Error{ErrorCode::kInvalidArgument, StrCat("--template ", path, ": the file is empty")};
   auto chat = engine::MakeChatTemplate(tokenizer, source);
-  if (!chat.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--template: ", chat.error().message)};
+  if (!chat.ok()) return Error{ErrorCode::kInvalidArgument, StrCat("--template ", path, ": ", chat.error().message)};
   return chat;
 }
 

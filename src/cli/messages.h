@@ -22,6 +22,10 @@ Result<Json> ParseSettings(const std::vector<std::string>& settings);
 
 Json Message(const std::string& role, const std::string& content);
 
+// An error of a prompt with what it was made from: `chat_template` is the model's path or "--template FILE", `messages` is
+// "--messages FILE", or empty where they come from no file.
+Error PromptError(const Error& error, const std::string& chat_template, const std::string& messages);
+
 // The chat template in a file, with the special tokens of a tokenizer.
 Result<text::ChatTemplate> TemplateOf(const text::Tokenizer& tokenizer, const std::string& path);
 

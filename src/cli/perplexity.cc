@@ -131,10 +131,11 @@ class PerplexityCommand : public Command {
       ++n_line;
       if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
       Status added = AddConversation(loaded.text(), line, n_most, passages, n_long);
-      if (!added.ok()) return added.error().Within(StrCat("--chat: line ", n_line));
+      if (!added.ok()) return added.error().Within(StrCat("--chat ", *chat_, ": line ", n_line));
     }
     if (n_long > 0) Warn(StrCat(n_long, " answers are left out: their prompts are longer than ", n_most, " tokens"));
-    if (passages.empty()) return Error{ErrorCode::kInvalidArgument, "--chat: there is no answer of an assistant to count"};
+    if (passages.empty())
+      return Error{ErrorCode::kInvalidArgument, StrCat("--chat ", *chat_, ": there is no answer of an assistant to count")};
     return passages;
   }
 

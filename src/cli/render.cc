@@ -47,7 +47,13 @@ class RenderCommand : public Command {
     request.variables = variables;
     request.add_generation_prompt = !no_generation_prompt_ && !continue_;
     request.continue_final_message = continue_;
-    LFM_TRY(const engine::ChatPrompt prompt, Prompt(model, chat, request));
+    auto rendered = Prompt(model, chat, request);
+    if (!rendered.ok()) {
+      const bool usable = chat || model.ChatFor(request.template_name, !request.tools.is_null()).ok();
+      return PromptError(rendered.error(), template_ ? "--template " + *template_ : path,
+                         usable ? "--messages " + *messages_ : "");
+    }
+    const engine::ChatPrompt prompt = std::move(rendered).value();
     if (json_) {
       WriteJson(PromptJson(prompt));
     } else if (ids_) {
@@ -73,7 +79,8 @@ class RenderCommand : public Command {
     if (template_) {
       LFM_TRY(given, TemplateOf(model.tokenizer, *template_));
     } else if (model.chat_template.empty() && model.named_chats.empty()) {
-      return Error{ErrorCode::kInvalidArgument, "the model has no chat template; give one with --template FILE"};
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat(model_.Path().value(), ": the model has no chat template; give one with --template FILE")};
     }
     return given;
   }

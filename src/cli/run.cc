@@ -77,7 +77,8 @@ class RunCommand : public Command {
     LFM_TRY(const auto loaded, model_.Load(*threads));
     LFM_RETURN_IF_ERROR(loaded->text_status());
     LFM_TRY(auto params, sampling_.Params(loaded->text().sampling, loaded->config().vocab_size));
-    LFM_TRY(const ToolChoice choice, ReadToolChoice(tool_choice_.value_or("auto"), request.tools, loaded->text().tokenizer));
+    LFM_TRY(const ToolChoice choice,
+            ReadToolChoice(tool_choice_.value_or("auto"), request.tools, ToolsOrigin(), loaded->text().tokenizer));
     for (const int32_t id : choice.forbidden)
       params.sampling.logit_bias.emplace_back(id, -std::numeric_limits<float>::infinity());
     LFM_TRY(const int64_t n_ctx, model_.ContextFor(*loaded));
@@ -98,6 +99,11 @@ class RunCommand : public Command {
   }
 
  private:
+  std::string ToolsOrigin() const {
+    return tools_ ? "--tools " + *tools_ : messages_ ? "--messages " + *messages_ : std::string("--tools");
+  }
+  std::string TemplateOrigin() const { return template_ ? "--template " + *template_ : model_.Path().value(); }
+
   bool IsChat() const { return !prompt_ && !ids_ && !messages_ && !raw_ && !json_ && InputIsTerminal(); }
 
   Status CheckFlags() const {
@@ -114,9 +120,6 @@ class RunCommand : public Command {
       return Usage("only one of --messages and --tools can be standard input");
     }
     if (tool_choice_ && (ids_ || raw_)) return Usage("--tool-choice goes with neither --ids nor --raw");
-    if (grammar_.given() && tool_choice_ && *tool_choice_ != "auto" && *tool_choice_ != "none") {
-      return Usage("a grammar for the text and a call that must come exclude each other");
-    }
     if (sampling_.n_logprobs && !json_) return Usage("--logprobs needs --json");
     return Ok();
   }
@@ -160,7 +163,12 @@ class RunCommand : public Command {
     }
     if (prompt_) conversation.AddUser(*prompt_);
     if (continue_ || conversation.EndsInAnswer()) conversation.ContinueLastMessage();
-    LFM_TRY(engine::ChatPrompt made, conversation.Prompt());
+    auto rendered = conversation.Prompt();
+    if (!rendered.ok()) {
+      const bool usable = template_ || model.ChatFor(template_name_.value_or(""), !tool_list_.is_null()).ok();
+      return PromptError(rendered.error(), TemplateOrigin(), usable && messages_ ? "--messages " + *messages_ : "");
+    }
+    engine::ChatPrompt made = std::move(rendered).value();
     prompt.ids = std::move(made.ids);
     prompt.style.split_thinking = !sampling_.special;
     prompt.style.open_thinking = prompt.style.split_thinking && text::PromptOpensThinking(made.text);
@@ -180,7 +188,7 @@ class RunCommand : public Command {
                      const ToolChoice& choice) {
     const engine::TextModel& model = session.model().text();
     LFM_TRY(const Prompt prompt, MakePrompt(model, conversation, choice));
-    AnswerGrammar wanted{grammar_, tool_list_, tool_choice_.value_or("auto"), choice.written};
+    AnswerGrammar wanted{grammar_, tool_list_, ToolsOrigin(), tool_choice_.value_or("auto"), choice.written};
     if (prompt.style.split_thinking && choice.written.empty()) {
       wanted.thinking = prompt.style.open_thinking ? engine::ThinkingMarks::Start::kOpen : engine::ThinkingMarks::Start::kMay;
     }

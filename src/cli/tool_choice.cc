@@ -7,9 +7,12 @@
 
 namespace lfm::cli {
 
-Result<ToolChoice> ReadToolChoice(const std::string& choice, const Json& tools, const text::Tokenizer& tokenizer) {
+Result<ToolChoice> ReadToolChoice(const std::string& choice, const Json& tools, const std::string& origin,
+                                  const text::Tokenizer& tokenizer) {
   ToolChoice result;
-  LFM_TRY(result.tools, text::ToolNames(tools));
+  auto names = text::ToolNames(tools);
+  if (!names.ok()) return names.error().Within(origin);
+  result.tools = std::move(*names);
   if (choice == "auto") return result;
   const auto start = tokenizer.Find(text::kToolCallStart);
   if (choice == "none") {
@@ -17,7 +20,9 @@ Result<ToolChoice> ReadToolChoice(const std::string& choice, const Json& tools, 
     return result;
   }
   const auto usage = [](std::string message) { return Error{ErrorCode::kInvalidArgument, std::move(message)}; };
-  if (result.tools.empty()) return usage(StrCat("--tool-choice ", Quote(choice), " needs --tools"));
+  if (result.tools.empty())
+    return usage(StrCat("--tool-choice ", Quote(choice), " needs --tools, and ",
+                        tools.is_null() ? "there are none" : origin + " holds none"));
   if (!start) return usage(StrCat("--tool-choice ", Quote(choice), ": the model has no token that begins a call"));
   result.written = text::kToolCallStart;
   if (choice == "required") return result;

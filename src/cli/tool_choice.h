@@ -17,8 +17,9 @@ struct ToolChoice {
   std::string written;             // how the answer must begin; with special tokens spelled out
 };
 
-// `choice` is auto, none, required or a tool's name; `tools` is the list of the request, or null. Errors: a choice that
-// needs tools without any, an unknown name, a model without the token that begins a call.
-Result<ToolChoice> ReadToolChoice(const std::string& choice, const Json& tools, const text::Tokenizer& tokenizer);
+// `choice` is auto, none, required or a tool's name; `tools` is the list of the request, or null, and `origin` names its file.
+// Errors: a choice that needs tools without any, an unknown name, a model without the token that begins a call.
+Result<ToolChoice> ReadToolChoice(const std::string& choice, const Json& tools, const std::string& origin,
+                                  const text::Tokenizer& tokenizer);
 
 }  // namespace lfm::cli

@@ -1,4 +1,4 @@
-// The file of a prefix cache (docs/prefix-file.md): pages that a server had read, for its next start.
+// The file of a prefix cache (docs/saved-state.md): pages that a server had read, for its next start.
 #pragma once
 
 #include <cstdint>

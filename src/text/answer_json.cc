@@ -3,6 +3,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/strings.h"
+
 namespace lfm::text {
 namespace {
 
@@ -24,6 +26,14 @@ Result<std::vector<std::string>> ToolNames(const Json& tools) {
 
 Result<AnswerParserOptions> AnswerOptionsFromJson(const Json& row) {
   if (!row["text"].is_string()) return Error{ErrorCode::kInvalidArgument, "\"text\" is missing or no string"};
+  // The text itself shows the form of its calls; a form that nothing here reads must not pass for one.
+  if (const Json& format = row["format"]; !format.is_null()) {
+    const std::string& name = format.AsString();
+    if (!format.is_string() || (name != "pythonic" && name != "json" && name != "none")) {
+      return Error{ErrorCode::kInvalidArgument,
+                   StrCat("\"format\" is ", Quote(format.is_string() ? name : format.Dump(), 60), "; known are pythonic, json and none")};
+    }
+  }
   AnswerParserOptions options;
   LFM_TRY(options.tools, ToolNames(row["tools"]));
   options.reasoning_open = row["reasoning_open"].AsBool() || HasLoneThinkEnd(row["text"].AsString());

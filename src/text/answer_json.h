@@ -13,7 +13,8 @@ namespace lfm::text {
 // Names of tools: texts, or objects as in a request. Null: none.
 Result<std::vector<std::string>> ToolNames(const Json& tools);
 
-// {"tools"?, "reasoning_open"?, "guided"?} of a row with a "text". A text with a lone </think> was opened by its prompt,
+// {"tools"?, "reasoning_open"?, "guided"?, "format"?} of a row with a "text". The form of calls is taken from the text; a
+// "format" other than pythonic, json and none is an error. A text with a lone </think> was opened by its prompt,
 // whatever the row says.
 Result<AnswerParserOptions> AnswerOptionsFromJson(const Json& row);
 

@@ -390,6 +390,76 @@ class Words(Case):
         self.assertEqual(ids[0], ids[1])
         self.ok(*RUN, "--messages", written("m", messages, "utf-8-sig"))
 
+    def test_errors_name_the_file(self):
+        def written(name, text):
+            (self.path / name).write_text(text)
+            return self.path / name
+        messages = written("good.json", '[{"role": "user", "content": "Hi"}]')
+        broken, nameless = written("broken.jinja", "{% if %}"), written("nameless.json", '[{"type": "function"}]')
+        no_role, schema, lark = written("role.json", '[{"content": 5}]'), written("s.json", '{"type": "x"}'), written("g.lark", "start: (")
+        labels, chat, ids = written("labels.json", '{"labels": ["a", {"name": 3}]}'), written("c.jsonl", '{"messages": 5}\n'), written("ids", "1 x")
+        ask = (*RUN, "-p", "Hi")
+        for args, file in (((*ask, "--template", broken), broken), ((*RUN, "--messages", messages, "--template", broken), broken),
+                           (("render", "-m", DENSE, "--messages", messages, "--template", broken), broken),
+                           (("serve", "-m", DENSE, "--port", "0", "--ledger", "none", "--template", broken), broken),
+                           (("render", "-m", DENSE, "--messages", no_role), no_role), ((*RUN, "--messages", no_role), no_role),
+                           ((*ask, "--tools", nameless), nameless), ((*ask, "--schema", schema), schema), ((*ask, "--grammar", lark), lark),
+                           (("classify", "-m", DENSE, "--labels", labels, messages), labels),
+                           (("perplexity", "-m", DENSE, "--chat", chat), chat), (("logits", "-m", DENSE, "--ids", f"@{ids}", "-o", "/dev/null"), ids)):
+            self.fails(2, *args, says=str(file))
+        folder = self.path / "folder"
+        shutil.copytree(DENSE, folder, ignore=shutil.ignore_patterns("reference"))
+        (folder / "chat_template.jinja").write_text("{% if %}")
+        for args in (("render", "-m", folder, "--messages", messages), ("run", "-m", folder, "-p", "Hi"),
+                     ("classify", "-m", folder, "--labels", "a,b", messages)):  # no plain prompt in its place
+            self.fails(2, *args, says=f"{folder}: chat template, line 1")
+        (folder / "tokenizer_config.json").write_text("{")
+        self.fails(3, "tokenize", "-m", folder, "x", says=f"{folder}/tokenizer_config.json: ")
+        self.fails(2, "grammar", "bench", "-m", DENSE, self.path / "none", says="cannot be read: No such file")
+        self.fails(2, "grammar", "bench", "-m", DENSE, folder / "x", says="cannot be read")
+
+    def test_tools_beside_a_schema(self):
+        """As with the server: the answer is calls or what the schema says; where a call must come, calls alone."""
+        moe = str(DATA / "models/tiny-lfm25-moe")
+        tools, schema = self.path / "t.json", self.path / "s.json"
+        tools.write_text('[{"name": "f", "parameters": {"type": "object", "properties": {"a": {"type": "boolean"}}, "required": ["a"]}}]')
+        schema.write_text('{"type": "object", "properties": {"b": {"type": "boolean"}}, "required": ["b"], "additionalProperties": false}')
+        start = json.loads(self.ok("tokenize", "-m", moe, "--no-bos", "--json", "<|tool_call_start|>").stdout)["ids"]
+        ask = ("run", "-m", moe, "-p", "Hi", "--temp", "0", "--json", "-n", "60", "--tools", tools, "--schema", schema, "--compact")
+        self.assertEqual(len(start), 1)
+        # Random weights: a bias says which of the two it is.
+        called = json.loads(self.ok(*ask, "--logit-bias", f"{start[0]}=1000").stdout)
+        self.assertTrue(called["tool_calls"])
+        for call in called["tool_calls"]:
+            self.assertEqual((call["name"], list(call["arguments"])), ("f", ["a"]))
+        for flags in (("--logit-bias", f"{start[0]}=-1000"), ("--tool-choice", "none")):
+            answered = json.loads(self.ok(*ask, *flags).stdout)
+            self.assertIn(answered["content"] or answered["text"], ('{"b":true}', '{"b":false}'))
+        self.assertTrue(json.loads(self.ok(*ask, "--tool-choice", "required").stdout)["tool_calls"])
+
+    def test_forms_of_calls(self):
+        rows = [{"text": "[f()]", "tools": ["f"], "format": form} for form in ("pythonic", "json", "none", None, "xml", 5)]
+        done = self.ok("parse", "--jsonl", stdin="".join(json.dumps(row) + "\n" for row in rows).encode())
+        out = [json.loads(line) for line in done.stdout.splitlines()]
+        self.assertTrue(all(row["calls"] for row in out[:4]))
+        for row, value in ((out[4], "'xml'"), (out[5], "'5'")):
+            self.assertIn(f'"format" is {value}; known are pythonic, json and none', row["error"])
+
+    def test_a_batch_keeps_its_prompts(self):
+        requests, cache = self.path / "in.jsonl", self.path / "cache"
+        body = {"messages": [{"role": "user", "content": "word " * 100}], "max_tokens": 1, "temperature": 0}
+        requests.write_text(json.dumps({"custom_id": "1", "method": "POST", "url": "/v1/chat/completions", "body": body}) + "\n")
+        cached = []
+        for out in ("a", "b"):
+            self.ok("batch", "-m", DENSE, "--any-model", "--prefix-cache", cache, requests, self.path / out)
+            answer = json.loads((self.path / out).read_text())["response"]["body"]
+            cached.append(answer["usage"]["prompt_tokens_details"]["cached_tokens"])
+        self.assertEqual(cached[0], 0)
+        self.assertGreaterEqual(cached[1], 64)
+        cache.write_bytes(cache.read_bytes()[:-9])
+        done = self.ok("batch", "-m", DENSE, "--any-model", "--prefix-cache", cache, requests, self.path / "c")
+        self.assertIn(b"warning: the prefix cache begins empty: " + str(cache).encode(), done.stderr)
+
     def test_hints(self):
         self.fails(2, *RUN, "-p", "x", "--seed", "-1", says="without the flag")
         self.fails(2, *RUN, "-p", "x", "-c", "0", says="leave -c away")
@@ -648,6 +718,12 @@ class Hub(Case):
                 self.assertIn(part, message)
             self.assertLess(hub.sent[name], len(bad))
             self.assertEqual([f for f in (self.path / name).rglob("*") if f.is_file() and f.stat().st_size > 1000], [])
+        for content in (b"", b"GG", b"<html>" * 500, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"):
+            hub = HubServer({"page-Q4_0.gguf": content})
+            self.addCleanup(hub.close)
+            env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(self.path / "page"), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_TOKEN": ""}
+            self.assertIn("a/b/page-Q4_0.gguf", lfm("pull", "a/b:Q4_0", env=env).stderr.decode().splitlines()[-1])
+            self.assertEqual(lfm("pull", "a/b:Q4_0", env=env).returncode, 3, content)
         hub = HubServer({"good-Q4_0.gguf": data})
         self.addCleanup(hub.close)
         env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(self.path / "good"), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_TOKEN": ""}

@@ -45,6 +45,14 @@ class Flags(unittest.TestCase):
                     self.assertTrue(flag in self.of[name], f"{page}: {flag} in lfm {name}{rest}")
         self.assertGreater(n, 100)
 
+    def test_pages_that_sources_name(self):
+        for folder in ("src", "include", "fuzz", "scripts", "cmake", "tests"):
+            for path in pathlib.Path(ROOT, folder).rglob("*"):
+                if path.suffix not in (".h", ".cc", ".inc", ".inl", ".py", ".cmake", ".txt") or "data" in path.parts:
+                    continue
+                for page in re.findall(r"\bdocs/[\w/-]+\.md", path.read_text(encoding="utf-8")):
+                    self.assertTrue(pathlib.Path(ROOT, page).exists(), f"{path} names {page}")
+
     def test_flags_alone(self):
         known = set().union(*self.of.values(), *OTHERS.values(), {"--version"})
         for folder in SCRIPTS:
