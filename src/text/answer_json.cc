@@ -30,8 +30,8 @@ Result<AnswerParserOptions> AnswerOptionsFromJson(const Json& row) {
   if (const Json& format = row["format"]; !format.is_null()) {
     const std::string& name = format.AsString();
     if (!format.is_string() || (name != "pythonic" && name != "json" && name != "none")) {
-      return Error{ErrorCode::kInvalidArgument,
-                   StrCat("\"format\" is ", Quote(format.is_string() ? name : format.Dump(), 60), "; known are pythonic, json and none")};
+      return Error{ErrorCode::kInvalidArgument, StrCat("\"format\" is ", Quote(format.is_string() ? name : format.Dump(), 60),
+                                                       "; known are pythonic, json and none")};
     }
   }
   AnswerParserOptions options;
