@@ -1,7 +1,8 @@
 #include "cli/grammar_bench.h"
 
+#include <time.h>
+
 #include <algorithm>
-#include <chrono>
 #include <deque>
 #include <filesystem>
 #include <span>
@@ -14,12 +15,49 @@
 namespace lfm::cli {
 namespace {
 
-double Since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count();
+constexpr size_t kWorst = 10;  // files named for each kind of time
+
+// Microseconds of processor time of this thread, so that other work on the machine does not count.
+double Now() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
+
+double Rounded(double us) { return static_cast<double>(static_cast<int64_t>(us * 10)) / 10; }
+
+// The longest time of a file, and where it was.
+struct Longest {
+  double us = 0;
+  std::string file;
+  int64_t document = 0, token = 0;
+};
 
 struct Times {
   std::vector<double> us;
+  std::vector<Longest> worst;  // of different files, the longest first
+
+  void Add(double took, const std::string& file, int64_t document, int64_t token) {
+    us.push_back(took);
+    if (worst.size() == kWorst && took <= worst.back().us) return;
+    const auto same = std::find_if(worst.begin(), worst.end(), [&](const Longest& one) { return one.file == file; });
+    if (same != worst.end() && same->us >= took) return;
+    if (same != worst.end()) worst.erase(same);
+    const auto place = std::find_if(worst.begin(), worst.end(), [&](const Longest& one) { return one.us < took; });
+    worst.insert(place, {took, file, document, token});
+    if (worst.size() > kWorst) worst.pop_back();
+  }
+
+  Json WorstToJson(bool with_place) const {
+    Json out = Json::MakeArray();
+    for (const Longest& one : worst) {
+      Json entry = Json::MakeObject();
+      entry.Set("us", Rounded(one.us)), entry.Set("file", one.file);
+      if (with_place) entry.Set("document", one.document), entry.Set("token", one.token);
+      out.Append(std::move(entry));
+    }
+    return out;
+  }
 
   Json ToJson() {
     std::sort(us.begin(), us.end());
@@ -29,13 +67,12 @@ struct Times {
     const auto at = [&](double share) {
       return us.empty() ? 0 : us[std::min(us.size() - 1, static_cast<size_t>(share * static_cast<double>(us.size())))];
     };
-    const auto rounded = [](double value) { return static_cast<double>(static_cast<int64_t>(value * 10)) / 10; };
     out.Set("n", static_cast<int64_t>(us.size()));
-    out.Set("mean", rounded(us.empty() ? 0 : sum / static_cast<double>(us.size())));
-    out.Set("p50", rounded(at(0.5)));
-    out.Set("p99", rounded(at(0.99)));
-    out.Set("p99.9", rounded(at(0.999)));
-    out.Set("max", rounded(at(1)));
+    out.Set("mean", Rounded(us.empty() ? 0 : sum / static_cast<double>(us.size())));
+    out.Set("p50", Rounded(at(0.5)));
+    out.Set("p99", Rounded(at(0.99)));
+    out.Set("p99.9", Rounded(at(0.999)));
+    out.Set("max", Rounded(at(1)));
     return out;
   }
 };
@@ -51,16 +88,19 @@ class Bench {
     if (row.Find("schema") == nullptr) return Ok();
     ++n_schemas_;
     const grammar::Spec spec = SpecOf(row);
-    const auto start = std::chrono::steady_clock::now();
+    file_ = path, document_ = 0;
+    const double start = Now();
     const auto compiled = grammar::Compile(spec);
-    compile_.us.push_back(Since(start));
+    compile_.Add(Now() - start, file_, 0, 0);
     if (!compiled.ok()) {
       ++n_refused_;
+      if (compiled.error().code == ErrorCode::kLimit) Wrong(compiled.error().message);
       return Ok();
     }
     grammar::State state = (*compiled)->Start();
-    if (!state.Mask(*vocabulary_, mask_).ok()) ++n_failed_;
-    first_.us.push_back(Since(start));
+    const Status masked = state.Mask(*vocabulary_, mask_);
+    first_.Add(Now() - start, file_, 0, 0);
+    if (!masked.ok()) Failed(masked.error());
     for (const Json& test : row["tests"].items()) Document(**compiled, test["data"].Dump(), test["valid"].AsBool());
     for (const Json& document : row["documents"].items()) Document(**compiled, document.AsString(), true);
     return Ok();
@@ -90,13 +130,13 @@ class Bench {
       }
       while (open.size() < n && !waiting.empty()) open.push_back(std::move(waiting.front())), waiting.pop_front();
       if (open.size() < n) return Ok();
-      const auto start = std::chrono::steady_clock::now();
+      const double start = Now();
       for (Sequence& one : open) {
         const bool ok = one.at < one.ids.size() && one.state.Mask(*vocabulary_, mask_).ok();
         const auto accepted = one.state.Accept(*vocabulary_, ok ? one.ids[one.at] : -1);
         one.at = ok && accepted.ok() && *accepted ? one.at + 1 : one.ids.size();
       }
-      steps_.us.push_back(Since(start));
+      steps_.us.push_back(Now() - start);
       std::erase_if(open, [](const Sequence& one) { return one.at >= one.ids.size(); });
     }
   }
@@ -108,6 +148,10 @@ class Bench {
     out.Set("valid_rejected", n_rejected_), out.Set("invalid_accepted", n_accepted_);
     out.Set("compile_us", compile_.ToJson()), out.Set("first_mask_us", first_.ToJson()), out.Set("mask_us", masks_.ToJson());
     if (!steps_.us.empty()) out.Set("step_us", steps_.ToJson());
+    Json worst = Json::MakeObject();
+    worst.Set("compile_us", compile_.WorstToJson(false)), worst.Set("first_mask_us", first_.WorstToJson(false));
+    worst.Set("mask_us", masks_.WorstToJson(true));
+    out.Set("worst", std::move(worst)), out.Set("wrong", wrong_);
     return out;
   }
 
@@ -126,22 +170,35 @@ class Bench {
   void Document(const grammar::Grammar& grammar, const std::string& text, bool valid) {
     grammar::State state = grammar.Start();
     bool alive = true;
+    int64_t token = 0;
     for (const int32_t id : tokenizer_.Encode(text, false, false)) {
-      const auto start = std::chrono::steady_clock::now();
-      const bool ok = state.Mask(*vocabulary_, mask_).ok();
-      if (valid) masks_.us.push_back(Since(start));
+      const double start = Now();
+      const Status masked = state.Mask(*vocabulary_, mask_);
+      if (valid) masks_.Add(Now() - start, file_, document_, token);
+      ++token;
       const auto accepted = state.Accept(*vocabulary_, id);
-      if (!ok || !accepted.ok()) ++n_failed_;
-      alive = ok && accepted.ok() && *accepted;
+      alive = masked.ok() && accepted.ok() && *accepted;
+      if (!masked.ok() || !accepted.ok()) Failed(masked.ok() ? accepted.error() : masked.error());
       if (!alive) break;
     }
     alive = alive && state.accepting();
-    n_rejected_ += static_cast<int64_t>(valid && !alive), n_accepted_ += static_cast<int64_t>(!valid && alive);
+    if (valid && !alive) ++n_rejected_, Wrong("a valid document is rejected");
+    if (!valid && alive) ++n_accepted_, Wrong("an invalid document is accepted");
+    ++document_;
+  }
+  void Failed(const Error& error) { ++n_failed_, Wrong(error.message); }
+  void Wrong(std::string_view what) {
+    Json entry = Json::MakeObject();
+    entry.Set("file", file_), entry.Set("document", document_), entry.Set("what", what);
+    wrong_.Append(std::move(entry));
   }
 
   const text::Tokenizer& tokenizer_;
   const std::shared_ptr<const grammar::Vocabulary> vocabulary_;
   std::vector<uint32_t> mask_;
+  std::string file_;  // at work
+  int64_t document_ = 0;
+  Json wrong_ = Json::MakeArray();
   Times compile_, first_, masks_, steps_;
   int64_t n_schemas_ = 0, n_refused_ = 0, n_failed_ = 0, n_rejected_ = 0, n_accepted_ = 0;
 };

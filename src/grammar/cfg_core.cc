@@ -325,7 +325,7 @@ Config CfgCore::Make(std::vector<Word> words) {
     parts.push_back(FollowOf(word.item));
     node->words.push_back(word.item);
   }
-  uint32_t lex = lexer.StateFor(Lexer::Kind::kWords, std::move(parts), false);
+  uint32_t lex = lexer.StateFor(Lexer::Kind::kWords, std::move(parts), Lexer::Text::kUnseen);
   if (lex == Lexer::kDead) lex = Lexer::kStruct;
   return {std::move(node), lex, false};
 }

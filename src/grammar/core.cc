@@ -11,14 +11,21 @@ namespace {
 constexpr size_t kMaxPlaces = 20000;  // of a search for the end
 constexpr size_t kMaxLexMaskBytes = size_t{64} << 20;
 constexpr size_t kMaxCrossed = 8000;  // crossings remembered
+constexpr uint64_t kWorkCalls = 40;   // a call gives back the budget's part by this
 
 }  // namespace
 
-Core::Core(const Budgets& budgets) : pool(budgets.max_bytes / 128), lexer(pool), budgets_(budgets) {
+Core::Core(const Budgets& budgets) : pool(budgets.max_bytes / 128), lexer(pool), budgets_(budgets), work_left_(budgets.work) {
   const auto start = std::chrono::steady_clock::now();
   pool.stop = [this, start] {  // until it is compiled
     return (budgets_.cancelled && budgets_.cancelled()) || std::chrono::steady_clock::now() - start > budgets_.compile_time;
   };
+}
+
+void Core::Begin() {
+  work_left_ -= std::min(work_left_, pool.work());
+  work_left_ = std::min(budgets_.work, work_left_ + budgets_.work / kWorkCalls);
+  pool.AllowWork(work_left_);
 }
 
 std::optional<Error> Core::Failure() const {
@@ -62,6 +69,13 @@ const Config& Core::CrossOnce(const Node& node, uint32_t lex, uint8_t byte, std:
   return it->second;
 }
 
+// Whether the same parts of both states may end.
+bool Core::EndsAlike(uint32_t lex, uint32_t other) const {
+  const auto &parts = lexer.Parts(lex), &others = lexer.Parts(other);
+  return std::equal(parts.begin(), parts.end(), others.begin(), others.end(),
+                    [&](Re a, Re b) { return pool.Nullable(a) == pool.Nullable(b); });
+}
+
 // The oldest first, and never while a walk holds their nodes.
 void Core::ForgetCrossings() {
   while (crossed_.size() > kMaxCrossed) {
@@ -84,12 +98,15 @@ struct Core::Walker {
   const std::string& text;  // of the lexeme before the token
   std::span<uint32_t> bits;
   std::string path{}, scratch{};
+  std::string stand_in{};  // for the text before a crossing; empty: the text itself
 
   // The place after a crossing at `byte`, which is path[depth - 1]; node null if it is forbidden.
   Place Cross(const Place& from, uint8_t byte, uint32_t depth) {
     if (!core.MayCross(*from.node, from.lex, byte)) return {nullptr, 0, 0};
     scratch.clear();
-    if (core.lexer.NeedsText(from.lex)) {
+    if (core.lexer.NeedsText(from.lex) && from.text_from == kBefore && !stand_in.empty()) {
+      scratch = stand_in;
+    } else if (core.lexer.NeedsText(from.lex)) {
       const uint32_t begin = from.text_from == kBefore ? 0 : from.text_from;
       if (from.text_from == kBefore) scratch = text;
       scratch.append(path, begin, depth - 1 - begin);
@@ -105,7 +122,7 @@ struct Core::Walker {
 
   // A state in which any text may go on is reached by no text that the grammar knows: all of them are of one kind.
   uint64_t KindOf(const Vocabulary::Trie& trie, const LexMask::Crossing& crossing, const Node* start) {
-    if (crossing.holds_comma) return kOwnKind;
+    if (crossing.holds_second) return kOwnKind;
     const std::string_view example = vocabulary.Bytes(trie.token_ids[FirstTokenBelow(trie, crossing.node)]);
     scratch = text;
     scratch.append(example, 0, crossing.depth - 1);
@@ -134,16 +151,50 @@ struct Core::Walker {
       return;
     }
     path = endings.before;
+    // What follows is then asked once for all masks inside of this text, not once for each.
+    if (core.lexer.NeedsText(endings.lex)) stand_in = core.StandIn(*start, endings.lex);
     WalkFrom(endings.trie, 1, static_cast<uint32_t>(endings.trie.nodes.size()), {start, endings.lex, kBefore}, nullptr);
+    stand_in.clear();
   }
-  // The tokens that leave the lexeme by their first byte.
-  void WalkAtOnce(const Vocabulary::Trie& trie, uint32_t lex, const Node* start) {
+  // The tokens that leave the lexeme by their first byte. A text that no schema speaks of stands in for another one of its
+  // kind, so that what follows is asked once for all masks of a key; but not where a token has a second key to compare.
+  void WalkAtOnce(const LexMask& mask, uint32_t lex, const Node* start) {
+    if (core.lexer.TextOf(lex) == Lexer::Text::kKey) {
+      stand_in = core.StandIn(*start, lex);
+      if (!stand_in.empty() && core.TextKind(*start, lex, text) != core.TextKind(*start, lex, stand_in)) stand_in.clear();
+    }
+    const bool strange = !stand_in.empty() && mask.strange != Lexer::kDead && core.EndsAlike(lex, mask.strange);
+    const Vocabulary::Trie& trie = *mask.trie;
     for (uint32_t i = 1; i < trie.nodes.size(); i = trie.nodes[i].end) {
       const uint8_t byte = trie.nodes[i].byte;
       if (core.lexer.Next(lex, byte) != Lexer::kCross || !core.MayCross(*start, lex, byte)) continue;
       path.clear();
-      WalkFrom(trie, i, trie.nodes[i].end, {start, lex, kBefore}, nullptr);
+      const uint32_t from = strange && core.lexer.Next(mask.strange, byte) == Lexer::kCross ? mask.strange : lex;
+      WalkFrom(trie, i, trie.nodes[i].end, {start, from, kBefore}, nullptr);
     }
+    if (stand_in.empty()) return;
+    stand_in.clear();
+    for (const int32_t id : mask.seconds) {
+      const uint32_t bit = 1u << (id % 32);
+      bits[static_cast<size_t>(id) / 32] &= ~bit;
+      if (Goes({start, lex, kBefore}, vocabulary.Bytes(id))) bits[static_cast<size_t>(id) / 32] |= bit;
+    }
+  }
+
+  bool Goes(Place place, std::string_view bytes) {
+    path.assign(bytes);
+    for (uint32_t depth = 1; depth <= bytes.size(); ++depth) {
+      const auto byte = static_cast<uint8_t>(bytes[depth - 1]);
+      const uint32_t next = core.lexer.Next(place.lex, byte);
+      if (next == Lexer::kDead) return false;
+      if (next != Lexer::kCross) {
+        place.lex = next;
+        continue;
+      }
+      place = Cross(place, byte, depth);
+      if (place.node == nullptr) return false;
+    }
+    return true;
   }
 
   // Walks the nodes from `begin` on, whose path up to there is `path`, from a place; the grammar decides on all of them.
@@ -210,7 +261,7 @@ Status Core::Mask(const Config& at, const std::string& text, const Vocabulary& v
   }
   for (const LexMask::Endings& endings : mask->endings) walker.Walk(trie, endings, node);
   for (const LexMask::Crossing& crossing : mask->crossings) walker.Walk(trie, crossing, node);
-  if (mask->at_once) walker.WalkAtOnce(trie, lex, node);
+  if (mask->at_once) walker.WalkAtOnce(*mask, lex, node);
   if (Accepting(*at.node, at.lex, text)) {
     for (const int32_t id : vocabulary.end_ids()) bits[static_cast<size_t>(id) / 32] |= 1u << (id % 32);
   }

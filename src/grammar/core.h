@@ -50,11 +50,14 @@ class Core {
   virtual uint64_t TextKind(const Node&, uint32_t /*lex*/, std::string_view /*text*/) { return kOwnKind; }
   // Whether all texts that no grammar knows by name, in a state where any text may go on, are of one kind.
   virtual bool OneKind(const Node& node, uint32_t lex, std::string_view text) { return TextKind(node, lex, text) != kOwnKind; }
+  // A text as written that stands for all of them where they are of one kind, whatever was written so far; empty: none does.
+  virtual std::string StandIn(const Node&, uint32_t /*lex*/) { return {}; }
   // The shortest end of the answer from here, at most `max` bytes; false if there is none that short.
   virtual bool Complete(const Config& at, const std::string& text, size_t max, std::string& out);
   virtual std::string Describe() = 0;
-  // Before each call from outside: it may do so much work and no more.
-  void Begin() { pool.AllowWork(budgets_.work); }
+  // Before each call from outside: it may do what the calls before it have left of the budget, which grows by a little with
+  // each. So one call may take long, but not each of an answer.
+  void Begin();
   // An error met while working, e.g. a budget.
   virtual std::optional<Error> Failure() const;
 
@@ -81,6 +84,7 @@ class Core {
   };
   const Config& CrossOnce(const Node& node, uint32_t lex, uint8_t byte, std::string_view text);
   void ForgetCrossings();
+  bool EndsAlike(uint32_t lex, uint32_t other) const;
   std::shared_ptr<const LexMask> LexMaskOf(uint32_t lex, const Vocabulary& vocabulary);
   void FillLexMask(uint32_t lex, const Vocabulary& vocabulary, LexMask& mask);
   void CompareLexMasks(uint32_t lex, uint32_t other, const Vocabulary& vocabulary, LexMask& mask);
@@ -92,6 +96,7 @@ class Core {
   std::list<CachedMask> masks_;  // the latest first
   std::unordered_map<Hash, std::list<CachedMask>::iterator, HashOf> mask_index_;
   size_t cache_bytes_ = 0, lex_mask_bytes_ = 0;
+  uint64_t work_left_;                                // for the call at work
   std::unordered_map<Hash, Config, HashOf> crossed_;  // no node: forbidden
   std::deque<Hash> crossed_order_;                    // the oldest first
 };

@@ -70,6 +70,7 @@ namespace {
 Result<std::shared_ptr<Core>> MakeReady(const Spec& spec, const Budgets& budgets, Refusal* refusal) {
   LFM_TRY(auto core, MakeCore(spec, budgets, refusal));
   core->pool.stop = nullptr;  // its clock ends with the compilation
+  core->pool.AllowWork(budgets.work);
   return std::shared_ptr<Core>(std::move(core));
 }
 
@@ -175,8 +176,10 @@ Result<bool> State::Accept(const Vocabulary& vocabulary, int32_t id) {
 }
 
 Status State::Mask(const Vocabulary& vocabulary, std::span<uint32_t> bits) const {
-  std::fill(bits.begin(), bits.end(), 0);
-  if (position_->finished || !position_->at.node) return Ok();
+  if (position_->finished || !position_->at.node) {
+    std::fill(bits.begin(), bits.end(), 0);
+    return Ok();
+  }
   const std::lock_guard lock(position_->core->mutex);
   position_->core->Begin();
   return position_->core->Mask(position_->at, position_->text, vocabulary, bits);

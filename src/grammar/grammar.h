@@ -76,7 +76,9 @@ struct Budgets {
   size_t mask_cache_bytes = size_t{16} << 20;  // of masks kept
   uint32_t max_depth = 1000;                   // of nested JSON values in the answer
   std::chrono::milliseconds compile_time{8000};
-  uint64_t work = 100'000'000;      // of one mask, token or completion: steps of the automata, some seconds in all
+  // Steps of the automata, some seconds in all, that a mask, token or completion may take, or several of an answer together:
+  // each call gives a 40th of it back.
+  uint64_t work = 40'000'000;
   std::function<bool()> cancelled;  // asked now and then while compiling; true stops it
 };
 

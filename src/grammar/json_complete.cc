@@ -131,17 +131,25 @@ bool JsonCore::ShortestMembers(const Level& start, const Thread& first, int dept
     bool found = false;
     for (size_t k = 0; k < info.names.size() && !found; ++k) {
       const std::string& name = schemas_.Name(info.names[k]);
-      const bool exists = std::any_of(info.shape.exists.begin(), info.shape.exists.end(),
-                                      [&](const KeyRule& rule) { return schemas_.RuleCovers(rule, info.names[k]); });
+      bool exists = false;
+      for (size_t i = 0; i < info.shape.exists.size(); ++i) {
+        exists |= thread.counters[i] == 0 && schemas_.RuleCovers(info.shape.exists[i], info.names[k]);
+      }
       const bool owed = std::any_of(info.shape.depends.begin(), info.shape.depends.end(),
                                     [&](const auto& need) { return need.second == info.names[k] && IsSeen(level, need.first); });
       if ((info.required[k] || exists || owed) && pool.Matches(keys, name)) key = name, found = true;
+    }
+    // Of other names one that fulfils what must exist, as much of it as one name can.
+    for (size_t i = 0; i < info.shape.exists.size() && !found; ++i) {
+      if (thread.counters[i] != 0) continue;
+      const Re fulfilling = pool.And(keys, info.shape.exists[i].keys);
+      if (pool.Live(fulfilling)) keys = fulfilling;
     }
     if (!found && !pool.Shortest(keys, key)) return false;
     JsonNode node;
     node.level = std::make_shared<Level>(level), node.threads = threads;
     const Lexer::Kind kind = level.call ? Lexer::Kind::kBare : Lexer::Kind::kJsonString;
-    const uint32_t lex = lexer.StateFor(kind, {pool.Next(keys, key)}, true);
+    const uint32_t lex = lexer.StateFor(kind, {pool.Next(keys, key)}, Lexer::Text::kKey);
     Config to;
     const std::string written = level.call ? key : Lexer::Encode(kind, key);
     if (lex == Lexer::kDead || !EndKey(node, lex, written, to)) return false;

@@ -291,14 +291,14 @@ bool JsonCore::StartString(const JsonNode& node, uint8_t quote, Config& to) {
   if (quote == '\'' && double_quotes_) return false;
   std::vector<Re> parts;
   std::vector<Pending> pending;
-  bool needs_text = false;
+  auto wanted = Lexer::Text::kUnseen;
   for (const Pending& one : node.pending) {
     const Re re = StringLanguage(node.level.get(), one);
     if (re == RegexPool::kNone) continue;
     parts.push_back(re), pending.push_back(one);
-    needs_text |= node.level && !node.level->object && arrays_[one.next.shape]->unique;
+    if (node.level && !node.level->object && arrays_[one.next.shape]->unique) wanted = Lexer::Text::kValue;
   }
-  const uint32_t lex = lexer.StateFor(QuoteKind(quote), std::move(parts), needs_text);
+  const uint32_t lex = lexer.StateFor(QuoteKind(quote), std::move(parts), wanted);
   if (lex == Lexer::kDead) return false;
   to = Make(Phase::kString, node.level, {}, std::move(pending), lex);
   return true;
@@ -307,14 +307,14 @@ bool JsonCore::StartString(const JsonNode& node, uint8_t quote, Config& to) {
 bool JsonCore::StartBare(const JsonNode& node, uint8_t byte, Config& to) {
   std::vector<Re> parts;
   std::vector<Pending> pending;
-  bool needs_text = false;
+  auto wanted = Lexer::Text::kUnseen;
   for (const Pending& one : node.pending) {
     const Re re = pool.Next(BareLanguage(node.level.get(), one), byte);
     if (!pool.Live(re)) continue;
     parts.push_back(re), pending.push_back(one);
-    needs_text |= node.level && !node.level->object && arrays_[one.next.shape]->unique;
+    if (node.level && !node.level->object && arrays_[one.next.shape]->unique) wanted = Lexer::Text::kValue;
   }
-  const uint32_t lex = lexer.StateFor(Lexer::Kind::kBare, std::move(parts), needs_text);
+  const uint32_t lex = lexer.StateFor(Lexer::Kind::kBare, std::move(parts), wanted);
   if (lex == Lexer::kDead) return false;
   to = Make(Phase::kBare, node.level, {}, std::move(pending), lex);
   to.keeps_byte = true;

@@ -64,6 +64,7 @@ class JsonCore : public Core {
   bool Accepting(const Node& node, uint32_t lex, std::string_view text) override;
   uint64_t TextKind(const Node& node, uint32_t lex, std::string_view text) override;
   bool OneKind(const Node& node, uint32_t lex, std::string_view text) override;
+  std::string StandIn(const Node& node, uint32_t lex) override;
   bool Complete(const Config& at, const std::string& text, size_t max, std::string& out) override;
   std::string Describe() override;
   std::optional<Error> Failure() const override;

@@ -1,6 +1,7 @@
 // Objects: which keys may come, and whether the object can still be finished.
 #include <algorithm>
 
+#include "base/strings.h"
 #include "grammar/json_core.h"
 
 namespace lfm::grammar {
@@ -304,7 +305,7 @@ bool JsonCore::StartKey(const JsonNode& node, uint8_t quote, Config& to) {
     const Re re = KeyLanguage(*node.level, thread);
     if (re != RegexPool::kNone) parts.push_back(re), threads.push_back(thread);
   }
-  const uint32_t lex = lexer.StateFor(QuoteKind(quote), std::move(parts), true);
+  const uint32_t lex = lexer.StateFor(QuoteKind(quote), std::move(parts), Lexer::Text::kKey);
   if (lex == Lexer::kDead) return false;
   to = Make(Phase::kKey, node.level, std::move(threads), {}, lex);
   return true;
@@ -335,6 +336,20 @@ bool JsonCore::OneKind(const Node& base, uint32_t, std::string_view) {
   return node.phase == Phase::kKey && std::all_of(node.threads.begin(), node.threads.end(), [&](const Thread& thread) {
            return objects_[thread.shape]->classes.size() < 2;
          });
+}
+
+// A character of the private use area, unless the schema speaks of it.
+std::string JsonCore::StandIn(const Node& base, uint32_t lex) {
+  const auto& node = static_cast<const JsonNode&>(base);
+  constexpr std::string_view kStrange = "\xEE\x80\x80\xEE\x80\x81";
+  if (node.phase != Phase::kKey || schemas_.FindName(kStrange)) return {};
+  for (const Thread& thread : node.threads) {
+    for (const auto& one : objects_[thread.shape]->classes) {
+      if (!pool.Matches(one.keys, kStrange)) return {};
+    }
+  }
+  const std::string_view end = lexer.AfterQuoteAndBlank(lex) ? "' " : lexer.AfterQuote(lex) ? "'" : "";
+  return StrCat(kStrange, end);
 }
 
 // The value after a key: with or without fulfilling each rule that asks for such a value somewhere.

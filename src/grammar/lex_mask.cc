@@ -10,6 +10,20 @@ namespace {
 
 constexpr uint32_t kMaxShape = 64;  // nodes of subtrees that are compared
 
+// What may follow white space, but for words: most tokens begin with a blank and a letter.
+bool IsSign(uint8_t byte) { return byte < 0x80 && (byte < '0' || byte > '9') && ((byte | 0x20) < 'a' || (byte | 0x20) > 'z'); }
+
+// Whether what a token has from the end of a text on may go on to a second text that is compared with it. A name is
+// compared with the next one of its object, behind a value and a comma; by the next one's quote it is still alone.
+bool HoldsSecond(std::string_view rest, Lexer::Text text) {
+  const size_t value = text == Lexer::Text::kKey ? rest.find_first_of(":=") : 0;
+  const size_t comma = value == std::string_view::npos ? value : rest.find(',', value);
+  if (comma == std::string_view::npos || text != Lexer::Text::kKey) return comma != std::string_view::npos;
+  size_t next = rest.find_first_not_of(" \n\t", comma + 1);
+  if (next < rest.size() && (rest[next] == '"' || rest[next] == '\'')) ++next;
+  return next < rest.size();
+}
+
 }  // namespace
 
 // Collects what leaves a lexer state.
@@ -30,21 +44,22 @@ struct Core::LexMaskBuilder {
   void Leave(uint32_t node, uint32_t lex, uint32_t depth) {
     if (depth == 1) {
       mask.at_once = true;
+      if (core.lexer.NeedsText(lex)) Seconds(node, trie.nodes[node].end, core.lexer.TextOf(lex));
       return;
     }
     const uint32_t end = trie.nodes[node].end;
-    LexMask::Crossing crossing{node, lex, depth, 0, true, trie.nodes[node].byte};
-    bool comma = true;
-    if (end - node <= kMaxShape) {
-      comma = false;
-      for (uint32_t k = node; k < end; ++k) comma |= trie.nodes[k].byte == ',';
+    LexMask::Crossing crossing{node, lex, depth, 0, false, trie.nodes[node].byte};
+    if (core.lexer.NeedsText(lex)) crossing.holds_second = SecondBelow(node, end, depth, core.lexer.TextOf(lex));
+    const bool space = core.lexer.KindOf(lex) == Lexer::Kind::kFixed;
+    if (core.lexer.IsSpaced(lex) && IsSign(crossing.byte)) {
+      crossing.lex = Lexer::kSpaced;  // how many blanks there were makes no difference
+      return Merge(crossing);
     }
-    const bool space = core.lexer.KindOf(lex) == Lexer::Kind::kFixed;  // most words begin with one
-    const bool alike = !core.lexer.NeedsText(lex) || (core.IsOpen(lex) && !comma);
+    const bool alike = !core.lexer.NeedsText(lex) || (core.IsOpen(lex) && !crossing.holds_second);
     if (alike && !space && !core.lexer.NeedsText(lex)) return Merge(crossing);
     uint64_t shape = node;  // a large subtree has no like
     if (end - node <= kMaxShape) {
-      shape = lex, crossing.holds_comma = comma;
+      shape = lex;
       for (uint32_t k = node; k < end; ++k) {
         const TrieNode& below = trie.nodes[k];
         shape = Mix(shape, uint64_t{below.end - k} << 16 | uint64_t{below.n_tokens > 0} << 8 | below.byte);
@@ -53,6 +68,25 @@ struct Core::LexMaskBuilder {
     crossing.group = groups.try_emplace(shape, static_cast<uint32_t>(groups.size())).first->second;
     if (alike && !space) return Merge(crossing);
     mask.crossings.push_back(crossing);
+  }
+
+  bool SecondBelow(uint32_t node, uint32_t end, uint32_t depth, Lexer::Text text) const {
+    for (uint32_t k = node; k < end; ++k) {
+      const TrieNode& below = trie.nodes[k];
+      if (below.n_tokens > 0 && HoldsSecond(vocabulary.Bytes(trie.token_ids[below.first_token]).substr(depth - 1), text))
+        return true;
+    }
+    return false;
+  }
+
+  void Seconds(uint32_t node, uint32_t end, Lexer::Text text) {
+    for (uint32_t k = node; k < end; ++k) {
+      const TrieNode& below = trie.nodes[k];
+      for (uint32_t t = 0; t < below.n_tokens; ++t) {
+        const int32_t id = trie.token_ids[below.first_token + t];
+        if (HoldsSecond(vocabulary.Bytes(id), text)) mask.seconds.push_back(id);
+      }
+    }
   }
 
   void Merge(const LexMask::Crossing& crossing) {
@@ -99,6 +133,7 @@ std::shared_ptr<const Core::LexMask> Core::LexMaskOf(uint32_t lex, const Vocabul
   const Vocabulary::Slice* slice = vocabulary.SliceFor(lexer.PlainSlack(lex));
   mask->trie = slice != nullptr ? &slice->rest : &vocabulary.all();
   const uint32_t other = slice != nullptr ? AfterStrangeText(lex) : Lexer::kDead;
+  mask->strange = other;
   if (other != Lexer::kDead && other != lex && vocabulary.SliceFor(lexer.PlainSlack(other)) == slice) {
     mask->base = LexMaskOf(other, vocabulary);
     CompareLexMasks(lex, other, vocabulary, *mask);

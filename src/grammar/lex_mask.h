@@ -31,7 +31,7 @@ struct Core::LexMask {
     uint32_t node, lex;  // the trie's node whose byte the lexer does not take, and its state before
     uint32_t depth;      // of the node: bytes with its own
     uint32_t group;      // equal where state and subtree are: the same endings of tokens from the same place
-    bool holds_comma;    // a token may go on to a second key
+    bool holds_second;   // a token may go on to a second text that is compared with the one that ends here
     uint8_t byte;        // of the node
   };
   // The tokens that leave the lexeme from one state after their first byte, by what they have from there on: how they
@@ -44,6 +44,8 @@ struct Core::LexMask {
   };
   const Vocabulary::Trie* trie = nullptr;  // of the tokens that were looked at; crossings are in it
   bool at_once = false;                    // some tokens leave it by their first byte
+  std::vector<int32_t> seconds;            // those of them that may go on to a second text that is compared with this one
+  uint32_t strange = Lexer::kDead;         // the state after text that no schema speaks of
   std::vector<uint32_t> bits;
   std::vector<Endings> endings;
   std::vector<Crossing> crossings;

@@ -43,15 +43,15 @@ Lexer::Lexer(RegexPool& pool) : pool_(pool) {
   }
 }
 
-uint32_t Lexer::StateFor(Kind kind, std::vector<Re> parts, bool needs_text, uint32_t phase) {
+uint32_t Lexer::StateFor(Kind kind, std::vector<Re> parts, Text text, uint32_t phase) {
   if (std::all_of(parts.begin(), parts.end(), [](Re re) { return re == RegexPool::kNone; })) return kDead;
-  uint64_t hash = Mix(static_cast<uint64_t>(kind) << 1 | static_cast<uint64_t>(needs_text), phase);
+  uint64_t hash = Mix(static_cast<uint64_t>(kind) << 2 | static_cast<uint64_t>(text), phase);
   for (const Re part : parts) hash = Mix(hash, part);
   for (auto [it, end] = index_.equal_range(hash); it != end; ++it) {
     const State& other = states_[it->second];
-    if (other.kind == kind && other.phase == phase && other.needs_text == needs_text && other.parts == parts) return it->second;
+    if (other.kind == kind && other.phase == phase && other.text == text && other.parts == parts) return it->second;
   }
-  states_.push_back({kind, needs_text, phase, std::move(parts)});
+  states_.push_back({kind, text, phase, std::move(parts)});
   rows_.resize(rows_.size() + 256, kUnknown);
   const auto id = static_cast<uint32_t>(states_.size() - 1);
   index_.emplace(hash, id);
@@ -70,12 +70,12 @@ uint32_t Lexer::Feed(uint32_t from, std::string_view decoded, uint32_t phase) {
   const State& state = states_[from];
   std::vector<Re> parts = state.parts;
   const Kind kind = state.kind;
-  const bool needs_text = state.needs_text;
+  const Text text = state.text;
   for (Re& part : parts) {
     part = pool_.Next(part, decoded);
     if (!pool_.Live(part)) part = RegexPool::kNone;
   }
-  return StateFor(kind, std::move(parts), needs_text, phase);
+  return StateFor(kind, std::move(parts), text, phase);
 }
 
 uint32_t Lexer::Fill(uint32_t state, uint8_t byte) {
@@ -133,13 +133,13 @@ uint32_t Lexer::FillWords(uint32_t id, uint8_t byte) {
     if (!pool_.Live(parts[i])) parts[i] = RegexPool::kNone;
     any |= parts[i] != RegexPool::kNone;
   }
-  return any ? StateFor(Kind::kWords, std::move(parts), false) : kDead;
+  return any ? StateFor(Kind::kWords, std::move(parts), Text::kUnseen) : kDead;
 }
 
 uint32_t Lexer::FillString(uint32_t id, uint8_t byte) {
   const std::vector<Re> parts = states_[id].parts;
   const uint32_t phase = states_[id].phase;
-  const auto stay = [&](uint32_t new_phase) { return StateFor(states_[id].kind, parts, states_[id].needs_text, new_phase); };
+  const auto stay = [&](uint32_t new_phase) { return StateFor(states_[id].kind, parts, states_[id].text, new_phase); };
   const auto control = [&](int first, int last) {
     for (int code = first; code <= last; ++code) {
       const char c = static_cast<char>(code);
@@ -190,7 +190,7 @@ uint32_t Lexer::FillQuoted(uint32_t id, uint8_t byte) {
   if (byte == '\'' || byte == '"' || byte < 0x20) return kDead;
   if (byte == ' ') {
     if (blank || !(AnyEnds(parts) || QuoteMayStay(parts, "' "))) return kDead;
-    return StateFor(Kind::kSingleQuoted, parts, states_[id].needs_text, kQuoteBlank);
+    return StateFor(Kind::kSingleQuoted, parts, states_[id].text, kQuoteBlank);
   }
   const uint32_t inside = Feed(id, blank ? "' " : "'", 0);
   return inside == kDead ? kDead : Next(inside, byte);
@@ -229,8 +229,8 @@ uint32_t Lexer::Saturated(uint32_t state, uint32_t reach) {
   for (Re& part : parts) part = part == RegexPool::kNone ? part : pool_.Saturated(part, reach + kLookAhead);
   if (parts == s.parts) return state;
   const Kind kind = s.kind;
-  const bool needs_text = s.needs_text;
-  return StateFor(kind, std::move(parts), needs_text, 0);
+  const Text text = s.text;
+  return StateFor(kind, std::move(parts), text, 0);
 }
 
 std::string Lexer::Decode(Kind kind, std::string_view written) {

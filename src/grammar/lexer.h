@@ -29,9 +29,10 @@ class Lexer {
 
   explicit Lexer(RegexPool& pool);
 
-  // The state for parts of which at least one is not kNone; kDead otherwise. `needs_text`: the grammar wants to see what
-  // was written.
-  uint32_t StateFor(Kind kind, std::vector<Re> parts, bool needs_text, uint32_t phase = 0);
+  // Whether the grammar wants to see what was written: not, as the name of a member, or as a value that may not come again.
+  enum class Text : uint8_t { kUnseen, kKey, kValue };
+  // The state for parts of which at least one is not kNone; kDead otherwise.
+  uint32_t StateFor(Kind kind, std::vector<Re> parts, Text text, uint32_t phase = 0);
   uint32_t Next(uint32_t state, uint8_t byte) {
     const uint32_t next = rows_[size_t{state} * 256 + byte];
     return next != kUnknown ? next : Fill(state, byte);
@@ -39,7 +40,8 @@ class Lexer {
 
   Kind KindOf(uint32_t state) const { return states_[state].kind; }
   const std::vector<Re>& Parts(uint32_t state) const { return states_[state].parts; }
-  bool NeedsText(uint32_t state) const { return states_[state].needs_text; }
+  Text TextOf(uint32_t state) const { return states_[state].text; }
+  bool NeedsText(uint32_t state) const { return TextOf(state) != Text::kUnseen; }
   bool IsSpaced(uint32_t state) const { return state >= kSpaced && state < kFirstFree; }
   // After the quote of a kSingleQuoted text and a blank: it is known only now whether the quote has closed the text.
   bool AfterQuoteAndBlank(uint32_t state) const;
@@ -62,7 +64,7 @@ class Lexer {
   static constexpr uint32_t kFirstFree = kSpaced + 2 + kMaxBlanks;
   struct State {
     Kind kind = Kind::kFixed;
-    bool needs_text = false;
+    Text text = Text::kUnseen;
     uint32_t phase = 0;  // inside an escape: see lexer.cc
     std::vector<Re> parts;
   };

@@ -85,14 +85,15 @@ class RegexPool {
   uint64_t CountUpTo(Re re, uint64_t limit);
   // The number of different multiples that it speaks of.
   size_t CountMultiples(Re re) const;
-  // Looks so many states ahead whether they can end: past the budget the pool has overflowed, as it would in use.
-  void LookAhead(Re re, size_t max_states);
+  // Looks so many states ahead whether they can end: past `max_work` steps the pool has overflowed, as it would in use.
+  void LookAhead(Re re, size_t max_states, uint64_t max_work);
   // A shortest member, false when there is none.
   bool Shortest(Re re, std::string& out);
 
   // Work is counted in steps of some tens of nanoseconds, so that no pattern holds up its caller: past `steps`, or when
   // `stop` (asked now and then) says so, the pool counts as overflowed.
   void AllowWork(uint64_t steps) { work_ = 0, work_limit_ = steps, next_check_ = 0; }
+  uint64_t work() const { return work_; }  // since it was allowed
   void Spend(uint64_t steps) {
     if ((work_ += steps) >= next_check_) CheckWork();
   }

@@ -10,7 +10,9 @@ Status RegexCore::Set(Re language, std::string description) {
   return Ok();
 }
 
-Config RegexCore::Start() { return {std::make_shared<Node>(), lexer.StateFor(Lexer::Kind::kRaw, {language_}, false)}; }
+Config RegexCore::Start() {
+  return {std::make_shared<Node>(), lexer.StateFor(Lexer::Kind::kRaw, {language_}, Lexer::Text::kUnseen)};
+}
 
 bool RegexCore::Cross(const Node&, uint32_t, uint8_t, std::string_view, Config&) { return false; }
 

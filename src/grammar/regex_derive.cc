@@ -310,13 +310,15 @@ size_t RegexPool::CountMultiples(Re start) const {
   return found.size();
 }
 
-void RegexPool::LookAhead(Re start, size_t max_states) {
+void RegexPool::LookAhead(Re start, size_t max_states, uint64_t max_work) {
+  const uint64_t limit = work_ + max_work;
   std::unordered_set<Re> seen{start};
   std::vector<Re> queue{start};
   for (size_t i = 0; i < queue.size() && queue.size() < max_states && !overflowed_; ++i) {
     for (const Edge& edge : Edges(queue[i])) {
       if (Live(edge.target) && seen.insert(edge.target).second) queue.push_back(edge.target);
     }
+    if (work_ > limit) overflowed_ = true;
   }
 }
 

@@ -8,8 +8,9 @@
 namespace lfm::grammar {
 namespace {
 
-constexpr size_t kFewPatterns = 6;     // of property names: they split the others into fewer classes than the limit
-constexpr size_t kStatesAhead = 1500;  // of numbers: three digits, and some more
+constexpr size_t kFewPatterns = 6;          // of property names: they split the others into fewer classes than the limit
+constexpr size_t kStatesAhead = 1500;       // of numbers: three digits, and some more
+constexpr uint64_t kWorkAhead = 2'000'000;  // steps of that
 constexpr std::string_view kApplicators[] = {"allOf", "anyOf", "oneOf", "not", "if", "$ref"};
 
 }  // namespace
@@ -75,7 +76,7 @@ void Schemas::CheckUse(Expr expr, const Type& type) {
   if (error_ || pool_.CountMultiples(type.number) < 2) return;
   SetPlace(expr, "multipleOf");
   const Re bounded = pool_.And(type.number, ShortNumbers(pool_));
-  pool_.LookAhead(pool_.Live(bounded) ? bounded : type.number, kStatesAhead);
+  pool_.LookAhead(pool_.Live(bounded) ? bounded : type.number, kStatesAhead, kWorkAhead);
   if (pool_.overflowed()) FailLimit("these multiples together have too many remainders");
 }
 

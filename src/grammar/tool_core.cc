@@ -69,7 +69,8 @@ Status ToolCore::Load(bool annotate_unsupported, Refusal* refusal) {
 }
 
 Config ToolCore::Free(bool called) {
-  return Make(Phase::kFree, nullptr, {}, {}, lexer.StateFor(Lexer::Kind::kFree, {pool.Text()}, false), called ? 1 : 0);
+  return Make(Phase::kFree, nullptr, {}, {}, lexer.StateFor(Lexer::Kind::kFree, {pool.Text()}, Lexer::Text::kUnseen),
+              called ? 1 : 0);
 }
 
 Config ToolCore::Start() {
@@ -103,10 +104,10 @@ bool ToolCore::Cross(const Node& base, uint32_t lex, uint8_t byte, std::string_v
     case Phase::kMark: return Mark(node, byte, to);
     case Phase::kListOpen:
       if (byte != '[') return false;
-      to = Make(Phase::kCallName, nullptr, {}, {}, lexer.StateFor(Lexer::Kind::kBare, {names_}, true));
+      to = Make(Phase::kCallName, nullptr, {}, {}, lexer.StateFor(Lexer::Kind::kBare, {names_}, Lexer::Text::kValue));
       return true;
     case Phase::kCallNext: {
-      const uint32_t name = lexer.StateFor(Lexer::Kind::kBare, {pool.Next(names_, byte)}, true);
+      const uint32_t name = lexer.StateFor(Lexer::Kind::kBare, {pool.Next(names_, byte)}, Lexer::Text::kValue);
       if (name == Lexer::kDead) return false;
       to = Make(Phase::kCallName, nullptr, {}, {}, name);
       to.keeps_byte = true;
@@ -185,7 +186,7 @@ bool ToolCore::StartArgument(const JsonNode& node, uint8_t byte, Config& to) {
     const Re re = pool.Next(pool.And(KeyLanguage(*node.level, thread), argument_names_), byte);
     if (pool.Live(re)) parts.push_back(re), threads.push_back(thread);
   }
-  const uint32_t lex = lexer.StateFor(Lexer::Kind::kBare, std::move(parts), true);
+  const uint32_t lex = lexer.StateFor(Lexer::Kind::kBare, std::move(parts), Lexer::Text::kKey);
   if (lex == Lexer::kDead) return false;
   to = Make(Phase::kKey, node.level, std::move(threads), {}, lex);
   to.keeps_byte = true;

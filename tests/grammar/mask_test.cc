@@ -20,14 +20,92 @@ std::shared_ptr<const Vocabulary> MakeVocabulary() {
   std::vector<Vocabulary::Token> tokens(kFirst);
   tokens[1] = {"<|end|>", true}, tokens[2] = {"<|stop|>", true}, tokens[3] = {"<|call|>", true}, tokens[4] = {"<|called|>", true};
   for (int byte = 0; byte < 256; ++byte) tokens.push_back({std::string(1, static_cast<char>(byte)), false});
-  for (const char* piece :
-       {"{\"",  "\":",    "\": ",     "\",",      "\"}",     "\"]",  "\",\"", "\": \"", "\":\"",      "}}",     "]}",   "},",
-        "},{",  "[{",     "[\"",      "[[",       "]]",      "null", "true",  "false",  "tru",        "10",     "12",   "00",
-        "-1",   "0.",     ".5",       "e1",       "1,",      "2]",   "3}",    ", \"",   ",\n  ",      "\n    ", "  ",   "\\n",
-        "\\\"", "\\u00",  "\\\\",     "a\"",      "ab\",\"", "name", "na",    "me\":",  "kind\":\"c", "cat",    "ow",   "é",
-        "\xC3", "\xA9\"", "\xF0\x9F", "\x98\x80", "日本",    "id",   "x",     "xy",     "tags",       "value",  "2024", "-0",
-        "1-",   "T1",     "2:",       "@e",       ".c",      "om",   "foo",   "bar",    "baz\"]",     "[cat",   "(id=", "='",
-        "'s",   "', ",    "')",       "')]",      ")]",      "=['"}) {
+  for (const char* piece : {"{\"",
+                            "\":",
+                            "\": ",
+                            "\",",
+                            "\"}",
+                            "\"]",
+                            "\",\"",
+                            "\": \"",
+                            "\":\"",
+                            "}}",
+                            "]}",
+                            "},",
+                            "},{",
+                            "[{",
+                            "[\"",
+                            "[[",
+                            "]]",
+                            "null",
+                            "true",
+                            "false",
+                            "tru",
+                            "10",
+                            "12",
+                            "00",
+                            "-1",
+                            "0.",
+                            ".5",
+                            "e1",
+                            "1,",
+                            "2]",
+                            "3}",
+                            ", \"",
+                            ",\n  ",
+                            "\n    ",
+                            "  ",
+                            "\\n",
+                            "\\\"",
+                            "\\u00",
+                            "\\\\",
+                            "a\"",
+                            "ab\",\"",
+                            "name",
+                            "na",
+                            "me\":",
+                            "kind\":\"c",
+                            "cat",
+                            "ow",
+                            "é",
+                            "\xC3",
+                            "\xA9\"",
+                            "\xF0\x9F",
+                            "\x98\x80",
+                            "日本",
+                            "id",
+                            "x",
+                            "xy",
+                            "tags",
+                            "value",
+                            "2024",
+                            "-0",
+                            "1-",
+                            "T1",
+                            "2:",
+                            "@e",
+                            ".c",
+                            "om",
+                            "foo",
+                            "bar",
+                            "baz\"]",
+                            "[cat",
+                            "(id=",
+                            "='",
+                            "'s",
+                            "', ",
+                            "')",
+                            "')]",
+                            ")]",
+                            "=['",
+                            "\":1,\"",
+                            "\":1,\"x",
+                            "\":1,\"x\":",
+                            "x\":true,\"x\":",
+                            "\":true, \"xy\"",
+                            "=1, x",
+                            "=1, x=",
+                            "':1, 'x':"}) {
     tokens.push_back({piece, false});
   }
   std::mt19937 random(7);
@@ -141,6 +219,46 @@ TEST(Mask, EqualsPushingEveryTokensBytes) {
 }
 
 // Two patterns that any text may still lead to, but never to both at once.
+// Keys that no schema speaks of are asked for once; but a token may hold the end of one and the next one.
+TEST(Mask, TokensThatHoldTwoKeysAreHeldToBoth) {
+  const auto vocabulary = MakeVocabulary();
+  for (const std::string_view schema :
+       {R"({"type": "object"})",
+        R"({"type": "object", "additionalProperties": {"type": ["integer", "boolean"]}, "maxProperties": 3})",
+        R"({"type": "object", "properties": {"name": true, "xy": {"type": "integer"}}, "required": ["xy"], "minProperties": 3})",
+        R"({"type": "object", "patternProperties": {"^x": {"type": "integer"}, "y$": {"type": ["integer", "boolean"]}}})",
+        R"({"type": "object", "propertyNames": {"pattern": "^[xy]$"}, "patternProperties": {"y": {"type": "boolean"}}})",
+        R"({"type": "object", "properties": {"\ue000\ue001": {"type": "null"}}, "dependentRequired": {"x": ["na"]}})"}) {
+    Spec spec = Schema(schema);
+    spec.whitespace = Whitespace::kCompact;
+    Spec tools;
+    tools.kind = Kind::kTools;
+    tools.tools.tools = {{"f", spec.schema}};
+    tools.tools.choice = ToolChoice::kRequired, tools.tools.start_id = 3, tools.tools.end_id = 4;
+    const auto compiled = Compile(spec), calls = Compile(tools);
+    ASSERT_TRUE(compiled.ok() && calls.ok());
+    std::vector<uint32_t> mask((static_cast<size_t>(vocabulary->n_tokens()) + 31) / 32);
+    const auto compare = [&](const State& at, std::string_view before) {
+      ASSERT_TRUE(at.Mask(*vocabulary, mask).ok());
+      for (int32_t id = 0; id < vocabulary->n_tokens(); ++id) {
+        State copy = at;
+        EXPECT_EQ(Allowed(mask, id), *copy.Accept(*vocabulary, id)) << schema << before << "|" << vocabulary->Bytes(id);
+      }
+    };
+    for (const std::string_view before :
+         {"{\"", "{\"x", "{\"xy", "{\"y", "{\"q", "{\"q\":1,\"x", "{\"x\":1,\"y", "{\"\xEE\x80\x80\":1,\"x", "{\"na\":1,\"xyy"}) {
+      State state = (*compiled)->Start();
+      const auto alive = state.Advance(before);
+      if (alive.ok() && *alive) compare(state, before);
+    }
+    for (const std::string_view before : {"x", "xy", "q", "q=1, x", "q=1, 'y"}) {
+      State state = (*calls)->Start();
+      const auto alive = state.Advance(Vocabulary::SpecialBytes(3) + "[f(" + std::string(before));
+      if (alive.ok() && *alive) compare(state, before);
+    }
+  }
+}
+
 TEST(Mask, WhatGoesOnForEachOfTwoPatternsNeedNotGoOnForBoth) {
   EXPECT_FALSE(Compile(Schema(R"({"type": "string", "allOf": [{"pattern": "a$"}, {"pattern": "b$"}]})")).ok());
   EXPECT_FALSE(Compile(Schema(R"({"type": "string", "allOf": [{"pattern": "foo$"}, {"maxLength": 2}]})")).ok());
@@ -190,6 +308,32 @@ TEST(Mask, WorkBeyondTheBudgetIsAnError) {
   const Status status = (*compiled)->Start().Mask(*vocabulary, mask);
   ASSERT_FALSE(status.ok());
   EXPECT_EQ(status.error().code, ErrorCode::kLimit);
+}
+
+// What one call may take, many may not: the budget fills up slowly.
+TEST(Mask, ManyHeavyMasksTogetherAreBounded) {
+  const auto vocabulary = MakeVocabulary();
+  Spec regex;
+  regex.kind = Kind::kRegex, regex.text = "(?=.*a.{20}b)(?=.*c.{20}d)(?!.*e.{20}f).*";
+  std::vector<uint32_t> mask((static_cast<size_t>(vocabulary->n_tokens()) + 31) / 32);
+  // Enough for the first mask.
+  Budgets budgets;
+  bool first = false;
+  for (budgets.work = 100'000; !first && budgets.work < 20'000'000; budgets.work *= 2) {
+    const auto compiled = Compile(regex, budgets);
+    ASSERT_TRUE(compiled.ok());
+    State state = (*compiled)->Start();
+    if (!state.Mask(*vocabulary, mask).ok()) continue;
+    first = true;
+    Status status;
+    for (size_t i = 0; i < 100 && status.ok(); ++i) {
+      const auto alive = state.Advance(std::string_view("ace").substr(i * 7 % 3, 1));
+      status = alive.ok() ? state.Mask(*vocabulary, mask) : Status(alive.error());
+    }
+    ASSERT_FALSE(status.ok());
+    EXPECT_EQ(status.error().code, ErrorCode::kLimit);
+  }
+  EXPECT_TRUE(first);
 }
 
 // Exactly one of seven words anywhere in the text: few states, which each exclude six words, and no way into those that

@@ -88,6 +88,32 @@ TEST(Tools, ArgumentsAreHeldToTheirSchemas) {
   }
 }
 
+// Exactly one of three: only a key with an "a" and an odd multiple of 5, or one above 80, tells them apart.
+TEST(Tools, WhatMustExistIsLookedForFirst) {
+  Spec spec;
+  spec.kind = Kind::kTools;
+  spec.tools.tools = {{"tool", *ParseJson(R"({"type": "object", "oneOf": [
+      {"patternProperties": {"a": {"multipleOf": 10, "maximum": 20}}}, {"patternProperties": {"a": {"multipleOf": 5, "maximum": 100}}},
+      {"patternProperties": {"a": {"multipleOf": 10, "maximum": 80}}}]})")}};
+  spec.tools.choice = ToolChoice::kRequired, spec.tools.start_id = 1, spec.tools.end_id = 2;
+  const auto compiled = Compile(spec);
+  ASSERT_TRUE(compiled.ok()) << compiled.error().message;
+  const std::string open = Vocabulary::SpecialBytes(1) + "[tool(", close = ")]" + Vocabulary::SpecialBytes(2);
+  for (const auto& [begun, max] : {std::pair<std::string, size_t>{"", 30},
+                                   {"b", 30},
+                                   {std::string(1500, 'b'), 30},
+                                   {"x_" + std::string(1500, 'a'), 30},
+                                   {"b=None, c", 30},
+                                   {"a=5, cd", 30}}) {
+    State state = (*compiled)->Start();
+    const auto alive = state.Advance(open + begun);
+    ASSERT_TRUE(alive.ok() && *alive) << begun;
+    const auto end = state.ShortestCompletion(max);
+    ASSERT_TRUE(end.ok()) << begun.substr(0, 20) << ": " << end.error().message;
+    EXPECT_TRUE(*state.Advance(*end) && *end != close) << *end;
+  }
+}
+
 TEST(Tools, AnApostropheInsideOfAStringIsContent) {
   const Spec spec = Tools();
   EXPECT_TRUE(AcceptsCalls(spec, R"(⟦[note.add(text='It's late')]⟧)"));
