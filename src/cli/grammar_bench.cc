@@ -24,7 +24,7 @@ double Now() {
   return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
 
-double Rounded(double us) { return static_cast<double>(static_cast<int64_t>(us * 10)) / 10; }
+double Tenths(double us) { return static_cast<double>(static_cast<int64_t>(us * 10)) / 10; }
 
 // The longest time of a file, and where it was.
 struct Longest {
@@ -52,7 +52,7 @@ struct Times {
     Json out = Json::MakeArray();
     for (const Longest& one : worst) {
       Json entry = Json::MakeObject();
-      entry.Set("us", Rounded(one.us)), entry.Set("file", one.file);
+      entry.Set("us", Tenths(one.us)), entry.Set("file", one.file);
       if (with_place) entry.Set("document", one.document), entry.Set("token", one.token);
       out.Append(std::move(entry));
     }
@@ -68,11 +68,11 @@ struct Times {
       return us.empty() ? 0 : us[std::min(us.size() - 1, static_cast<size_t>(share * static_cast<double>(us.size())))];
     };
     out.Set("n", static_cast<int64_t>(us.size()));
-    out.Set("mean", Rounded(us.empty() ? 0 : sum / static_cast<double>(us.size())));
-    out.Set("p50", Rounded(at(0.5)));
-    out.Set("p99", Rounded(at(0.99)));
-    out.Set("p99.9", Rounded(at(0.999)));
-    out.Set("max", Rounded(at(1)));
+    out.Set("mean", Tenths(us.empty() ? 0 : sum / static_cast<double>(us.size())));
+    out.Set("p50", Tenths(at(0.5)));
+    out.Set("p99", Tenths(at(0.99)));
+    out.Set("p99.9", Tenths(at(0.999)));
+    out.Set("max", Tenths(at(1)));
     return out;
   }
 };
