@@ -98,7 +98,7 @@ void BM_Matmul(benchmark::State& state, const Table* table, int index, std::stri
       benchmark::Counter(n * 2e-12 * static_cast<double>(kColumns * kUnitRows * n_tokens), benchmark::Counter::kIsRate);
 }
 
-// One KV head of dimension 64 with 4 query heads (decode) or 16 tokens of them (prefill), over 64 pages.
+// One KV head of dimension 64 with 4 query heads (decode) or 32 tokens of them (prefill), over 64 pages.
 void BM_Attend(benchmark::State& state, const Table* table, int type, int n_queries) {
   constexpr int kHeadDim = 64, kPages = 64;
   const size_t page_bytes = KvPageBytes(static_cast<KvType>(type), kHeadDim);
@@ -159,7 +159,7 @@ void RegisterAll() {
     }
     const char* const kv[] = {"f16", "f32", "q8_0"};
     for (int type = 0; type < 3; type++) {
-      for (const int n : {4, 64}) {
+      for (const int n : {4, 128}) {
         const std::string name = std::string("attend_page_") + kv[type] + suffix + "/" + std::to_string(n);
         benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& s) { BM_Attend(s, table, type, n); });
       }
