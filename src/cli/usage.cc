@@ -46,7 +46,7 @@ class UsageCommand : public Command {
     if (json_ && csv_) return Error{ErrorCode::kInvalidArgument, "--json and --csv exclude each other; choose one"};
     const std::string path = path_.empty() ? DefaultLedgerPath() : path_;
     if (!FileExists(path)) {
-      return Error{ErrorCode::kNotFound, StrCat("there is no ledger at ", Quote(path, 200), "; --ledger FILE names one")};
+      return Error{ErrorCode::kInvalidArgument, StrCat("there is no ledger at ", Quote(path, 200), "; --ledger FILE names one")};
     }
     server::LedgerFilter filter;
     if (!since_.empty()) {

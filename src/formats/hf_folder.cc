@@ -71,7 +71,11 @@ Error NoConfig(const std::string& folder) {
                                        "a folder with config.json and model.safetensors")};
 }
 
-Error NoWeights(const std::string& folder) {
+Error NoWeights(const std::string& folder, const std::string& model_type) {
+  if (!model_type.empty() && !model_type.starts_with("lfm2")) {
+    return {ErrorCode::kUnsupported, StrCat(folder, "/config.json: model_type ", Quote(model_type),
+                                            " is none of LFM2, which is all that lfm runs; the folder has no weights either")};
+  }
   for (const std::string_view suffix : {".bin", ".pth", ".pt"}) {
     const auto pickles = FilesEndingIn(folder, suffix);
     if (!pickles.empty()) {
@@ -192,7 +196,7 @@ Result<Checkpoint> OpenHfFolder(const std::string& folder) {
   } else if (IsNamed(index)) {
     LFM_RETURN_IF_ERROR(OpenShards(folder, index, model));
   } else {
-    return NoWeights(folder);
+    return NoWeights(folder, model.config["model_type"].AsString());
   }
   model.IndexTensors();
   return model;

@@ -128,6 +128,43 @@ class Limits(Case):
                 self.assertIn(b"lfm: error: ", message)
 
 
+    def test_every_command_under_small_stacks(self):
+        """What a command says of deep inputs does not depend on the stack that it was given."""
+        def written(name, text):
+            (self.path / name).write_text(text)
+            return self.path / name
+        schema = {"type": "string"}
+        for _ in range(60):
+            schema = {"type": "object", "properties": {"a": schema}}
+        deep, document = written("deep.json", json.dumps(schema)), written("document", "[" * 150 + "]" * 150)
+        template, lark = written("t.jinja", "{{ " + "(" * 90 + "1" + ")" * 90 + " }}"), written("g.lark", "start: " + "(" * 80 + '"a"' + ")" * 80)
+        messages, rows = written("m.json", '[{"role": "user", "content": "Hi"}]'), written("rows.csv", "text,label\n" + "one,a\ntwo,b\n" * 6)
+        routes, text = written("r.json", '{"routes": [{"name": "a"}, {"name": "b"}]}'), written("text", "word " * 300)
+        for args in (("render", "-m", DENSE, "--messages", messages, "--template", template), (*RUN, "-p", "Hi", "--grammar", lark),
+                     ("grammar", "check", "--schema", deep, "--json", document), ("grammar", "show", "--schema", deep),
+                     ("parse", "[f(a=" + "[" * 90 + "]" * 90 + ")]"), ("info", GGUF, "--tensors"), ("tokenize", "-m", DENSE, "x " * 20000),
+                     ("quantize", DENSE, "/dev/null", "--type", "q4_k_m"), ("convert", DENSE, "/dev/null"), ("pack", GGUF, "-o", "/dev/null"),
+                     ("imatrix", "-m", DENSE, "-f", text, "-c", 64, "-o", "/dev/null"), ("perplexity", "-m", DENSE, "-f", text, "-c", 64),
+                     ("route", "-m", DENSE, "--routes", routes, "Hi"), ("classify", "eval", "-m", DENSE, "--labels", "a,b", "--labelled", rows)):
+            want = lfm(*args)
+            for kib in (64, 256):
+                got = lfm(*args, limits=[(resource.RLIMIT_STACK, kib << 10)])
+                self.assertEqual(got.returncode, want.returncode, f"{args} {kib} KiB: {got.stderr}")
+
+    def test_little_address_space(self):
+        """A conversion in little memory ends with an exit code and one line of error."""
+        out = self.path / "x.gguf"
+        for command in (("convert", DENSE, out), ("quantize", DENSE, out, "--type", "q4_k_m")):
+            for mib in (36, 40, 44, 48, 64):  # with less the loader of programs says so itself
+                done = lfm(*command, limits=[(resource.RLIMIT_AS, mib << 20)])
+                message = done.stderr.decode()
+                self.assertIn(done.returncode, (0, 4), f"{command} {mib} MiB: {message}")
+                if done.returncode == 4:
+                    self.assertEqual(message.count("lfm: error: "), 1, message)
+                    self.assertFalse(out.exists())
+                out.unlink(missing_ok=True)
+
+
 class OtherProgramsWords(Case):
     def test_flags(self):
         for flags, says in ((("-ngl", "99"), "there is no flag -ngl: lfm computes on the CPU"), (("--ctx-size", "8"), "use -c N"),
@@ -479,6 +516,16 @@ class Words(Case):
             self.fails(3, "run", "-m", folder, "-p", "x", says=f"{name}: it is a link to ../blobs/gone")
         os.mkfifo(self.path / "pipe.gguf")
         self.fails(2, "info", self.path / "pipe.gguf", says="not a regular file")
+
+    def test_folders_with_a_tokenizer_alone(self):
+        folder = self.path / "folder"
+        folder.mkdir()
+        shutil.copyfile(f"{DENSE}/tokenizer.json", folder / "tokenizer.json")
+        for model_type, says in (("qwen3", "model_type 'qwen3' is none of LFM2"), ("lfm2", "download the weights too")):
+            (folder / "config.json").write_text(json.dumps({"model_type": model_type}))
+            self.ok("tokenize", "-m", folder, "Hi")
+            for args in (("info", folder), ("run", "-m", folder, "-p", "x")):
+                self.fails(3, *args, says=says)
 
     def test_continues_the_last_message(self):
         messages = self.path / "m.json"
