@@ -267,6 +267,7 @@ void Engine::Impl::CloseTask(Task& task, Clock::time_point now) {
   event.usage = task.usage;
   event.timings = task.timings;
   task.events.push_back(std::move(event));
+  task.kept.reset();  // no page is held by what goes on to the reader
   if (!task.failed) {
     counts_.n_finished += 1;
   } else {
@@ -296,7 +297,11 @@ void Engine::Impl::Settle() {
   }
   Publish();  // before the events: who has read the last one finds himself in the figures
   for (const auto& task : tasks_) task->queue->Push(std::exchange(task->events, {}));
-  for (const auto& task : closed) task->queue->Push(std::exchange(task->events, {}));
+  for (std::unique_ptr<Task>& task : closed) {
+    const std::shared_ptr<EventQueue> queue = std::move(task->queue);  // which the task must not hold when it holds the task
+    std::vector<Event> last = std::move(task->events);
+    queue->End(std::move(last), std::move(task));
+  }
   if (closed.empty()) return;
   std::lock_guard lock(mutex_);
   n_open_ -= static_cast<int64_t>(closed.size());

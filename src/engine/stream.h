@@ -4,7 +4,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -27,14 +26,20 @@ class Doorbell {
   bool rings_ = false;
 };
 
+struct Task;
+
 // Shared by the engine and the reader's handle. Thread-safe.
 class EventQueue {
  public:
   EventQueue(std::shared_ptr<Doorbell> doorbell, std::function<void()> notify)
       : doorbell_(std::move(doorbell)), notify_(std::move(notify)) {}
+  ~EventQueue();
 
   // The engine's side.
   void Push(std::vector<Event> events);  // takes them whatever the capacity; the engine asks full() before it goes on
+  // The last events. What is left of the task goes with the queue, on the reader's thread: between two steps of the engine
+  // nobody computes, and to take many short answers apart there cost them a twentieth of their time.
+  void End(std::vector<Event> events, std::unique_ptr<Task> task);
   bool full() const;
   bool cancelled() const { return cancelled_.load(std::memory_order_relaxed); }
 
@@ -44,13 +49,17 @@ class EventQueue {
   void Cancel();
 
  private:
+  void PushLocked(std::vector<Event> events);
   std::optional<Event> TakeLocked();
+  size_t n_waiting() const { return events_.size() - n_taken_; }
 
   const std::shared_ptr<Doorbell> doorbell_;
   const std::function<void()> notify_;
   mutable std::mutex mutex_;
   std::condition_variable came_;
-  std::deque<Event> events_;
+  std::vector<Event> events_;  // of which the first n_taken_ are taken
+  size_t n_taken_ = 0;
+  std::unique_ptr<Task> task_;  // once it has ended
   bool was_full_ = false;
   bool ended_ = false;  // the last event is in the queue or was taken
   std::atomic<bool> cancelled_{false};
