@@ -211,8 +211,9 @@ struct PackedValues {
     if constexpr (kType == KvType::kQ8_0) return Mul(v, Set(scales[j * layout.n_blocks + d / kBlock]));
     return v;
   }
+  // As much of the next keys as is read of the values, front to back though the values are read by columns.
   LFM_INLINE void FetchAt(int j, int d, int n_dims) const {
-    Fetch(next + layout.keys + (j * layout.head_dim + d) * kKvSize<kType>, n_dims * kKvSize<kType>);
+    Fetch(next + layout.keys + (d * kPagePositions + j * n_dims) * kKvSize<kType>, n_dims * kKvSize<kType>);
   }
 };
 
