@@ -252,8 +252,9 @@ CfgCore::SetRef CfgCore::Close(std::vector<Item> waiting, bool beginning, bool& 
   while (!waiting.empty()) {
     const Item item = std::move(waiting.back());
     waiting.pop_back();
+    pool.Spend(4);  // what comes again too: in ambiguous grammars that is nearly all
     if (!known.emplace(item.production, item.dot, item.origin.get()).second) continue;
-    pool.Spend(8);
+    pool.Spend(4);
     if (known.size() > kMaxItems || pool.overflowed()) {
       too_much_ |= known.size() > kMaxItems;
       return set;

@@ -10,7 +10,7 @@ namespace {
 
 constexpr size_t kFewPatterns = 6;          // of property names: they split the others into fewer classes than the limit
 constexpr size_t kStatesAhead = 1500;       // of numbers: three digits, and some more
-constexpr uint64_t kWorkAhead = 2'000'000;  // steps of that
+constexpr uint64_t kWorkAhead = 5'000'000;  // steps of that
 constexpr std::string_view kApplicators[] = {"allOf", "anyOf", "oneOf", "not", "if", "$ref"};
 
 }  // namespace

@@ -169,5 +169,19 @@ TEST(Cfg, HostileTextsAreErrorsNotCrashes) {
   EXPECT_FALSE(Compile(Text(chain + "r5000 ::= \"a\"\n")).ok());
 }
 
+// The ways to read a text grow with the cube of its length: short ones work, long ones end in an error.
+TEST(Cfg, AmbiguityIsBoundedByTheBudget) {
+  Budgets budgets;
+  budgets.work = 1'000'000;
+  const auto compiled = Compile(Text("root ::= s\ns ::= s s | \"a\"\n"), budgets);
+  ASSERT_TRUE(compiled.ok());
+  State few = (*compiled)->Start();
+  EXPECT_TRUE(*few.Advance(std::string(40, 'a')) && few.accepting());
+  State many = (*compiled)->Start();
+  const auto alive = many.Advance(std::string(400, 'a'));
+  ASSERT_FALSE(alive.ok());
+  EXPECT_EQ(alive.error().code, ErrorCode::kLimit);
+}
+
 }  // namespace
 }  // namespace lfm::grammar
