@@ -90,7 +90,7 @@ template <TensorType kType>
 void MatrixVectorF32(const std::byte* panel, int64_t n_blocks, const F32Block* x, float* out) noexcept {
   VF acc[kParts];
   for (int i = 0; i < kParts; i++) acc[i] = SetF(0.0f);
-  ForBlocksOfPanel<kType, 1>(panel, n_blocks, [&](BlockAt at) LFM_INLINE_LAMBDA {
+  ForBlocksOfPanel<kType>(panel, n_blocks, [&](BlockAt at) LFM_INLINE_LAMBDA {
     VF even[kParts], odd[kParts];
     for (int i = 0; i < kParts; i++) even[i] = odd[i] = SetF(0.0f);
     for (int k = 0; k < kBlock; k += 2) {

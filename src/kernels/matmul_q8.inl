@@ -58,7 +58,7 @@ void FewTokensQ8(const std::byte* panel, int64_t n_blocks, const Q8Block* x, flo
   using D = Decoder<kType>;
   VF acc[kParts * kTokens];
   for (VF& one : acc) one = SetF(0.0f);
-  ForBlocksOfPanel<kType, kTokens>(panel, n_blocks, [&](const BlockAt& at) LFM_INLINE_LAMBDA {
+  ForBlocksOfPanel<kType>(panel, n_blocks, [&](const BlockAt& at) LFM_INLINE_LAMBDA {
     AddBlockOfParts<D, kTokens>(at, x, acc);
     x += kTokens;
   });
