@@ -9,6 +9,7 @@
 
 #include "base/encoding.h"
 #include "base/file.h"
+#include "base/host.h"
 #include "base/strings.h"
 #include "formats/file_kind.h"
 #include "formats/hf_tokenizer.h"
@@ -21,6 +22,14 @@ constexpr size_t kMaxShards = 1000;
 
 Result<Json> ReadJson(const std::string& path) {
   LFM_TRY(const std::string text, ReadWholeFile(path));
+  // Values take several times their text, and a container ends without a word who takes more than it has.
+  constexpr size_t kSmall = size_t{1} << 20, kTimes = 8;
+  const MemoryState memory = text.size() > kSmall ? ReadMemory() : MemoryState();
+  if (memory.limit_bytes > 0 && kTimes * text.size() > memory.available_bytes) {
+    return Error{ErrorCode::kOutOfMemory,
+                 StrCat(path, " needs ", HumanBytes(kTimes * text.size()), " of memory, and ", HumanBytes(memory.available_bytes),
+                        " are free within the limit of ", HumanBytes(memory.limit_bytes), "; raise it, or take a .gguf file")};
+  }
   auto json = ParseJson(text);
   if (json.ok()) return json;
   if (const Status encoding = CheckEncoding(text, path); !encoding.ok())

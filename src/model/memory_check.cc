@@ -11,6 +11,8 @@ constexpr uint64_t kReserve = uint64_t{64} << 20;  // for buffers of a step and 
 
 constexpr uint64_t kPageReserve = uint64_t{16} << 20;  // when work has its buffers already
 
+constexpr uint64_t kSmallReserve = uint64_t{4} << 20;
+
 // Bits of a weight in whole files, embedding and norms included; best first.
 struct TypeBits {
   const char* name;
@@ -44,6 +46,14 @@ Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::strin
       StrCat("the weights of ", path, " need ", HumanBytes(n_bytes), " of memory, and ", FreeWords(room),
              memory.limit_bytes > 0 ? StrCat(" within the limit of ", HumanBytes(memory.limit_bytes)) : std::string(), ": ",
              HumanBytes(n_bytes - room), " are missing; `lfm pack` the model, so that it runs from the disk", smaller)};
+}
+
+Status CheckMemoryFor(const std::string& what, uint64_t n_bytes, const MemoryState& memory) {
+  const uint64_t obtainable = ObtainableBytes(memory);
+  if (obtainable == 0 || n_bytes + kSmallReserve <= obtainable) return Ok();
+  return Error{ErrorCode::kOutOfMemory,
+               StrCat(what, " needs ", HumanBytes(n_bytes), " of memory, and ",
+                      FreeWords(obtainable - std::min(obtainable, kSmallReserve)), "; close other programs, or raise the limit")};
 }
 
 int64_t PositionsThatFit(const StateLayout& layout, int64_t n_wanted, const MemoryState& memory) {

@@ -20,6 +20,9 @@ std::string FreeWords(uint64_t n_bytes);
 Status CheckWeightMemory(uint64_t n_bytes, uint64_t n_elements, const std::string& path,
                          const MemoryState& memory = ReadMemory());
 
+// The same for n_bytes of anything else: `what` is the subject of "... needs 90 MiB of memory".
+Status CheckMemoryFor(const std::string& what, uint64_t n_bytes, const MemoryState& memory = ReadMemory());
+
 // The positions of one sequence for which there is memory, in whole pages and at most n_wanted; n_wanted where the memory
 // is not known.
 int64_t PositionsThatFit(const StateLayout& layout, int64_t n_wanted, const MemoryState& memory = ReadMemory());

@@ -10,6 +10,7 @@
 #include "formats/safetensors_writer.h"
 #include "kernels/float16.h"
 #include "model/config.h"
+#include "model/memory_check.h"
 #include "quant/encode.h"
 #include "quant/gguf_metadata.h"
 #include "quant/hf_files.h"
@@ -178,6 +179,13 @@ Result<ConvertResult> ToFolder(const Checkpoint& source, const model::Config& co
     type = TensorType::kBF16;
     result.rounded = true;
   }
+  // Files of JSON are made in memory: 65,536 tokens with their merges took 90 MiB. Groups of processes end those that take too
+  // much without a word.
+  constexpr uint64_t kEntryBytes = 700;
+  LFM_TRY(const auto tokens, source.metadata.Strings("tokenizer.ggml.tokens"));
+  LFM_TRY(const auto merges, source.metadata.Strings("tokenizer.ggml.merges"));
+  LFM_RETURN_IF_ERROR(
+      model::CheckMemoryFor(StrCat("the tokenizer.json of ", source.path), kEntryBytes * (tokens.size() + merges.size())));
   auto files = MakeHfFiles(source, config, type);
   if (!files.ok()) return files.error().Within(source.path);
   LFM_TRY(NewFolder folder, NewFolder::Create(out));

@@ -41,6 +41,17 @@ TEST(MemoryCheck, SaysThatNothingIsLeft) {
   EXPECT_EQ(FreeWords(kGiB), "1.00 GiB are free");
 }
 
+TEST(MemoryCheck, AnythingElse) {
+  EXPECT_TRUE(CheckMemoryFor("x", kGiB, Memory(2 * kGiB)).ok());
+  EXPECT_TRUE(CheckMemoryFor("x", kGiB, Memory(0)).ok());
+  EXPECT_TRUE(CheckMemoryFor("x", kGiB, Memory(kGiB / 2, 0, kGiB)).ok());
+  const Status status = CheckMemoryFor("the tokenizer of m.gguf", kGiB, Memory(kGiB, 2 * kGiB));
+  ASSERT_FALSE(status.ok());
+  EXPECT_EQ(status.error().code, ErrorCode::kOutOfMemory);
+  EXPECT_EQ(status.error().message.find("the tokenizer of m.gguf needs 1.00 GiB of memory, and 1020.00 MiB are free"), 0U)
+      << status.error().message;
+}
+
 TEST(MemoryCheck, SwapCountsWhereNoGroupLimits) {
   EXPECT_EQ(ObtainableBytes(Memory(kGiB, 0, kGiB)), 2 * kGiB);
   EXPECT_EQ(ObtainableBytes(Memory(kGiB, 2 * kGiB, kGiB)), kGiB);
