@@ -85,7 +85,10 @@ class RegexPool {
   uint64_t CountUpTo(Re re, uint64_t limit);
   // The number of different multiples that it speaks of.
   size_t CountMultiples(Re re) const;
-  // Looks so many states ahead whether they can end: past `max_work` steps the pool has overflowed, as it would in use.
+  // The number of different languages that it intersects or excludes.
+  size_t CountConditions(Re re) const;
+  // Looks so many states ahead whether they can end: past `max_work` steps, searches included, the pool has overflowed, as
+  // it would in use.
   void LookAhead(Re re, size_t max_states, uint64_t max_work);
   // A shortest member, false when there is none.
   bool Shortest(Re re, std::string& out);

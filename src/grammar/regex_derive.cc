@@ -310,16 +310,34 @@ size_t RegexPool::CountMultiples(Re start) const {
   return found.size();
 }
 
+size_t RegexPool::CountConditions(Re start) const {
+  std::unordered_set<Re> seen{start}, found;
+  std::vector<Re> waiting{start};
+  while (!waiting.empty()) {
+    const Node& n = nodes_[waiting.back()];
+    waiting.pop_back();
+    const bool list = n.kind == Kind::kAnd || n.kind == Kind::kOr;
+    if (!list && n.kind != Kind::kNot) continue;
+    for (size_t i = 0; i < (list ? n.max : 1); ++i) {
+      const Re part = list ? List(n)[i] : n.a;
+      if (n.kind != Kind::kOr) found.insert(part);
+      if (seen.insert(part).second) waiting.push_back(part);
+    }
+  }
+  return found.size();
+}
+
 void RegexPool::LookAhead(Re start, size_t max_states, uint64_t max_work) {
-  const uint64_t limit = work_ + max_work;
+  const uint64_t limit = work_limit_;
+  work_limit_ = std::min(limit, work_ + max_work), next_check_ = 0;  // the searches of Live heed it, too
   std::unordered_set<Re> seen{start};
   std::vector<Re> queue{start};
   for (size_t i = 0; i < queue.size() && queue.size() < max_states && !overflowed_; ++i) {
     for (const Edge& edge : Edges(queue[i])) {
       if (Live(edge.target) && seen.insert(edge.target).second) queue.push_back(edge.target);
     }
-    if (work_ > limit) overflowed_ = true;
   }
+  work_limit_ = limit;
 }
 
 bool RegexPool::Shortest(Re start, std::string& out) {

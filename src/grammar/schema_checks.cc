@@ -10,7 +10,10 @@ namespace {
 
 constexpr size_t kFewPatterns = 6;          // of property names: they split the others into fewer classes than the limit
 constexpr size_t kStatesAhead = 1500;       // of numbers: three digits, and some more
-constexpr uint64_t kWorkAhead = 5'000'000;  // steps of that
+constexpr uint64_t kWorkAhead = 8'000'000;  // steps of that
+constexpr size_t kManyConditions = 16;      // on one string: fewer are left to the budget of answers
+constexpr size_t kStringStatesAhead = 20;   // its first characters: whether they can be ended is what takes long
+constexpr uint64_t kStringWorkAhead = 4'000'000;
 constexpr std::string_view kApplicators[] = {"allOf", "anyOf", "oneOf", "not", "if", "$ref"};
 
 }  // namespace
@@ -73,7 +76,13 @@ void Schemas::CheckUse(Expr expr, const Type& type) {
     SetPlace(expr, "patternProperties");
     CheckObject(shape);
   }
-  if (error_ || pool_.CountMultiples(type.number) < 2) return;
+  if (error_) return;
+  if (pool_.CountConditions(type.string) >= kManyConditions) {
+    SetPlace(expr, "pattern");
+    pool_.LookAhead(type.string, kStringStatesAhead, kStringWorkAhead);
+    if (pool_.overflowed()) return FailLimit("these conditions on one string together have too many states");
+  }
+  if (pool_.CountMultiples(type.number) < 2) return;
   SetPlace(expr, "multipleOf");
   const Re bounded = pool_.And(type.number, ShortNumbers(pool_));
   pool_.LookAhead(pool_.Live(bounded) ? bounded : type.number, kStatesAhead, kWorkAhead);

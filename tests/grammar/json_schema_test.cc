@@ -135,6 +135,29 @@ TEST(JsonSchema, WhatWouldFailInUseIsRefusedBefore) {
   refusal = Refused(R"({"items": {"type": "integer", "allOf": [)" + multiples + "]}}");
   EXPECT_EQ(refusal.keyword, "allOf") << refusal.message;
   EXPECT_EQ(refusal.pointer, "/items");
+  const auto all = [](std::initializer_list<std::string> wanted) {
+    std::string out = R"({"type": "string", "maxLength": 200, "allOf": [)";
+    for (const std::string& one : wanted) out += R"({"pattern": ")" + one + "\"},";
+    return out + R"({"pattern": "[aA][12].*[zZ]"}]})";
+  };
+  const std::string words = R"(^[\\w]*$)", digits = R"(\\d\\d)";
+  refusal = Refused(R"({"items": )" +
+                    all({"^" + std::string(60, '.') + "$", "ab1", "b12", "bc1", "c12", "ca1", "a12", words, digits, "[a|b]",
+                         "[b|c]", "[c|a]", "1.*2", "ac", "a2", "a1"}) +
+                    "}");
+  EXPECT_EQ(refusal.keyword, "allOf") << refusal.message;
+  EXPECT_EQ(refusal.pointer, "/items");
+  EXPECT_NE(refusal.message.find("conditions on one string"), std::string::npos) << refusal.message;
+  // Without the first seven they can be held, and so can remainders of 3, 5, 8 and 11.
+  const auto held = Make(all({words, digits, "[a|b]", "[b|c]", "[c|a]", "1.*2", "ac", "a2", "a1"}));
+  EXPECT_TRUE(Accepts(*held, "\"a1ac_a2_12z\""));
+  EXPECT_FALSE(Accepts(*held, "\"a1ac_a2_1z\""));
+  const auto numbers = Make(R"({"type": "number", "minimum": 1, "allOf": [
+    {"oneOf": [{"multipleOf": 3}, {"multipleOf": 5}, {"multipleOf": 15}]},
+    {"oneOf": [{"not": {"anyOf": [{"multipleOf": 5}, {"multipleOf": 3}]}}, {"multipleOf": 8}]},
+    {"oneOf": [{"not": {"multipleOf": 8}}, {"multipleOf": 11}]}]})");
+  EXPECT_TRUE(Accepts(*numbers, "264"));
+  EXPECT_FALSE(Accepts(*numbers, "132"));
 }
 
 TEST(JsonSchema, UnsupportedKeywordsCanLoosenTheGrammarInstead) {
