@@ -35,7 +35,7 @@ Result<KlMeter> KlMeter::Create(const formats::Checkpoint& original, const std::
   if (!loaded->text_status().ok()) return loaded->text_status().error();
   LFM_TRY(const std::string base, NameBeside(beside, ".base"));
   KlMeter meter(base);
-  LFM_TRY(meter.passages_, TextWindows(*loaded, text, std::min(kWindow, loaded->config().context_length)));
+  LFM_TRY(meter.passages_, TextWindows(*loaded, text, text_file, std::min(kWindow, loaded->config().context_length)));
   if (meter.passages_.size() > kWindows) meter.passages_.resize(kWindows);
   quant::PerplexityOptions keep;
   keep.save_base = base;

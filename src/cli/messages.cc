@@ -44,6 +44,10 @@ Result<Json> ReadTools(const std::string& path) {
   if (!json.is_array()) {
     return Error{ErrorCode::kInvalidArgument, StrCat("--tools ", path, ": neither a list nor an object with \"tools\"")};
   }
+  for (size_t i = 0; i < json.items().size(); ++i) {
+    if (json.items()[i].is_object()) continue;
+    return Error{ErrorCode::kInvalidArgument, StrCat("--tools ", path, ": item ", i, " is no object")};
+  }
   return json;
 }
 

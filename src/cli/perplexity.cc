@@ -93,7 +93,7 @@ class PerplexityCommand : public Command {
     LFM_TRY(const auto loaded, model_.Load(*threads));
     if (!loaded->text_status().ok()) return loaded->text_status().error();
     LFM_TRY(const auto passages,
-            file_ ? TextWindows(*loaded, text, n_ctx_.value_or(kDefaultContext)) : ChatPassages(*loaded, text));
+            file_ ? TextWindows(*loaded, text, *file_, n_ctx_.value_or(kDefaultContext)) : ChatPassages(*loaded, text));
     ProgressLine progress("reading", ProgressLine::Unit::kTokens);
     options_.progress = [&](uint64_t done, uint64_t total) {
       progress.Update(done, total);

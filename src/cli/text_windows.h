@@ -11,8 +11,9 @@
 
 namespace lfm::cli {
 
-// Windows of n_ctx tokens, as quant::CutWindows(). Errors: n_ctx beyond the model's context, a text shorter than a window.
+// Windows of n_ctx tokens of what --file PATH holds, as quant::CutWindows(). Errors: n_ctx beyond the model's context, a text shorter than a window.
 // The model must have a tokenizer.
-Result<std::vector<quant::Passage>> TextWindows(const engine::LoadedModel& loaded, const std::string& text, int64_t n_ctx);
+Result<std::vector<quant::Passage>> TextWindows(const engine::LoadedModel& loaded, const std::string& text,
+                                                const std::string& path, int64_t n_ctx);
 
 }  // namespace lfm::cli

@@ -432,13 +432,15 @@ class Words(Case):
         messages = written("good.json", '[{"role": "user", "content": "Hi"}]')
         broken, nameless = written("broken.jinja", "{% if %}"), written("nameless.json", '[{"type": "function"}]')
         no_role, schema, lark = written("role.json", '[{"content": 5}]'), written("s.json", '{"type": "x"}'), written("g.lark", "start: (")
+        not_tool, short = written("not_tool.json", '[{"type": "function", "function": {"name": "f"}}, 5]'), written("short.txt", "a b")
         labels, chat, ids = written("labels.json", '{"labels": ["a", {"name": 3}]}'), written("c.jsonl", '{"messages": 5}\n'), written("ids", "1 x")
         ask = (*RUN, "-p", "Hi")
         for args, file in (((*ask, "--template", broken), broken), ((*RUN, "--messages", messages, "--template", broken), broken),
                            (("render", "-m", DENSE, "--messages", messages, "--template", broken), broken),
                            (("serve", "-m", DENSE, "--port", "0", "--ledger", "none", "--template", broken), broken),
                            (("render", "-m", DENSE, "--messages", no_role), no_role), ((*RUN, "--messages", no_role), no_role),
-                           ((*ask, "--tools", nameless), nameless), ((*ask, "--schema", schema), schema), ((*ask, "--grammar", lark), lark),
+                           ((*ask, "--tools", nameless), nameless), ((*ask, "--tools", not_tool), not_tool),
+                           (("perplexity", "-m", DENSE, "-f", short, "-c", "16"), short), ((*ask, "--schema", schema), schema), ((*ask, "--grammar", lark), lark),
                            (("classify", "-m", DENSE, "--labels", labels, messages), labels),
                            (("perplexity", "-m", DENSE, "--chat", chat), chat), (("logits", "-m", DENSE, "--ids", f"@{ids}", "-o", "/dev/null"), ids)):
             self.fails(2, *args, says=str(file))
