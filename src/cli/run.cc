@@ -1,4 +1,5 @@
 // lfm run: answers one prompt, or opens the chat.
+#include <algorithm>
 #include <limits>
 #include <memory>
 
@@ -99,6 +100,15 @@ class RunCommand : public Command {
   }
 
  private:
+  // What a limit that was met is about: the context, which a flag makes larger, or the grammar.
+  Error NameCause(Error error, size_t n_prompt, const engine::Session& session, const engine::GenerationParams& params) const {
+    if (error.code != ErrorCode::kLimit) return error;
+    const int64_t n_all = static_cast<int64_t>(n_prompt) + std::max<int64_t>(0, params.max_tokens);
+    if (n_all <= session.n_ctx() && params.mask) return error.Within(grammar_.given() ? grammar_.Origin() : ToolsOrigin());
+    error.message += " (-c)";
+    return error;
+  }
+
   std::string ToolsOrigin() const {
     return tools_ ? "--tools " + *tools_ : messages_ ? "--messages " + *messages_ : std::string("--tools");
   }
@@ -210,9 +220,7 @@ class RunCommand : public Command {
     auto generation = engine::Generate(session, prompt.ids, params, on_token);
     progress.reset();
     if (!generation.ok()) {
-      Error error = generation.error();
-      if (error.code == ErrorCode::kLimit) error.message += " (-c)";
-      return error;
+      return NameCause(generation.error(), prompt.ids.size(), session, params);
     }
     answer.Finish(generation->text);
     if (json_) WriteJson(AnswerJson(*generation, answer, prompt.ids, model.tokenizer));

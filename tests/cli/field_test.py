@@ -455,6 +455,12 @@ class Words(Case):
         self.fails(2, "grammar", "bench", "-m", DENSE, self.path / "none", says="cannot be read: No such file")
         self.fails(2, "grammar", "bench", "-m", DENSE, folder / "x", says="cannot be read")
 
+    def test_grammars_that_take_too_much_name_their_file(self):
+        heavy = self.path / "heavy.gbnf"  # a class of characters that begins on one line and ends fifty lines on
+        line = 'item ::= [a-z]+ ws "\\x41"? [^\\ " item)* | "-"\n'
+        heavy.write_text('root ::= item (", " item)* | "-"\n' + line * 51 + 'item ::= [a-z]+ ws "\\x41"? [^\\]]{2,4}\nws ::= [ \\t]*\n')
+        self.fails(4, *RUN, "-p", "Hi", "--grammar", heavy, says=f"--grammar {heavy}: the grammar takes more work than its budget allows")
+
     def test_tools_beside_a_schema(self):
         """As with the server: the answer is calls or what the schema says; where a call must come, calls alone."""
         moe = str(DATA / "models/tiny-lfm25-moe")
