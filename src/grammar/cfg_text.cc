@@ -331,6 +331,7 @@ class CfgParser {
 
   // The character after a backslash, in GBNF's and Lark's literals.
   Result<uint32_t> Escape() {
+    if (at_ >= text_.size()) return Broken("an escape has no end");
     const char c = Peek();
     ++at_;
     switch (c) {

@@ -161,6 +161,21 @@ TEST(Cfg, WhatIsBrokenOrForeignSaysWhere) {
   }
 }
 
+// Wherever a text is cut, it is a grammar or an error.
+TEST(Cfg, CutTextsAreErrorsNotCrashes) {
+  const std::string_view gbnf =
+      "root ::= item (\", \" item)* | \"-\" # two\nitem ::= [^a-z\\x41\\]]{2,4} ws \"\\u00e9\"?\nws ::= [ \\t]*\n";
+  const std::string_view lark =
+      "%import common.WS\n?start: (A | /[^\\/x]+/i | \"a\"..\"z\") ~ 2..3 // two\nA.5: \"x\"i (\"y\" \"\\U0001F600\")?\n"
+      "b[lazy]: <|end|>\n%ignore /\\s+/\n";
+  for (const std::string_view whole : {gbnf, lark}) {
+    for (size_t n = 0; n < whole.size(); ++n) {
+      const auto compiled = Compile(Text(whole.substr(0, n)));
+      EXPECT_TRUE(compiled.ok() || !compiled.error().message.empty()) << whole.substr(0, n);
+    }
+  }
+}
+
 TEST(Cfg, HostileTextsAreErrorsNotCrashes) {
   EXPECT_FALSE(Compile(Text("root ::= " + std::string(60000, '(') + "\"a\"" + std::string(60000, ')'))).ok());
   EXPECT_FALSE(Compile(Text("root ::= (root \"a\"){2,100000}\n")).ok());
