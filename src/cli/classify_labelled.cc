@@ -65,8 +65,9 @@ Result<LabelledRun> ReadAndScore(const ClassifyArgs& args, const LabelledArgs& l
             return !Interrupted();
           }));
   run.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-  if (run.scores.scored.probabilities.empty())
-    return Error{ErrorCode::kInvalidArgument, "--labelled: there is no row with a label"};
+  if (run.scores.scored.probabilities.empty()) {
+    return Error{ErrorCode::kInvalidArgument, StrCat("--labelled ", *labelled.labelled, ": there is no row with a label")};
+  }
   return run;
 }
 
