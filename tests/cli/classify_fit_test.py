@@ -130,7 +130,7 @@ class Fit(Case):
     def test_bad_labelled_rows_are_errors_with_their_line(self):
         table = self.dir / "t.csv"
         for text, says in ((b"message,label\na,refund\nb,refunds\n", "line 3"), (b"message,label\na,refund\nb\n", "line 3"),
-                           (b"message,label\n", "no row"), (b"message\na\n", "label"), (b"message,label\na,\n", "no row with a label")):
+                           (b"message,label\n", "no row"), (b"message\na\n", "label"), (b"message,label\na,\n", "t.csv: there is no row with a label")):
             table.write_bytes(text)
             self.refuses(says, "eval", "--labelled", table)
         table.write_bytes(b"message,label\na,refund\n")
