@@ -39,6 +39,19 @@ test('a reload keeps conversations, the draft and the branch; a stream that it b
   await close();
 });
 
+test('the last letter before a reload is kept', async () => {
+  const { page, box, say, close } = await open();
+  await say('letters 3');
+  await box.evaluate((area) => {
+    area.value = 'to the last';
+    area.dispatchEvent(new InputEvent('input', { bubbles: true }));
+    location.reload(); // before the page is drawn again
+  });
+  await page.getByRole('article').first().waitFor();
+  await eventually(() => box.inputValue(), 'to the last');
+  await close();
+});
+
 test('a new chat that is not yet sent outlives a reload: its text, file and settings', async () => {
   const { page, box, say, close } = await open();
   await say('before 5');

@@ -1,6 +1,6 @@
 // What is typed and attached but not yet sent, by conversation: a reload loses none of it. A new chat's lasts as long as its
 // tab, so that two tabs may each begin one.
-import { effect } from '@preact/signals';
+import { effect, signal } from '@preact/signals';
 import type { AttachedFile, Conversation } from '../data/types';
 import { conversations, draft, newConversation } from './conversations';
 
@@ -31,14 +31,22 @@ function write(conversation: string, what: string, value: string): void {
   }
 }
 
-export const keptText = (conversation: string): string => read(() => storeOf(conversation).getItem(`lfm-draft-${conversation}`) ?? '', '');
+/** What stands in the box. */
+export const draftText = signal('');
+
+/** Puts what was last written for the conversation into the box. */
+export function showDraft(conversation: string): void {
+  draftText.value = read(() => storeOf(conversation).getItem(`lfm-draft-${conversation}`) ?? '', '');
+}
+
+/** Changes the box and what is kept of it at once: the page may be gone before it is drawn again. */
+export function writeDraft(conversation: string, text: string): void {
+  draftText.value = text;
+  write(conversation, 'draft', text);
+}
 
 export const keptFiles = (conversation: string): AttachedFile[] =>
   read(() => JSON.parse(storeOf(conversation).getItem(`lfm-files-${conversation}`) ?? '[]') as AttachedFile[], []);
-
-export function keepText(conversation: string, text: string): void {
-  write(conversation, 'draft', text);
-}
 
 export function keepFiles(conversation: string, files: AttachedFile[]): void {
   const size = files.reduce((sum, file) => sum + file.text.length, 0);

@@ -1,21 +1,17 @@
 // The writing box: text, attached files, the button that hands it over or stops the answer.
 import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { signal } from '@preact/signals';
 import { chooseFiles, readText } from '../base/files';
 import { bytes, oneLine } from '../base/format';
 import { parseAs } from '../api/request';
 import type { AttachedFile } from '../data/types';
 import { current, path } from '../state/conversations';
 import { running, say, stop } from '../state/answering';
-import { keepFiles, keepText, keptFiles, keptText } from '../state/drafts';
+import { draftText, keepFiles, keptFiles, showDraft, writeDraft } from '../state/drafts';
 import { panelOpen } from '../state/preferences';
 import { texts } from '../texts';
 import { Icon } from './icons';
 import { IconButton, showToast } from './parts';
-
-/** What stands in the box. */
-export const draftText = signal('');
 
 const maxFile = 1_000_000;
 const maxFiles = 20;
@@ -62,7 +58,7 @@ function FileChips({ files, onRemove }: { files: AttachedFile[]; onRemove: (at: 
 /** The files that go with the next message. Several may be on their way at once. */
 function useFiles(conversation: string) {
   const [files, setFiles] = useState<AttachedFile[]>(() => keptFiles(conversation));
-  useEffect(() => keepFiles(conversation, files), [files]);
+  useLayoutEffect(() => keepFiles(conversation, files), [files]);
   const attach = async (list: File[]): Promise<void> => {
     const read = await readFiles(list);
     setFiles((now) => [...now, ...read].slice(0, maxFiles));
@@ -80,11 +76,10 @@ export function Composer({ onSay }: { onSay: () => void }): VNode {
   const waitsForResults = last?.role === 'assistant' && (last.toolCalls?.length ?? 0) > 0 && !streams;
   const text = draftText.value;
 
+  useLayoutEffect(() => showDraft(conversation.id), []);
   useEffect(() => {
-    draftText.value = keptText(conversation.id);
     if (matchMedia('(min-width: 900px)').matches) area.current?.focus();
   }, []);
-  useEffect(() => keepText(conversation.id, text), [text]);
   useLayoutEffect(() => {
     const box = area.current!;
     box.style.height = 'auto';
@@ -94,8 +89,7 @@ export function Composer({ onSay }: { onSay: () => void }): VNode {
   const submit = (): void => {
     if (streams || (text.trim() === '' && files.length === 0)) return;
     void say(text.trim(), files, last?.id ?? null);
-    draftText.value = '';
-    keepText(conversation.id, '');
+    writeDraft(conversation.id, '');
     setFiles([]);
     onSay();
     area.current?.focus();
@@ -126,7 +120,7 @@ export function Composer({ onSay }: { onSay: () => void }): VNode {
         <FileChips files={files} onRemove={(at) => setFiles(files.filter((_, i) => i !== at))} />
         <textarea id="message" ref={area} rows={1} dir="auto" aria-label={texts.composer.label} value={text}
           placeholder={over ? texts.composer.drop : waitsForResults ? texts.composer.resultsFirst : texts.composer.placeholder}
-          onInput={(event) => (draftText.value = event.currentTarget.value)} onKeyDown={onKey} onPaste={onPaste} />
+          onInput={(event) => writeDraft(conversation.id, event.currentTarget.value)} onKeyDown={onKey} onPaste={onPaste} />
         <div class="composer-row">
           <IconButton icon="attach" label={texts.composer.attach} onClick={() => void chooseFiles('text/*,.md,.csv,.json,.txt,.log,.py,.c,.cc,.h,.ts,.js', true).then(attach)} />
           <span class="help only-wide">{texts.composer.hint}</span>

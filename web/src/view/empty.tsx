@@ -1,15 +1,15 @@
 // What stands where no message is yet: what this is, and things to try.
 import type { VNode } from 'preact';
 import { changeConversation, current } from '../state/conversations';
+import { writeDraft } from '../state/drafts';
 import { contextSize, model, models } from '../state/server';
 import { examples, texts, type Example } from '../texts';
 import { Icon } from './icons';
-import { draftText } from './composer';
 
 /** These jobs have one right answer: the likeliest token each time. */
 function take(example: Example): void {
   void changeConversation(current.value.id, { system: example.system, tools: example.tools ?? '', schema: example.schema ?? '', settings: { temperature: 0, repetition_penalty: 1 } });
-  draftText.value = example.message;
+  writeDraft(current.value.id, example.message);
   setTimeout(() => document.getElementById('message')?.focus());
 }
 
