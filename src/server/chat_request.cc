@@ -55,8 +55,17 @@ SchemaMembers ChatMembers(bool lenient) {
   return members;
 }
 
+SchemaRules ChatRules() {
+  return {StreamOptionsRule(),
+          {SchemaRule::Kind::kNeeds, {"top_logprobs", "logprobs"}, "top_logprobs is only allowed with logprobs"},
+          ToolChoiceRule(),
+          {SchemaRule::Kind::kNotBoth,
+           {"continue_final_message", "add_generation_prompt"},
+           "continue_final_message and add_generation_prompt exclude each other"}};
+}
+
 const Schema& LenientChatSchema() {
-  static const Schema schema = ObjectSchema(ChatMembers(true));
+  static const Schema schema = ObjectSchema(ChatMembers(true), ChatRules());
   return schema;
 }
 
@@ -92,20 +101,7 @@ ApiResult<Conversation> ReadConversation(const Json& body, const ToolUse& tools)
   conversation.continue_final_message = body["continue_final_message"].AsBool();
   const Json& add = body["add_generation_prompt"];
   conversation.add_generation_prompt = add.is_bool() ? add.AsBool() : !conversation.continue_final_message;
-  if (conversation.continue_final_message && conversation.add_generation_prompt) {
-    return BadRequest("continue_final_message and add_generation_prompt exclude each other", "continue_final_message");
-  }
   return conversation;
-}
-
-ApiStatus CheckChat(const Json& body) {
-  if (!body["stream_options"].is_null() && !body["stream"].AsBool()) {
-    return BadRequest("stream_options is only allowed with stream", "stream_options");
-  }
-  if (body["top_logprobs"].is_number() && !body["logprobs"].AsBool()) {
-    return BadRequest("top_logprobs is only allowed with logprobs", "top_logprobs");
-  }
-  return {};
 }
 
 // The start mark is taken out of the vocabulary where no call may come.
@@ -124,7 +120,7 @@ AnswerHead MakeHead(const ServedModel& model, const Json& body, std::string_view
 }
 
 const Schema& ChatSchema() {
-  static const Schema schema = ObjectSchema(ChatMembers(false));
+  static const Schema schema = ObjectSchema(ChatMembers(false), ChatRules());
   return schema;
 }
 
@@ -171,7 +167,6 @@ ApiResult<Prompt> ChatPrompt(const Json& body, const ServedModel& model) {
 ApiResult<Translated> TranslateChat(const Json& body, const HttpRequest& http, const ServedModel& model, bool lenient) {
   LFM_RETURN_IF_ERROR(Check(lenient ? LenientChatSchema() : ChatSchema(), body));
   LFM_RETURN_IF_ERROR(CheckModelName(model, body.Find("model"), !lenient));
-  LFM_RETURN_IF_ERROR(CheckChat(body));
   ChatAsk ask;
   LFM_TRY(ask.tools, ReadTools(body));
   LFM_TRY(ask.format, ReadFormat(body));

@@ -61,9 +61,6 @@ ApiResult<std::shared_ptr<const LabelQuestion>> MakeLabelQuestion(const Json& bo
 ApiResult<std::shared_ptr<const LabelQuestion>> QuestionOf(const Json& body, const HttpRequest& http, const ServedModel& model,
                                                            LabelSets& sets) {
   const std::string caller = http.caller ? http.caller->id : "";
-  if (body["labels"].is_null() == body["label_set"].is_null()) {
-    return BadRequest("give labels, or the label_set that an answer named", "labels", "missing_required_parameter");
-  }
   if (!body["label_set"].is_null()) {
     const std::string& id = body["label_set"].AsString();
     auto found = sets.Find(caller, id);
@@ -231,20 +228,21 @@ const Schema& ClassifySchema() {
                  "so many first labels; all where it is not given"),
     };
     Append(members, ServingMembers());
-    return ObjectSchema(std::move(members));
+    return ObjectSchema(
+        std::move(members),
+        {{SchemaRule::Kind::kOne, {"labels", "label_set"}, "give labels, or the label_set that an answer named"}});
   }();
   return schema;
 }
 
 const Schema& ScoreSchema() {
   static const Schema schema = [] {
-    const Schema ids = ListSchema(IntegerSchema(0), 1);
+    const Schema ids = ListSchema(TokenIdSchema(), 1);
     SchemaMembers members = {
         Optional("model", TextSchema(), "an id of /v1/models"),
         Required("query", TextSchema().Or(ids), "a text or token ids, the same before each item"),
         Required("items", TextSchema().Or(ListSchema(TextSchema().Or(ids), 1, kMaxScoredItems)), "texts or token ids"),
-        Required("label_token_ids", ListSchema(IntegerSchema(0), 1, kMaxLabelTokens),
-                 "tokens that are scored behind each prompt"),
+        Required("label_token_ids", ListSchema(TokenIdSchema(), 1, kMaxLabelTokens), "tokens that are scored behind each prompt"),
         Optional("apply_softmax", BoolSchema(), "true: their shares among each other; else their probabilities"),
         Optional("item_first", BoolSchema(), "true: the item stands before the query"),
     };

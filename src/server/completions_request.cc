@@ -13,7 +13,7 @@ constexpr size_t kMaxPrompts = 256;
 constexpr int kMaxAnswers = 256;  // of all prompts together
 
 SchemaMembers CompletionsMembers(bool lenient) {
-  const Schema ids = IntegerSchema(0);
+  const Schema ids = TokenIdSchema();
   Schema prompts = ListSchema(TextSchema().Or(ids).Or(ListSchema(ids, 1)), 1);
   SchemaMembers members = {
       lenient ? Optional("model", TextSchema(), "") : Required("model", TextSchema(), "an id of /v1/models"),
@@ -35,7 +35,7 @@ SchemaMembers CompletionsMembers(bool lenient) {
 }
 
 const Schema& LenientSchema() {
-  static const Schema schema = ObjectSchema(CompletionsMembers(true));
+  static const Schema schema = ObjectSchema(CompletionsMembers(true), {StreamOptionsRule()});
   return schema;
 }
 
@@ -106,9 +106,6 @@ ApiResult<std::vector<TokenPrompt>> ReadPrompts(const Json& body, const ServedMo
 }
 
 ApiStatus CheckCompletions(const Json& body, int n) {
-  if (!body["stream_options"].is_null() && !body["stream"].AsBool()) {
-    return BadRequest("stream_options is only allowed with stream", "stream_options");
-  }
   if (body["best_of"].is_number() && body["best_of"].AsInt() != n) {
     return BadRequest("best_of other than n is not supported", "best_of", "unsupported_value");
   }
@@ -118,7 +115,7 @@ ApiStatus CheckCompletions(const Json& body, int n) {
 }  // namespace
 
 const Schema& CompletionsSchema() {
-  static const Schema schema = ObjectSchema(CompletionsMembers(false));
+  static const Schema schema = ObjectSchema(CompletionsMembers(false), {StreamOptionsRule()});
   return schema;
 }
 

@@ -163,11 +163,15 @@ ApiStatus CheckSubschema(const Json& root, const Json& schema, const std::string
 
 ApiStatus CheckJsonSchema(const Json& schema, const std::string& path) { return CheckSubschema(schema, schema, path); }
 
+SchemaMember UnsupportedMember() {
+  return Optional("unsupported", ChoiceSchema({"refuse", "annotate"}),
+                  "annotate: what cannot be enforced is listed in the answer's `unenforced`");
+}
+
 SchemaMembers FormatMembers(bool name_required) {
   const SchemaMember name =
       name_required ? Required("name", TextSchema().Named(), "") : Optional("name", TextSchema().Named(), "");
-  const SchemaMember unsupported = Optional("unsupported", ChoiceSchema({"refuse", "annotate"}),
-                                            "annotate: what cannot be enforced is listed in the answer's `unenforced`");
+  const SchemaMember unsupported = UnsupportedMember();
   const Schema json_schema = ObjectSchema({name, Required("schema", JsonSchemaSchema(), "what the answer fits"),
                                            Optional("description", TextSchema(0, 65'536), "accepted"),
                                            Optional("strict", BoolSchema(), "the schema holds either way"), unsupported});
@@ -236,8 +240,16 @@ ApiResult<OutputFormat> ReadFormat(const Json& body) {
   return format;
 }
 
+Schema ToolListSchema() {
+  return ListSchema(VariantSchema("type", {{"function", ObjectSchema({Required("function", FunctionSchema(), "")})}}), 0,
+                    kMaxTools);
+}
+
+SchemaRule ToolChoiceRule() {
+  return {SchemaRule::Kind::kNeeds, {"tool_choice", "tools"}, "tool_choice needs tools, and there are none", {"auto", "none"}};
+}
+
 SchemaMembers ToolMembers() {
-  const Schema tool = VariantSchema("type", {{"function", ObjectSchema({Required("function", FunctionSchema(), "")})}});
   const Schema allowed = ObjectSchema(
       {Required("mode", ChoiceSchema({"auto", "required"}), ""),
        Required("tools", ListSchema(VariantSchema("type", {{"function", NamedFunctionSchema()}}), 1, kMaxTools), "")});
@@ -246,7 +258,7 @@ SchemaMembers ToolMembers() {
           .Or(VariantSchema("type", {{"function", NamedFunctionSchema()},
                                      {"allowed_tools", ObjectSchema({Required("allowed_tools", allowed, "")})}}));
   return {
-      Optional("tools", ListSchema(tool, 0, kMaxTools), "functions that the model may call"),
+      Optional("tools", ToolListSchema(), "functions that the model may call"),
       Optional("tool_choice", choice, "none, auto (the default with tools), required, one function, or allowed_tools"),
       Optional("parallel_tool_calls", BoolSchema(), "false: at most one call"),
       Refused("functions", "use tools", {Json::MakeArray()}),

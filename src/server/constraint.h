@@ -38,6 +38,7 @@ struct ToolUse {
 };
 
 // OpenAI's response_format, and vLLM's and llama.cpp's members of the same use (structured_outputs, grammar, json_schema).
+SchemaMember UnsupportedMember();  // what to do with a schema that cannot be enforced whole
 SchemaMembers FormatMembers(bool name_required);
 ApiResult<OutputFormat> ReadFormat(const Json& body);
 // One format object, of response_format or of Responses' text.format (where json_schema's members stand beside its type).
@@ -45,6 +46,9 @@ ApiResult<OutputFormat> ReadFormatObject(const Json& format, const Json& json_sc
 
 // The table of OpenAI's tools, tool_choice and parallel_tool_calls in chat's shape, and what they ask for.
 SchemaMembers ToolMembers();
+Schema ToolListSchema();
+// tool_choice, but for "auto" and "none", needs tools.
+SchemaRule ToolChoiceRule();
 ApiResult<ToolUse> ReadTools(const Json& body);
 // Sets choice and allowed from a choice word or from names; `path` for errors.
 ApiStatus ChooseTools(const std::string& mode, const std::vector<std::string>& names, const std::string& path, ToolUse& use);

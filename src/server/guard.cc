@@ -137,7 +137,14 @@ std::optional<ApiError> CheckContentType(const HttpRequest& request) {
   std::string_view type = request.header("content-type");
   type = type.substr(0, type.find(';'));
   while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.remove_suffix(1);
-  if (Lower(type) == "application/json") return std::nullopt;
+  if (Lower(type) == "application/json") {
+    const std::string_view coding = request.header("content-encoding");
+    if (coding.empty() || Lower(coding) == "identity") return std::nullopt;
+    return ApiError{.status = 415,
+                    .message = StrCat("the Content-Encoding is ", Quote(coding), "; send the body as it is"),
+                    .code = "unsupported_media_type",
+                    .headers = {{"Accept-Encoding", "identity"}}};
+  }
   return ApiError{.status = 415,
                   .message = type.empty() ? std::string("the Content-Type is missing; send application/json")
                                           : StrCat("the Content-Type is ", Quote(type), "; send application/json"),

@@ -28,7 +28,7 @@ Headers CorsHeaders(const HttpRequest& request, const GuardOptions& options);
 // Whether this is a browser's question before the request; the headers of its answer.
 bool IsPreflight(const HttpRequest& request, const GuardOptions& options);
 Headers PreflightHeaders(std::string_view allow);
-// 415 unless the body is JSON.
+// 415 unless the body is JSON, and not compressed.
 std::optional<ApiError> CheckContentType(const HttpRequest& request);
 // The key that a request presents: "Authorization: Bearer", or "x-api-key"; nothing without one.
 std::optional<std::string_view> PresentedKey(const HttpRequest& request);

@@ -139,26 +139,27 @@ Json TokenizerInfoJson(const ServedModel& model) {
 }
 
 const Schema& TokenizeSchema() {
-  static const Schema schema =
-      ObjectSchema({Optional("model", TextSchema(), ""), Optional("content", TextSchema(), "the text"),
-                    Optional("text", TextSchema(), "the same"), Optional("prompt", TextSchema(), "the same under vLLM's name"),
-                    Optional("messages", MessagesSchema(), "instead of a text: a conversation, through the chat template"),
-                    Optional("add_special", BoolSchema(), "true: with the beginning-of-text token"),
-                    Optional("add_special_tokens", BoolSchema(), "the same under vLLM's name"),
-                    Optional("parse_special", BoolSchema(), "false: special tokens in the text are ordinary text"),
-                    Optional("with_pieces", BoolSchema(), "each token with its text")});
+  static const Schema schema = ObjectSchema(
+      {Optional("model", TextSchema(), ""), Optional("content", TextSchema(), "the text"),
+       Optional("text", TextSchema(), "the same"), Optional("prompt", TextSchema(), "the same under vLLM's name"),
+       Optional("messages", MessagesSchema(), "instead of a text: a conversation, through the chat template"),
+       Optional("add_special", BoolSchema(), "true: with the beginning-of-text token"),
+       Optional("add_special_tokens", BoolSchema(), "the same under vLLM's name"),
+       Optional("parse_special", BoolSchema(), "false: special tokens in the text are ordinary text"),
+       Optional("with_pieces", BoolSchema(), "each token with its text")},
+      {{SchemaRule::Kind::kSome, {"content", "text", "prompt", "messages"}, "content is missing: the text to tokenize"}});
   return schema;
 }
 
 const Schema& DetokenizeSchema() {
   static const Schema schema =
-      ObjectSchema({Optional("model", TextSchema(), ""), Required("tokens", ListSchema(IntegerSchema(0)), "token ids")});
+      ObjectSchema({Optional("model", TextSchema(), ""), Required("tokens", ListSchema(TokenIdSchema()), "token ids")});
   return schema;
 }
 
 const Schema& ApplyTemplateSchema() {
   static const Schema schema = ObjectSchema({Required("messages", MessagesSchema(), "the conversation"),
-                                             Optional("tools", ListSchema(Schema(), 0, kMaxTools), "as in chat completions"),
+                                             Optional("tools", ToolListSchema(), "as in chat completions"),
                                              Optional("add_generation_prompt", BoolSchema(), "true where it is not given")});
   return schema;
 }
@@ -175,7 +176,6 @@ ApiResult<std::string> Tokenize(const Json& body, const ServedModel& model) {
     for (const char* name : {"content", "text", "prompt"}) {
       if (!text && body[name].is_string()) text = &body[name];
     }
-    if (!text) return BadRequest("content is missing: the text to tokenize", "content", "missing_required_parameter");
     const bool special = body["add_special"].AsBool() || body["add_special_tokens"].AsBool();
     const bool parse = !body["parse_special"].is_bool() || body["parse_special"].AsBool();
     model.text->tokenizer.Encode(text->AsString(), special, parse, ids);

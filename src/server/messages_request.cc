@@ -185,12 +185,12 @@ Conversation ReadTurns(const Json& body, const ToolUse& tools) {
 }  // namespace
 
 const Schema& MessagesRequestSchema() {
-  static const Schema schema = ObjectSchema(MessagesMembers());
+  static const Schema schema = ObjectSchema(MessagesMembers(), {ToolChoiceRule()});
   return schema;
 }
 
 const Schema& CountTokensSchema() {
-  static const Schema schema = ObjectSchema(PromptMembers());
+  static const Schema schema = ObjectSchema(PromptMembers(), {ToolChoiceRule()});
   return schema;
 }
 

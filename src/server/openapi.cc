@@ -50,15 +50,49 @@ struct Operation {
   bool anthropic = false;
 };
 
+// A pattern of the decimal numbers below n, for n > 0: those of fewer digits, and for each digit of n - 1 those that first
+// differ from it there, or end.
+std::string NumbersBelow(int64_t n) {
+  const std::string most = std::to_string(n - 1);
+  const auto digits = [](size_t count) { return count == 0 ? "" : StrCat("[0-9]{", count, "}"); };
+  std::string pattern = "^(0";
+  for (size_t length = 1; length < most.size(); ++length) pattern += StrCat("|[1-9]", digits(length - 1));
+  for (size_t i = 0; i < most.size(); ++i) {
+    const char low = i == 0 ? '1' : '0';
+    if (most[i] <= low) continue;
+    const char high = static_cast<char>(most[i] - 1);
+    pattern +=
+        StrCat("|", most.substr(0, i), "[", std::string(1, low), "-", std::string(1, high), "]", digits(most.size() - i - 1));
+  }
+  return StrCat(pattern, "|", most, ")$");
+}
+
+// Fills in the vocabulary's size where token ids are marked. Depth is bounded by the tables'.
+void SetTokenIds(Json& schema, int32_t vocab_size) {
+  if (!schema["x-token-id"].is_null()) {
+    const bool integer = schema["type"].AsString() == "integer";
+    schema = integer ? Json::MakeObject({{"type", "integer"}, {"minimum", 0}, {"maximum", int64_t{vocab_size} - 1}})
+                     : Json::MakeObject({{"pattern", NumbersBelow(vocab_size)}});
+    return;
+  }
+  for (Json& item : schema.items()) SetTokenIds(item, vocab_size);
+  for (auto& [name, value] : schema.members()) SetTokenIds(value, vocab_size);
+}
+
+Json NamesSchema(const ServedModel& model) {
+  Json names = Json::MakeArray();
+  for (const std::string& name : model.names) names.Append(name);
+  return Json::MakeObject({{"type", "string"}, {"enum", std::move(names)}});
+}
+
 // The body's schema with the names of the models that are served.
 Json BodySchema(const Schema& schema, const ServedModel& model) {
   Json body = ToJsonSchema(schema);
-  Json names = Json::MakeArray();
-  for (const std::string& name : model.names) names.Append(name);
+  SetTokenIds(body, model.vocab_size);
   const Json& properties = body["properties"];
   if (!properties["model"].is_null() && !model.any_name) {
     Json changed = properties;
-    changed.Set("model", Json::MakeObject({{"type", "string"}, {"enum", std::move(names)}}));
+    changed.Set("model", NamesSchema(model));
     body.Set("properties", std::move(changed));
   }
   return body;
@@ -82,11 +116,11 @@ Json OperationJson(const Operation& operation, const ServedModel& model) {
   const std::string path = PathOf(operation.path);
   if (const size_t open = path.find('{'); open != std::string::npos) {
     const std::string name = path.substr(open + 1, path.find('}') - open - 1);
-    out.Set("parameters",
-            Json::MakeArray({Json::MakeObject({{"name", name},
-                                               {"in", "path"},
-                                               {"required", true},
-                                               {"schema", Json::MakeObject({{"type", "string"}, {"minLength", 1}})}})}));
+    const bool of_model = path.find("/models/") != std::string::npos;
+    Json schema = of_model ? NamesSchema(model) : Json::MakeObject({{"type", "string"}, {"pattern", "^[A-Za-z0-9_-]{1,64}$"}});
+    out.Set(
+        "parameters",
+        Json::MakeArray({Json::MakeObject({{"name", name}, {"in", "path"}, {"required", true}, {"schema", std::move(schema)}})}));
   }
   if (operation.body) {
     out.Set("requestBody",

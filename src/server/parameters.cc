@@ -75,6 +75,8 @@ SchemaMembers SamplingMembers(double max_temperature) {
   repetition.above_min = true;
   Schema typical = NumberSchema(0, 1);
   typical.above_min = true;
+  Schema biases = MapSchema(NumberSchema(-100, 100), kMaxBiases);
+  biases.keys_are_tokens = true;
   return {
       Optional("temperature", NumberSchema(0, max_temperature), "0 takes the best token"),
       Optional("top_p", NumberSchema(0, 1), "1: off"),
@@ -86,7 +88,7 @@ SchemaMembers SamplingMembers(double max_temperature) {
       Optional("presence_penalty", NumberSchema(-2, 2), ""),
       Optional("frequency_penalty", NumberSchema(-2, 2), ""),
       Optional("seed", IntegerSchema(), "the same seed, prompt and parameters give the same answer"),
-      Optional("logit_bias", MapSchema(NumberSchema(-100, 100), kMaxBiases), "token ids to what is added to their logits"),
+      Optional("logit_bias", biases, "token ids to what is added to their logits"),
       Optional("ignore_eos", BoolSchema(), "goes on after the model's end token"),
   };
 }
@@ -104,9 +106,14 @@ SchemaMembers OpenAiMembers() {
   };
 }
 
+SchemaRule StreamOptionsRule() {
+  return {SchemaRule::Kind::kNeeds, {"stream_options", "stream"}, "stream_options is only allowed with stream"};
+}
+
 SchemaMembers ServingMembers() {
   Schema timeout = NumberSchema(0, 86'400);
   timeout.above_min = true;
+  timeout.promised_min = 1;  // less may be too short for any answer
   return {
       Optional("cache_prompt", BoolSchema(), "false: the prefix cache is neither used nor filled"),
       Optional("cache_salt", TextSchema(0, 256), "cached prefixes are shared among requests of one salt only"),

@@ -30,6 +30,8 @@ ApiResult<Json> ParseBody(std::string_view body);
 SchemaMembers SamplingMembers(double max_temperature);
 // seed, stop, n and others of OpenAI's two older endpoints.
 SchemaMembers OpenAiMembers();
+// stream_options needs stream.
+SchemaRule StreamOptionsRule();
 // cache_prompt, cache_salt, priority, timeout, return_progress.
 SchemaMembers ServingMembers();
 // What other servers know and this one does not: refused by name, so that nothing is silently ignored.

@@ -43,12 +43,13 @@ Schema ItemSchema() {
 
 SchemaMembers FormatAndToolMembers() {
   const Schema format = VariantSchema(
-      "type", {{"text", ObjectSchema()},
-               {"json_object", ObjectSchema()},
-               {"json_schema", ObjectSchema({Required("name", TextSchema().Named(), ""),
-                                             Required("schema", Anything().Or(BoolSchema()), "what the answer fits"),
-                                             Optional("description", TextSchema(0, 65'536), "accepted"),
-                                             Optional("strict", BoolSchema(), "the schema holds either way")})}});
+      "type",
+      {{"text", ObjectSchema()},
+       {"json_object", ObjectSchema()},
+       {"json_schema", ObjectSchema({Required("name", TextSchema().Named(), ""),
+                                     Required("schema", Anything().Or(BoolSchema()), "what the answer fits"),
+                                     Optional("description", TextSchema(0, 65'536), "accepted"),
+                                     Optional("strict", BoolSchema(), "the schema holds either way"), UnsupportedMember()})}});
   const Schema tool = VariantSchema(
       "type", {{"function", ObjectSchema({Required("name", TextSchema().Named(), ""),
                                           Optional("description", TextSchema(0, 65'536), "what the model reads of it"),
@@ -305,9 +306,6 @@ ApiResult<ChatAsk> ReadAsk(const Json& body, const std::string& caller, const Se
                            Json& whole) {
   LFM_RETURN_IF_ERROR(Check(ResponsesSchema(), body));
   LFM_RETURN_IF_ERROR(CheckModelName(model, body.Find("model"), true));
-  if (!body["stream_options"].is_null() && !body["stream"].AsBool()) {
-    return BadRequest("stream_options is only allowed with stream", "stream_options");
-  }
   ChatAsk ask;
   ask.param = "input";
   LFM_TRY(whole, WholeConversation(body, caller, store));
@@ -338,7 +336,7 @@ std::string CallerId(const HttpRequest& http) { return http.caller ? http.caller
 }  // namespace
 
 const Schema& ResponsesSchema() {
-  static const Schema schema = ObjectSchema(ResponsesMembers());
+  static const Schema schema = ObjectSchema(ResponsesMembers(), {StreamOptionsRule(), ToolChoiceRule()});
   return schema;
 }
 

@@ -146,6 +146,35 @@ ApiStatus CheckVariant(const Schema& schema, const Json& value, const std::strin
   return BadRequest(StrCat(Subject(kind_path), " is ", Quote(name), "; supported: ", list), kind_path);
 }
 
+// Whether `value` keeps the rule; members have been checked by themselves.
+bool Keeps(const SchemaRule& rule, const Json& value) {
+  const auto given = [&](const std::string& name) { return !value[name].is_null(); };
+  const auto n_given = std::count_if(rule.members.begin(), rule.members.end(), given);
+  switch (rule.kind) {
+    case SchemaRule::Kind::kNeeds: {
+      const Json& asking = value[rule.members[0]];
+      const std::string& word = asking.is_object() ? asking["type"].AsString() : asking.AsString();
+      if (asking.is_null() || std::find(rule.free.begin(), rule.free.end(), word) != rule.free.end()) return true;
+      const Json& needed = value[rule.members[1]];
+      return needed.AsBool() || !needed.items().empty();
+    }
+    case SchemaRule::Kind::kSome: return n_given > 0;
+    case SchemaRule::Kind::kOne: return n_given == 1;
+    case SchemaRule::Kind::kNotBoth: return !(value[rule.members[0]].AsBool() && value[rule.members[1]].AsBool());
+  }
+  return true;
+}
+
+ApiStatus CheckRules(const Schema& schema, const Json& value, const std::string& path) {
+  if (!schema.rules) return {};
+  for (const SchemaRule& rule : *schema.rules) {
+    if (Keeps(rule, value)) continue;
+    const bool missing = rule.kind == SchemaRule::Kind::kSome || rule.kind == SchemaRule::Kind::kOne;
+    return BadRequest(rule.message, Join(path, rule.members[0]), missing ? "missing_required_parameter" : "invalid_value");
+  }
+  return {};
+}
+
 ApiStatus CheckObject(const Schema& schema, const Json& value, const std::string& path) {
   if (value.members().size() > schema.max_members) {
     return BadRequest(
@@ -157,104 +186,12 @@ ApiStatus CheckObject(const Schema& schema, const Json& value, const std::string
       LFM_RETURN_IF_ERROR(CheckMember(member, value.Find(member.name), Join(path, member.name)));
     }
   }
+  LFM_RETURN_IF_ERROR(CheckRules(schema, value, path));
   if (!schema.others) return {};
   for (const auto& [name, content] : value.members()) {
     LFM_RETURN_IF_ERROR(Check(*schema.others, content, Join(path, name)));
   }
   return {};
-}
-
-void SetStringLimits(const Schema& schema, Json& out) {
-  if (schema.is_name) out.Set("pattern", "^[a-zA-Z0-9_-]{1,64}$");
-  if (schema.min_bytes > 0) out.Set("minLength", static_cast<int64_t>(schema.min_bytes));
-  // A character has up to four bytes: what is promised is what is certain to pass.
-  if (schema.max_bytes != std::numeric_limits<size_t>::max()) {
-    out.Set("maxLength", static_cast<int64_t>(std::max<size_t>(schema.max_bytes / 4, 1)));
-  }
-}
-
-void SetArrayLimits(const Schema& schema, Json& out) {
-  if (schema.items) out.Set("items", ToJsonSchema(*schema.items));
-  if (schema.min_items > 0) out.Set("minItems", static_cast<int64_t>(schema.min_items));
-  if (schema.max_items != std::numeric_limits<size_t>::max()) {
-    out.Set("maxItems", static_cast<int64_t>(schema.max_items));
-  }
-}
-
-Json MembersToJsonSchema(const Schema& schema) {
-  Json out = Json::MakeObject({{"type", "object"}});
-  if (schema.max_members != std::numeric_limits<size_t>::max()) {
-    out.Set("maxProperties", static_cast<int64_t>(schema.max_members));
-  }
-  if (schema.others) out.Set("additionalProperties", ToJsonSchema(*schema.others));
-  if (!schema.members) return out;
-  Json properties = Json::MakeObject(), required = Json::MakeArray();
-  for (const SchemaMember& member : *schema.members) {
-    if (member.presence == SchemaMember::Presence::kRefused) {
-      Json::Array neutral = member.neutral;
-      neutral.insert(neutral.begin(), Json());
-      properties.Set(member.name, Json::MakeObject({{"enum", Json::MakeArray(std::move(neutral))},
-                                                    {"description", "not supported: " + member.about}}));
-      continue;
-    }
-    Json content = ToJsonSchema(member.schema);
-    if (member.presence == SchemaMember::Presence::kRequired) {
-      required.Append(member.name);
-    } else if (member.schema.types != Schema::kAnything) {
-      content = Json::MakeObject({{"anyOf", Json::MakeArray({std::move(content), Json::MakeObject({{"type", "null"}})})}});
-    }
-    if (!member.about.empty()) content.Set("description", member.about);
-    properties.Set(member.name, std::move(content));
-  }
-  out.Set("properties", std::move(properties));
-  if (!required.items().empty()) out.Set("required", std::move(required));
-  return out;
-}
-
-Json ObjectToJsonSchema(const Schema& schema) {
-  if (!schema.variants) return MembersToJsonSchema(schema);
-  Json any = Json::MakeArray();
-  for (const auto& [name, content] : *schema.variants) {
-    Json one = ObjectToJsonSchema(content);
-    Json properties = one["properties"].is_object() ? one["properties"] : Json::MakeObject();
-    properties.Set(schema.discriminator, Json::MakeObject({{"const", name}}));
-    Json required = one["required"].is_array() ? one["required"] : Json::MakeArray();
-    const Json discriminator = schema.discriminator;
-    const bool listed = std::find(required.items().begin(), required.items().end(), discriminator) != required.items().end();
-    if (!listed) required.Append(discriminator);
-    one.Set("properties", std::move(properties));
-    one.Set("required", std::move(required));
-    any.Append(std::move(one));
-  }
-  return Json::MakeObject({{"anyOf", std::move(any)}});
-}
-
-// The part of one type, or nothing where the schema does not have it.
-std::optional<Json> TypeToJsonSchema(const Schema& schema, unsigned type, const char* name) {
-  if (!(schema.types & type)) return std::nullopt;
-  Json out = Json::MakeObject({{"type", name}});
-  switch (type) {
-    case Schema::kInteger:
-      if (schema.types & Schema::kNumber) return std::nullopt;
-      // Limits of 64 bits are too large for the doubles of most readers, but are what is meant.
-      out.Set("minimum", schema.min_integer).Set("maximum", schema.max_integer);
-      break;
-    case Schema::kNumber:
-      if (std::isfinite(schema.min_number)) out.Set(schema.above_min ? "exclusiveMinimum" : "minimum", schema.min_number);
-      if (std::isfinite(schema.max_number)) out.Set("maximum", schema.max_number);
-      break;
-    case Schema::kString: {
-      SetStringLimits(schema, out);
-      Json values = Json::MakeArray();
-      for (const std::string& value : schema.values) values.Append(value);
-      if (!schema.values.empty()) out.Set("enum", std::move(values));
-      break;
-    }
-    case Schema::kArray: SetArrayLimits(schema, out); break;
-    case Schema::kObject: return ObjectToJsonSchema(schema);
-    default: break;
-  }
-  return out;
 }
 
 }  // namespace
@@ -263,7 +200,10 @@ Schema Schema::Or(const Schema& other) const {
   Schema both = *this;
   both.types |= other.types;
   const auto take = [&](unsigned type) { return (other.types & type) && !(types & type); };
-  if (take(kInteger)) both.min_integer = other.min_integer, both.max_integer = other.max_integer;
+  if (take(kInteger)) {
+    both.min_integer = other.min_integer, both.max_integer = other.max_integer;
+    both.is_token = other.is_token;
+  }
   if (take(kNumber)) both.min_number = other.min_number, both.max_number = other.max_number;
   if (take(kString)) {
     both.min_bytes = other.min_bytes, both.max_bytes = other.max_bytes;
@@ -272,6 +212,7 @@ Schema Schema::Or(const Schema& other) const {
   if (take(kArray)) both.items = other.items, both.min_items = other.min_items, both.max_items = other.max_items;
   if (take(kObject)) {
     both.members = other.members, both.others = other.others, both.max_members = other.max_members;
+    both.keys_are_tokens = other.keys_are_tokens, both.rules = other.rules;
     both.discriminator = other.discriminator, both.variants = other.variants;
     both.default_variant = other.default_variant;
   }
@@ -325,10 +266,17 @@ Schema ListSchema(Schema item, size_t min_items, size_t max_items) {
   return schema;
 }
 
-Schema ObjectSchema(SchemaMembers members) {
+Schema TokenIdSchema() {
+  Schema schema = IntegerSchema(0);
+  schema.is_token = true;
+  return schema;
+}
+
+Schema ObjectSchema(SchemaMembers members, SchemaRules rules) {
   Schema schema;
   schema.types = Schema::kObject;
   schema.members = std::make_shared<const SchemaMembers>(std::move(members));
+  if (!rules.empty()) schema.rules = std::make_shared<const SchemaRules>(std::move(rules));
   return schema;
 }
 
@@ -375,16 +323,6 @@ ApiStatus Check(const Schema& schema, const Json& value, const std::string& path
   if (value.is_array()) return CheckArray(schema, value, path);
   if (value.is_object()) return CheckObject(schema, value, path);
   return {};
-}
-
-Json ToJsonSchema(const Schema& schema) {
-  if (schema.types == Schema::kAnything) return Json::MakeObject();
-  Json::Array parts;
-  for (const auto& [type, name] : kTypeNames) {
-    if (auto part = TypeToJsonSchema(schema, type, name)) parts.push_back(*std::move(part));
-  }
-  if (parts.size() == 1) return std::move(parts.front());
-  return Json::MakeObject({{"anyOf", Json::MakeArray(std::move(parts))}});
 }
 
 }  // namespace lfm::server

@@ -16,6 +16,7 @@
 namespace lfm::server {
 
 struct SchemaMember;
+struct SchemaRule;
 
 // One value. Limits count only for values of their own type. Immutable once it stands in a table; copies share content.
 struct Schema {
@@ -32,9 +33,11 @@ struct Schema {
   unsigned types = kAnything;
 
   int64_t min_integer = std::numeric_limits<int64_t>::min(), max_integer = std::numeric_limits<int64_t>::max();
+  bool is_token = false;  // of an integer: an id of the model's vocabulary, whose size /openapi.json fills in
   double min_number = -std::numeric_limits<double>::infinity();
   double max_number = std::numeric_limits<double>::infinity();
-  bool above_min = false;  // min_number itself is refused
+  bool above_min = false;                                          // min_number itself is refused
+  double promised_min = -std::numeric_limits<double>::infinity();  // what /openapi.json says in place of min_number
 
   size_t min_bytes = 0, max_bytes = std::numeric_limits<size_t>::max();  // of a string
   std::vector<std::string> values;                                       // of a string: one of these; empty: any
@@ -46,6 +49,8 @@ struct Schema {
   std::shared_ptr<const std::vector<SchemaMember>> members;  // of an object
   std::shared_ptr<const Schema> others;                      // of an object: the members that `members` does not name
   size_t max_members = std::numeric_limits<size_t>::max();
+  bool keys_are_tokens = false;                          // of an object: its members' names are token ids
+  std::shared_ptr<const std::vector<SchemaRule>> rules;  // of an object: between `members`
 
   // An object whose member of this name ("type", "role") says which of the variants it is.
   std::string discriminator;
@@ -71,13 +76,29 @@ struct SchemaMember {
 };
 using SchemaMembers = std::vector<SchemaMember>;
 
+// What one member of an object asks of another. A member that is null is as good as absent.
+struct SchemaRule {
+  enum class Kind {
+    kNeeds,    // members[0], where it is given and not `free`, needs members[1]: true, or a list with items
+    kSome,     // one at least is given
+    kOne,      // one is given, and no other
+    kNotBoth,  // members[0] and members[1] are not both true
+  };
+  Kind kind;
+  std::vector<std::string> members;
+  std::string message;                 // the error's; it names members[0]
+  std::vector<std::string> free = {};  // kNeeds: texts, or "type"s of objects, that need nothing
+};
+using SchemaRules = std::vector<SchemaRule>;
+
 Schema BoolSchema();
 Schema IntegerSchema(int64_t min = std::numeric_limits<int64_t>::min(), int64_t max = std::numeric_limits<int64_t>::max());
 Schema NumberSchema(double min, double max);
 Schema TextSchema(size_t min_bytes = 0, size_t max_bytes = std::numeric_limits<size_t>::max());
 Schema ChoiceSchema(std::vector<std::string> values);
 Schema ListSchema(Schema item, size_t min_items = 0, size_t max_items = std::numeric_limits<size_t>::max());
-Schema ObjectSchema(SchemaMembers members = {});
+Schema TokenIdSchema();
+Schema ObjectSchema(SchemaMembers members = {}, SchemaRules rules = {});
 Schema MapSchema(Schema value, size_t max_members);
 Schema VariantSchema(std::string discriminator, std::vector<std::pair<std::string, Schema>> variants,
                      std::string default_variant = "");
@@ -89,7 +110,7 @@ SchemaMember Refused(std::string name, std::string why, Json::Array neutral = {}
 // Checks `value`; `path` names it in errors ("" at the top). Depth is bounded by the schema's own.
 ApiStatus Check(const Schema& schema, const Json& value, const std::string& path = "");
 
-// The same as a JSON Schema of draft 2020-12 (OpenAPI 3.1).
+// The same as a JSON Schema of draft 2020-12 (OpenAPI 3.1). Token ids are marked by "x-token-id": true.
 Json ToJsonSchema(const Schema& schema);
 
 }  // namespace lfm::server

@@ -261,6 +261,46 @@ class Api(unittest.TestCase):
         self.refused(self.ask("POST", "/v1/classify", {**body, "labels": ["refund", "hotel", "bank"]}), 400, param="calibration")
         self.refused(self.ask("POST", "/v1/classify", {**body, "method": "full"}), 400, param="calibration")
 
+    def test_openapi_knows_what_is_refused(self):
+        """The document's schemas, read by `lfm grammar check`, say of each body what the server says."""
+        paths = self.ask("GET", "/openapi.json").json()["paths"]
+        chat = {"model": self.model, "messages": [{"role": "user", "content": "x"}], "max_tokens": 1}
+        text = {"model": self.model, "prompt": "x", "max_tokens": 1}
+        claude = {**chat, "tools": [{"name": "f", "input_schema": {"type": "object"}}]}
+        tools = {"tools": [{"type": "function", "function": {"name": "f"}}]}
+        n = self.ask("GET", "/tokenizer_info").json()["vocab_size"]
+        cases = {
+            "/v1/chat/completions": [
+                (chat, True), ({**chat, "stream_options": {}}, False), ({**chat, "stream_options": {}, "stream": True}, True),
+                ({**chat, "top_logprobs": 1}, False), ({**chat, "top_logprobs": 1, "logprobs": True}, True),
+                ({**chat, "tool_choice": "required"}, False), ({**chat, "tool_choice": "required", "tools": []}, False),
+                ({**chat, "tool_choice": "auto"}, True), ({**chat, **tools, "tool_choice": "required"}, True),
+                ({**chat, "tool_choice": {"type": "function", "function": {"name": "f"}}}, False),
+                ({**chat, "continue_final_message": True, "add_generation_prompt": True}, False),
+                ({**chat, "logit_bias": {str(n - 1): 1, "0": 1, "10": 1}}, True), ({**chat, "logit_bias": {str(n): 1}}, False),
+                ({**chat, "logit_bias": {str(10 * n): 1}}, False), ({**chat, "logit_bias": {"x": 1}}, False)],
+            "/v1/completions": [
+                (text, True), ({**text, "stream_options": {}}, False), ({**text, "prompt": [n - 1]}, True), ({**text, "prompt": [n]}, False)],
+            "/v1/responses": [
+                ({"model": self.model, "input": "x", "max_output_tokens": 1, "tool_choice": "required"}, False),
+                ({"model": self.model, "input": "x", "max_output_tokens": 1, "stream_options": {}}, False)],
+            "/v1/messages": [
+                (claude, True), ({**claude, "tool_choice": {"type": "any"}}, True), ({**claude, "tools": [], "tool_choice": {"type": "any"}}, False),
+                ({**claude, "tools": [], "tool_choice": {"type": "auto", "disable_parallel_tool_use": True}}, True)],
+            "/v1/classify": [
+                ({"input": "x", "labels": ["a"]}, True), ({"input": "x"}, False), ({"input": "x", "labels": ["a"], "label_set": "ls_0"}, False)],
+            "/tokenize": [({"content": "x"}, True), ({"text": "x"}, True), ({"text": None}, False)],
+            "/detokenize": [({"tokens": [n - 1]}, True), ({"tokens": [n]}, False)],
+            "/apply-template": [({**tools, "messages": chat["messages"]}, True), ({"tools": [{}], "messages": chat["messages"]}, False)],
+        }
+        for path, bodies in cases.items():
+            schema = paths[path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+            line = json.dumps({"schema": schema, "documents": [json.dumps(body) for body, _ in bodies]})
+            out = subprocess.run([LFM, "grammar", "check", "--jsonl"], input=line.encode(), check=True, capture_output=True)
+            self.assertEqual(json.loads(out.stdout), {"accepted": [good for _, good in bodies]}, path)
+            for body, good in bodies:
+                self.assertEqual(self.ask("POST", path, body).status, 200 if good else 400, (path, body))
+
     def test_score(self):
         tokens = [self.ask("POST", "/tokenize", {"content": word}).json()["tokens"][0] for word in ("yes", "no", "refund")]
         body = {"model": self.model, "query": "Is this a fruit? ", "items": ["apple", "chair"], "label_token_ids": tokens}

@@ -165,6 +165,8 @@ TEST(Transport, RefusalsAreJsonAndKeepTheConnectionWhereItIsSafe) {
   RawClient client(server.port);
   client.Send(Post("/v1/nope", "{\"x\": 1}") + Get("/v1/echo") + Post("/v1/messages", "{}") + Post("/v1/drop", "{}") +
               Post("/v1/throw", "{}") +
+              "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\n"
+              "Content-Length: 2\r\n\r\n{}"
               "POST /v1/echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 2\r\nConnection: "
               "close\r\n\r\n{}");
   const std::string all = client.Read();
@@ -173,9 +175,10 @@ TEST(Transport, RefusalsAreJsonAndKeepTheConnectionWhereItIsSafe) {
   EXPECT_EQ(CountOf(all, "Allow: POST\r\n"), 1);
   EXPECT_EQ(CountOf(all, R"({"type": "error", "error": {"type": "invalid_request_error", "message": "no"}})"), 1);
   EXPECT_EQ(CountOf(all, "HTTP/1.1 500 Internal Server Error"), 2);
-  EXPECT_EQ(CountOf(all, "HTTP/1.1 415 Unsupported Media Type"), 1);
-  EXPECT_EQ(CountOf(all, "x-request-id: "), 6);
-  EXPECT_EQ(CountOf(all, "Content-Type: application/json"), 6);
+  EXPECT_EQ(CountOf(all, "HTTP/1.1 415 Unsupported Media Type"), 2);
+  EXPECT_EQ(CountOf(all, "the Content-Encoding is 'gzip'"), 1);
+  EXPECT_EQ(CountOf(all, "x-request-id: "), 7);
+  EXPECT_EQ(CountOf(all, "Content-Type: application/json"), 7);
 }
 
 TEST(Transport, MalformedRequestsAreRefusedAndClosed) {
