@@ -4,6 +4,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "base/strings.h"
@@ -47,8 +48,12 @@ ApiStatus ReadLogitBias(const Json& map, int32_t vocab_size, engine::SamplingPar
   return {};
 }
 
+// What is above 0 stays so: the ranges of some parameters are open there.
 void TakeFloat(const Json& body, const char* name, float& out) {
-  if (body[name].is_number()) out = static_cast<float>(body[name].AsDouble());
+  if (!body[name].is_number()) return;
+  const double value = body[name].AsDouble();
+  out = static_cast<float>(value);
+  if (out == 0 && value > 0) out = std::numeric_limits<float>::denorm_min();
 }
 
 }  // namespace

@@ -181,6 +181,16 @@ TEST(ChatRequest, TakesParameters) {
   EXPECT_TRUE(chat->stream);
 }
 
+TEST(ChatRequest, TakesNumbersBelowAnyFloatAsTheSmallest) {
+  const auto translated = TranslateChat(Changed(Chat(), R"({"typical_p": 1e-200, "min_p": 0, "repetition_penalty": 5e-324})"),
+                                        Request(), TinyModel(), false);
+  ASSERT_TRUE(translated.ok()) << translated.error().message;
+  const engine::SamplingParams& sampling = translated->requests[0].params.sampling;
+  EXPECT_GT(sampling.typical_p, 0.0f);
+  EXPECT_GT(sampling.repetition_penalty, 0.0f);
+  EXPECT_EQ(sampling.min_p, 0.0f);
+}
+
 TEST(ChatRequest, SaysWhenTheContextIsTooSmall) {
   const ServedModel model = TinyModel();
   Json body = Chat();
