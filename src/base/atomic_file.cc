@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/file.h"
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "base/write_target.h"
 
@@ -22,11 +23,6 @@ namespace lfm {
 namespace {
 
 constexpr int kMostNames = 1000;  // that are tried where others are taken
-
-std::string FolderOf(const std::string& path) {
-  const std::string folder = std::filesystem::path(path).parent_path().string();
-  return folder.empty() ? "." : folder;
-}
 
 std::string BaseOf(const std::string& path) { return std::filesystem::path(path).filename().string(); }
 
@@ -89,7 +85,7 @@ Result<AtomicFile> AtomicFile::Create(const std::string& path, unsigned mode) {
 
 bool AtomicFile::OpenBeside(unsigned mode) {
 #ifdef O_TMPFILE
-  if (FileExists("/proc/self/fd")) fd_ = open(FolderOf(beside_).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+  if (FileExists("/proc/self/fd")) fd_ = open(FolderOfPath(beside_).c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
   nameless_ = fd_ >= 0;
 #endif
   for (int i = 0; fd_ < 0 && i < kMostNames; ++i) {
@@ -123,7 +119,7 @@ AtomicFile::~AtomicFile() {
 Status AtomicFile::Expect(uint64_t n_bytes) const {
   if (target_->swallows) return Ok();
   std::error_code failed;
-  const std::string folder = FolderOf(beside_);
+  const std::string folder = FolderOfPath(beside_);
   const auto space = std::filesystem::space(folder, failed);
   if (failed || space.available >= n_bytes) return Ok();  // what cannot be asked shows when writing
   return Error{ErrorCode::kIo, StrCat("cannot write ", Plain(target_->path), ": it needs ", HumanBytes(n_bytes), ", but only ",

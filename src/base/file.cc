@@ -57,7 +57,8 @@ Error ReadError(const std::string& path, const char* action) {
                    ", which is not there; fetch or copy that file again, or remove the link")};
   }
   return {reason == ENOENT ? ErrorCode::kNotFound : ErrorCode::kIo,
-          StrCat("cannot ", action, " ", name, ": ", std::strerror(reason))};
+          StrCat("cannot ", action, " ", name, ": ", std::strerror(reason),
+                 reason == EMFILE ? "; a limit (ulimit -n) allows no more open files" : "")};
 }
 
 // The whole pages inside `part`, or an empty range.

@@ -70,7 +70,7 @@ void ApplyCgroups(const std::string& root, MemoryState& memory) {
     if (path.find("..") != std::string::npos) path.clear();
     while (!path.empty() && path != "/") {
       ApplyLimit(top + path, files, memory);
-      path.resize(path.rfind('/') == std::string::npos ? 0 : path.rfind('/'));
+      path = std::filesystem::path(path).parent_path().string();
     }
     ApplyLimit(top, files, memory);
   };

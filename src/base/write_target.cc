@@ -56,6 +56,7 @@ Error WriteError(const std::string& path, const char* action, int reason) {
   const char* advice = "";
   if (reason == ENOSPC || reason == EDQUOT) advice = "; free some space, or write to another disk";
   if (reason == EFBIG) advice = "; a limit (ulimit -f) or the file system allows no file of this size";
+  if (reason == EMFILE) advice = "; a limit (ulimit -n) allows no more open files";
   if (reason == ENOENT) advice = "; make the folder first";
   if (reason == EACCES || reason == EPERM || reason == EROFS) advice = "; write to a folder of yours";
   return {ErrorCode::kIo, StrCat("cannot ", action, " ", Plain(path), ": ", std::strerror(reason), advice)};

@@ -116,11 +116,16 @@ Result<server::ServedModel> ApiArgs::Served(const RunningApi& running) const {
   return served;
 }
 
-void ApiArgs::LoadCache(engine::Engine& engine) const {
-  if (prefix_cache.empty() || !FileExists(prefix_cache)) return;
-  if (const Status read = engine.LoadPrefixCache(prefix_cache); !read.ok()) {
-    Warn(StrCat("the prefix cache begins empty: ", read.error().message));
+Status ApiArgs::LoadCache(engine::Engine& engine) const {
+  if (prefix_cache.empty() || !FileExists(prefix_cache)) return Ok();
+  const Status read = engine.LoadPrefixCache(prefix_cache);
+  if (read.ok()) return Ok();
+  if (read.error().code == ErrorCode::kUnsupported) {
+    return Error{ErrorCode::kInvalidArgument,
+                 StrCat("--prefix-cache ", read.error().message, "; move it away, or name another file")};
   }
+  Warn(StrCat("the prefix cache begins empty: ", read.error().message));
+  return Ok();
 }
 
 void ApiArgs::SaveCache(engine::Engine& engine) const {
@@ -162,7 +167,7 @@ Result<RunningApi> ApiArgs::Start() const {
   running.api->version = std::string(Version());
   running.api->limit_tokens_per_second = limit;
   running.api->n_parallel = running.engine->options().max_running;
-  LoadCache(*running.engine);
+  LFM_RETURN_IF_ERROR(LoadCache(*running.engine));
   return running;
 }
 

@@ -42,7 +42,8 @@ struct ApiArgs {
   Result<std::string> Path() const;
 
  private:
-  void LoadCache(engine::Engine& engine) const;
+  // A cache that is of no use here is written anew; a file that is something else is an error, since it would be lost.
+  Status LoadCache(engine::Engine& engine) const;
   Result<engine::EngineOptions> Options() const;
   Result<server::ServedModel> Served(const RunningApi& running) const;
 };

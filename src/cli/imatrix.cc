@@ -51,7 +51,9 @@ class ImatrixCommand : public Command {
       progress.Update(done * n, total * n);
       return !Interrupted();
     };
-    LFM_TRY(const quant::Imatrix imatrix, quant::CollectImatrix(loaded->network(), loaded->pages(), tokens, *threads, options));
+    const auto collected = quant::CollectImatrix(loaded->network(), loaded->pages(), tokens, *threads, options);
+    if (!collected.ok()) return model_.NamingFile(collected.error());
+    const quant::Imatrix& imatrix = collected.value();
     LFM_RETURN_IF_ERROR(quant::WriteImatrix(imatrix, output_));
     NoteWritten(output_,
                 StrCat(imatrix.entries.size(), " matrices, ", imatrix.n_chunks, " windows of ", imatrix.chunk_size, " tokens"));

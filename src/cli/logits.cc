@@ -99,7 +99,8 @@ class LogitsCommand : public Command {
       if (Interrupted()) return Error{ErrorCode::kCancelled, "interrupted"};
       const auto part = std::span(ids).subspan(static_cast<size_t>(at), static_cast<size_t>(std::min(n_step, n - at)));
       const auto n_part = static_cast<int64_t>(part.size());
-      LFM_RETURN_IF_ERROR(stepper->Step(sequence, part, output_ ? model::Logits::kAll : model::Logits::kNone));
+      const Status read = stepper->Step(sequence, part, output_ ? model::Logits::kAll : model::Logits::kNone);
+      if (!read.ok()) return model_.NamingFile(read.error());
       for (int64_t i = 0; logits && i < n_part; ++i) {
         LFM_RETURN_IF_ERROR(logits->Write((at + i) * config.vocab_size, stepper->logits(i)));
       }

@@ -38,6 +38,12 @@ Result<std::string> ModelArgs::Path() const {
   return Error{ErrorCode::kInvalidArgument, "no model is named; use -m FILE.gguf, -m FOLDER or -m NAME"};
 }
 
+Error ModelArgs::NamingFile(const Error& error) const {
+  const auto path = Path();
+  const bool is_named = !path.ok() || error.message.find(*path) != std::string::npos;
+  return error.code != ErrorCode::kCorrupt || is_named ? error : error.Within(*path);
+}
+
 Result<std::unique_ptr<Threads>> ModelArgs::MakeThreads() const {
   const int64_t n = n_threads.value_or(DefaultThreadCount());
   if (n < 1 || n > kMaxThreads) {

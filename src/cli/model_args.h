@@ -34,6 +34,8 @@ struct ModelArgs {
   Result<engine::LoadOptions> Options() const;
   // Opens and loads, with progress on a terminal, and warns when the weights are random.
   Result<std::shared_ptr<engine::LoadedModel>> Load(Threads& threads) const;
+  // Damaged weights show while they compute, far from their file: the error with its name.
+  Error NamingFile(const Error& error) const;
   Result<int64_t> Context() const;
   // The positions that a session of this model gets: those asked for, or an error that says how many fit into memory; where
   // none were asked for, all that the model was made for, or with a warning those that fit.

@@ -116,7 +116,7 @@ class PerplexityCommand : public Command {
   Error WithFlag(const Error& error) const {
     if (!options_.base.empty() && error.message.starts_with(options_.base)) return error.Within("--base");
     if (!options_.save_base.empty() && error.message.starts_with(options_.save_base)) return error.Within("--save-base");
-    return error;
+    return model_.NamingFile(error);
   }
 
   // One passage for each answer of the assistant: the prompt before it, and the answer, which counts.

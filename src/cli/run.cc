@@ -100,9 +100,9 @@ class RunCommand : public Command {
   }
 
  private:
-  // What a limit that was met is about: the context, which a flag makes larger, or the grammar.
+  // What a limit that was met is about: the context, which a flag makes larger, or the grammar; and what damage is in.
   Error NameCause(Error error, size_t n_prompt, const engine::Session& session, const engine::GenerationParams& params) const {
-    if (error.code != ErrorCode::kLimit) return error;
+    if (error.code != ErrorCode::kLimit) return model_.NamingFile(error);
     const int64_t n_all = static_cast<int64_t>(n_prompt) + std::max<int64_t>(0, params.max_tokens);
     if (n_all <= session.n_ctx() && params.mask) return error.Within(grammar_.given() ? grammar_.Origin() : ToolsOrigin());
     error.message += " (-c)";

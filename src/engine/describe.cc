@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "base/tensor_type.h"
 #include "model/tensors.h"
@@ -21,12 +22,6 @@ size_t KvBytes(kernels::KvType type, int head_dim) {
 // A tensor of experts, of which n_experts_used are read for a token; both conventions, fused or one by one.
 bool IsExpertTensor(const std::string& name) {
   return name.find("_exps.") != std::string::npos || name.find(".experts.") != std::string::npos;
-}
-
-std::string LastPathPart(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  const size_t slash = path.find_last_of('/');
-  return slash == std::string::npos ? path : path.substr(slash + 1);
 }
 
 struct Sums {
@@ -52,7 +47,7 @@ Result<Description> Describe(const formats::Checkpoint& checkpoint, kernels::KvT
   Description out;
   LFM_TRY(out.config, model::ReadConfig(checkpoint));
   const Config& config = out.config;
-  out.name = config.name.empty() ? LastPathPart(checkpoint.path) : config.name;
+  out.name = config.name.empty() ? NameOfPath(checkpoint.path) : config.name;
   LFM_TRY(auto templates, formats::ChatTemplatesOf(checkpoint));
   for (formats::NamedTemplate& entry : templates) {
     if (entry.name == "default") out.chat_template = std::move(entry.source);

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "formats/packed_file.h"
 
@@ -15,10 +16,9 @@ namespace {
 std::string WithoutSlash(const std::string& path) { return path.substr(0, path.find_last_not_of('/') + 1); }
 
 std::string PathOf(const formats::Checkpoint& source, uint64_t source_key, const std::string& folder) {
-  const std::string path = WithoutSlash(source.path);
   char key[24];
   std::snprintf(key, sizeof key, "-%016llx", static_cast<unsigned long long>(source_key));
-  return folder + "/" + path.substr(path.find_last_of('/') + 1) + key + ".lfm";
+  return folder + "/" + NameOfPath(source.path) + key + ".lfm";
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "engine/prefix_file.h"
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -96,9 +97,11 @@ Status WritePrefixFile(const std::string& path, const PrefixFileKey& key, const 
 Status ReadPrefixFile(std::span<const std::byte> bytes, const PrefixFileKey& key,
                       const std::function<bool(const PrefixFilePage&)>& take) {
   Header header{};
-  if (bytes.size() < sizeof header || std::memcmp(bytes.data(), kMagic, sizeof kMagic) != 0) {
-    return Error{ErrorCode::kCorrupt, "this is no prefix cache of lfm (wrong magic at byte 0)"};
+  const size_t n_magic = std::min(bytes.size(), sizeof kMagic);
+  if (std::memcmp(bytes.data(), kMagic, n_magic) != 0) {
+    return Error{ErrorCode::kUnsupported, "this is no prefix cache of lfm (wrong magic at byte 0)"};
   }
+  if (bytes.size() < sizeof header) return Error{ErrorCode::kCorrupt, "the prefix cache is cut short"};
   std::memcpy(&header, bytes.data(), sizeof header);
   if (header.layout != key.layout || header.model != key.model || header.page_bytes != key.page_bytes ||
       header.numerics != formats::kNumericsVersion || header.vocab_size != static_cast<uint32_t>(key.vocab_size)) {

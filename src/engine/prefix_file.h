@@ -34,7 +34,8 @@ struct PrefixFilePage {
   std::span<const std::byte> data;  // [page_bytes]
 };
 // Calls `take` for each page, parents first, until it returns false. `bytes` are untrusted: kInvalidArgument where they are
-// of another model, version or KV type, kCorrupt where they are damaged; both before the first call.
+// of another model, version or KV type, kCorrupt where they are damaged, kUnsupported where they are something else; all
+// before the first call.
 Status ReadPrefixFile(std::span<const std::byte> bytes, const PrefixFileKey& key,
                       const std::function<bool(const PrefixFilePage&)>& take);
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "formats/file_kind.h"
 #include "formats/gguf_reader.h"
@@ -13,12 +14,6 @@ namespace {
 
 Error WrongKind(std::string_view key, const char* wanted) {
   return {ErrorCode::kCorrupt, StrCat("metadata key ", Quote(key), " is not ", wanted)};
-}
-
-std::string ParentFolder(const std::string& path) {
-  const size_t slash = path.find_last_of('/');
-  if (slash == std::string::npos) return ".";
-  return slash == 0 ? "/" : path.substr(0, slash);
 }
 
 }  // namespace
@@ -141,7 +136,7 @@ Result<Checkpoint> OpenCheckpoint(const std::string& path) {
   const FileKind kind = IdentifyFile(file.bytes());
   const bool is_config = path.ends_with("config.json") || path.ends_with(".safetensors.index.json");
   if (kind == FileKind::kSafetensors || (kind == FileKind::kJson && is_config)) {
-    auto model = OpenHfFolder(ParentFolder(path));
+    auto model = OpenHfFolder(FolderOfPath(path));
     if (model.ok()) model->path = path;
     return model;
   }
@@ -150,7 +145,7 @@ Result<Checkpoint> OpenCheckpoint(const std::string& path) {
 
 Result<Checkpoint> OpenTexts(const std::string& path) {
   if (IsDirectory(path)) return OpenHfTexts(path);
-  if (path.ends_with("tokenizer.json") && FileExists(path)) return OpenHfTexts(ParentFolder(path));
+  if (path.ends_with("tokenizer.json") && FileExists(path)) return OpenHfTexts(FolderOfPath(path));
   return OpenCheckpoint(path);
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 
 namespace lfm::formats {
@@ -70,8 +71,7 @@ FileKind IdentifyFile(std::span<const std::byte> bytes) {
 }
 
 std::string DescribeForeignFile(std::span<const std::byte> bytes, std::string_view path) {
-  const size_t slash = path.find_last_of('/');
-  const std::string_view name = slash == std::string_view::npos ? path : path.substr(slash + 1);
+  const std::string name = NameOfPath(std::string(path));
   const bool is_ollama_blob = name.starts_with("sha256-") || name.starts_with("sha256:");
   const std::string_view first_line = Beginning(bytes, 200).substr(0, Beginning(bytes, 200).find('\n'));
   switch (IdentifyFile(bytes)) {

@@ -5,6 +5,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "formats/gguf_reader.h"
 
@@ -22,7 +23,7 @@ Result<GgufHeader> ParseFile(const MappedFile& file) {
   auto header = ParseGguf(file.bytes());
   if (header.ok()) return header;
   Error error = InFile(header.error(), file.path());
-  const std::string name = file.path().substr(file.path().rfind('/') + 1);
+  const std::string name = NameOfPath(file.path());
   const bool is_piece = name.find(".part") != std::string::npos || name.find("-split-") != std::string::npos;
   if (is_piece && error.message.find("cut short") != std::string::npos) {
     error.message += "; or, where this is one piece of a file that was cut up, put the pieces together by cat first";

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/hash.h"
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "formats/gguf_reader.h"
 
@@ -92,7 +93,7 @@ Json Header(const Checkpoint& source, uint64_t plan, size_t weight_bytes, const 
             Blobs& blobs) {
   Json header = Json::MakeObject();
   header.Set("naming", source.naming == Naming::kGguf ? "gguf" : "huggingface");
-  header.Set("source", source.path.substr(source.path.find_last_of('/') + 1));
+  header.Set("source", NameOfPath(source.path));
   header.Set("source_bytes", source.n_bytes);
   header.Set("source_key", SourceKey(source));
   header.Set("plan", plan);

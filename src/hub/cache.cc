@@ -8,6 +8,7 @@
 #include <cstdio>
 
 #include "base/file.h"
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "hub/posix.h"
 #include "hub/repo.h"
@@ -38,7 +39,7 @@ Status WriteRef(const RepoFolders& folders, const std::string& revision, const s
   LFM_RETURN_IF_ERROR(CheckRevision(revision));
   const std::string path = folders.refs + "/" + revision;
   if (const auto now = ReadWholeFile(path, 4096); now.ok() && now.value() == commit) return Ok();
-  LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(path)));
+  LFM_RETURN_IF_ERROR(MakeFolders(FolderOfPath(path)));
   LFM_RETURN_IF_ERROR(MakeFolders(folders.locks));
   // Two pulls of one repository end with the same ref; one at a time, as they share the temporary name.
   LFM_TRY(const FileLock lock, FileLock::Acquire(folders.locks + "/refs.lock", nullptr, {}));
@@ -48,7 +49,7 @@ Status WriteRef(const RepoFolders& folders, const std::string& revision, const s
 Status LinkIntoSnapshot(const RepoFolders& folders, const std::string& commit, const std::string& file, const std::string& etag) {
   LFM_RETURN_IF_ERROR(CheckRepoFile(file));
   const std::string link = folders.snapshots + "/" + commit + "/" + file;
-  LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(link)));
+  LFM_RETURN_IF_ERROR(MakeFolders(FolderOfPath(link)));
   std::string target = "../../";
   for (const char c : file) target += c == '/' ? "../" : "";
   const Status linked = ReplaceLink(target + "blobs/" + etag, link);

@@ -90,7 +90,7 @@ std::optional<CachedModel> FolderModel(const std::string& folder, const std::vec
   bool weights = false;
   for (const CachedFile& file : files) {
     names.insert(file.name);
-    if (file.name.ends_with(".gguf")) continue;
+    if (EndsInGguf(file.name)) continue;
     weights = weights || file.name.ends_with(".safetensors") || file.name.ends_with(".safetensors.index.json");
     model.files.push_back(file);
     model.bytes += file.size;
@@ -109,7 +109,7 @@ std::vector<CachedModel> GgufModels(const std::vector<CachedFile>& files) {
   std::map<std::string, CachedModel> sets;
   std::map<std::string, int> counts;
   for (const CachedFile& file : files) {
-    if (!file.name.ends_with(".gguf") || file.name.find("mmproj") != std::string::npos) continue;
+    if (!EndsInGguf(file.name) || file.name.find("mmproj") != std::string::npos) continue;
     const Shard shard = ShardOfFileName(file.name);
     const std::string key = StrCat(shard.stem, "\n", shard.count);
     CachedModel& model = sets[key];

@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "hub/cache.h"
 #include "hub/posix.h"
@@ -84,7 +85,7 @@ std::set<std::string> NeededBlobs(const RepoFolders& folders, const std::set<std
 void RemoveEmptySnapshots(const RepoFolders& folders, const std::set<std::string>& links,
                           const std::vector<CachedModel>& models) {
   for (const std::string& link : links) {
-    for (std::string folder = ParentOf(link); folder.size() > folders.snapshots.size(); folder = ParentOf(folder)) {
+    for (std::string folder = FolderOfPath(link); folder.size() > folders.snapshots.size(); folder = FolderOfPath(folder)) {
       if (rmdir(folder.c_str()) != 0) break;
     }
   }
@@ -154,7 +155,7 @@ Result<Removal> RemoveFromRepo(const ModelName& name, const Environment& environ
 
 Result<Removal> RemoveAddressed(const ModelName& name, const Environment& environment, bool dry_run) {
   const AddressedFile place = PlaceOf(environment, name.url);
-  const std::string folder = ParentOf(place.path);
+  const std::string folder = FolderOfPath(place.path);
   if (!IsDirectory(folder)) return NotHere(name.url);
   LFM_TRY(const auto lock, FileLock::TryAcquire(place.lock_path));
   if (!lock) return Error{ErrorCode::kIo, StrCat(name.url, " is being fetched by another program")};

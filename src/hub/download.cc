@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "base/write_target.h"
 #include "hub/fetch.h"
@@ -77,10 +78,10 @@ class Job {
     struct stat info {};
     if (fstat(fd_.get(), &info) != 0) return SystemError("look at", target_.partial_path);
     const uint64_t allocated = std::min(size, static_cast<uint64_t>(info.st_blocks) * 512);
-    LFM_TRY(const uint64_t free, FreeDiskBytes(ParentOf(target_.partial_path)));
+    LFM_TRY(const uint64_t free, FreeDiskBytes(FolderOfPath(target_.partial_path)));
     if (free < size - allocated + kSpareDiskBytes) {
       return Error{ErrorCode::kIo, StrCat(source_.what, " needs ", HumanBytes(size - allocated), " more on disk, but ",
-                                          ParentOf(target_.partial_path), " has ", HumanBytes(free),
+                                          FolderOfPath(target_.partial_path), " has ", HumanBytes(free),
                                           " free; free some space, or set HF_HUB_CACHE to another disk")};
     }
     if (ftruncate(fd_.get(), static_cast<off_t>(size)) != 0) return SystemError("enlarge", target_.partial_path);
@@ -129,7 +130,7 @@ class Job {
     if (rename(target_.partial_path.c_str(), target_.final_path.c_str()) != 0) {
       return SystemError("rename to its final name", target_.partial_path);
     }
-    SyncFolder(ParentOf(target_.final_path));
+    SyncFolder(FolderOfPath(target_.final_path));
     RemovePartial(target_.partial_path, target_.state_path());
     result_.size = source_.identity.size;
     result_.identity = source_.identity;
@@ -149,7 +150,7 @@ class Job {
 
 Result<Downloaded> Download(DownloadSource source, const DownloadTarget& target, const DownloadOptions& options) {
   for (const std::string& path : {target.final_path, target.partial_path, target.lock_path}) {
-    LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(path)));
+    LFM_RETURN_IF_ERROR(MakeFolders(FolderOfPath(path)));
   }
   const auto on_wait = [&] {
     if (options.on_message) options.on_message(StrCat("another program is fetching ", source.what, "; waiting for it"));

@@ -49,8 +49,6 @@ std::vector<std::string_view> Split(std::string_view text, char separator) {
   }
 }
 
-bool EndsInGguf(std::string_view text) { return text.size() > 5 && UpperCase(text.substr(text.size() - 5)) == ".GGUF"; }
-
 std::string KnownNames() {
   std::string names;
   for (size_t i = 0; i < 7; ++i) names += StrCat(i ? ", " : "", kShortNames[i].name);
@@ -263,6 +261,8 @@ Status CheckRepoFile(std::string_view path) {
   }
   return Ok();
 }
+
+bool EndsInGguf(std::string_view path) { return path.size() > 5 && UpperCase(path.substr(path.size() - 5)) == ".GGUF"; }
 
 Shard ShardOfFileName(std::string_view path) {
   Shard shard;

@@ -49,6 +49,9 @@ Status CheckRepoFile(std::string_view path);
 Status CheckRepoId(std::string_view repo);
 Status CheckRevision(std::string_view revision);
 
+// Whether a file's name is that of a GGUF file; capitals count too.
+bool EndsInGguf(std::string_view path);
+
 // The type that a GGUF file's name tells: "LFM2-8B-A1B-Q4_K_M.gguf" -> "Q4_K_M"; "" when it tells none.
 std::string TypeOfFileName(std::string_view path);
 

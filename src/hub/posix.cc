@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 
 namespace lfm::hub {
@@ -65,7 +66,7 @@ bool IsMountPoint(const std::string& path) {
 #else
   struct stat here {
   }, parent{};
-  return lstat(path.c_str(), &here) == 0 && stat(ParentOf(path).c_str(), &parent) == 0 && here.st_dev != parent.st_dev;
+  return lstat(path.c_str(), &here) == 0 && stat(FolderOfPath(path).c_str(), &parent) == 0 && here.st_dev != parent.st_dev;
 #endif
 }
 
@@ -147,11 +148,6 @@ Status ReplaceLink(const std::string& target, const std::string& link) {
   const Error error = SystemError("link", link, reason);
   errno = reason;
   return error;
-}
-
-std::string ParentOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
 }
 
 std::optional<uint64_t> FileSize(const std::string& path) {

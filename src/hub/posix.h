@@ -50,7 +50,6 @@ Status WriteSmallFile(const std::string& path, std::string_view text);
 // Makes `link` a symbolic link to `target` (kept relative), replacing what was there in one step. An error
 // leaves its reason in errno.
 Status ReplaceLink(const std::string& target, const std::string& link);
-std::string ParentOf(const std::string& path);
 // The file's size (following links), if it is a regular file.
 std::optional<uint64_t> FileSize(const std::string& path);
 // Bytes that a user without privileges may still write on the file system of `path`.

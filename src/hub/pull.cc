@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "hub/choose.h"
 #include "hub/posix.h"
@@ -65,7 +66,7 @@ Result<PullPlan> PlanAddress(PullPlan plan, const PullOptions& options) {
   const bool at_hub = SameOrigin(name.url, options.environment.endpoint);
   LFM_TRY(plan.identity, ProbeAddress(client, name.url, at_hub ? options.environment.token : "", name.url, options.download.retry,
                                       options.download.cancel));
-  const std::string file = place.path.substr(place.path.rfind('/') + 1);
+  const std::string file = NameOfPath(place.path);
   plan.files.push_back({file, plan.identity.size, name.sha256});
   plan.total_bytes = plan.missing_bytes = plan.identity.size;
   return plan;
@@ -248,7 +249,7 @@ class Puller {
     const DownloadTarget target{folders.blobs + "/" + etag, folders.blobs + "/" + etag + ".lfm.incomplete",
                                 folders.locks + "/" + etag + ".lock"};
     if (options_.verify) LFM_RETURN_IF_ERROR(DropDamaged(target, source));
-    LFM_RETURN_IF_ERROR(CheckBeginning(source, target, file.path.ends_with(".gguf") && i_file_ == 0));
+    LFM_RETURN_IF_ERROR(CheckBeginning(source, target, EndsInGguf(file.path) && i_file_ == 0));
     LFM_TRY(const Downloaded done, Download(source, target, download_));
     pulled_.received_bytes += done.received;
     return LinkIntoSnapshot(folders, plan_.commit, file.path, etag);
@@ -300,7 +301,7 @@ class Puller {
       HttpClient client(download_.http);
       return ProbeAddress(client, source.url, source.token, source.what, download_.retry, download_.cancel);
     };
-    LFM_RETURN_IF_ERROR(MakeFolders(ParentOf(place.path)));
+    LFM_RETURN_IF_ERROR(MakeFolders(FolderOfPath(place.path)));
     LFM_RETURN_IF_ERROR(RemoveStale(place, source));
     const DownloadTarget target{place.path, place.path + ".lfm.incomplete", place.lock_path};
     LFM_RETURN_IF_ERROR(CheckBeginning(source, target, true));

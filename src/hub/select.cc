@@ -11,7 +11,7 @@ namespace lfm::hub {
 namespace {
 
 bool IsGguf(const std::string& path) {
-  return path.ends_with(".gguf") && path.find("mmproj") == std::string::npos && path.find("imatrix") == std::string::npos;
+  return EndsInGguf(path) && path.find("mmproj") == std::string::npos && path.find("imatrix") == std::string::npos;
 }
 
 // Files of a Hugging Face folder that a text model needs: configuration, tokenizer, template, safetensors.

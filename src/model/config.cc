@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "model/settings.h"
 #include "model/tensors.h"
@@ -131,9 +132,7 @@ Status ReadHuggingFace(const Checkpoint& checkpoint, Config& config) {
                                                  " is not run here: lfm runs the LFM2 family only (lfm2, lfm2_moe)")};
   }
   config.architecture = type == "lfm2" ? "lfm2" : "lfm2moe";
-  const size_t slash = checkpoint.path.find_last_not_of('/');
-  const std::string folder = checkpoint.path.substr(0, slash + 1);
-  config.name = folder.substr(folder.find_last_of('/') + 1);
+  config.name = NameOfPath(checkpoint.path);
 
   // The first of several spellings that is there: published configurations come in three styles.
   const auto first = [&](std::initializer_list<const char*> names) -> const Json& {

@@ -39,25 +39,14 @@ Header MakeHeader(std::span<const Passage> passages, int64_t n_vocab) {
   return header;
 }
 
-Error SystemError(const std::string& path, const char* what) {
-  return {ErrorCode::kIo, StrCat("cannot ", what, " ", path, ": ", std::strerror(errno))};
-}
-
-Status WriteAll(int fd, const char* data, size_t n, const std::string& path) {
-  while (n > 0) {
-    const ssize_t written = write(fd, data, n);
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return SystemError(path, "write");
-    data += written;
-    n -= static_cast<size_t>(written);
-  }
-  return Ok();
-}
-
 // Beside the file, so that what was interrupted is found again; for a device or a pipe there is no such place.
 Result<std::string> PartialPath(const std::string& path) {
   struct stat info {};
-  if (stat(path.c_str(), &info) != 0 || S_ISREG(info.st_mode)) return path + ".partial";
+  if (stat(path.c_str(), &info) == 0 && (S_ISFIFO(info.st_mode) || S_ISCHR(info.st_mode))) return NameBeside(path, "");
+  // Hours of work have no place to go otherwise: a folder, a link that leads nowhere.
+  LFM_TRY(const WriteTarget target, FindWriteTarget(path));
+  if (target.is_file()) return path + ".partial";
+  close(target.stream);
   return NameBeside(path, "");
 }
 
@@ -92,7 +81,7 @@ Result<BaseWriter> BaseWriter::Open(const std::string& path, std::span<const Pas
   LFM_TRY(writer.partial_, PartialPath(path));
   const std::string& partial = writer.partial_;
   writer.fd_ = open(partial.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-  if (writer.fd_ < 0) return SystemError(partial, "create");
+  if (writer.fd_ < 0) return WriteError(partial, "create", errno);
   const Header header = MakeHeader(passages, n_vocab);
   Header present{};
   struct stat info {};
@@ -115,11 +104,14 @@ Result<BaseWriter> BaseWriter::Open(const std::string& path, std::span<const Pas
   }
   const uint64_t keep = writer.rows_before_[static_cast<size_t>(writer.n_done_)];
   const auto size = static_cast<off_t>(kHeaderBytes + keep * RowSize(n_vocab));
-  if (pwrite(writer.fd_, &header, kHeaderBytes, 0) != static_cast<ssize_t>(kHeaderBytes) || ftruncate(writer.fd_, size) != 0 ||
-      lseek(writer.fd_, size, SEEK_SET) < 0) {
-    return SystemError(partial, "write");
+  Status begun = WriteFully(writer.fd_, std::as_bytes(std::span(&header, 1)), 0, partial);
+  if (begun.ok() && (ftruncate(writer.fd_, size) != 0 || lseek(writer.fd_, size, SEEK_SET) < 0)) {
+    begun = WriteError(partial, "write", errno);
   }
-  return writer;
+  if (begun.ok()) return writer;
+  // Without a whole header nobody could go on with it, and the next one would take it for another program's file.
+  if (writer.n_done_ == 0) unlink(partial.c_str());
+  return begun.error();
 }
 
 Result<std::vector<float>> BaseWriter::Logprobs(int64_t i_passage) const {
@@ -128,7 +120,7 @@ Result<std::vector<float>> BaseWriter::Logprobs(int64_t i_passage) const {
   for (uint64_t row = rows_before_[i]; row < rows_before_[i + 1]; ++row) {
     float value = 0;
     const auto at = static_cast<off_t>(kHeaderBytes + row * RowSize(n_vocab_));
-    if (pread(fd_, &value, sizeof value, at) != static_cast<ssize_t>(sizeof value)) return SystemError(partial_, "read");
+    if (pread(fd_, &value, sizeof value, at) != static_cast<ssize_t>(sizeof value)) return WriteError(partial_, "read", errno);
     values.push_back(value);
   }
   return values;
@@ -150,7 +142,7 @@ void BaseWriter::Add(std::span<const float> logprobs, int32_t token) {
 }
 
 Status BaseWriter::EndPassage() {
-  LFM_RETURN_IF_ERROR(WriteAll(fd_, buffer_.data(), buffer_.size(), partial_));
+  LFM_RETURN_IF_ERROR(WriteFully(fd_, std::as_bytes(std::span(buffer_)), -1, partial_));
   buffer_.clear();
   ++n_done_;
   return Ok();

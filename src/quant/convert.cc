@@ -140,6 +140,10 @@ class NewFolder {
     if (existed && (!fs::is_directory(path, failed) || !fs::is_empty(path, failed))) {
       return Error{ErrorCode::kInvalidArgument, StrCat(path, " exists already; name a new folder, or a file that ends in .gguf")};
     }
+    if (!existed && fs::is_symlink(path, failed)) {
+      return Error{ErrorCode::kIo, StrCat("cannot write ", Plain(path), ": it is a link to something that is not there; ",
+                                          "remove the link, or name the folder itself")};
+    }
     if (!existed) fs::create_directories(path, failed);
     if (failed) return Error{ErrorCode::kIo, StrCat("cannot create ", path, ": ", failed.message())};
     return NewFolder(path, existed);

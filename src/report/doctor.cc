@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "base/path_name.h"
 #include "base/strings.h"
 #include "report/bench.h"
 
@@ -21,11 +22,6 @@ constexpr double kPatience = 3;  // seconds that a prefill may take at the machi
 Status BeginStep(const DoctorProgress& progress, std::string_view name) {
   if (progress && !progress(name)) return Error{ErrorCode::kCancelled, "interrupted"};
   return Ok();
-}
-
-std::string BaseName(std::string path) {
-  while (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path.substr(path.find_last_of('/') + 1);
 }
 
 // How busy the hardware threads are while we sleep.
@@ -160,7 +156,7 @@ Result<MachineReport> ExamineMachine(int n_threads, const std::string& isa, cons
 Result<ModelReport> ExamineFile(const formats::Checkpoint& checkpoint, const MachineReport& machine,
                                 const engine::LoadOptions& options, const DoctorProgress& progress) {
   ModelReport report;
-  report.file_name = BaseName(checkpoint.path);
+  report.file_name = NameOfPath(checkpoint.path);
   const bool f32 = options.compute == model::Compute::kF32;
   const auto kv_type = options.kv_type.value_or(f32 ? kernels::KvType::kF32 : kernels::KvType::kF16);
   LFM_TRY(report.description, engine::Describe(checkpoint, kv_type));

@@ -42,7 +42,8 @@ int64_t BandwidthBytes() {
   constexpr uint64_t kLeast = uint64_t{16} << 20, kUsual = uint64_t{512} << 20, kMost = uint64_t{4} << 30;
   const uint64_t wanted = std::clamp(4 * LastLevelBytes(ReadCaches()), kUsual, kMost);
   const uint64_t free = ReadMemory().available_bytes;
-  return static_cast<int64_t>(free == 0 ? kUsual : std::max(kLeast, std::min(wanted, free / 4)));
+  if (free == 0) return static_cast<int64_t>(kUsual);
+  return static_cast<int64_t>(std::min(free / 2, std::max(kLeast, std::min(wanted, free / 4))));
 }
 
 ReadProbe::ReadProbe(const kernels::Table& table, Threads& threads, int64_t bytes) : table_(table), threads_(threads) {

@@ -42,31 +42,44 @@ constexpr const char* kInsert = "INSERT INTO requests (%) VALUES (?,?,?,?,?,?,?,
 
 Error Failed(const std::string& path, const std::string& why) { return {ErrorCode::kIo, StrCat("ledger ", path, ": ", why)}; }
 
+// What SQLite says of its last call; of the system's calls also why they failed: "disk I/O error" is said of many.
+std::string DatabaseReason(sqlite3* database) {
+  if (!database) return "out of memory";
+  const int code = sqlite3_errcode(database) & 0xFF;
+  const bool is_system = code == SQLITE_IOERR || code == SQLITE_CANTOPEN || code == SQLITE_FULL;
+  const int reason = is_system ? sqlite3_system_errno(database) : 0;
+  if (reason == 0) return sqlite3_errmsg(database);
+  const char* advice = "";
+  if (reason == EMFILE) advice = "; a limit (ulimit -n) allows no more open files";
+  if (reason == EFBIG) advice = "; a limit (ulimit -f) or the file system allows no file of this size";
+  return StrCat(sqlite3_errmsg(database), " (", std::strerror(reason), ")", advice);
+}
+
 Result<DatabaseHandle> OpenDatabase(const std::string& path, int flags) {
   sqlite3* raw = nullptr;
   const int code = sqlite3_open_v2(path.c_str(), &raw, flags | SQLITE_OPEN_NOMUTEX, nullptr);
   DatabaseHandle database(raw);
-  if (code != SQLITE_OK) return Failed(path, raw ? sqlite3_errmsg(raw) : "out of memory");
+  if (code != SQLITE_OK) return Failed(path, DatabaseReason(raw));
   sqlite3_busy_timeout(raw, kBusyMs);
   return database;
 }
 
 Status Execute(sqlite3* database, const std::string& path, const char* sql) {
   if (sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK) return Ok();
-  return Failed(path, sqlite3_errmsg(database));
+  return Failed(path, DatabaseReason(database));
 }
 
 Result<Statement> Prepare(sqlite3* database, const std::string& path, const std::string& sql) {
   sqlite3_stmt* raw = nullptr;
   if (sqlite3_prepare_v2(database, sql.c_str(), static_cast<int>(sql.size()), &raw, nullptr) != SQLITE_OK) {
-    return Failed(path, sqlite3_errmsg(database));
+    return Failed(path, DatabaseReason(database));
   }
   return Statement(raw);
 }
 
 Result<int> SchemaVersion(sqlite3* database, const std::string& path) {
   LFM_TRY(const Statement statement, Prepare(database, path, "PRAGMA user_version"));
-  if (sqlite3_step(statement.get()) != SQLITE_ROW) return Failed(path, sqlite3_errmsg(database));
+  if (sqlite3_step(statement.get()) != SQLITE_ROW) return Failed(path, DatabaseReason(database));
   return sqlite3_column_int(statement.get(), 0);
 }
 
@@ -156,7 +169,7 @@ Status LedgerReader::ForEach(const LedgerFilter& filter, const std::function<voi
   sqlite3_bind_int64(statement.get(), 3, filter.limit);
   int code = 0;
   while ((code = sqlite3_step(statement.get())) == SQLITE_ROW) take(ReadRow(statement.get()));
-  if (code != SQLITE_DONE) return Failed(database_->path, sqlite3_errmsg(database_->handle.get()));
+  if (code != SQLITE_DONE) return Failed(database_->path, DatabaseReason(database_->handle.get()));
   return Ok();
 }
 
@@ -182,7 +195,7 @@ Result<std::vector<LedgerSum>> LedgerReader::Sums(const LedgerFilter& filter, Le
     }
     sums.push_back(std::move(sum));
   }
-  if (code != SQLITE_DONE) return Failed(database_->path, sqlite3_errmsg(database_->handle.get()));
+  if (code != SQLITE_DONE) return Failed(database_->path, DatabaseReason(database_->handle.get()));
   return sums;
 }
 
@@ -253,7 +266,7 @@ void Ledger::Loop() {
     good = good && sqlite3_exec(handle, "COMMIT", nullptr, nullptr, nullptr) == SQLITE_OK;
     if (!good) {
       n_errors_.fetch_add(batch.size());
-      Log(LogLevel::kWarning, StrCat("ledger ", path_, ": ", batch.size(), " rows are lost: ", sqlite3_errmsg(handle)));
+      Log(LogLevel::kWarning, StrCat("ledger ", path_, ": ", batch.size(), " rows are lost: ", DatabaseReason(handle)));
       sqlite3_exec(handle, "ROLLBACK", nullptr, nullptr, nullptr);
     }
     for (const Entry& entry : batch) entry.stored();

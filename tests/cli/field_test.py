@@ -163,6 +163,20 @@ class Limits(Case):
                 out.unlink(missing_ok=True)
 
 
+    def test_few_descriptors(self):
+        """What cannot be opened is said, with the limit that is behind it, also where a library has words of its own."""
+        rows = self.path / "rows.csv"
+        rows.write_text("text\none\n")
+        few = [(resource.RLIMIT_NOFILE, 4)]
+        self.fails(1, "classify", "-m", DENSE, "--labels", "a,b", rows, limits=few, says="Too many open files; a limit (ulimit -n)")
+        serve = ("serve", "-m", DENSE, "--port", "0", "--ledger", self.path / "ledger")
+        self.fails(1, *serve, limits=few, says="(Too many open files); a limit (ulimit -n)")
+        self.fails(1, *serve, limits=[(resource.RLIMIT_FSIZE, 0)], says="(File too large); a limit (ulimit -f)")
+        # curl cannot start what looks up names.
+        hub = {"HF_ENDPOINT": "http://nowhere.invalid", "HF_HOME": str(self.path / "hub"), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": ""}
+        self.fails(1, "pull", "a/b", env=hub, limits=[(resource.RLIMIT_NOFILE, 5)], says="see the limits of ulimit -a")
+
+
 class OtherProgramsWords(Case):
     def test_flags(self):
         for flags, says in ((("-ngl", "99"), "there is no flag -ngl: lfm computes on the CPU"), (("--ctx-size", "8"), "use -c N"),
@@ -295,6 +309,21 @@ class Outputs(Case):
         done = subprocess.run([LFM, "perplexity", "-m", GGUF, "-f", text, "-c", "20000", "-t", "1"], capture_output=True, timeout=60,
                               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (1, 9)))
         self.assertEqual((done.returncode, done.stderr), (4, b"lfm: error: the limit of CPU time is reached; see ulimit -t\n"))
+
+    def test_predictions_that_cannot_begin(self):
+        """Less than a header of kept predictions is of no use to anybody, and is no other program's file the next time."""
+        save = ("perplexity", "-m", DENSE, "-f", "-", "-c", 8, "--save-base", self.path / "base")
+        text = b"Sphinx of black quartz, judge my vow. " * 9
+        for size in (0, 1, 39):
+            self.fails(1, *save, stdin=text, limits=[(resource.RLIMIT_FSIZE, size)], says="File too large")
+            self.assertEqual(os.listdir(self.path), [], size)
+        link = self.path / "link"
+        link.symlink_to("nowhere")
+        self.fails(1, *save[:-1], link, stdin=text, says="a link to something that is not there")
+        self.fails(1, "convert", GGUF, link, says="a link to something that is not there")
+        self.assertEqual(os.listdir(self.path), ["link"])
+        self.ok(*save, stdin=text)
+        self.assertEqual(sorted(os.listdir(self.path)), ["base", "link"])
 
     def test_what_was_there_stays(self):
         text, out = self.path / "text", self.path / "out.gguf"
@@ -502,6 +531,10 @@ class Words(Case):
         cache.write_bytes(cache.read_bytes()[:-9])
         done = self.ok("batch", "-m", DENSE, "--any-model", "--prefix-cache", cache, requests, self.path / "c")
         self.assertIn(b"warning: the prefix cache begins empty: " + str(cache).encode(), done.stderr)
+        notes = self.path / "notes"
+        notes.write_text("mine")
+        self.fails(2, "batch", "-m", DENSE, "--any-model", "--prefix-cache", notes, requests, self.path / "d", says=f"{notes}: this is no prefix cache")
+        self.assertEqual(notes.read_text(), "mine")
 
     def test_hints(self):
         self.fails(2, *RUN, "-p", "x", "--seed", "-1", says="without the flag")
@@ -522,6 +555,25 @@ class Words(Case):
             self.fails(3, "run", "-m", folder, "-p", "x", says=f"{name}: it is a link to ../blobs/gone")
         os.mkfifo(self.path / "pipe.gguf")
         self.fails(2, "info", self.path / "pipe.gguf", says="not a regular file")
+
+    def test_the_folder_that_we_are_in(self):
+        for path in (".", "./", "../tiny-lfm2", f"{DENSE}/"):
+            self.assertEqual(json.loads(self.ok("info", path, "--json", cwd=DENSE).stdout)["name"], "tiny-lfm2", path)
+        self.assertEqual(json.loads(self.ok("info", "..", "--json", cwd=f"{DENSE}/reference").stdout)["name"], "tiny-lfm2")
+
+    def test_damage_that_shows_in_computing(self):
+        """Weights that are finite and make numbers that are not: the error names their file."""
+        folder, text = self.path / "folder", self.path / "text"
+        shutil.copytree(DENSE, folder, ignore=shutil.ignore_patterns("reference"))
+        text.write_text("Sphinx of black quartz, judge my vow. " * 9)
+        weights = bytearray((folder / "model.safetensors").read_bytes())
+        (n,) = struct.unpack_from("<Q", weights)
+        begin, end = json.loads(weights[8:8 + n])["model.layers.0.operator_norm.weight"]["data_offsets"]
+        weights[8 + n + begin:8 + n + end] = b"\x7f\x7f" * ((end - begin) // 2)
+        (folder / "model.safetensors").write_bytes(weights)
+        for args in (("run", "-m", folder, "-p", "Hi", "-n", 2), ("logits", "-m", folder, "--ids", "1,2", "-o", "/dev/null"),
+                     ("perplexity", "-m", folder, "-f", text, "-c", 8), ("imatrix", "-m", folder, "-f", text, "-c", 8, "-o", "/dev/null")):
+            self.assertIn("not finite", self.fails(3, *args, says=f"{folder}: "))
 
     def test_folders_with_a_tokenizer_alone(self):
         folder = self.path / "folder"
@@ -782,6 +834,13 @@ class Hub(Case):
         env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(self.path / "good"), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_TOKEN": ""}
         path = self.ok("pull", "a/b:Q4_0", env=env).stdout.decode().strip()
         self.assertEqual(pathlib.Path(path).read_bytes(), data)
+        hub = HubServer({"LOUD-Q4_0.GGUF": data, "README.md": b"x"})
+        self.addCleanup(hub.close)
+        env = {"HF_ENDPOINT": hub.endpoint, "HF_HOME": str(self.path / "loud"), "HF_HUB_CACHE": "", "HUGGINGFACE_HUB_CACHE": "", "HF_TOKEN": ""}
+        path = self.ok("pull", "a/b", env=env).stdout.decode().strip()
+        self.assertEqual(pathlib.Path(path).read_bytes(), data)
+        self.assertIn(b"a/b:Q4_0", self.ok("list", env=env).stdout)
+        self.ok("info", "a/b", env={**env, "HF_HUB_OFFLINE": "1"})
 
     def test_home_with_variables(self):
         commit = "0123456789abcdef0123456789abcdef01234567"

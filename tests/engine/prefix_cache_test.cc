@@ -159,6 +159,10 @@ TEST_F(PrefixFileTest, RefusesStaleAndDamagedFilesAsAWhole) {
     EXPECT_EQ(Read(key_, std::string_view(bytes_).substr(0, n)).error().code, ErrorCode::kCorrupt) << n;
   }
   EXPECT_FALSE(Read(key_, bytes_ + "x").ok());
+  for (const std::string_view text :
+       {"k", "my notes", "# notes\nthat are longer than the header of a prefix cache is, which has 56 bytes\n"}) {
+    EXPECT_EQ(Read(key_, text).error().code, ErrorCode::kUnsupported) << text;
+  }
 }
 
 }  // namespace
