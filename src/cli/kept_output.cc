@@ -108,8 +108,11 @@ Status KeptOutputs::Restart() {
 }
 
 Status KeptOutputs::Append(size_t file, std::string_view bytes) {
-  LFM_RETURN_IF_ERROR(WriteFully(files_[file].fd, std::as_bytes(std::span(bytes)), -1, files_[file].path));
-  files_[file].size += bytes.size();
+  File& to = files_[file];
+  // As WriteData(): exact bytes into a file or a pipe, nothing that a terminal would obey onto one.
+  const std::string shown = to.part.empty() && isatty(to.fd) != 0 ? PlainLines(bytes) : std::string();
+  LFM_RETURN_IF_ERROR(WriteFully(to.fd, std::as_bytes(std::span(shown.empty() ? bytes : std::string_view(shown))), -1, to.path));
+  to.size += bytes.size();
   return Ok();
 }
 

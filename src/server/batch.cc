@@ -16,6 +16,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/plain_json.h"
 #include "base/start_thread.h"
 #include "base/strings.h"
 #include "base/write_target.h"
@@ -181,7 +182,11 @@ class Results {
   Results(const Results&) = delete;
   Results& operator=(const Results&) = delete;
 
-  Status Append(std::string_view line) { return WriteFully(fd_, std::as_bytes(std::span(line)), -1, path_); }
+  // Nothing in it can steer a terminal, should the output be one (/dev/stdout).
+  Status Append(const std::string& line) {
+    const std::string shown = isatty(fd_) != 0 ? PlainJson(line) : line;
+    return WriteFully(fd_, std::as_bytes(std::span(shown)), -1, path_);
+  }
 
  private:
   static Error NoResult(const std::string& path, size_t i) {

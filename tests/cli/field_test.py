@@ -389,6 +389,36 @@ class Terminal(Case):
             for text in (done.stdout, done.stderr):
                 self.assertIsNone(self.FORBIDDEN.search(text.decode()), f"{args}: {text!r}")
 
+    def shown(self, *args):
+        """What a command writes on a terminal."""
+        import pty
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.execve(LFM, [LFM, *map(str, args)], {**os.environ, "TERM": "xterm"})
+        text, end = b"", time.time() + 60
+        while time.time() < end:
+            try:
+                part = os.read(fd, 65536)
+            except OSError:  # it has ended
+                break
+            text += part
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, text)
+        os.close(fd)
+        return text.decode().replace("\r\n", "\n").replace("\r\x1b[K", "")
+
+    def test_rows_and_results(self):
+        """What goes into a file as it is steers no terminal."""
+        text = "A\x1b]0;T\x07\x1b[31m\u009b\u202e\u2066"
+        (self.path / "rows.csv").write_text(f'text,{text}\n"{text}",{text}\n')
+        (self.path / "in.jsonl").write_text(json.dumps({"custom_id": text, "method": "POST", "url": "/v1/completions",
+                                                        "body": {"prompt": "Hi", "max_tokens": 1}}) + "\n")
+        classify = ("classify", "-m", DENSE, "--labels", "a,b", self.path / "rows.csv")
+        for args in (classify, (*classify, "-o", "/dev/stdout"), (*classify, "--format", "jsonl"), (*classify, "-o", "/dev/null", "--trace", "/dev/stdout"),
+                     ("batch", "-m", DENSE, "--any-model", self.path / "in.jsonl", "/dev/stdout")):
+            shown = self.shown(*args)
+            self.assertIsNone(self.FORBIDDEN.search(shown), f"{args}: {shown!r}")
+        self.assertIn(text.encode(), self.ok(*classify).stdout)
+
     def test_json_stays_json(self):
         def refuse(text):
             raise ValueError(text)
