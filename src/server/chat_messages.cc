@@ -26,14 +26,6 @@ Schema CallSchema() {
                        "function");
 }
 
-// What an assistant's message must have at least one of.
-bool SaysSomething(const Json& message) {
-  for (const char* name : {"content", "tool_calls", "reasoning_content", "reasoning", "refusal"}) {
-    if (!message[name].is_null()) return true;
-  }
-  return false;
-}
-
 }  // namespace
 
 Schema MessagesSchema() {
@@ -44,7 +36,10 @@ Schema MessagesSchema() {
                     Optional("refusal", TextSchema(), ""), Optional("reasoning_content", TextSchema(), "what the model thought"),
                     Optional("reasoning", TextSchema(), "the same under vLLM's name"),
                     Optional("tool_calls", ListSchema(CallSchema(), 0, kMaxTools), "the calls of this turn"),
-                    Refused("audio", "this is a text model"), Refused("function_call", "use tool_calls"), name});
+                    Refused("audio", "this is a text model"), Refused("function_call", "use tool_calls"), name},
+                   {{SchemaRule::Kind::kSome,
+                     {"content", "tool_calls", "reasoning_content", "reasoning", "refusal"},
+                     "an assistant's message has neither content nor tool_calls"}});
   const Schema tool = ObjectSchema({Required("content", TextSchema().Or(TextParts()), "the call's result"),
                                     Required("tool_call_id", TextSchema(0, 256), "the call that this is the result of"), name});
   return ListSchema(
@@ -60,10 +55,6 @@ ApiResult<Json> ReadMessages(const Json& messages, const std::string& path) {
     const std::string& role = message["role"].AsString();
     Json one = MakeMessage(role == "developer" ? "system" : role, ContentText(message["content"]));
     if (role == "assistant") {
-      if (!SaysSomething(message)) {
-        return BadRequest(StrCat(path, "[", i, "] has neither content nor tool_calls"), StrCat(path, "[", i, "].content"),
-                          "missing_required_parameter");
-      }
       if (message["content"].is_null()) one.Set("content", message["refusal"].AsString());
       for (const char* name : {"reasoning_content", "reasoning"}) {
         if (message[name].is_string()) one.Set("reasoning_content", message[name]);

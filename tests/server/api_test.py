@@ -276,6 +276,7 @@ class Api(unittest.TestCase):
                 ({**chat, "tool_choice": "required"}, False), ({**chat, "tool_choice": "required", "tools": []}, False),
                 ({**chat, "tool_choice": "auto"}, True), ({**chat, **tools, "tool_choice": "required"}, True),
                 ({**chat, "tool_choice": {"type": "function", "function": {"name": "f"}}}, False),
+                ({**chat, "messages": [{"role": "assistant"}]}, False), ({**chat, "messages": [*chat["messages"], {"role": "assistant", "reasoning": "r"}]}, True),
                 ({**chat, "continue_final_message": True, "add_generation_prompt": True}, False),
                 ({**chat, "logit_bias": {str(n - 1): 1, "0": 1, "10": 1}}, True), ({**chat, "logit_bias": {str(n): 1}}, False),
                 ({**chat, "logit_bias": {str(10 * n): 1}}, False), ({**chat, "logit_bias": {"x": 1}}, False)],
