@@ -31,7 +31,7 @@ Status ToolCore::Load(bool annotate_unsupported, Refusal* refusal) {
                                       "[^=,()\\[\\]{}'\"\\s\\\\\\0-\\x1F\\x7F](?:[^=,()\\[\\]{}'\"\\\\\\0-\\x1F\\x7F]*[^=,()\\["
                                       "\\]{}'\"\\s\\\\\\0-\\x1F\\x7F])?",
                                       {.anchored = true}));
-  LFM_TRY(const Re tool_name, ParseRegex(pool, "[\\p{L}_][\\p{L}\\p{Nd}_./:-]*", {.anchored = true}));
+  LFM_TRY(const Re tool_name, ParseRegex(pool, "[\\p{L}_0-9-][\\p{L}\\p{Nd}_./:-]*", {.anchored = true}));
   std::vector<Re> names;
   for (const Tool& tool : options_.tools) {
     const auto refuse = [&](std::string message) {

@@ -19,7 +19,7 @@ constexpr int kMaxEarlyTries = 4;  // how often a block is tried at an end marke
 void AnswerParser::Machine::BeginBlock() {
   place_ = Place::kBlock;
   block_.clear();
-  reader_ = {};
+  reader_ = ToolCallReader(&options_.tools);
   reader_.set_ends(options_.guided ? StringReader::Ends::kGuided : StringReader::Ends::kFirst);
   quotes_ = {};
   n_emitted_ = 0;
@@ -73,7 +73,7 @@ void AnswerParser::Machine::BlockMark(Mark mark) {
 bool AnswerParser::Machine::TryEarly() {
   ++n_tries_;
   std::vector<ToolCall> calls;
-  return ReadWholeBlock(block_, reader_.unconfirmed_at(), reader_.bracketed(), false, calls);
+  return ReadWholeBlock(block_, reader_.unconfirmed_at(), reader_.bracketed(), false, options_.tools, calls);
 }
 
 void AnswerParser::Machine::EmitConfirmed() {
@@ -102,7 +102,7 @@ void AnswerParser::Machine::CloseBlock(bool has_end) {
       open_emitted_ = false;
       ++n_emitted_;
     } else {
-      read = ReadBlock(block, from, reader_.bracketed(), !has_end);
+      read = ReadBlock(block, from, reader_.bracketed(), !has_end, options_.tools);
     }
     for (const ToolCall& call : read.calls) EmitCall(call);
     n_emitted_ += read.calls.size();
@@ -145,7 +145,7 @@ void AnswerParser::Machine::EndInBlock() {
   // Every end marker is inside a string: the first one counts.
   const std::string rest = block_.substr(first_end_ + kToolCallEnd.size());
   block_.resize(first_end_);
-  reader_ = {};
+  reader_ = ToolCallReader(&options_.tools);
   for (const char c : block_) reader_.Feed(c);
   CloseBlock(true);
   Reread(rest);

@@ -202,7 +202,7 @@ void AnswerParser::Machine::BareChar(char c) {
   constexpr size_t kLooked = 512;  // longer beginnings were looked at byte by byte before
   held_ += c;
   if (held_.size() == 1) {
-    reader_ = {};
+    reader_ = ToolCallReader(&options_.tools);
     if (c != '[' && c != '{' && !BareIsPossible()) return ReleaseHeld();
   }
   reader_.Feed(c);
@@ -214,7 +214,7 @@ bool AnswerParser::Machine::FinishBare() {
   std::vector<ToolCall> calls;
   const std::string_view text = TrimCallBlanks(held_);
   const bool bracketed = text[0] == '[';
-  if (!ReadWholeBlock(text, bracketed ? 1 : 0, bracketed, false, calls) || calls.empty()) return false;
+  if (!ReadWholeBlock(text, bracketed ? 1 : 0, bracketed, false, options_.tools, calls) || calls.empty()) return false;
   for (const ToolCall& call : calls) {
     if (!IsDeclared(call.name)) return false;
   }

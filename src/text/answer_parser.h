@@ -23,7 +23,7 @@ struct AnswerParserOptions {
   // false (tool_choice "none"): nothing is a call; the two markers are left out, what is between them is text.
   bool calls = true;
   // Names of the tools that the request declares. Only with them may an answer without any marker be a call, when all
-  // of it is a list of calls and every name is one of these. Inside markers any name is taken.
+  // of it is a list of calls and every name is one of these. Inside markers any name is taken that begins with a letter or _, and these whatever they begin with.
   std::vector<std::string> tools;
   // A grammar holds the calls: arguments are given out as they are written, and a quote inside a string is text unless
   // one of , ) ] } : follows, blanks between them. Without it a call is given out whole, once it is certain.

@@ -17,7 +17,8 @@ constexpr size_t kChoiceSteps = 8;      // what keeping a state costs, in bytes 
 // nowhere. The steps are counted: beyond some for each byte the block counts as unreadable.
 class Search {
  public:
-  explicit Search(std::string_view block) : block_(block), steps_left_(block.size() * 32 + 1024) {}
+  Search(std::string_view block, const std::vector<std::string>& declared)
+      : block_(block), steps_left_(block.size() * 32 + 1024), declared_(&declared), reader_(declared_) {}
 
   bool Whole(size_t from, bool bracketed, bool cut);
   // One call; the byte behind it.
@@ -39,6 +40,7 @@ class Search {
 
   std::string_view block_;
   size_t steps_left_;
+  const std::vector<std::string>* declared_;
   ToolCallReader reader_;
   std::vector<ToolCallReader::Mark> choices_;  // each before a quote that was taken as an end
 };
@@ -94,7 +96,7 @@ Search::Strict Search::StrictElement(bool cut) {
 }
 
 bool Search::Whole(size_t from, bool bracketed, bool cut) {
-  reader_ = {};
+  reader_ = ToolCallReader(declared_);
   choices_.clear();
   reader_.set_ends(Ends::kAsked);
   reader_.BeginElement(bracketed, from);
@@ -176,8 +178,8 @@ std::vector<ToolCall> CallsOf(const ToolCallReader& reader) {
 }
 
 // A whole list with text behind it.
-bool ReadPrefix(std::string_view block, size_t from, BlockCalls& result) {
-  ToolCallReader reader;
+bool ReadPrefix(std::string_view block, size_t from, const std::vector<std::string>& declared, BlockCalls& result) {
+  ToolCallReader reader(&declared);
   reader.BeginElement(true, from);
   while (reader.pos() < block.size() && reader.Feed(block[reader.pos()])) {
     if (reader.at() != ToolCallReader::At::kListEnd) continue;
@@ -190,22 +192,23 @@ bool ReadPrefix(std::string_view block, size_t from, BlockCalls& result) {
 
 }  // namespace
 
-bool ReadWholeBlock(std::string_view block, size_t from, bool bracketed, bool cut, std::vector<ToolCall>& calls) {
-  Search search(block);
+bool ReadWholeBlock(std::string_view block, size_t from, bool bracketed, bool cut, const std::vector<std::string>& declared,
+                    std::vector<ToolCall>& calls) {
+  Search search(block, declared);
   if (!search.Whole(from, bracketed, cut)) return false;
   calls = CallsOf(search.reader());
   return true;
 }
 
-BlockCalls ReadBlock(std::string_view block, size_t from, bool bracketed, bool cut) {
+BlockCalls ReadBlock(std::string_view block, size_t from, bool bracketed, bool cut, const std::vector<std::string>& declared) {
   BlockCalls result;
   result.end = block.size();
-  if (ReadWholeBlock(block, from, bracketed, cut, result.calls)) {
+  if (ReadWholeBlock(block, from, bracketed, cut, declared, result.calls)) {
     result.complete = true;
     return result;
   }
-  if (cut && bracketed && ReadPrefix(block, from, result)) return result;
-  Search search(block);
+  if (cut && bracketed && ReadPrefix(block, from, declared, result)) return result;
+  Search search(block, declared);
   for (size_t at = from; at < block.size();) {
     if (IsCallBlank(block[at])) {
       ++at;

@@ -1,6 +1,7 @@
 // The list, its calls and their arguments; tool_call_values.cc has the values.
 #include "text/tool_call_reader.h"
 
+#include <algorithm>
 #include <initializer_list>
 #include <unordered_map>
 
@@ -136,7 +137,7 @@ bool ToolCallReader::End(bool cut) {
       break;
     case At::kName:
     case At::kAfterName:
-      if (now_.bracketed || cut || !IsCallName(name_, kNameMarks)) return false;
+      if (now_.bracketed || cut || !HasName()) return false;
       static_cast<void>(EndBareCall());
       break;
     default: return false;
@@ -171,7 +172,7 @@ bool ToolCallReader::ListStep(char c) {
     return true;
   }
   if (now_.at == At::kName) {
-    if (!IsCallName(name_, kNameMarks)) return false;
+    if (!HasName()) return false;
     now_.at = At::kAfterName;
   }
   if (IsCallBlank(c)) return true;
@@ -209,7 +210,14 @@ bool ToolCallReader::Element(char c) {
     return Open(Kind::kBraces);
   }
   name_ = c;
-  return IsNameStart(c) && GoTo(At::kName);
+  const auto begins = [c](const std::string& name) { return name.starts_with(c); };
+  const bool declared = declared_ && IsNameByte(c) && std::any_of(declared_->begin(), declared_->end(), begins);
+  return (IsNameStart(c) || declared) && GoTo(At::kName);
+}
+
+bool ToolCallReader::HasName() const {
+  return IsCallName(name_, kNameMarks) ||
+         (declared_ && std::find(declared_->begin(), declared_->end(), name_) != declared_->end());
 }
 
 bool ToolCallReader::AfterName(char c) {

@@ -52,6 +52,9 @@ class ToolCallReader {
     kFailed,
   };
 
+  // `declared`: names that count although they do not begin with a letter ("2fa_send"). Kept, not copied.
+  explicit ToolCallReader(const std::vector<std::string>* declared = nullptr) : declared_(declared) {}
+
   void set_ends(StringReader::Ends ends) { ends_ = ends; }
 
   // Takes a byte. `may_end` matters for Ends::kAsked only. False: this is no list; the reader stays failed.
@@ -131,6 +134,7 @@ class ToolCallReader {
   bool Step(char c, bool may_end);
   bool ListStep(char c);
   bool Element(char c);
+  bool HasName() const;
   bool AfterName(char c);
   bool ArgumentStep(char c);
   bool BeginArgument(char c);
@@ -161,6 +165,7 @@ class ToolCallReader {
   void Confirm() { now_.n_confirmed = calls_.size(); }
 
   StringReader::Ends ends_ = StringReader::Ends::kFirst;
+  const std::vector<std::string>* declared_;
   State now_;
   std::string tape_, name_, word_;
   std::vector<Span> calls_;

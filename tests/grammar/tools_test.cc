@@ -48,6 +48,13 @@ bool AcceptsCalls(const Spec& spec, std::string_view text) {
   return alive.ok() && *alive && state.accepting();
 }
 
+TEST(Tools, NamesMayBeginWithADigitOrAHyphen) {
+  Spec spec = Tools();
+  spec.tools.tools = {{"3d_render", Json()}, {"-x", Json()}, {"2", Json()}};
+  EXPECT_TRUE(AcceptsCalls(spec, "⟦[3d_render(a=1), -x(), 2()]⟧"));
+  EXPECT_FALSE(AcceptsCalls(spec, "⟦[3d_rend()]⟧"));
+}
+
 // A blank behind a closing quote was a dead end where neither end nor content could follow it.
 TEST(Tools, ABlankBehindAQuoteLeadsOn) {
   Spec spec;

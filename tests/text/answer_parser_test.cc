@@ -257,5 +257,28 @@ TEST(AnswerParser, ReadsHostileTextInLinearTime) {
   }
 }
 
+// OpenAI's clients may name a tool "2fa_send" or "-x"; Python could not.
+TEST(AnswerParser, TakesDeclaredNamesWhateverTheyBeginWith) {
+  AnswerParserOptions options;
+  options.tools = {"3d_render", "-x"};
+  const std::string text = kStart + "[3d_render(size=2, by='it's'), -x()]" + kEnd;
+  for (const bool guided : {false, true}) {
+    options.guided = guided;
+    const ParsedAnswer answer = ParseAnswer(text, options);
+    EXPECT_EQ(Shown(answer),
+              R"({"calls": ["3d_render{\"size\": 2, \"by\": \"it's\"}", "-x{}"], "content": null, "reasoning": null})");
+    EXPECT_EQ(Parse(Bytes(text), options), answer);
+  }
+  options.guided = false;
+  EXPECT_EQ(ParseAnswer("[3d_render(size=2)]", options).calls.size(), 1u);
+  EXPECT_EQ(ParseAnswer("3d_render(size=2)", options).calls.size(), 1u);
+  EXPECT_EQ(ParseAnswer(kStart + "[3d_render(size=2), g(y=, 3d_render()", options).calls.size(), 1u);
+  // Others are what they were: no name, so no call.
+  for (const char* other : {"[3d(x=1)]", "[1, 2]", "[-y()]", "[3d_rende(x=1)]"}) {
+    EXPECT_TRUE(ParseAnswer(kStart + other + kEnd, options).calls.empty()) << other;
+  }
+  EXPECT_TRUE(ParseAnswer(text).calls.empty());
+}
+
 }  // namespace
 }  // namespace lfm::text
