@@ -8,6 +8,7 @@
 #include "cli/interrupt.h"
 #include "cli/model_args.h"
 #include "cli/output.h"
+#include "cli/tuned.h"
 #include "cli/version.h"
 #include "engine/packed_models.h"
 
@@ -39,6 +40,8 @@ class DoctorCommand : public Command {
   void Declare(Args& args) override {
     model_.DeclareModel(args);
     args.Flag("--json", json_, "one JSON document");
+    args.Flag("--tune", tune_,
+              "measure how far ahead this machine should ask for weights, and keep it for later runs (a second or two)");
     model_.DeclareCompute(args);
     args.Footer(
         "Takes about ten seconds, and longer with a model. The page is made for bug reports: it names no person, "
@@ -48,12 +51,16 @@ class DoctorCommand : public Command {
   Result<int> Run() override {
     LFM_TRY(const std::string isa, model_.Isa());
     LFM_TRY(const auto threads, model_.MakeThreads());
+    if (tune_) return Tune(isa, *threads);
     LFM_TRY(const std::optional<formats::Checkpoint> checkpoint, Open(*threads));
     ArmInterrupt();
     const StepLine step;
     const auto progress = [&](std::string_view name) { return step(name); };
     const int n_threads = model_.n_threads ? threads->size() : 0;
-    LFM_TRY(const report::MachineReport machine, report::ExamineMachine(n_threads, isa, progress));
+    KeptTuning kept = UseTuning(isa);
+    LFM_TRY(report::MachineReport machine, report::ExamineMachine(n_threads, isa, progress));
+    machine.tuning = std::move(kept.tuning);
+    machine.tuning_unused = !kept.unused.empty();
     std::optional<report::ModelReport> report;
     if (checkpoint) {
       LFM_TRY(const engine::LoadOptions options, model_.Options());
@@ -73,6 +80,27 @@ class DoctorCommand : public Command {
   }
 
  private:
+  Result<int> Tune(const std::string& isa, Threads& threads) const {
+    if (model_.model) {
+      return Error{ErrorCode::kInvalidArgument, "--tune measures the machine, not a model; leave -m away"};
+    }
+    LFM_TRY(const kernels::Table* table, kernels::Select(isa));
+    LFM_TRY(const report::TuningKey key, KeyOfTuning(isa));
+    ArmInterrupt();
+    const StepLine step;
+    const auto go_on = [&] { return step("measuring distances of prefetching"); };
+    LFM_TRY(const report::TuningReport report, report::MeasureTuning(*table, threads, key, {}, go_on));
+    step.Wipe();
+    LFM_TRY(const std::string path, KeepTuning(report.tuning));
+    if (json_) {
+      WriteJson(report::TuningReportJson(report));
+    } else {
+      WriteOut(TuningPage(report));
+    }
+    NoteWritten(path, "models that are opened from now on follow it");
+    return kExitOk;
+  }
+
   // The model that would run: its packed form where there is one. Nothing when none is named.
   Result<std::optional<formats::Checkpoint>> Open(Threads& threads) {
     std::optional<formats::Checkpoint> checkpoint;
@@ -99,7 +127,7 @@ class DoctorCommand : public Command {
   }
 
   ModelArgs model_;
-  bool json_ = false;
+  bool json_ = false, tune_ = false;
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "base/strings.h"
 #include "cli/figures.h"
 #include "cli/output.h"
+#include "cli/tuned.h"
 #include "cli/version.h"
 
 namespace lfm::cli {
@@ -96,7 +97,8 @@ std::string ProcessorPart(const report::MachineReport& machine) {
          PageRow("cores", CoresText(machine)) +
          PageRow("threads", StrCat(machine.n_threads, machine.threads_given ? ", as told" : ", the default here")) +
          PageRow("instructions", StrCat(isas, "; ", machine.isa, " is chosen")) + PageRow("caches", CachesText(machine)) +
-         PageRow("memory nodes", StrCat(machine.n_numa_nodes)) + PageRow("power", PowerText(machine.power)) +
+         "  prefetching     " + Wrapped(TuningLine(machine), 18) + PageRow("memory nodes", StrCat(machine.n_numa_nodes)) +
+         PageRow("power", PowerText(machine.power)) +
          PageRow("other programs", StrCat(Fixed(machine.others_percent, 0), " % of the CPUs' time, before anything was measured",
                                           machine.stolen_percent >= 0.5
                                               ? StrCat("; ", Fixed(machine.stolen_percent, 0), " % taken by the hypervisor")

@@ -36,12 +36,15 @@ std::string StateFolder() {
   return "";
 }
 
-std::string PackFolder() {
-  if (const auto cache = Variable("LFM_CACHE")) return ExpandPath(*cache, RawVariable) + "/packed";
-  if (const auto cache = Variable("XDG_CACHE_HOME"); cache && cache->starts_with('/')) return *cache + "/lfm/packed";
-  if (const auto home = Variable("HOME")) return *home + "/.cache/lfm/packed";
+std::string CacheFolder(const std::string& name) {
+  if (const auto cache = Variable("LFM_CACHE")) return ExpandPath(*cache, RawVariable) + "/" + name;
+  if (const auto cache = Variable("XDG_CACHE_HOME"); cache && cache->starts_with('/')) return *cache + "/lfm/" + name;
+  if (const auto home = Variable("HOME")) return *home + "/.cache/lfm/" + name;
   return "";
 }
+
+std::string PackFolder() { return CacheFolder("packed"); }
+std::string TuningFolder() { return CacheFolder("tuned"); }
 
 std::vector<int> InheritedSockets() {
   constexpr int kFirst = 3, kMost = 64;  // systemd's first descriptor

@@ -20,8 +20,10 @@ std::string DefaultIsa();
 bool ColorsAllowed();
 // $XDG_STATE_HOME/lfm or ~/.local/state/lfm: the chat's history. Empty when there is no home.
 std::string StateFolder();
-// packed in $LFM_CACHE, else in $XDG_CACHE_HOME/lfm or ~/.cache/lfm: packed models. Empty when there is no home.
-std::string PackFolder();
+// A folder in $LFM_CACHE, else in $XDG_CACHE_HOME/lfm or ~/.cache/lfm. Empty when there is no home.
+std::string CacheFolder(const std::string& name);
+std::string PackFolder();    // of packed models
+std::string TuningFolder();  // of what `lfm doctor --tune` found
 
 // Listening sockets that systemd passed to this very process (LISTEN_PID, LISTEN_FDS); afterwards the variables are gone,
 // so that no child takes them for its own.

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/pack_offer.h"
 #include "cli/progress.h"
+#include "cli/tuned.h"
 #include "engine/packed_models.h"
 #include "model/memory_check.h"
 
@@ -104,6 +105,8 @@ Result<std::shared_ptr<engine::LoadedModel>> ModelArgs::Load(Threads& threads) c
     progress->Update(done, total);
     return !Interrupted();
   };
+  const KeptTuning kept = UseTuning(options.isa);
+  if (!kept.unused.empty() && !kept.stale) Warn(StrCat(kept.unused, "; the usual distances of prefetching are used"));
   LFM_TRY(auto loaded, engine::LoadedModel::Load(checkpoint, threads, options));
   progress.reset();  // its line is wiped before anything else is said
   WarnOfDisk(checkpoint);

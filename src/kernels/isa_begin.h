@@ -7,6 +7,7 @@
 
 #include "kernels/families.h"
 #include "kernels/layout.h"
+#include "kernels/prefetch.h"
 
 // The scalar files define LFM_NO_FORCED_INLINE: unrolled loops over 16 lanes would only cost compile time there.
 #if defined(LFM_NO_FORCED_INLINE)

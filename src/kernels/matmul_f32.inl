@@ -86,11 +86,11 @@ __attribute__((noinline)) void AddBlockF32(const float* const* w, const F32Block
 }
 
 // One token and one panel of such a type, straight from memory: every weight is used once.
-template <TensorType kType>
-void MatrixVectorF32(const std::byte* panel, int64_t n_blocks, const F32Block* x, float* out) noexcept {
+template <TensorType kType, Steps kSteps>
+void MatrixVectorF32(const std::byte* panel, int64_t n_blocks, Prefetch ahead, const F32Block* x, float* out) noexcept {
   VF acc[kParts];
   for (int i = 0; i < kParts; i++) acc[i] = SetF(0.0f);
-  ForBlocksOfPanel<kType>(panel, n_blocks, [&](BlockAt at) LFM_INLINE_LAMBDA {
+  ForBlocksOfPanel<kType, kSteps>(panel, n_blocks, ahead, [&](BlockAt at) LFM_INLINE_LAMBDA {
     VF even[kParts], odd[kParts];
     for (int i = 0; i < kParts; i++) even[i] = odd[i] = SetF(0.0f);
     for (int k = 0; k < kBlock; k += 2) {
@@ -114,8 +114,10 @@ void MatmulF32Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blo
                  int64_t out_stride) noexcept {
   if constexpr (kFloats<kType>) {
     if (n_tokens == 1) {
-      MatrixVectorF32<kType>(panel0, n_blocks, x, out);
-      if (panel1 != nullptr) MatrixVectorF32<kType>(panel1, n_blocks, x, out + kLanes);
+      WithChosenAhead<kType>([&]<Steps kSteps>(Prefetch ahead) {
+        MatrixVectorF32<kType, kSteps>(panel0, n_blocks, ahead, x, out);
+        if (panel1 != nullptr) MatrixVectorF32<kType, kSteps>(panel1, n_blocks, ahead, x, out + kLanes);
+      });
       return;
     }
   }

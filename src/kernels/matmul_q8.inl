@@ -52,13 +52,16 @@ LFM_INLINE void AddBlockOfParts(const BlockAt& at, const Q8Block* x, VF* acc) {
   if constexpr (kPart + 1 < kParts) AddBlockOfParts<D, kTokens, kPart + 1>(at, x, acc);
 }
 
-// One panel and few tokens: what decoding one sequence or several reads.
-template <TensorType kType, int kTokens>
-void FewTokensQ8(const std::byte* panel, int64_t n_blocks, const Q8Block* x, float* out, int64_t out_stride) noexcept {
+// One panel and few tokens: what decoding one sequence or several reads. `chosen` is for one token; more keep the usual distances.
+template <TensorType kType, int kTokens, Steps kSteps>
+void FewTokensQ8(const std::byte* panel, int64_t n_blocks, Prefetch chosen, const Q8Block* x, float* out,
+                 int64_t out_stride) noexcept {
   using D = Decoder<kType>;
   VF acc[kParts * kTokens];
   for (VF& one : acc) one = SetF(0.0f);
-  ForBlocksOfPanel<kType>(panel, n_blocks, [&](const BlockAt& at) LFM_INLINE_LAMBDA {
+  constexpr Prefetch kUsual = UsualPrefetch(kN, kType);
+  const Prefetch ahead = kTokens == 1 ? chosen : kUsual;
+  ForBlocksOfPanel<kType, kSteps>(panel, n_blocks, ahead, [&](const BlockAt& at) LFM_INLINE_LAMBDA {
     AddBlockOfParts<D, kTokens>(at, x, acc);
     x += kTokens;
   });
@@ -72,8 +75,16 @@ template <TensorType kType, int kMost>
 LFM_INLINE bool TryFewTokensQ8(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, const Q8Block* x, int n_tokens,
                                float* out, int64_t out_stride) {
   if (n_tokens == kMost) {
-    FewTokensQ8<kType, kMost>(panel0, n_blocks, x, out, out_stride);
-    FewTokensQ8<kType, kMost>(panel1, n_blocks, x, out + kLanes, out_stride);
+    const auto both = [&]<Steps kSteps>(Prefetch ahead) {
+      FewTokensQ8<kType, kMost, kSteps>(panel0, n_blocks, ahead, x, out, out_stride);
+      FewTokensQ8<kType, kMost, kSteps>(panel1, n_blocks, ahead, x, out + kLanes, out_stride);
+    };
+    constexpr Prefetch kUsual = UsualPrefetch(kN, kType);
+    if constexpr (kMost == 1) {
+      WithChosenAhead<kType>(both);
+    } else {
+      both.template operator()<StepsOf(kUsual)>(kUsual);
+    }
     return true;
   }
   if constexpr (kMost > 1) {

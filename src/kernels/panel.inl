@@ -1,21 +1,49 @@
 // Walks panels block by block: what the products share.
 
-// How far ahead of a block is prefetched, in bytes of its panel, walking one panel or two: the hardware loses count of
-// the streams of types with several planes. Measured for AVX2 on Zen 3, where 4096 costs a tenth of Q8_0's speed and a
-// twentieth of Q4_0's, and 512 about the same; for AVX-512 on Emerald Rapids (docs/performance.md); NEON's as first chosen.
-constexpr bool InTwoSteps(TensorType type) { return kN == 16 && !IsFloat(type); }
-constexpr int AheadInOne(TensorType type) {
-  if (kN != 8) return InTwoSteps(type) ? 12288 : 4096;
-  return type == TensorType::kQ8_0 ? 1024 : type == TensorType::kQ6_K ? 2304 : 1536;
+// Two panels, and few tokens of one, keep what was measured: 2048 bytes ahead for AVX2 on Zen 3; with AVX-512 on Emerald Rapids,
+// runs in turn, two steps of 6144 and 1024 against 8192 ahead to the first level, one thread, minima of 5, 6 and 8 tokens:
+// Q4_0 1.07 to 1.09 times as fast, Q4_K 1.06 to 1.13, Q6_K 1.00 to 1.10; Q8_0 nothing that could be seen.
+constexpr Prefetch AheadInTwo(TensorType type) {
+  if (kN == 8) return {0, 2048};
+  return kN == 16 && !IsFloat(type) ? Prefetch{6144, 1024} : Prefetch{0, 8192};
 }
-constexpr int AheadInTwo(TensorType type) { return kN == 8 ? 2048 : InTwoSteps(type) ? 6144 : 8192; }
-// With AVX-512 a line of quantised weights comes in two steps: from memory to the second level, far ahead, and from there to the
-// first, this many bytes ahead, so that memory's long waits do not hold the few buffers of the first level. 0: one step.
-// Emerald Rapids, runs in turn. One panel, against one step 4096 ahead to the second level, two threads, medians: Q4_0 1.05
-// times as fast, Q4_K 1.07, Q8_0 1.02; three tokens of Q4_0 1.07. Two panels and 5, 6 and 8 tokens, against 8192 ahead to the
-// first level, one thread, minima: Q4_0 1.07 to 1.09, Q4_K 1.06 to 1.13, Q6_K 1.00 to 1.10; Q8_0 nothing that could be seen.
-constexpr int NearInOne(TensorType type) { return InTwoSteps(type) ? 1536 : 0; }
-constexpr int NearInTwo(TensorType type) { return InTwoSteps(type) ? 1024 : 0; }
+
+constexpr int IndexOf(TensorType type) {
+  int i = 0;
+  while (kTypeOrder[i] != type) i++;
+  return i;
+}
+
+// What prefetch.h says of one token.
+template <TensorType kType>
+LFM_INLINE Prefetch ChosenAhead() {
+  constexpr int kIndex = IndexOf(kType);
+  const Prefetch& chosen = prefetch_choices.of[PrefetchRow(kN)][kIndex];
+  return {__atomic_load_n(&chosen.to_second, __ATOMIC_RELAXED), __atomic_load_n(&chosen.to_first, __ATOMIC_RELAXED)};
+}
+
+// Which of the two steps there are is known to the compiler, so that the loops over blocks have no branches for it: with two a
+// block AVX-512 on Emerald Rapids took 1 to 2 % longer, and with all lines of one step before those of the other 2 to 4 %.
+enum class Steps { kToFirst, kToSecond, kBoth };
+constexpr Steps StepsOf(Prefetch ahead) {
+  return ahead.to_second == 0 ? Steps::kToFirst : ahead.to_first == 0 ? Steps::kToSecond : Steps::kBoth;
+}
+
+// Asks for a line ahead.
+template <Steps kSteps>
+LFM_INLINE void PrefetchLine(const uint8_t* line, Prefetch ahead) {
+  if constexpr (kSteps != Steps::kToFirst) __builtin_prefetch(line + ahead.to_second, 0, 2);
+  if constexpr (kSteps != Steps::kToSecond) __builtin_prefetch(line + ahead.to_first, 0, 3);
+}
+
+// Calls walk.operator()<steps>(ahead) as prefetch.h says of one token.
+template <TensorType kType, class Walk>
+LFM_INLINE void WithChosenAhead(Walk&& walk) {
+  const Prefetch ahead = ChosenAhead<kType>();
+  if (ahead.to_second == 0) return walk.template operator()<Steps::kToFirst>(ahead);
+  if (ahead.to_first == 0) return walk.template operator()<Steps::kToSecond>(ahead);
+  walk.template operator()<Steps::kBoth>(ahead);
+}
 
 // Calls body(at0, at1) for each block, in order; at0 and at1 are the block in the two panels.
 template <TensorType kType, class Body>
@@ -23,7 +51,8 @@ LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int6
   constexpr PanelLayout kLayout = LayoutOf(kType);
   const int64_t n_supers = (n_blocks + kSuperBlocks - 1) / kSuperBlocks;
   const uint8_t* const panels[2] = {reinterpret_cast<const uint8_t*>(panel0), reinterpret_cast<const uint8_t*>(panel1)};
-  constexpr int kFar = AheadInTwo(kType), kNear = NearInTwo(kType);
+  constexpr int kBytes = kLayout.scales + kLayout.quants;
+  constexpr Prefetch kAhead = AheadInTwo(kType);
   int64_t position = n_supers * kLayout.head;
   for (int64_t i = 0; i < n_supers; i++) {
     const int64_t left = n_blocks - i * kSuperBlocks;
@@ -33,13 +62,16 @@ LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int6
     BlockAt at0{panels[0] + i * kLayout.head, body0, body0 + n * kLayout.scales, n, 0, 0};
     BlockAt at1{panels[1] + i * kLayout.head, body1, body1 + n * kLayout.scales, n, 0, 0};
     for (int b = 0; b < n; b++) {
-      constexpr int kBytes = kLayout.scales + kLayout.quants;
       for (int line = 0; line < kBytes; line += 64) {
-        __builtin_prefetch(body0 + b * kBytes + line + kFar, 0, kNear > 0 ? 2 : 3);
-        __builtin_prefetch(body1 + b * kBytes + line + kFar, 0, kNear > 0 ? 2 : 3);
-        if constexpr (kNear > 0) {
-          __builtin_prefetch(body0 + b * kBytes + line + kNear);
-          __builtin_prefetch(body1 + b * kBytes + line + kNear);
+        const uint8_t* const ahead0 = body0 + b * kBytes + line;
+        const uint8_t* const ahead1 = body1 + b * kBytes + line;
+        if constexpr (kAhead.to_second > 0) {
+          __builtin_prefetch(ahead0 + kAhead.to_second, 0, 2);
+          __builtin_prefetch(ahead1 + kAhead.to_second, 0, 2);
+        }
+        if constexpr (kAhead.to_first > 0) {
+          __builtin_prefetch(ahead0 + kAhead.to_first);
+          __builtin_prefetch(ahead1 + kAhead.to_first);
         }
       }
       body(at0, at1);
@@ -48,31 +80,27 @@ LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int6
       at0.quants += kLayout.quants;
       at1.quants += kLayout.quants;
     }
-    position += n * (kLayout.scales + kLayout.quants);
+    position += n * kBytes;
   }
 }
 
 // The same for one panel, in one stream from its first byte to its last: what is read ahead runs over into the next
 // panel, which follows in memory. Faster than two streams where every byte is used once, by an eighth for types with
 // several planes.
-template <TensorType kType, class Body>
-LFM_INLINE void ForBlocksOfPanel(const std::byte* panel, int64_t n_blocks, Body&& body) {
+template <TensorType kType, Steps kSteps, class Body>
+LFM_INLINE void ForBlocksOfPanel(const std::byte* panel, int64_t n_blocks, Prefetch ahead, Body&& body) {
   constexpr PanelLayout kLayout = LayoutOf(kType);
   constexpr int kBytes = kLayout.scales + kLayout.quants;
   const int64_t n_supers = (n_blocks + kSuperBlocks - 1) / kSuperBlocks;
   const uint8_t* const start = reinterpret_cast<const uint8_t*>(panel);
   const uint8_t* super = start + n_supers * kLayout.head;
-  constexpr int kFar = AheadInOne(kType), kNear = NearInOne(kType);
   const uint8_t* now = start;
   for (int64_t i = 0; i < n_supers; i++) {
     const int64_t left = n_blocks - i * kSuperBlocks;
     const int n = left < kSuperBlocks ? static_cast<int>(left) : kSuperBlocks;
     BlockAt at{start + i * kLayout.head, super, super + n * kLayout.scales, n, 0, 0};
     for (int b = 0; b < n; b++) {
-      for (int line = 0; line < kBytes; line += 64) {
-        __builtin_prefetch(now + line + kFar, 0, kN == 16 ? 2 : 3);
-        if constexpr (kNear > 0) __builtin_prefetch(now + line + kNear);
-      }
+      for (int line = 0; line < kBytes; line += 64) PrefetchLine<kSteps>(now + line, ahead);
       now += kBytes;
       body(at);
       at.b++;

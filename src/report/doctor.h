@@ -16,6 +16,7 @@
 #include "engine/describe.h"
 #include "report/disk.h"
 #include "report/limits.h"
+#include "report/tuning.h"
 #include "engine/loaded_model.h"
 #include "kernels/self_check.h"
 
@@ -57,6 +58,8 @@ struct MachineReport {
   std::vector<ThreadBandwidth> bandwidths;  // by rising number of threads
   std::vector<IsaPeak> peaks;
   std::vector<IsaCheck> checks;
+  std::optional<Tuning> tuning;  // that the kernels follow; none: the usual distances
+  bool tuning_unused = false;    // there is one, stale or damaged
 
   const ThreadBandwidth& best_bandwidth() const;  // the fewest threads within 2 % of the fastest
   Roofline roofline() const;                      // the best bandwidth, the chosen ISA's peaks

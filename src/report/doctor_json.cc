@@ -87,6 +87,18 @@ Json KernelsJson(const MachineReport& machine) {
   return list;
 }
 
+Json PrefetchingJson(const MachineReport& machine) {
+  Json types = Json::MakeArray();
+  if (machine.tuning) {
+    for (const TunedType& one : machine.tuning->types) {
+      Json type = Json::MakeObject({{"type", Json(InfoOf(one.type).name)}});
+      types.Append(std::move(type.Set("prefetch", PrefetchJson(one.prefetch))));
+    }
+  }
+  return Json::MakeObject(
+      {{"tuned", Json(machine.tuning.has_value())}, {"unused_file", Json(machine.tuning_unused)}, {"types", std::move(types)}});
+}
+
 Json SpeedJson(const Speed& speed) {
   Json json = Json::MakeObject();
   json.Set("tokens", speed.n_tokens).Set("threads", speed.n_threads);
@@ -131,6 +143,7 @@ Json DoctorJson(const MachineReport& machine, const ModelReport* model) {
   Json json = Json::MakeObject();
   json.Set("system", machine.system).Set("cpu", CpuJson(machine)).Set("memory", MemoryJson(machine));
   json.Set("state", StateJson(machine)).Set("limits", LimitsJson(machine)).Set("kernels", KernelsJson(machine));
+  json.Set("prefetching", PrefetchingJson(machine));
   json.Set("model", model != nullptr ? ModelJson(*model) : Json());
   Json list = Json::MakeArray();
   for (const Advice& advice : Advise(machine, model)) {

@@ -46,27 +46,30 @@ int64_t BandwidthBytes() {
   return static_cast<int64_t>(std::min(free / 2, std::max(kLeast, std::min(wanted, free / 4))));
 }
 
-ReadProbe::ReadProbe(const kernels::Table& table, Threads& threads, int64_t bytes) : table_(table), threads_(threads) {
-  const int64_t n_lines = bytes / (kLineBytes * kProbeParts * kProbeStep) * kProbeParts * kProbeStep;
-  const auto size = static_cast<size_t>(n_lines * kLineBytes);
-  void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+ProbeMemory::ProbeMemory(Threads& threads, int64_t bytes, int fill) {
+  const auto size = static_cast<size_t>(bytes);
+  void* memory = size == 0 ? MAP_FAILED : mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return;
-  madvise(memory, size, MADV_HUGEPAGE);  // as weights lie
-  memory_ = static_cast<std::byte*>(memory);
-  n_lines_ = n_lines;
-  threads.For(n_lines, kProbeGrain, [&](int64_t first, int64_t last, int) {  // every page is real, and near some reader
-    std::memset(memory_ + first * kLineBytes, 1, static_cast<size_t>((last - first) * kLineBytes));
-  });
+  madvise(memory, size, MADV_HUGEPAGE);
+  data_ = static_cast<std::byte*>(memory);
+  size_ = bytes;
+  threads.For(bytes, kProbeGrain * kLineBytes,
+              [&](int64_t first, int64_t last, int) { std::memset(data_ + first, fill, static_cast<size_t>(last - first)); });
 }
 
-ReadProbe::~ReadProbe() {
-  if (memory_) munmap(memory_, static_cast<size_t>(n_lines_ * kLineBytes));
+ProbeMemory::~ProbeMemory() {
+  if (data_) munmap(data_, static_cast<size_t>(size_));
 }
+
+ReadProbe::ReadProbe(const kernels::Table& table, Threads& threads, int64_t bytes)
+    : table_(table), threads_(threads),
+      memory_(threads, bytes / (kLineBytes * kProbeParts * kProbeStep) * kLineBytes * kProbeParts * kProbeStep, 1),
+      n_lines_(memory_.size() / kLineBytes) {}
 
 double ReadProbe::Pass() {
-  if (!memory_) return 0;
+  if (!memory_.data()) return 0;
   const int64_t n = n_lines_ / kProbeParts;
-  const std::byte* const lines = memory_ + next_ * kLineBytes;
+  const std::byte* const lines = memory_.data() + next_ * kLineBytes;
   next_ = (next_ + n) % n_lines_;
   std::atomic<uint64_t> sink{0};
   const auto begin = Clock::now();

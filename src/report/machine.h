@@ -15,6 +15,23 @@ namespace lfm::report {
 // More than the caches hold, and no more than a quarter of the free memory.
 int64_t BandwidthBytes();
 
+// Memory to measure with, on huge pages as weights lie, written by all of `threads`: every page is real, and near some reader.
+// Some tenths of a second a gigabyte. Where it cannot be had, data() is null.
+class ProbeMemory {
+ public:
+  ProbeMemory(Threads& threads, int64_t bytes, int fill);
+  ~ProbeMemory();
+  ProbeMemory(const ProbeMemory&) = delete;
+  ProbeMemory& operator=(const ProbeMemory&) = delete;
+
+  const std::byte* data() const { return data_; }
+  int64_t size() const { return size_; }
+
+ private:
+  std::byte* data_ = nullptr;
+  int64_t size_ = 0;
+};
+
 // Bytes per second.
 struct ReadSpeed {
   double sustained = 0;  // all bytes over all seconds: what a run of the same seconds is compared with
@@ -25,11 +42,8 @@ struct ReadSpeed {
 // cache holds what comes next.
 class ReadProbe {
  public:
-  // Takes that memory, and some tenths of a second to touch it; where it cannot be had, every speed stays 0.
+  // Takes that memory; where it cannot be had, every speed stays 0.
   ReadProbe(const kernels::Table& table, Threads& threads, int64_t bytes = BandwidthBytes());
-  ~ReadProbe();
-  ReadProbe(const ReadProbe&) = delete;
-  ReadProbe& operator=(const ReadProbe&) = delete;
 
   // Reads the next sixteenth of the memory, some milliseconds long; the seconds that it took.
   double Pass();
@@ -39,7 +53,7 @@ class ReadProbe {
  private:
   const kernels::Table& table_;
   Threads& threads_;
-  std::byte* memory_ = nullptr;
+  ProbeMemory memory_;
   int64_t n_lines_ = 0, next_ = 0;
   double bytes_ = 0, seconds_ = 0, best_ = 0;
 };

@@ -216,13 +216,19 @@ class Models(Case):
             path = pathlib.Path(folder, "m.gguf")
             path.write_bytes(pathlib.Path(GGUF).read_bytes())
             env = {"HOME": folder, "USER": "secretuser", "XDG_CACHE_HOME": folder}
+            tuned = self.json("doctor", "--tune", "--json", env=env)
+            kept, = pathlib.Path(folder, "lfm", "tuned").iterdir()
             report = self.json("doctor", "-m", path, "--json", env=env)
+            kept.write_text(kept.read_text().replace('"cpu": "', '"cpu": "another '))
             page = self.ok("doctor", "-m", path, env=env).decode()
             names = {"secretfolder", "secretuser", os.uname().nodename}
             for name in names:
                 if len(name) > 3:  # a host that is named like a word of the page would be no leak
                     self.assertNotIn(name, page)
                     self.assertNotIn(name, json.dumps(report))
+        self.assertIn("stale or damaged", page)
+        chosen = [{"type": one["type"], "prefetch": one["chosen"]} for one in tuned["types"] if one["chosen"] != one["usual"]]
+        self.assertEqual(report["prefetching"], {"tuned": True, "unused_file": False, "types": chosen})
         for name in ("lfm", "commit", "system", "cpu", "memory", "state", "limits", "kernels", "model", "advice"):
             self.assertIn(name, report)
         self.assertTrue(all(kernel["pass"] and kernel["cases"] >= 6 for kernel in report["kernels"]))
@@ -238,7 +244,33 @@ class Models(Case):
             self.assertIn(part, page)
         self.assertEqual(lfm("doctor", "-m", GGUF, "-t", 1).stderr, b"")
         self.fails(2, "doctor", "--isa", "abacus", says="abacus")
+        self.fails(2, "doctor", "--tune", "-m", GGUF, says="leave -m away")
         self.fails(3, "doctor", "-m", "/none.gguf", says="none.gguf")
+
+    def test_tuned_distances(self):
+        with tempfile.TemporaryDirectory() as folder:
+            env = {"LFM_CACHE": folder}
+            done = lfm("doctor", "--tune", "-t", 1, env=env)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            for part in (b"Q4_0", b"best against usual", b"1 thread"):
+                self.assertIn(part, done.stdout)
+            kept, = pathlib.Path(folder, "tuned").iterdir()
+            self.assertIn(str(kept).encode(), done.stderr)
+            text = kept.read_text()
+            answer = ("run", "-m", GGUF, "--ids", "1,5,6", "-n", 4, "--temp", 0)
+            usual = lfm(*answer, env={"LFM_CACHE": folder + "/none"})
+            # What was found is followed, what is of another version is not, and neither is said nor changes an answer.
+            types = [{"type": "Q4_0", "to_second": 4096, "to_first": 512}]
+            for changed in ({"types": types}, {"program": "0.0.0", "types": types}, {}):
+                kept.write_text(json.dumps({**json.loads(text), **changed}))
+                done = lfm(*answer, env=env)
+                self.assertEqual((done.stdout, done.stderr), (usual.stdout, usual.stderr))
+            for damaged in ("", text[:50], text.replace("prefetching 1", "prefetching 9"), "[" * 1000, "x" * 100_000):
+                kept.write_text(damaged)
+                done = lfm(*answer, env=env)
+                self.assertEqual((done.returncode, done.stdout), (0, usual.stdout))
+                self.assertIn(kept.name.encode(), done.stderr)
+                self.assertEqual(done.stderr.count(b"\n"), usual.stderr.count(b"\n") + 1)
 
 
 def _product(numbers):
