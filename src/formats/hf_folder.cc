@@ -68,7 +68,15 @@ std::vector<std::string> FilesEndingIn(const std::string& folder, std::string_vi
   return names;
 }
 
+// A folder that training wrote of an adapter has no configuration of a model, and one that was completed by hand no weights.
+Error OnlyAdapter(const std::string& folder) {
+  return {ErrorCode::kUnsupported, StrCat(folder, " holds an adapter (LoRA) and no model; merge it into its base model first")};
+}
+
+bool HasAdapter(const std::string& folder) { return !FilesEndingIn(folder, "adapter_config.json").empty(); }
+
 Error NoConfig(const std::string& folder) {
+  if (HasAdapter(folder)) return OnlyAdapter(folder);
   const auto gguf = FilesEndingIn(folder, ".gguf");
   if (!gguf.empty()) {
     return {ErrorCode::kInvalidArgument,
@@ -85,6 +93,7 @@ Error NoWeights(const std::string& folder, const std::string& model_type) {
     return {ErrorCode::kUnsupported, StrCat(folder, "/config.json: model_type ", Quote(model_type),
                                             " is none of LFM2, which is all that lfm runs; the folder has no weights either")};
   }
+  if (HasAdapter(folder)) return OnlyAdapter(folder);
   for (const std::string_view suffix : {".bin", ".pth", ".pt"}) {
     const auto pickles = FilesEndingIn(folder, suffix);
     if (!pickles.empty()) {

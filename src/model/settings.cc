@@ -354,6 +354,8 @@ bool BeginsWithAny(std::string_view name, std::initializer_list<std::string_view
   return std::any_of(parts.begin(), parts.end(), [&](std::string_view part) { return name.starts_with(part); });
 }
 
+constexpr std::string_view kModelDiffers = "the model would compute something else with it, and this lfm does not run it";
+constexpr std::string_view kLayerDiffers = "the layer would compute something else with it, and this lfm does not run it";
 constexpr std::string_view kOwnQuantisation = "the weights are quantised in a way of its own; get the bf16 files or a GGUF file";
 
 // Why an unread tensor would change the computation; empty: it would not. `prefix`: what the folder has before its names.
@@ -372,13 +374,13 @@ std::string_view WhyNeeded(std::string_view name, std::string_view prefix, const
                            "per_layer_",  "output",       "token_embd",  "lm_head.",      "norm.",       "norm_",
                            "embed_",      "embedding_",   "logit_scale", "logit_bias",    "altup_",      "hc_",
                            "project_in.", "project_out.", "layernorm",   "final_norm",    "final_layer", "wpe."})) {
-    return "the model would compute something else with it, and this lfm does not run it";
+    return kModelDiffers;
   }
   const int layer = LayerOf(name);
   if (layer < 0 || layer >= config.n_layers) return "";
   if (name.ends_with("bias")) return "biases are not run";
   if (HasAny(name, {"_scale", ".scale", "qweight", "qzeros", "absmax", "g_idx", "quant_state"})) return kOwnQuantisation;
-  return "the layer would compute something else with it, and this lfm does not run it";
+  return kLayerDiffers;
 }
 
 // The same of a tensor of a type that is not read. Integers are tables of other programs, unless they stand for weights or
@@ -403,7 +405,11 @@ Result<std::vector<const Tensor*>> UnusedTensors(const Checkpoint& checkpoint, c
   };
   for (const formats::ForeignTensor& tensor : checkpoint.foreign_tensors) {
     const std::string_view why = WhyForeignNeeded(tensor, prefix, config);
-    if (!why.empty()) return refuse(tensor.name, why);
+    if (why.empty()) continue;
+    const bool by_type = checkpoint.naming == Naming::kHuggingFace && (why == kModelDiffers || why == kLayerDiffers);
+    return by_type ? refuse(tensor.name, StrCat("it is of dtype ", Quote(tensor.type), "; lfm reads F32, F16 and BF16: get the ",
+                                                "original weights, or a .gguf file for a smaller one"))
+                   : refuse(tensor.name, why);
   }
   std::unordered_set<const Tensor*> used;
   ForEachTensor(checkpoint, config, [&](const TensorPlace&, const Tensor& tensor) { used.insert(&tensor); });

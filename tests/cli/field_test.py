@@ -586,6 +586,23 @@ class Words(Case):
         os.mkfifo(self.path / "pipe.gguf")
         self.fails(2, "info", self.path / "pipe.gguf", says="not a regular file")
 
+    def test_adapters_and_dtypes(self):
+        """What is no model, or of a type that is not read, is told as that."""
+        folder = self.path / "folder"
+        shutil.copytree(DENSE, folder, ignore=shutil.ignore_patterns("reference"))
+        weights = (folder / "model.safetensors").read_bytes()
+        (n,) = struct.unpack_from("<Q", weights)
+        head = json.loads(weights[8:8 + n])
+        for name in ("model.layers.0.feed_forward.w1.weight", "model.embed_tokens.weight"):
+            text = json.dumps({**head, name: {**head[name], "dtype": "F8_E4M3"}}).encode()
+            (folder / "model.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + weights[8 + n:])
+            self.fails(3, "run", "-m", folder, "-p", "x", says="of dtype 'F8_E4M3'; lfm reads F32, F16 and BF16")
+        (folder / "model.safetensors").rename(folder / "adapter_model.safetensors")
+        (folder / "adapter_config.json").write_text("{}")
+        self.fails(3, "run", "-m", folder, "-p", "x", says="holds an adapter (LoRA) and no model; merge it")
+        (folder / "config.json").unlink()
+        self.fails(3, "run", "-m", folder, "-p", "x", says="holds an adapter (LoRA) and no model; merge it")
+
     def test_the_folder_that_we_are_in(self):
         for path in (".", "./", "../tiny-lfm2", f"{DENSE}/"):
             self.assertEqual(json.loads(self.ok("info", path, "--json", cwd=DENSE).stdout)["name"], "tiny-lfm2", path)
