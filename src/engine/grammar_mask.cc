@@ -112,7 +112,8 @@ class GrammarMask : public TokenMask {
     if (id >= 0 && static_cast<size_t>(id) / 32 < bits.size()) bits[static_cast<size_t>(id) / 32] |= 1u << (id % 32);
   }
   // The tokens of a text that stay the same whatever follows it. What comes may join the last run of letters, of digits or
-  // of other characters, and that run the character before it; tokens of earlier text are settled.
+  // of other characters, and that run the character before it, but for others behind an ASCII letter or digit: there
+  // every text is split ("location" is settled before "="). Tokens of earlier text are settled.
   std::vector<int32_t> Certain(std::string_view text) const {
     const auto kind = [](char c) {
       const auto low = static_cast<unsigned char>(c | 0x20);
@@ -120,7 +121,8 @@ class GrammarMask : public TokenMask {
     };
     size_t settled = text.size();
     while (settled > 0 && kind(text[settled - 1]) == kind(text.back())) --settled;
-    if (settled > 0) --settled;
+    const bool split = settled > 0 && kind(text.back()) == 2 && static_cast<unsigned char>(text[settled - 1]) < 0x80;
+    if (settled > 0 && !split) --settled;
     std::vector<int32_t> ids = tokenizer_.Encode(text, false, false);
     size_t n_bytes = 0, n = 0;
     for (; n < ids.size(); ++n) {

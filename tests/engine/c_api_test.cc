@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "base/json.h"
@@ -203,6 +204,23 @@ TEST_F(CApiTest, ForcedTextIsWrittenAsTheTokenizerWritesIt) {
     ASSERT_GT(answer.ids.size(), canonical.size() - 4);
     EXPECT_TRUE(std::equal(canonical.begin(), canonical.end() - 4, answer.ids.begin())) << answer.text;
     EXPECT_EQ(Generate(session.get(), grammar.get(), seed, 300, true).ids, answer.ids);
+  }
+}
+
+// A name before "=" or a quote is settled, so a model that does not know it never spells it letter by letter.
+TEST_F(CApiTest, ForcedNamesAreWholeBeforeAChoice) {
+  for (const auto& [one, other, name] :
+       {std::tuple{"argument=1", "argument=2", "argument"}, std::tuple{"{\"return\": 1", "{\"return\": 2", "{\"return"},
+        std::tuple{"return123(1", "return123(2", "return123"}}) {
+    const auto grammar = Compile(Json::MakeObject({{"choice", Json::MakeArray({one, other})}}).Dump());
+    const auto session = Session();
+    const std::vector<int32_t> canonical = Ids(name);
+    for (uint64_t seed = 1; seed <= 8; ++seed) {
+      const Generated answer = Generate(session.get(), grammar.get(), seed, 100);
+      EXPECT_TRUE(answer.text == one || answer.text == other) << answer.text;
+      ASSERT_GE(answer.ids.size(), canonical.size()) << answer.text;
+      EXPECT_TRUE(std::equal(canonical.begin(), canonical.end(), answer.ids.begin())) << answer.text;
+    }
   }
 }
 
