@@ -247,7 +247,8 @@ class Reader : public TableReader {
     while (true) {
       LFM_TRY(const int c, window_.At(at));
       if (c < 0 || c == '\n' || c == separator) break;
-      if (c == '"') return Status(BadRow("a quote stands within a field that is not quoted"));
+      // Many a TSV file knows no quoting; behind other text a quote can only be one.
+      if (c == '"' && separator == ',') return Status(BadRow("a quote stands within a field that is not quoted"));
       ++at;
       if (at > kMaxRecordBytes)
         return Status(Error{ErrorCode::kLimit, StrCat("the row is longer than ", HumanBytes(kMaxRecordBytes))});

@@ -55,6 +55,13 @@ std::vector<std::string> Shown(const ReadTable& table) {
 
 using Rows = std::vector<std::string>;
 
+TEST(Table, TsvTakesQuotesBehindOtherText) {
+  const std::string text = "id\ttext\n1\tsay \"hi\" twice\n2\t\"a \"\"b\"\"\tc\"\n3\t6\" nails\n";
+  for (const size_t part : {1, 5, 1000}) {
+    EXPECT_EQ(Shown(ReadAll(text, TableFormat::kTsv, part)), (Rows{"1|say \"hi\" twice", "2|a \"b\"\tc", "3|6\" nails"}));
+  }
+}
+
 TEST(Table, CsvAsRfc4180HasIt) {
   const std::string text = "id,text\r\n1,plain\r\n2,\"a, \"\"b\"\"\r\nc\"\r\n\r\n3,\n4,\"\"\n5,last";
   for (const size_t part : {1, 2, 3, 7, 1000}) {
