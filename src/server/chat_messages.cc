@@ -26,6 +26,15 @@ Schema CallSchema() {
                        "function");
 }
 
+// A call of the history: its arguments are an object's text, or nothing.
+ApiStatus CheckArguments(const std::string& arguments, const std::string& path) {
+  if (arguments.find_first_not_of(" \t\r\n") == std::string::npos) return {};
+  const auto parsed = ParseJson(arguments);
+  if (parsed.ok() && (parsed->is_object() || parsed->is_null())) return {};
+  const std::string param = path + ".function.arguments";
+  return BadRequest(StrCat(param, parsed.ok() ? " is no object" : StrCat(" is no JSON: ", parsed.error().message)), param);
+}
+
 }  // namespace
 
 Schema MessagesSchema() {
@@ -61,8 +70,9 @@ ApiResult<Json> ReadMessages(const Json& messages, const std::string& path) {
       }
       Json calls = Json::MakeArray();
       for (const Json& call : message["tool_calls"].items()) {
-        calls.Append(
-            MakeCall(call["id"].AsString(), call["function"]["name"].AsString(), call["function"]["arguments"].AsString()));
+        const std::string& arguments = call["function"]["arguments"].AsString();
+        LFM_RETURN_IF_ERROR(CheckArguments(arguments, StrCat(path, "[", i, "].tool_calls[", calls.items().size(), "]")));
+        calls.Append(MakeCall(call["id"].AsString(), call["function"]["name"].AsString(), arguments));
       }
       if (!calls.items().empty()) one.Set("tool_calls", std::move(calls));
     }

@@ -45,6 +45,8 @@ TEST(ChatRequest, RefusesWrongTypesAndRangesByPath) {
       {R"({"messages": [{"role": "user", "content": 5}]})", "messages[0].content"},
       {R"({"messages": [{"role": "user"}]})", "messages[0].content"},
       {R"({"messages": [{"role": "assistant"}]})", "messages[0].content"},
+      {R"({"messages": [{"role": "assistant", "tool_calls": [{"function": {"name": "f", "arguments": "{"}}]}]})",
+       "messages[0].tool_calls[0].function.arguments"},
       {R"({"messages": [{"role": "tool", "content": "x"}]})", "messages[0].tool_call_id"},
       {R"({"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:"}}]}]})",
        "messages[0].content[0].type"},
