@@ -114,7 +114,7 @@ void MatmulF32Of(const std::byte* panel0, const std::byte* panel1, int64_t n_blo
                  int64_t out_stride) noexcept {
   if constexpr (kFloats<kType>) {
     if (n_tokens == 1) {
-      WithChosenAhead<kType>([&]<Steps kSteps>(Prefetch ahead) {
+      WithChosenAhead<kType, true>([&]<Steps kSteps>(Prefetch ahead) {
         MatrixVectorF32<kType, kSteps>(panel0, n_blocks, ahead, x, out);
         if (panel1 != nullptr) MatrixVectorF32<kType, kSteps>(panel1, n_blocks, ahead, x, out + kLanes);
       });

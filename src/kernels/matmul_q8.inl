@@ -52,15 +52,13 @@ LFM_INLINE void AddBlockOfParts(const BlockAt& at, const Q8Block* x, VF* acc) {
   if constexpr (kPart + 1 < kParts) AddBlockOfParts<D, kTokens, kPart + 1>(at, x, acc);
 }
 
-// One panel and few tokens: what decoding one sequence or several reads. `chosen` is for one token; more keep the usual distances.
+// One panel and few tokens: what decoding one sequence or several reads.
 template <TensorType kType, int kTokens, Steps kSteps>
-void FewTokensQ8(const std::byte* panel, int64_t n_blocks, Prefetch chosen, const Q8Block* x, float* out,
+void FewTokensQ8(const std::byte* panel, int64_t n_blocks, Prefetch ahead, const Q8Block* x, float* out,
                  int64_t out_stride) noexcept {
   using D = Decoder<kType>;
   VF acc[kParts * kTokens];
   for (VF& one : acc) one = SetF(0.0f);
-  constexpr Prefetch kUsual = UsualPrefetch(kN, kType);
-  const Prefetch ahead = kTokens == 1 ? chosen : kUsual;
   ForBlocksOfPanel<kType, kSteps>(panel, n_blocks, ahead, [&](const BlockAt& at) LFM_INLINE_LAMBDA {
     AddBlockOfParts<D, kTokens>(at, x, acc);
     x += kTokens;
@@ -79,12 +77,7 @@ LFM_INLINE bool TryFewTokensQ8(const std::byte* panel0, const std::byte* panel1,
       FewTokensQ8<kType, kMost, kSteps>(panel0, n_blocks, ahead, x, out, out_stride);
       FewTokensQ8<kType, kMost, kSteps>(panel1, n_blocks, ahead, x, out + kLanes, out_stride);
     };
-    constexpr Prefetch kUsual = UsualPrefetch(kN, kType);
-    if constexpr (kMost == 1) {
-      WithChosenAhead<kType>(both);
-    } else {
-      both.template operator()<StepsOf(kUsual)>(kUsual);
-    }
+    WithChosenAhead<kType, kMost == 1>(both);
     return true;
   }
   if constexpr (kMost > 1) {

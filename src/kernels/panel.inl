@@ -1,6 +1,6 @@
 // Walks panels block by block: what the products share.
 
-// Two panels, and few tokens of one, keep what was measured: 2048 bytes ahead for AVX2 on Zen 3; with AVX-512 on Emerald Rapids,
+// Two panels, for five tokens and more, keep what was measured: 2048 bytes ahead for AVX2 on Zen 3; with AVX-512 on Emerald Rapids,
 // runs in turn, two steps of 6144 and 1024 against 8192 ahead to the first level, one thread, minima of 5, 6 and 8 tokens:
 // Q4_0 1.07 to 1.09 times as fast, Q4_K 1.06 to 1.13, Q6_K 1.00 to 1.10; Q8_0 nothing that could be seen.
 constexpr Prefetch AheadInTwo(TensorType type) {
@@ -14,7 +14,7 @@ constexpr int IndexOf(TensorType type) {
   return i;
 }
 
-// What prefetch.h says of one token.
+// What prefetch.h says of few tokens.
 template <TensorType kType>
 LFM_INLINE Prefetch ChosenAhead() {
   constexpr int kIndex = IndexOf(kType);
@@ -36,13 +36,21 @@ LFM_INLINE void PrefetchLine(const uint8_t* line, Prefetch ahead) {
   if constexpr (kSteps != Steps::kToSecond) __builtin_prefetch(line + ahead.to_first, 0, 3);
 }
 
-// Calls walk.operator()<steps>(ahead) as prefetch.h says of one token.
-template <TensorType kType, class Walk>
+// Calls walk.operator()<steps>(ahead) as prefetch.h says. Without kEach there is no loop of its own for the second level alone:
+// lines in use are asked for again instead, which does nothing.
+template <TensorType kType, bool kEach, class Walk>
 LFM_INLINE void WithChosenAhead(Walk&& walk) {
-  const Prefetch ahead = ChosenAhead<kType>();
-  if (ahead.to_second == 0) return walk.template operator()<Steps::kToFirst>(ahead);
-  if (ahead.to_first == 0) return walk.template operator()<Steps::kToSecond>(ahead);
-  walk.template operator()<Steps::kBoth>(ahead);
+  if constexpr (IsTunable(kType)) {
+    const Prefetch ahead = ChosenAhead<kType>();
+    if (ahead.to_second == 0) return walk.template operator()<Steps::kToFirst>(ahead);
+    if constexpr (kEach) {
+      if (ahead.to_first == 0) return walk.template operator()<Steps::kToSecond>(ahead);
+    }
+    walk.template operator()<Steps::kBoth>(ahead);
+  } else {
+    constexpr Prefetch kUsual = UsualPrefetch(kN, kType);
+    walk.template operator()<StepsOf(kUsual)>(kUsual);
+  }
 }
 
 // Calls body(at0, at1) for each block, in order; at0 and at1 are the block in the two panels.

@@ -32,6 +32,7 @@ Prefetch GetPrefetch(std::string_view isa, TensorType type) {
 }
 
 void SetPrefetch(std::string_view isa, TensorType type, Prefetch prefetch) {
+  if (!IsTunable(type)) return;
   Prefetch& choice = ChoiceOf(isa, type);
   __atomic_store_n(&choice.to_second, std::clamp(prefetch.to_second, 0, kMostAhead), __ATOMIC_RELAXED);
   __atomic_store_n(&choice.to_first, std::clamp(prefetch.to_first, 0, kMostAhead), __ATOMIC_RELAXED);

@@ -1,5 +1,5 @@
-// How far ahead the products of one token ask for weights. That changes no result, only how long memory is waited for, and
-// what is best differs from machine to machine: so it is chosen at run time, by default from constants found on some.
+// How far ahead the products of one to four tokens ask for weights. That changes no result, only how long memory is waited
+// for, and what is best differs from machine to machine: so it is chosen at run time, by default from constants found on some.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,28 @@ constexpr Prefetch UsualPrefetch(int n_lanes, TensorType type) {
   return {0, 4096};
 }
 
+// Types for which memory is the limit, so that there is something to choose. Others, which look weights up or take long to unpack
+// them, keep the usual distances.
+constexpr bool IsTunable(TensorType type) {
+  switch (type) {
+    case TensorType::kF32:
+    case TensorType::kF16:
+    case TensorType::kBF16:
+    case TensorType::kQ4_0:
+    case TensorType::kQ4_1:
+    case TensorType::kQ5_0:
+    case TensorType::kQ5_1:
+    case TensorType::kQ8_0:
+    case TensorType::kQ4_K:
+    case TensorType::kQ5_K:
+    case TensorType::kQ6_K:
+    case TensorType::kIQ4_NL:
+    case TensorType::kIQ4_XS:
+    case TensorType::kMXFP4: return true;
+    default: return false;
+  }
+}
+
 // What the kernels of 4, 8 and 16 lanes do, by TypeIndex. Read and written with relaxed atomics.
 constexpr int PrefetchRow(int n_lanes) { return n_lanes == 4 ? 0 : n_lanes == 8 ? 1 : 2; }
 struct PrefetchChoices {
@@ -40,8 +62,8 @@ extern PrefetchChoices prefetch_choices;
 // Lanes of an ISA's vectors (a name of IsaName): its products share their choices with the other ISAs of so many.
 int LanesOf(std::string_view isa);
 
-// What an ISA's products of one token do with weights of a type, in this process and from now on. A distance is put between 0
-// and kMostAhead. Thread-safe.
+// What an ISA's products of one to four tokens do with weights of a type, in this process and from now on. A distance is put
+// between 0 and kMostAhead; a type that is not tunable stays as it is. Thread-safe.
 Prefetch GetPrefetch(std::string_view isa, TensorType type);
 void SetPrefetch(std::string_view isa, TensorType type, Prefetch prefetch);
 

@@ -36,7 +36,7 @@ Result<int32_t> Distance(const Json& json, std::string_view name) {
 Result<TunedType> ReadType(const Json& json) {
   TunedType tuned;
   const auto type = TensorTypeFromName(json["type"].AsString());
-  if (!type) return NoTuning("a type is missing or unknown");
+  if (!type || !kernels::IsTunable(*type)) return NoTuning("a type is missing, unknown or not tuned");
   tuned.type = *type;
   LFM_TRY(tuned.prefetch.to_second, Distance(json, "to_second"));
   LFM_TRY(tuned.prefetch.to_first, Distance(json, "to_first"));
@@ -129,6 +129,7 @@ Json TuningReportJson(const TuningReport& report) {
                                   {"usual", PrefetchJson(one.usual)},
                                   {"best", PrefetchJson(one.best)},
                                   {"gain", Json(one.gain)},
+                                  {"gain_few", one.gain_few > 0 ? Json(one.gain_few) : Json()},
                                   {"chosen", PrefetchJson(one.chosen())}});
     types.Append(std::move(type.Set("tried", std::move(tried))));
   }

@@ -55,6 +55,7 @@ struct TypeTrials {
   kernels::Prefetch usual, best;    // `best` of all but the usual one
   std::vector<double> bytes_per_s;  // by TuningReport::tried; medians
   double gain = 1;                  // how many times as fast `best` was, in turn with the usual one
+  double gain_few = 0;              // the same with three tokens; 0: not measured, for one gained nothing or the type is a float
   bool clear = false;               // so clear that it is taken
 
   const kernels::Prefetch& chosen() const { return clear ? best : usual; }
@@ -70,9 +71,9 @@ struct TuningEffort {
   int64_t n_bytes = 0;  // of memory; 0: twice what the last cache holds
 };
 // Decodes from memory that no cache holds, all distances in turn, so that whatever disturbs the machine meets them all; then
-// the best one against the usual one, pair by pair. It is taken where it is 2 % faster and three quarters of the pairs say that
-// it is faster. Afterwards the kernels work as before. An error where that
-// memory is not free, and kCancelled when `go_on` says no.
+// the best one against the usual one, pair by pair. It is taken where it is 2 % faster, three quarters of the pairs say that it
+// is faster, and three tokens, which follow the same distances, are not slower with it. Afterwards the kernels work as before.
+// An error where that memory is not free, and kCancelled when `go_on` says no.
 Result<TuningReport> MeasureTuning(const kernels::Table& table, Threads& threads, const TuningKey& key,
                                    const TuningEffort& effort = {}, const std::function<bool()>& go_on = {});
 

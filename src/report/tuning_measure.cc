@@ -21,7 +21,8 @@ constexpr TensorType kTunedTypes[] = {TensorType::kQ4_0, TensorType::kQ4_K, Tens
 constexpr kernels::Prefetch kTried[] = {{0, 0},        {0, 1024},     {0, 2048},    {0, 4096},    {0, 8192},
                                         {4096, 0},     {8192, 0},     {16384, 0},   {4096, 1024}, {8192, 1024},
                                         {12288, 1536}, {16384, 2048}, {24576, 1536}};
-constexpr double kClearGain = 1.02;
+constexpr double kClearGain = 1.02, kLeastGainOfFew = 0.99;
+constexpr int kMostTokens = 3;
 constexpr int64_t kColumns = 2048, kBlocks = kColumns / kernels::kBlock;
 constexpr int64_t kPassBytesOfThread = 8 << 20;  // about half a millisecond
 constexpr size_t kLeastRounds = 5;
@@ -39,7 +40,7 @@ double Quantile(std::vector<double> values, double share) {
   return values[static_cast<size_t>(share * static_cast<double>(values.size() - 1))];
 }
 
-// One token's products with weights of one type, round and round through the memory.
+// Products of kMostTokens tokens or fewer with weights of one type, round and round through the memory.
 class DecodeProbe {
  public:
   DecodeProbe(const kernels::Table& table, Threads& threads, const ProbeMemory& memory, TensorType type)
@@ -56,7 +57,7 @@ class DecodeProbe {
   }
 
   // Bytes per second of one pass.
-  double Pass(const kernels::Prefetch& prefetch) {
+  double Pass(const kernels::Prefetch& prefetch, int n_tokens) {
     kernels::SetPrefetch(table_.isa, type_, prefetch);
     if ((next_ + n_units_) * unit_bytes_ > memory_.size()) next_ = 0;
     const std::byte* const begin = memory_.data() + next_ * unit_bytes_;
@@ -64,13 +65,13 @@ class DecodeProbe {
     const auto index = static_cast<size_t>(kernels::TypeIndex(type_));
     const auto start = TrialClock::now();
     threads_.For(n_units_, 4, [&](int64_t first, int64_t last, int) {
-      float out[kernels::kUnitRows];
+      float out[kMostTokens * kernels::kUnitRows];
       for (int64_t i = first; i < last; ++i) {
         const std::byte* const unit = begin + i * unit_bytes_;
         if (InfoOf(type_).quantized) {
-          table_.matmul_q8[index](unit, unit + unit_bytes_ / 2, kBlocks, quants_.data(), 1, out, kernels::kUnitRows);
+          table_.matmul_q8[index](unit, unit + unit_bytes_ / 2, kBlocks, quants_.data(), n_tokens, out, kernels::kUnitRows);
         } else {
-          table_.matmul_f32[index](unit, unit + unit_bytes_ / 2, kBlocks, floats_.data(), 1, out, kernels::kUnitRows);
+          table_.matmul_f32[index](unit, unit + unit_bytes_ / 2, kBlocks, floats_.data(), n_tokens, out, kernels::kUnitRows);
         }
       }
     });
@@ -85,8 +86,8 @@ class DecodeProbe {
   const TensorType type_;
   const int64_t unit_bytes_, n_units_;  // of a pass
   int64_t next_ = 0;
-  std::vector<kernels::Q8Block> quants_ = std::vector<kernels::Q8Block>(kBlocks);
-  std::vector<kernels::F32Block> floats_ = std::vector<kernels::F32Block>(kBlocks);
+  std::vector<kernels::Q8Block> quants_ = std::vector<kernels::Q8Block>(kMostTokens * kBlocks);
+  std::vector<kernels::F32Block> floats_ = std::vector<kernels::F32Block>(kMostTokens * kBlocks);
 };
 
 // Until `seconds` have gone, but kLeastRounds at least; false: told to stop.
@@ -107,11 +108,11 @@ Result<TypeTrials> TryType(DecodeProbe& probe, TensorType type, const kernels::P
   trials.type = type;
   trials.usual = usual;
   std::vector<std::vector<double>> speeds(tried.size());
-  probe.Pass(usual);  // wakes what sleeps
+  probe.Pass(usual, 1);  // wakes what sleeps
   bool whole = ForRounds(kSearchShare * seconds, go_on, [&](size_t round) {
     for (size_t i = 0; i < tried.size(); ++i) {  // from another one on each time
       const size_t at = (i + round) % tried.size();
-      speeds[at].push_back(probe.Pass(tried[at]));
+      speeds[at].push_back(probe.Pass(tried[at], 1));
     }
   });
   if (!whole) return stopped;
@@ -122,15 +123,24 @@ Result<TypeTrials> TryType(DecodeProbe& probe, TensorType type, const kernels::P
     best = trials.bytes_per_s[i];
     trials.best = tried[i];
   }
-  std::vector<double> gains;
-  whole = ForRounds((1 - kSearchShare) * seconds, go_on, [&](size_t round) {
-    const bool usual_first = round % 2 == 0;
-    const double first = probe.Pass(usual_first ? usual : trials.best), second = probe.Pass(usual_first ? trials.best : usual);
-    gains.push_back(usual_first ? second / first : first / second);
-  });
+  const auto duel = [&](int n_tokens) {
+    std::vector<double> gains;
+    whole = ForRounds((1 - kSearchShare) * seconds, go_on, [&](size_t round) {
+      const bool usual_first = round % 2 == 0;
+      const double first = probe.Pass(usual_first ? usual : trials.best, n_tokens);
+      const double second = probe.Pass(usual_first ? trials.best : usual, n_tokens);
+      gains.push_back(usual_first ? second / first : first / second);
+    });
+    return whole ? gains : std::vector<double>{0};
+  };
+  const std::vector<double> gains = duel(1);
   if (!whole) return stopped;
   trials.gain = Quantile(gains, 0.5);
   trials.clear = trials.gain >= kClearGain && Quantile(gains, 0.25) > 1;
+  if (!trials.clear || !InfoOf(type).quantized) return trials;  // more tokens than one take another way with floats
+  trials.gain_few = Quantile(duel(kMostTokens), 0.5);
+  if (!whole) return stopped;
+  trials.clear = trials.gain_few >= kLeastGainOfFew;
   return trials;
 }
 

@@ -28,6 +28,8 @@ TEST(Prefetching, OneTypeOfOneWidthIsSetWithinBounds) {
   EXPECT_EQ(GetPrefetch("avx2", TensorType::kQ4_1), UsualPrefetch(8, TensorType::kQ4_1));
   EXPECT_EQ(GetPrefetch("neon", TensorType::kQ4_0), UsualPrefetch(4, TensorType::kQ4_0));
   EXPECT_EQ(GetPrefetch("amx", TensorType::kQ4_0), UsualPrefetch(16, TensorType::kQ4_0));
+  SetPrefetch("avx2", TensorType::kIQ2_XS, {640, 64});  // not tunable
+  EXPECT_EQ(GetPrefetch("avx2", TensorType::kIQ2_XS), UsualPrefetch(8, TensorType::kIQ2_XS));
   SetPrefetch("avx2", TensorType::kQ4_0, usual);
 }
 
@@ -38,13 +40,18 @@ TEST(Prefetching, EveryDistanceGivesTheSameBits) {
     const TensorType type = kTypeOrder[index];
     const int64_t k = InfoOf(type).block_size == 256 ? 768 : 608;
     Unit unit(rng, type, k);
-    Activations x(rng, k, 1);
+    Activations one(rng, k, 1), three(rng, k, 3);
     for (const Table* table : AllTables()) {
       const auto run = [&] {
-        std::vector<float> out(2 * kUnitRows);
-        table->matmul_f32[index](unit.panel(0), unit.panel(1), k / 32, x.f32.data(), 1, out.data(), kUnitRows);
-        if (InfoOf(type).quantized) {
-          table->matmul_q8[index](unit.panel(0), unit.panel(1), k / 32, x.q8.data(), 1, &out[kUnitRows], kUnitRows);
+        std::vector<float> out(8 * kUnitRows);
+        float* at = out.data();
+        for (Activations* x : {&one, &three}) {
+          const int n = x->n_tokens;
+          table->matmul_f32[index](unit.panel(0), unit.panel(1), k / 32, x->f32.data(), n, at, kUnitRows);
+          at += n * kUnitRows;
+          if (!InfoOf(type).quantized) continue;
+          table->matmul_q8[index](unit.panel(0), unit.panel(1), k / 32, x->q8.data(), n, at, kUnitRows);
+          at += n * kUnitRows;
         }
         return out;
       };

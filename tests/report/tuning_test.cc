@@ -42,6 +42,7 @@ TEST(Tuning, WhatIsNoneIsRefused) {
            with("avx2", std::string(2000, 'a')),
            with("\"types\"", "\"kinds\""),
            with("Q4_0", "Q4_9"),
+           with("Q4_0", "IQ2_XS"),
            with("\"Q4_0\"", "4"),
            with("Q4_0", "BF16"),  // twice
            with("8192", "-1"),
@@ -103,6 +104,8 @@ TEST(Tuning, MeasuringLeavesTheKernelsAsTheyWere) {
     EXPECT_EQ(one.usual, kernels::UsualPrefetch(kernels::LanesOf(table.isa), one.type));
     EXPECT_EQ(one.chosen(), one.clear ? one.best : one.usual);
     EXPECT_TRUE(!one.clear || one.gain >= 1.02);
+    EXPECT_TRUE(!one.clear || !InfoOf(one.type).quantized || one.gain_few >= 0.99);
+    EXPECT_TRUE(kernels::IsTunable(one.type));
     n_clear += one.clear ? 1 : 0;
     for (const double speed : one.bytes_per_s) EXPECT_GT(speed, 0);
   }
