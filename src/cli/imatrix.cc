@@ -40,6 +40,7 @@ class ImatrixCommand : public Command {
     LFM_TRY(const auto loaded, model_.Load(*threads));
     if (!loaded->text_status().ok()) return loaded->text_status().error();
     const text::Tokenizer& tokenizer = loaded->text().tokenizer;
+    LFM_RETURN_IF_ERROR(CheckTokenRoom(text, "the text"));
     const std::vector<int32_t> tokens = tokenizer.Encode(text, true, false);
     quant::CollectOptions options;
     options.n_ctx = n_ctx_;

@@ -36,6 +36,17 @@ Status CheckRoom(uint64_t n_bytes, const std::string& name) {
                                                "; give less of it at once")};
 }
 
+// The longest part of a text without white space, which stays whole until it is merged.
+size_t LongestWord(std::string_view text) {
+  size_t longest = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find_first_of(" \t\r\n", begin), text.size());
+    longest = std::max(longest, end - begin);
+    begin = end + 1;
+  }
+  return longest;
+}
+
 // Values of JSON are larger than their text, and a template makes its own of them.
 uint64_t BytesOfJson(std::string_view text) {
   constexpr uint64_t kValueBytes = 400;
@@ -44,6 +55,12 @@ uint64_t BytesOfJson(std::string_view text) {
 }
 
 }  // namespace
+
+Status CheckTokenRoom(std::string_view text, const std::string& name, uint64_t n_copies) {
+  // Measured: ids and their growth take up to 4 bytes for each of English, what is merged in one piece up to 24.
+  constexpr uint64_t kIdBytes = 4, kWordBytes = 24;
+  return CheckRoom((kIdBytes + n_copies) * text.size() + kWordBytes * LongestWord(text), "reading " + name + " as tokens");
+}
 
 Result<std::string> ReadInput() {
   std::string text;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/json.h"
 #include "base/result.h"
@@ -18,6 +19,8 @@ Result<std::string> ReadInputText();
 // A file, or standard input for "-": its bytes; a text. `flag` names the origin in errors.
 Result<std::string> ReadExactly(const std::string& path, const std::string& flag);
 Result<std::string> ReadFileOrInput(const std::string& path, const std::string& flag);
+// An error where memory does not hold what a text becomes: its tokens, and n_copies of it in a template. `name`: of the text.
+Status CheckTokenRoom(std::string_view text, const std::string& name, uint64_t n_copies = 0);
 Result<Json> ReadJsonFile(const std::string& path, const std::string& flag);
 
 // The next line of standard input without its '\n'; nothing at the end, or where it cannot be read (errno is then not 0).

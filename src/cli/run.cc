@@ -153,6 +153,8 @@ class RunCommand : public Command {
     LFM_TRY(std::string text, ReadInputText());
     if (text.ends_with('\n')) text.pop_back();
     if (text.ends_with('\r')) text.pop_back();
+    constexpr uint64_t kCopies = 8;  // what the reference's template and its rendering make of a message
+    LFM_RETURN_IF_ERROR(CheckTokenRoom(text, "standard input", raw_ ? 0 : kCopies));
     if (text.empty()) return Usage("there is no prompt: standard input is empty; use -p TEXT, or pipe a text in");
     prompt_ = std::move(text);
     return Ok();

@@ -1,6 +1,7 @@
 #include "cli/text_windows.h"
 
 #include "base/strings.h"
+#include "cli/input.h"
 
 namespace lfm::cli {
 
@@ -10,6 +11,7 @@ Result<std::vector<quant::Passage>> TextWindows(const engine::LoadedModel& loade
   if (n_ctx > loaded.config().context_length) {
     return Error{ErrorCode::kLimit, StrCat("--ctx: ", n_ctx, " exceeds the model's context of ", loaded.config().context_length)};
   }
+  LFM_RETURN_IF_ERROR(CheckTokenRoom(text, "--file " + path));
   const std::vector<int32_t> tokens = tokenizer.Encode(text, true, false);
   auto passages = quant::CutWindows(tokens, n_ctx, tokenizer.adds_bos() ? tokenizer.bos().value_or(-1) : -1);
   if (passages.empty()) {

@@ -112,6 +112,14 @@ class Limits(Case):
         messages.write_text(json.dumps([{"role": "user", "content": "x"}] * 90000))
         self.fails(4, "render", "-m", DENSE, "--messages", messages, says="are free", limits=limits)
         self.fails(4, *RUN, stdin=b"word " * (20 << 20), says="standard input needs", limits=limits)
+        words, one_word = b"word other " * 400000, b"x" * 4400000
+        for args in (("tokenize", "-m", DENSE), RUN):
+            self.fails(4, *args, stdin=one_word, limits=limits, says="reading standard input as tokens needs")
+        # A document of millions of pieces is written as it comes.
+        out = self.ok("tokenize", "-m", DENSE, "--json", stdin=words, limits=limits).stdout
+        ids = json.loads(out)["ids"]
+        self.assertEqual(len(ids), len(json.loads(out)["pieces"]))
+        self.assertEqual(self.ok("tokenize", "-m", DENSE, stdin=words).stdout.split(), [str(i).encode() for i in ids])
 
     def test_servers_without_threads_or_memory(self):
         """The server and its ledger, log and workers each start threads: without them it is an error, never an abort."""
