@@ -12,6 +12,7 @@ more than any limit of address space. Saved states are read by the library, whic
 Standard library only.
 """
 import argparse
+import contextlib
 import copy
 import ctypes
 import json
@@ -21,6 +22,7 @@ import random
 import re
 import resource
 import shutil
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -279,9 +281,25 @@ class Bench:
         (work / "long.batch").write_text((work / "sound.batch").read_text().replace("Hi", "Hi " * 200))
         self.sound("batch", "-m", folder, "--any-model", work / "long.batch", work / "long.answers", "-t", 1, "-c", 512,
                    "--prefix-cache", work / "sound.prefix")
+        self.make_ledger()
         for i, part in enumerate(split_gguf(self.gguf.read_bytes()), 1):
             (work / f"sound-0000{i}-of-00002.gguf").write_bytes(part)
             (work / f"split-0000{i}-of-00002.gguf").write_bytes(part)
+
+    def make_ledger(self):
+        """The server's own, with rows of a format that its columns tell."""
+        path = self.work / "sound.ledger"
+        with subprocess.Popen([self.lfm, "serve", "-m", str(self.model), "--port", "0", "-t", "1", "-c", "64", "--ledger", str(path)],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=self.environment) as server:
+            server.stdout.readline()
+            server.terminate()
+        with contextlib.closing(sqlite3.connect(path)) as ledger:
+            columns = ledger.execute("PRAGMA table_info(requests)").fetchall()[1:]
+            row = [{"TEXT": "text", "REAL": 0.5}.get(column[2], 200) for column in columns]
+            row[0] = 1764500000000000  # 2025-11-30
+            ledger.executemany(f"INSERT INTO requests ({','.join(c[1] for c in columns)}) VALUES ({','.join('?' * len(row))})", [row] * 60)
+            ledger.commit()
+            ledger.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def sound(self, *args):
         done = subprocess.run([self.lfm, *map(str, args)], capture_output=True, stdin=subprocess.DEVNULL, env=self.environment)
@@ -306,6 +324,7 @@ class Bench:
         self.add("imatrix", head(4_000), *quantize, work / "m.imatrix")
         self.add("imatrix.dat", head(400), *quantize, work / "m.imatrix.dat")
         self.add("base", head(100), "perplexity", "-m", self.model, "-f", work / "text", "-c", "16", "--base", work / "m.base", "-t", "1")
+        self.add("ledger", head(4_200), "usage", "--ledger", work / "m.ledger", "--by", "day")
         self.add("prefix", head(400), "batch", "-m", self.model, "--any-model", work / "long.batch", "/dev/stdout", "-t", "1", "-c", "512",
                  "--prefix-cache", work / "m.prefix")
         self.formats["prefix"].named = ""  # one that cannot be used is no error
