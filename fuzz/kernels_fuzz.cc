@@ -172,7 +172,7 @@ void Vectors(const Table& scalar, const Table& table, Source& source, bool wild)
 
 void Heads(const Table& scalar, const Table& table, Source& source) {
   constexpr float kNone = -std::numeric_limits<float>::infinity();
-  const int dim = 16 * (1 + source.Below(16)), type = source.Below(3);
+  const int dim = 16 * (1 + source.Below(16)), type = source.Below(kKvTypes);
   const auto width = static_cast<size_t>(dim);
   const std::vector<float> x = source.Numbers(width, false), w = source.Numbers(width, false),
                            turn = source.Numbers(width, false);
@@ -189,7 +189,10 @@ void Heads(const Table& scalar, const Table& table, Source& source) {
   LFM_CHECK(page_a == page_b);
 
   const int n_queries = 1 + source.Below(64);
-  const std::vector<float> queries = source.Numbers(static_cast<size_t>(n_queries) * width, false);
+  std::vector<float> queries = source.Numbers(static_cast<size_t>(n_queries) * width, false), queries_b = queries;
+  scalar.prepare_queries[type](queries.data(), n_queries, dim);
+  table.prepare_queries[type](queries_b.data(), n_queries, dim);
+  LFM_CHECK(std::memcmp(queries.data(), queries_b.data(), queries.size() * sizeof(float)) == 0);
   std::vector<int> n_keys;
   for (int i = 0; i < n_queries; ++i) n_keys.push_back(source.Below(kPagePositions + 1));
   std::vector<AttentionState> state_a(static_cast<size_t>(n_queries), {kNone, 0.0f}), state_b(state_a);

@@ -65,13 +65,13 @@ LFM_API void lfm_free(void* memory);
 /* ---- models ---- */
 
 typedef enum lfm_compute { LFM_COMPUTE_AUTO = 0, LFM_COMPUTE_F32 = 1 } lfm_compute;
-typedef enum lfm_kv_type { LFM_KV_DEFAULT = 0, LFM_KV_F16 = 1, LFM_KV_F32 = 2, LFM_KV_Q8_0 = 3 } lfm_kv_type;
+typedef enum lfm_kv_type { LFM_KV_DEFAULT = 0, LFM_KV_F16 = 1, LFM_KV_F32 = 2, LFM_KV_Q8_0 = 3, LFM_KV_I16 = 4 } lfm_kv_type;
 
 typedef struct lfm_model_options {
   size_t size;
   int32_t n_threads;                                          /* used while loading; 0: the machine's best */
   lfm_compute compute;                                        /* AUTO: activations as int8 where weights are quantised */
-  lfm_kv_type kv_type;                                        /* DEFAULT: f16, and f32 with LFM_COMPUTE_F32 */
+  lfm_kv_type kv_type;                                        /* DEFAULT: i16, and f32 with LFM_COMPUTE_F32 */
   const char* isa;                                            /* "avx2", ...; NULL: the best */
   int (*progress)(void* user, uint64_t done, uint64_t total); /* bytes; nonzero cancels; may be NULL */
   void* user;

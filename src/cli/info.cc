@@ -68,7 +68,7 @@ void PrintCosts(const engine::Description& d) {
   const auto n_ctx = static_cast<uint64_t>(d.config.context_length);
   WriteOut("\nFor one token\n");
   Row("weights read", HumanBytes(d.weight_bytes_per_token));
-  Row("KV cache", StrCat(HumanBytes(d.state_bytes_per_token), " (f16)"));
+  Row("KV cache", StrCat(HumanBytes(d.state_bytes_per_token), " (i16)"));
   WriteOut("For one conversation\n");
   Row("convolutions", HumanBytes(d.state_bytes_per_sequence));
   Row("KV cache, full", HumanBytes(d.state_bytes_per_token * n_ctx));

@@ -25,7 +25,7 @@ void ModelArgs::DeclareCompute(Args& args) {
   args.Integer("-t,--threads", n_threads, "N", "threads (default: what decodes fastest here)");
   args.Choice("--compute", compute, {"auto", "f32"},
               "auto: activations as int8 where weights are quantised; f32: everything in f32");
-  args.Choice("--kv-type", kv_type, {"f16", "f32", "q8_0"}, "type of the KV cache (default f16; f32 with --compute f32)");
+  args.Choice("--kv-type", kv_type, {"i16", "f16", "f32", "q8_0"}, "type of the KV cache (default i16; f32 with --compute f32)");
   args.Flag("--no-pack", no_pack, "ignore packed files (lfm pack)");
   args.Text("--isa", isa, "NAME", "scalar, avx2, avxvnni, avx512vnni, avx512vbmi, amx, neon or i8mm (default: the best)");
 }
@@ -67,7 +67,8 @@ Result<kernels::KvType> ParseKvType(const std::string& name) {
   if (name == "f16") return kernels::KvType::kF16;
   if (name == "f32") return kernels::KvType::kF32;
   if (name == "q8_0") return kernels::KvType::kQ8_0;
-  return Error{ErrorCode::kInvalidArgument, StrCat(Quote(name), " is no type of KV cache; use f16, f32 or q8_0")};
+  if (name == "i16") return kernels::KvType::kI16;
+  return Error{ErrorCode::kInvalidArgument, StrCat(Quote(name), " is no type of KV cache; use i16, f16, f32 or q8_0")};
 }
 
 Result<engine::LoadOptions> ModelArgs::Options() const {

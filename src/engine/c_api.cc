@@ -23,13 +23,14 @@ Result<engine::LoadOptions> LoadOptionsOf(const lfm_model_options& given) {
   if (compute < LFM_COMPUTE_AUTO || compute > LFM_COMPUTE_F32) {
     return Error{ErrorCode::kInvalidArgument, StrCat("options.compute is ", compute, ", no lfm_compute")};
   }
-  if (kv_type < LFM_KV_DEFAULT || kv_type > LFM_KV_Q8_0) {
+  if (kv_type < LFM_KV_DEFAULT || kv_type > LFM_KV_I16) {
     return Error{ErrorCode::kInvalidArgument, StrCat("options.kv_type is ", kv_type, ", no lfm_kv_type")};
   }
   if (given.compute == LFM_COMPUTE_F32) options.compute = lfm::model::Compute::kF32;
   if (given.kv_type == LFM_KV_F16) options.kv_type = lfm::kernels::KvType::kF16;
   if (given.kv_type == LFM_KV_F32) options.kv_type = lfm::kernels::KvType::kF32;
   if (given.kv_type == LFM_KV_Q8_0) options.kv_type = lfm::kernels::KvType::kQ8_0;
+  if (given.kv_type == LFM_KV_I16) options.kv_type = lfm::kernels::KvType::kI16;
   if (given.isa) options.isa = given.isa;
   if (given.progress) {
     options.progress = [progress = given.progress, user = given.user](uint64_t done, uint64_t total) {

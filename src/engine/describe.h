@@ -26,7 +26,7 @@ struct Description {
 };
 
 // Reads no weights: an 8B file takes milliseconds.
-Result<Description> Describe(const formats::Checkpoint& checkpoint, kernels::KvType kv_type = kernels::KvType::kF16);
+Result<Description> Describe(const formats::Checkpoint& checkpoint, kernels::KvType kv_type = kernels::KvType::kI16);
 
 // The JSON of `lfm info`, with the kernels that `isa` ("": the best) chooses on this host.
 Result<Json> DescriptionJson(const Description& description, const std::string& isa = "");

@@ -34,7 +34,7 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::Load(const formats::Checkpoint
     loaded->text_status_ = text.error();
   }
 
-  const auto natural = options.compute == model::Compute::kF32 ? kernels::KvType::kF32 : kernels::KvType::kF16;
+  const auto natural = options.compute == model::Compute::kF32 ? kernels::KvType::kF32 : kernels::KvType::kI16;
   const model::StateLayout layout(loaded->config(), options.kv_type.value_or(natural));
   // Each session has its own limit of positions; the pool itself is bounded by memory only.
   loaded->pages_ = std::make_unique<model::PagePool>(layout, std::numeric_limits<int64_t>::max());

@@ -16,7 +16,7 @@ namespace lfm::engine {
 
 struct LoadOptions {
   model::Compute compute = model::Compute::kAuto;
-  std::optional<kernels::KvType> kv_type;  // absent: f16, and f32 with Compute::kF32
+  std::optional<kernels::KvType> kv_type;  // absent: i16, and f32 with Compute::kF32
   std::string isa;                         // empty: the host's best
   model::LoadProgress progress;            // false cancels
 };

@@ -356,13 +356,3 @@ void AttendMerge(const AttentionState* state, int64_t state_stride, const float*
   const F32x16 divisor = Set(l == 0.0f ? 1.0f : l);
   for (int d = 0; d < head_dim; d += kLanes) Store(out + d, Div(Load(out + d), divisor));
 }
-
-void FillAttention(Table& table) {
-  table.kv_store[0] = &KvStore<KvType::kF16>;
-  table.kv_store[1] = &KvStore<KvType::kF32>;
-  table.kv_store[2] = &KvStore<KvType::kQ8_0>;
-  table.attend_page[0] = &AttendPage<KvType::kF16>;
-  table.attend_page[1] = &AttendPage<KvType::kF32>;
-  table.attend_page[2] = &AttendPage<KvType::kQ8_0>;
-  table.attend_merge = &AttendMerge;
-}

@@ -77,7 +77,9 @@ void UnpackBlocks(TensorType type, const std::byte* panel, int i_row, int64_t k,
 // One block of stored values as f32, by the formulas of gguf's reference. n is a multiple of the block size.
 void Dequantize(TensorType type, const std::byte* src, int64_t n, float* out);
 
-enum class KvType : uint8_t { kF16, kF32, kQ8_0 };
+// kI16 holds integers of 13 bits with a scale per position, and attends in exact integer sums (docs/numerics.md).
+enum class KvType : uint8_t { kF16, kF32, kQ8_0, kI16 };
+constexpr int kKvTypes = 4;
 
 // A page of one layer and one KV head holds 64 keys and 64 values of head_dim, opaque to all but the kernels.
 size_t KvPageBytes(KvType type, int head_dim);
@@ -138,12 +140,14 @@ struct Table {
   void (*sigmoid)(const float* x, int64_t n, float* out) noexcept;
 
   // Stores one position's key and value [head_dim] into a page (index KvType).
-  void (*kv_store[3])(std::byte* page, int i_position, const float* key, const float* value, int head_dim) noexcept;
-  // n_queries query vectors (already scaled) of one KV head against one page: query i sees the page's first
+  void (*kv_store[kKvTypes])(std::byte* page, int i_position, const float* key, const float* value, int head_dim) noexcept;
+  // Makes n query vectors (already scaled) [n][head_dim] what attend_page takes, in place.
+  void (*prepare_queries[kKvTypes])(float* queries, int n, int head_dim) noexcept;
+  // n_queries prepared query vectors of one KV head against one page: query i sees the page's first
   // n_keys[i] positions (0..64). Updates state[i] and acc[i * head_dim ...]. `next` is the page that this thread will meet
   // after this one, or null: it is fetched while this one is read, which changes nothing but the time.
-  void (*attend_page[3])(const std::byte* page, const std::byte* next, const float* queries, const int* n_keys, int n_queries,
-                         int head_dim, AttentionState* state, float* acc) noexcept;
+  void (*attend_page[kKvTypes])(const std::byte* page, const std::byte* next, const float* queries, const int* n_keys,
+                                int n_queries, int head_dim, AttentionState* state, float* acc) noexcept;
   // Merges n_parts partial results (in order) of one query: out[i] = sum_p w_p acc_p[i] / sum_p w_p l_p,
   // w_p = exp(m_p - max m). acc is [n_parts] of head_dim, `stride` floats apart; states `state_stride` apart.
   void (*attend_merge)(const AttentionState* state, int64_t state_stride, const float* acc, int64_t stride, int n_parts,

@@ -1,15 +1,17 @@
-// The three forms of a KV page: keys [64 / 16][head_dim][16] (a lane per key), values [64][head_dim].
+// The forms of a KV page: keys [64 / 16][head_dim][16] (a lane per key), values [64][head_dim].
 // q8_0: int8, with one f16 scale per position and 32 dims: keys' scales [4][n_blocks][16], keys, values' scales
 // [64][n_blocks], values.
+// i16: pairs of integers of 13 bits in 16, keys [64 / 16][head_dim / 2][16][2], values [64 / 2][head_dim][2], with an f32 scale
+// per position before the keys, [64], and before the values.
 
 constexpr int kKeyGroups = kPagePositions / kLanes;
 constexpr int kMaxHeadDim = 256;
 constexpr int kValueScales = kPagePositions * kMaxHeadDim / kBlock;  // of a page of q8_0, at most
 
 template <KvType kType>
-constexpr int kKvSize = kType == KvType::kF32   ? 4
-                        : kType == KvType::kF16 ? 2
-                                                : 1;
+constexpr int kKvSize = kType == KvType::kF32    ? 4
+                        : kType == KvType::kQ8_0 ? 1
+                                                 : 2;
 
 LFM_INLINE int KvBlocks(int head_dim) { return (head_dim + kBlock - 1) / kBlock; }
 
@@ -18,7 +20,8 @@ template <KvType kType>
 struct KvLayout {
   int head_dim, n_blocks, key_scales, keys, value_scales, values;
   LFM_INLINE explicit KvLayout(int dim) : head_dim(dim), n_blocks(KvBlocks(dim)) {
-    const int scale_bytes = kType == KvType::kQ8_0 ? kPagePositions * n_blocks * 2 : 0;
+    int scale_bytes = kType == KvType::kQ8_0 ? kPagePositions * n_blocks * 2 : 0;
+    if (kType == KvType::kI16) scale_bytes = kPagePositions * 4;
     key_scales = 0;
     keys = scale_bytes;
     value_scales = keys + kPagePositions * head_dim * kKvSize<kType>;

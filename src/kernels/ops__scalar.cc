@@ -10,6 +10,7 @@ namespace {
 #include "kernels/ops.inl"
 #include "kernels/kv_page.inl"
 #include "kernels/attention.inl"
+#include "kernels/attention_i16.inl"
 }  // namespace
 
 void Fill_ops__scalar(Table& table) {

@@ -60,7 +60,7 @@ void AddChosen(const Family& family, const Table& before, Table& table) {
   };
   if (family.name == "ops") {
     for (const char* name : {"quantize_q8", "rms_norm", "swiglu_q8", "swiglu_f32", "norm_rope", "short_conv", "add", "add_scaled",
-                             "sigmoid", "kv_store", "attend_page", "attend_merge"}) {
+                             "sigmoid", "kv_store", "prepare_queries", "attend_page", "attend_merge"}) {
       add(name);
     }
     return;
@@ -99,9 +99,10 @@ std::unique_ptr<Table> BuildUnchecked(Isa isa) {
 
 namespace {
 
-size_t KvElementBytes(KvType type) { return type == KvType::kF32 ? 4 : type == KvType::kF16 ? 2 : 1; }
+size_t KvElementBytes(KvType type) { return type == KvType::kF32 ? 4 : type == KvType::kQ8_0 ? 1 : 2; }
 // Of one position's scales of keys, or of values.
 size_t KvScaleBytes(KvType type, int head_dim) {
+  if (type == KvType::kI16) return sizeof(float);
   return type == KvType::kQ8_0 ? 2 * static_cast<size_t>((head_dim + kBlock - 1) / kBlock) : 0;
 }
 
@@ -113,14 +114,15 @@ size_t KvPageBytes(KvType type, int head_dim) {
 }
 
 // The order of a page's parts is that of kv_page.inl: scales of keys, keys, scales of values, values. Keys and their scales
-// lie in groups of 16 positions.
+// lie in groups of 16 positions, values of kI16 in pairs.
 void KvClear(KvType type, int head_dim, std::byte* page, int n_positions) {
   constexpr int kGroup = 16;
-  const auto n_values = static_cast<size_t>(n_positions);
-  const size_t n_keys = (n_values + kGroup - 1) / kGroup * kGroup;
-  for (const size_t n : {n_keys, n_values}) {
+  const auto n = static_cast<size_t>(n_positions);
+  const size_t n_keys = (n + kGroup - 1) / kGroup * kGroup;
+  const size_t n_values = type == KvType::kI16 ? (n + 1) / 2 * 2 : n;
+  for (const size_t n_stored : {n_keys, n_values}) {
     for (const size_t bytes : {KvScaleBytes(type, head_dim), static_cast<size_t>(head_dim) * KvElementBytes(type)}) {
-      std::memset(page, 0, n * bytes);
+      std::memset(page, 0, n_stored * bytes);
       page += size_t{kPagePositions} * bytes;
     }
   }

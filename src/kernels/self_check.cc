@@ -155,7 +155,7 @@ bool SameAttention(const Table& a, const Table& b, int type, int dim, bool store
   constexpr int kQueries = 5;
   Noise noise;
   const auto width = static_cast<size_t>(dim);
-  const std::vector<float> rows = noise.Values(kPagePositions * width * 2), queries = noise.Values(kQueries * width);
+  const std::vector<float> rows = noise.Values(kPagePositions * width * 2), plain = noise.Values(kQueries * width);
   const size_t page_bytes = KvPageBytes(static_cast<KvType>(type), dim);
   std::vector<std::byte> pages[2] = {std::vector<std::byte>(page_bytes), std::vector<std::byte>(page_bytes)};
   for (int i = 0; i < kPagePositions; i++) {
@@ -166,9 +166,20 @@ bool SameAttention(const Table& a, const Table& b, int type, int dim, bool store
   if (store_only) return pages[0] == pages[1];
   const int n_keys[kQueries] = {64, 1, 17, 0, 40};
   return SameResult<float>(a, b, kQueries * (width + 2), [&](const Table& table, float* out) {
+    std::vector<float> queries = plain;
+    table.prepare_queries[type](queries.data(), kQueries, dim);
     std::vector<AttentionState> state(kQueries, {-std::numeric_limits<float>::infinity(), 0.0f});
     table.attend_page[type](pages[0].data(), nullptr, queries.data(), n_keys, kQueries, dim, state.data(), out);
     std::memcpy(out + kQueries * width, state.data(), kQueries * sizeof(AttentionState));
+  });
+}
+
+bool SameQueries(const Table& a, const Table& b, int type, int dim) {
+  Noise noise;
+  const std::vector<float> queries = noise.Values(3 * static_cast<size_t>(dim));
+  return SameResult<float>(a, b, queries.size(), [&](const Table& table, float* out) {
+    std::copy(queries.begin(), queries.end(), out);
+    table.prepare_queries[type](out, 3, dim);
   });
 }
 
@@ -242,9 +253,12 @@ void ForEachHeadOp(const Table& scalar, TableRef& table, int dim, const Wanted& 
   if (wanted("attend_merge")) {
     check(SameMerge(scalar, table, dim), "attend_merge", table.attend_merge, scalar.attend_merge);
   }
-  for (int type = 0; type < 3; type++) {
+  for (int type = 0; type < kKvTypes; type++) {
     if (wanted("kv_store")) {
       check(SameAttention(scalar, table, type, dim, true), "kv_store", table.kv_store[type], scalar.kv_store[type]);
+    }
+    if (wanted("prepare_queries")) {
+      check(SameQueries(scalar, table, type, dim), "prepare_queries", table.prepare_queries[type], scalar.prepare_queries[type]);
     }
     if (wanted("attend_page")) {
       check(SameAttention(scalar, table, type, dim, false), "attend_page", table.attend_page[type], scalar.attend_page[type]);

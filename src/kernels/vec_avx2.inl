@@ -52,6 +52,16 @@ LFM_INLINE void StoreS8(int8_t* p, VI a) {
   const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packs_epi16(words, words));
 }
+// Of numbers that fit.
+LFM_INLINE void StoreS16(int16_t* p, VI a) {
+  const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(a), _mm256_extracti128_si256(a, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), words);
+}
+// Sums of products of a lane's two halves of 16 bits.
+using VP = VI;
+LFM_INLINE VP NoPairs() { return SetI(0); }
+LFM_INLINE VI SumOfPairs(VP a) { return a; }
+LFM_INLINE VP DotPairs(VP sum, VI a, VI b) { return _mm256_add_epi32(sum, _mm256_madd_epi16(a, b)); }
 
 LFM_INLINE VB LoadB(const uint8_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
 LFM_INLINE VI WordsOf(VB a) { return a.v; }

@@ -52,6 +52,15 @@ LFM_INLINE VF CastF(VI a) { return _mm512_castsi512_ps(a); }
 LFM_INLINE VI LoadU8(const uint8_t* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE VI LoadS8(const uint8_t* p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE void StoreS8(int8_t* p, VI a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }
+LFM_INLINE void StoreS16(int16_t* p, VI a) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtepi32_epi16(a)); }
+// Sums of products of a lane's two halves of 16 bits. Not by its intrinsic: g++ 12 copies sixteen sums to other registers and back each time.
+using VP = VI;
+LFM_INLINE VP NoPairs() { return SetI(0); }
+LFM_INLINE VI SumOfPairs(VP a) { return a; }
+LFM_INLINE VP DotPairs(VP sum, VI a, VI b) {
+  __asm__("vpdpwssd %2, %1, %0" : "+v"(sum) : "v"(a), "v"(b));
+  return sum;
+}
 
 LFM_INLINE VB LoadB(const uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 LFM_INLINE void StoreB(uint8_t* p, VB a) { _mm512_storeu_si512(p, a.v); }

@@ -61,6 +61,17 @@ LFM_INLINE void StoreS8(int8_t* p, VI a) {
   const uint32_t four = vget_lane_u32(vreinterpret_u32_s8(bytes), 0);
   __builtin_memcpy(p, &four, 4);
 }
+LFM_INLINE void StoreS16(int16_t* p, VI a) { vst1_s16(p, vmovn_s32(a)); }
+// Sums of products of a lane's two halves of 16 bits, which stay apart until the end.
+struct VP {
+  VI low, high;
+};
+LFM_INLINE VP NoPairs() { return {SetI(0), SetI(0)}; }
+LFM_INLINE VI SumOfPairs(VP a) { return vpaddq_s32(a.low, a.high); }
+LFM_INLINE VP DotPairs(VP sum, VI a, VI b) {
+  const int16x8_t x = vreinterpretq_s16_s32(a), y = vreinterpretq_s16_s32(b);
+  return {vmlal_s16(sum.low, vget_low_s16(x), vget_low_s16(y)), vmlal_high_s16(sum.high, x, y)};
+}
 
 LFM_INLINE VB LoadB(const uint8_t* p) { return {vld1q_u8(p)}; }
 LFM_INLINE VI WordsOf(VB a) { return vreinterpretq_s32_u8(a.v); }

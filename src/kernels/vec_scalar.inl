@@ -157,6 +157,18 @@ LFM_INLINE VI LoadS8(const uint8_t* p) {
   return r;
 }
 LFM_INLINE void StoreS8(int8_t* p, VI a) { LFM_LANES p[i] = static_cast<int8_t>(a.v[i]); }
+LFM_INLINE void StoreS16(int16_t* p, VI a) { LFM_LANES p[i] = static_cast<int16_t>(a.v[i]); }
+// Sums of products of a lane's two halves of 16 bits.
+using VP = VI;
+LFM_INLINE VP NoPairs() { return SetI(0); }
+LFM_INLINE VI SumOfPairs(const VP& a) { return a; }
+LFM_INLINE VP DotPairs(VP sum, VI a, VI b) {
+  LFM_LANES {
+    const int32_t high = (a.v[i] >> 16) * (b.v[i] >> 16);
+    sum.v[i] += high + static_cast<int16_t>(a.v[i]) * static_cast<int16_t>(b.v[i]);
+  }
+  return sum;
+}
 
 LFM_INLINE VB LoadB(const uint8_t* p) {
   VB r;

@@ -114,7 +114,7 @@ class AttentionBlocks {
     return block.index + 1 < n_blocks_ ? KvOf(BlockAt(block.index + 1), 0) : nullptr;
   }
 
-  // The block's queries, scaled, in the thread's own place.
+  // The block's queries, scaled and prepared, in the thread's own place.
   const float* QueriesOf(const Block& block, int i_thread) const {
     const int width = group_ * config_.head_dim;
     float* const queries = step_.b.partials.queries.data() + int64_t{i_thread} * kMaxQueries * config_.head_dim;
@@ -123,6 +123,7 @@ class AttentionBlocks {
       const float* q = step_.b.wide.data() + (block.first_row + r) * Stride() + int64_t{block.kv_head} * width;
       for (int i = 0; i < width; ++i) queries[r * width + i] = q[i] * scale;
     }
+    step_.model.kernels->prepare_queries[KvTypeIndex()](queries, block.n_rows * group_, config_.head_dim);
     return queries;
   }
 
@@ -162,9 +163,9 @@ class AttentionBlocks {
   }
 
   int64_t Stride() const { return q_width_ + int64_t{2} * config_.n_kv_heads * config_.head_dim; }
+  size_t KvTypeIndex() const { return static_cast<size_t>(step_.batch[0].state->layout().kv_type); }
   auto Kernel() const -> std::remove_cvref_t<decltype(kernels::Table::attend_page[0])> {
-    const auto type = static_cast<size_t>(step_.batch[0].state->layout().kv_type);
-    return step_.model.kernels->attend_page[type];
+    return step_.model.kernels->attend_page[KvTypeIndex()];
   }
 
   const StepContext& step_;
@@ -213,7 +214,8 @@ void CountAttention(const StepContext& step) {
     const double layer_bytes = layout.kv_bytes_per_token() / layout.n_attention;
     step.profile->CountBytes(static_cast<uint64_t>(layer_bytes * static_cast<double>(past + n)));
     const int64_t n_pairs = n * past + n * (n + 1) / 2;
-    const auto operations = static_cast<uint64_t>(4 * n_pairs * config.n_heads * config.head_dim);
+    const auto operations =
+        static_cast<uint64_t>(AttentionOperations(layout.kv_type) * n_pairs * config.n_heads * config.head_dim);
     step.profile->operations += operations;
     step.profile->f32_operations += operations;
   }

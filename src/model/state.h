@@ -15,6 +15,10 @@
 
 namespace lfm::model {
 
+// Operations of a query with one dim of a position's key and value. Products of 16-bit pairs do two in the time of one in f32 and
+// count half, since the limit that they are held against is f32's.
+constexpr int AttentionOperations(kernels::KvType type) { return type == kernels::KvType::kI16 ? 2 : 4; }
+
 // Sizes of a page and of the convolution state, derived from a Config.
 struct StateLayout {
   StateLayout(const Config& config, kernels::KvType kv_type);

@@ -158,7 +158,7 @@ Result<ModelReport> ExamineFile(const formats::Checkpoint& checkpoint, const Mac
   ModelReport report;
   report.file_name = NameOfPath(checkpoint.path);
   const bool f32 = options.compute == model::Compute::kF32;
-  const auto kv_type = options.kv_type.value_or(f32 ? kernels::KvType::kF32 : kernels::KvType::kF16);
+  const auto kv_type = options.kv_type.value_or(f32 ? kernels::KvType::kF32 : kernels::KvType::kI16);
   LFM_TRY(report.description, engine::Describe(checkpoint, kv_type));
   report.packed = !checkpoint.packed.bytes.empty();
   report.needed_bytes = report.packed ? checkpoint.packed.bytes.size() : checkpoint.n_bytes;

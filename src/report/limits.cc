@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/state.h"
 #include "model/tensors.h"
 
 namespace lfm::report {
@@ -57,7 +58,8 @@ class Counter {
     if (config.layers[static_cast<size_t>(i_layer)].mixer != model::Mixer::kAttention) return;
     const double page = static_cast<double>(kernels::KvPageBytes(shape_.kv_type, config.head_dim));
     work_.read_bytes += config.n_kv_heads * page / kernels::kPagePositions * (past + n);
-    AddOperations(4 * (n * past + n * (n + 1) / 2) * config.n_heads * config.head_dim, false);
+    AddOperations(model::AttentionOperations(shape_.kv_type) * (n * past + n * (n + 1) / 2) * config.n_heads * config.head_dim,
+                  false);
   }
 
   const Work& work() const { return work_; }

@@ -30,7 +30,7 @@ Work WorkOf(const model::Profile& profile);
 struct StepShape {
   int64_t n_tokens = 1, n_past = 0;
   model::Compute compute = model::Compute::kAuto;
-  kernels::KvType kv_type = kernels::KvType::kF16;
+  kernels::KvType kv_type = kernels::KvType::kI16;
 };
 Work CountWork(const formats::Checkpoint& checkpoint, const model::Config& config, const StepShape& shape);
 

@@ -192,7 +192,7 @@ class Models(Case):
         d, layers = config["hidden_size"], len(config["layer_types"])
         n_attention = config["layer_types"].count("full_attention")
         info = self.json("info", MODEL, "--json", "--tensors")
-        self.assertEqual(info["state_bytes_per_token"], n_attention * config["num_key_value_heads"] * 64 * 2 * 2)
+        self.assertEqual(info["state_bytes_per_token"], n_attention * config["num_key_value_heads"] * 2 * (64 * 2 + 4))
         self.assertEqual(info["state_bytes_per_sequence"], (layers - n_attention) * 2 * d * 4)
         expert = 3 * d * config["moe_intermediate_size"]
         idle = (layers - config["num_dense_layers"]) * (config["num_experts"] - config["num_experts_per_tok"]) * expert
@@ -612,7 +612,7 @@ class Run(Case):
 
     def test_gguf_and_kv_types(self):
         answers = [self.json("run", "-m", GGUF, "-p", "Hi", "-n", 6, "--temp", 0, "--json", "--kv-type", kind)["ids"]
-                   for kind in ("f16", "f32", "q8_0")]
+                   for kind in ("i16", "f16", "f32", "q8_0")]
         self.assertTrue(all(answers))
 
     @staticmethod

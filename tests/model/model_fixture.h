@@ -27,7 +27,7 @@ struct Rig {
     EXPECT_TRUE(model.ok()) << path << ": " << (model.ok() ? "" : model.error().message);
     if (!model.ok()) return nullptr;
     rig->model = std::move(*model);
-    const auto kv = compute == model::Compute::kF32 ? kernels::KvType::kF32 : kernels::KvType::kF16;
+    const auto kv = compute == model::Compute::kF32 ? kernels::KvType::kF32 : kernels::KvType::kI16;
     rig->pool = std::make_unique<model::PagePool>(model::StateLayout(rig->model->config, kv), 4096);
     auto workspace = model::Workspace::Create(*rig->model, 1024, 1024, 8192, n_threads);
     EXPECT_TRUE(workspace.ok());
