@@ -11,6 +11,7 @@
 #include "cli/progress.h"
 #include "cli/tuned.h"
 #include "engine/packed_models.h"
+#include "kernels/names.h"
 #include "model/memory_check.h"
 
 namespace lfm::cli {
@@ -64,10 +65,9 @@ Result<std::string> ModelArgs::Isa() const {
 }
 
 Result<kernels::KvType> ParseKvType(const std::string& name) {
-  if (name == "f16") return kernels::KvType::kF16;
-  if (name == "f32") return kernels::KvType::kF32;
-  if (name == "q8_0") return kernels::KvType::kQ8_0;
-  if (name == "i16") return kernels::KvType::kI16;
+  for (int type = 0; type < kernels::kKvTypes; ++type) {
+    if (name == kernels::kKvTypeNames[type]) return static_cast<kernels::KvType>(type);
+  }
   return Error{ErrorCode::kInvalidArgument, StrCat(Quote(name), " is no type of KV cache; use i16, f16, f32 or q8_0")};
 }
 

@@ -34,6 +34,7 @@ class LoadedModel {
   const model::Model& network() const { return *network_; }
   const model::Config& config() const { return network_->config; }
   model::PagePool& pages() { return *pages_; }
+  kernels::KvType kv_type() const { return pages_->layout().kv_type; }
   // Bytes of the file's weights that one decoded token needs (describe.h).
   uint64_t weight_bytes_per_token() const { return weight_bytes_per_token_; }
 

@@ -11,6 +11,7 @@
 #include "classify/fingerprint.h"
 #include "engine/describe.h"
 #include "formats/packed_file.h"
+#include "kernels/names.h"
 #include "server/grammar_set.h"
 
 namespace lfm::server {
@@ -97,7 +98,10 @@ Result<ServedModel> DescribeServed(const engine::LoadedModel& model, const forma
   served.n_ctx = options.n_ctx > 0 ? options.n_ctx : description.config.context_length;
   served.vocab_size = static_cast<int32_t>(description.config.vocab_size);
   served.sampling = model.text().sampling;
-  served.fingerprint = StrCat("b", options.version, "-w", WeightsHash(checkpoint), "-n", formats::kNumericsVersion);
+  // All that answers depend on beside the request: the build, the weights, and how is computed with them.
+  served.fingerprint = StrCat("b", options.version, "-w", WeightsHash(checkpoint), "-n", formats::kNumericsVersion,
+                              model.network().compute == model::Compute::kF32 ? "-f32-" : "-",
+                              kernels::kKvTypeNames[static_cast<size_t>(model.kv_type())]);
   served.weights_key = classify::ModelFingerprint(checkpoint);
   served.grammars = std::make_shared<GrammarSet>(served.text->tokenizer, served.vocab_size);
   served.created = FileTime(model.path());

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 import unittest
+import urllib.request
 
 LFM, MODEL = sys.argv[1:3]
 ASK = [{"role": "user", "content": "Hello, who are you?"}]
@@ -43,26 +44,33 @@ class Reply:
 
 
 class Api(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.server = subprocess.Popen([LFM, "serve", "-m", MODEL, "--port", "0", "--alias", "me/demo"], stdin=subprocess.DEVNULL,
-                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for line in cls.server.stdout:
+    @staticmethod
+    def start(*flags):
+        """A server and its port."""
+        server = subprocess.Popen([LFM, "serve", "-m", MODEL, "--port", "0", *flags], stdin=subprocess.DEVNULL,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        for line in server.stdout:
             at = line.find("http://127.0.0.1:")
             if at >= 0:
-                cls.port = int("".join(c for c in line[at + 17:].split("/")[0] if c.isdigit()))
-                break
-        else:
-            raise AssertionError("the server did not say where it listens")
+                return server, int("".join(c for c in line[at + 17:].split("/")[0] if c.isdigit()))
+        raise AssertionError("the server did not say where it listens")
+
+    @staticmethod
+    def end(server):
+        server.terminate()
+        assert server.wait(30) == 0, "exit code"
+        server.stdout.close()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server, cls.port = cls.start("--alias", "me/demo")
         while cls.ask("GET", "/health").status != 200:
             time.sleep(0.02)
         cls.model = cls.ask("GET", "/v1/models").json()["data"][0]["id"]
 
     @classmethod
     def tearDownClass(cls):
-        cls.server.terminate()
-        assert cls.server.wait(30) == 0, "exit code"
-        cls.server.stdout.close()
+        cls.end(cls.server)
 
     @classmethod
     def ask(cls, method, path, body=None, raw=None, headers=None):
@@ -92,6 +100,16 @@ class Api(unittest.TestCase):
         if code:
             self.assertEqual(error["code"], code)
         self.assertTrue(reply.headers["x-request-id"])
+
+    def test_the_fingerprint_tells_what_computes(self):
+        mine = self.ask("GET", "/props").json()["system_fingerprint"]
+        self.assertRegex(mine, r"^b[\d.]+-w[0-9a-f]{16}-n\d+-i16$")
+        server, port = self.start("--compute", "f32", "--kv-type", "q8_0")
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/props") as reply:
+                self.assertEqual(json.load(reply)["system_fingerprint"], mine.replace("-i16", "-f32-q8_0"))
+        finally:
+            self.end(server)
 
     def test_stream_is_the_plain_answer(self):
         kw = dict(temperature=1, seed=7, n=3, max_tokens=12, ignore_eos=True, logprobs=True, top_logprobs=2)
