@@ -97,8 +97,9 @@ Status WritePrefixFile(const std::string& path, const PrefixFileKey& key, const 
 Status ReadPrefixFile(std::span<const std::byte> bytes, const PrefixFileKey& key,
                       const std::function<bool(const PrefixFilePage&)>& take) {
   Header header{};
-  const size_t n_magic = std::min(bytes.size(), sizeof kMagic);
-  if (std::memcmp(bytes.data(), kMagic, n_magic) != 0) {
+  const std::span<const std::byte> magic = std::as_bytes(std::span(kMagic));
+  const std::span<const std::byte> begin = bytes.first(std::min(bytes.size(), magic.size()));
+  if (!std::equal(begin.begin(), begin.end(), magic.begin())) {
     return Error{ErrorCode::kUnsupported, "this is no prefix cache of lfm (wrong magic at byte 0)"};
   }
   if (bytes.size() < sizeof header) return Error{ErrorCode::kCorrupt, "the prefix cache is cut short"};

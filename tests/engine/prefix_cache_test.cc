@@ -158,6 +158,7 @@ TEST_F(PrefixFileTest, RefusesStaleAndDamagedFilesAsAWhole) {
   for (const size_t n : {size_t{0}, size_t{8}, size_t{60}, bytes_.size() - 1}) {
     EXPECT_EQ(Read(key_, std::string_view(bytes_).substr(0, n)).error().code, ErrorCode::kCorrupt) << n;
   }
+  EXPECT_EQ(Read(key_, std::string_view()).error().code, ErrorCode::kCorrupt);  // no bytes have no address either
   EXPECT_FALSE(Read(key_, bytes_ + "x").ok());
   for (const std::string_view text :
        {"k", "my notes", "# notes\nthat are longer than the header of a prefix cache is, which has 56 bytes\n"}) {
