@@ -359,7 +359,8 @@ Result<std::string> TextTemplate::Of(const TableRow& row) const {
 
 void AppendCsvField(std::string_view field, char separator, std::string& out) {
   const bool quoted = field.find_first_of(std::string("\"\r\n") + separator) != std::string_view::npos ||
-                      (!field.empty() && (field.front() == ' ' || field.back() == ' '));
+                      (!field.empty() && (field.front() == ' ' || field.back() == ' ')) ||
+                      field.starts_with("\xEF\xBB\xBF");  // bare at a file's beginning it would be the file's mark
   if (!quoted) {
     out += field;
     return;

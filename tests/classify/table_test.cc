@@ -194,6 +194,7 @@ TEST(Table, FieldsAreQuotedWhereTheyMustBe) {
   EXPECT_EQ(quoted("a\nb"), "\"a\nb\"");
   EXPECT_EQ(quoted(" a"), "\" a\"");
   EXPECT_EQ(quoted(""), "");
+  EXPECT_EQ(quoted("\xEF\xBB\xBFid"), "\"\xEF\xBB\xBFid\"");  // a second mark behind the file's own belongs to the name
 }
 
 }  // namespace
