@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <exception>
 #include <thread>
 #include <utility>
@@ -49,6 +50,18 @@ bool HasRoom() {
   return true;
 }
 
+// Signals that stand for the process go to the program's own threads: a worker that ran a handler would keep the others
+// waiting, and the thread that the signal was meant to wake would sleep on. Those that stand for what a thread does stay.
+sigset_t ProcessSignals() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int number :
+       {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH, SIGUSR1, SIGUSR2}) {
+    sigaddset(&set, number);
+  }
+  return set;
+}
+
 }  // namespace
 
 Threads::Threads(int n) : n_(std::max(1, n)), shares_(static_cast<size_t>(n_)) {
@@ -71,11 +84,15 @@ Threads::~Threads() { StopWorkers(); }
 
 // Workers that wait on members keep this object from being unwound, so nothing may be thrown from here.
 void Threads::StartWorkers() noexcept {
+  const sigset_t not_here = ProcessSignals();
+  sigset_t before;
+  pthread_sigmask(SIG_BLOCK, &not_here, &before);  // a thread begins with the mask of who started it
   for (int i = static_cast<int>(workers_.size()) + 1; i < n_; ++i) {
     pthread_t worker;  // the constructor has reserved its place
-    if (StartOnEnoughStack(&worker, &Threads::Run, this) != 0) return;
+    if (StartOnEnoughStack(&worker, &Threads::Run, this) != 0) break;
     workers_.push_back(worker);
   }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void* Threads::Run(void* team) {

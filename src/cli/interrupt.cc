@@ -1,11 +1,13 @@
 #include "cli/interrupt.h"
 
+#include <poll.h>
 #include <sys/time.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
+#include <ctime>
 
 #include "base/file.h"
 #include "cli/commands.h"
@@ -16,12 +18,17 @@ namespace {
 // A signal handler has no other way to speak or to know.
 std::atomic<bool> interrupted{false};
 std::atomic<bool> at_prompt{false};
-std::atomic<bool> was_stopped{false};
+std::atomic<bool> is_disturbed{false};  // the line on the terminal, or the terminal's modes
+std::atomic<bool> is_resized{false};
 std::atomic<bool> ends{false};  // the process, soon after the first signal
 constexpr suseconds_t kPatienceMicroseconds = 700'000;
 static_assert(std::atomic<bool>::is_always_lock_free);
 termios terminal;  // as it was before anything changed it
 bool has_terminal = false;
+// While a line is edited: the editor's modes, and the signals that came through before.
+termios edited;
+bool knows_edited = false;
+sigset_t unheld;
 
 void SetTimer(suseconds_t microseconds) {
   const itimerval timer{{0, 0}, {0, microseconds}};
@@ -41,7 +48,9 @@ void OnPatienceEnded(int) {
 void OnSignal(int) {
   if (interrupted.exchange(true)) EndProcess(kExitInterrupted);
   if (ends) SetTimer(kPatienceMicroseconds);
-  if (at_prompt) Say("\r\n(Ctrl-C again leaves, as Ctrl-D does)\r\n");
+  if (!at_prompt) return;
+  Say("\r\n(Ctrl-C again leaves, as Ctrl-D does)\r\n");
+  is_disturbed = true;
 }
 
 void OnCpuLimit(int) {
@@ -59,22 +68,24 @@ void Handle(int signal, void (*handler)(int)) {
 // The line editor changes the terminal. While the process is stopped the shell needs it as it was.
 void OnStop(int) {
   const int error = errno;
-  termios edited;
-  const bool changed = at_prompt && has_terminal && tcgetattr(STDIN_FILENO, &edited) == 0;
-  if (changed) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+  if (at_prompt && has_terminal) tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
   struct sigaction own {};
   sigset_t stop;
+  sigset_t before;
   sigemptyset(&stop);
   sigaddset(&stop, SIGTSTP);
   sigaction(SIGTSTP, nullptr, &own);
   Handle(SIGTSTP, SIG_DFL);
   raise(SIGTSTP);
-  sigprocmask(SIG_UNBLOCK, &stop, nullptr);  // stops here, and goes on here
+  pthread_sigmask(SIG_UNBLOCK, &stop, &before);  // stops here, and goes on here
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   sigaction(SIGTSTP, &own, nullptr);
-  was_stopped = true;
-  if (changed) tcsetattr(STDIN_FILENO, TCSANOW, &edited);
+  is_disturbed = true;
   errno = error;
 }
+
+void OnContinue(int) { is_disturbed = true; }
+void OnResize(int) { is_resized = true; }
 
 // Of SIGHUP: nohup wants it so. Of SIGTSTP: a shell without job control.
 bool IsIgnored(int signal) {
@@ -99,7 +110,11 @@ void Arm(bool ends_process) {
   for (const int number : {SIGHUP, SIGTERM}) {
     if (!IsIgnored(number) || number == SIGTERM) Handle(number, ends_process ? OnSignal : OnPatienceEnded);
   }
-  if (!ends_process && !IsIgnored(SIGTSTP)) Handle(SIGTSTP, OnStop);
+  if (!ends_process) {
+    if (!IsIgnored(SIGTSTP)) Handle(SIGTSTP, OnStop);
+    Handle(SIGCONT, OnContinue);
+    Handle(SIGWINCH, OnResize);
+  }
   Handle(SIGINT, OnSignal);
 }
 
@@ -132,6 +147,32 @@ void Interrupt() { interrupted = true; }
 
 void SetAtPrompt(bool value) { at_prompt = value; }
 
-bool TakeWasStopped() { return was_stopped.exchange(false); }
+void HoldTerminalSignals(bool hold) {
+  if (!hold) {
+    pthread_sigmask(SIG_SETMASK, &unheld, nullptr);
+    return;
+  }
+  sigset_t held;
+  sigemptyset(&held);
+  for (const int number : {SIGTSTP, SIGCONT, SIGWINCH, SIGINT}) sigaddset(&held, number);
+  pthread_sigmask(SIG_BLOCK, &held, &unheld);
+  knows_edited = false;
+  is_disturbed = false;
+}
+
+KeyWait WaitForKey(int milliseconds) {
+  if (!knows_edited) knows_edited = tcgetattr(STDIN_FILENO, &edited) == 0;
+  const timespec time{milliseconds / 1000, milliseconds % 1000 * 1'000'000L};
+  while (true) {
+    if (is_resized.exchange(false)) return KeyWait::kResized;
+    if (is_disturbed.exchange(false)) {
+      if (knows_edited) tcsetattr(STDIN_FILENO, TCSADRAIN, &edited);
+      return KeyWait::kDisturbed;
+    }
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    const int n = ppoll(&input, 1, milliseconds < 0 ? nullptr : &time, &unheld);
+    if (n >= 0 || errno != EINTR) return n == 0 ? KeyWait::kTimeout : KeyWait::kReady;
+  }
+}
 
 }  // namespace lfm::cli

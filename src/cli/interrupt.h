@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 
 namespace lfm::cli {
 
@@ -26,8 +27,18 @@ void Interrupt();
 // While the user is being asked for a line, an interrupt says how to leave, and stopping (Ctrl-Z) gives the terminal back
 // for that time.
 void SetAtPrompt(bool at_prompt);
-// Whether the process was stopped since the last call: the line is to be drawn anew.
-bool TakeWasStopped();
+// While a line is edited: Ctrl-C, Ctrl-Z, going on after it and another size of the window are held back, and heard only
+// within WaitForKey, so that none of them finds the editor's picture half drawn or comes between a look and a wait.
+// For the thread that hears of signals.
+void HoldTerminalSignals(bool hold);
+enum class KeyWait : uint8_t {
+  kReady,    // there is input, or its end, or an error that reading tells
+  kTimeout,  // nothing came
+  kDisturbed,  // the terminal was somebody else's, or was written to: its modes are the editor's again, the line is to be drawn anew
+  kResized,
+};
+// Waits for input on the terminal for so long; without end if negative.
+KeyWait WaitForKey(int milliseconds);
 
 // Ends the process without a word: the terminal as it was found, unfinished files removed.
 [[noreturn]] void EndProcess(int exit_code);

@@ -2,7 +2,6 @@
 
 #include <editline/readline.h>
 #include <langinfo.h>
-#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,8 +79,17 @@ class Decoder {
   static bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
 
   static bool HasInput(int milliseconds) {
-    pollfd input{STDIN_FILENO, POLLIN, 0};
-    return poll(&input, 1, milliseconds) > 0;
+    while (true) {
+      const KeyWait wait = WaitForKey(milliseconds);
+      if (wait == KeyWait::kReady) return true;
+      if (wait == KeyWait::kTimeout) return false;
+      if (wait == KeyWait::kResized) {
+        WriteOut("\r\x1b[J");  // the editor draws from where the line begins
+        static_cast<void>(FlushOut());
+        rl_resize_terminal();
+      }
+      rl_forced_update_display();
+    }
   }
 
   // Whether a mark of a paste was there; it is no text.
@@ -102,16 +110,13 @@ class Decoder {
     return code;
   }
   bool ReadByte() {
-    while (true) {
-      const ssize_t n = read(STDIN_FILENO, bytes_ + n_, 1);
-      if (n == 1) break;
-      if (n == 0 || (errno != EINTR && errno != EAGAIN)) return false;
-      if (TakeWasStopped()) rl_forced_update_display();
-      pollfd input{STDIN_FILENO, POLLIN, 0};
-      if (errno == EAGAIN) poll(&input, 1, -1);
-    }
-    ++n_;
-    return true;
+    ssize_t n = 0;
+    do {
+      HasInput(-1);
+      n = read(STDIN_FILENO, bytes_ + n_, 1);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    if (n == 1) ++n_;
+    return n == 1;
   }
 
   char bytes_[8] = {};  // the longest character or mark
@@ -155,6 +160,7 @@ LineEditor::LineEditor() : edits_(SetUtf8()) {
   if (!edits_) return;
   rl_readline_name = const_cast<char*>("lfm");
   rl_getc_function = NextCharacter;
+  rl_catch_signals = 0;  // interrupt.h hears of them: the editor's own handlers leave the terminal as Ctrl-C found it
   rl_initialize();
   rl_bind_key('\t', rl_insert);  // a table that is pasted has tabs, and no names of files are wanted in their place
   using_history();
@@ -167,7 +173,9 @@ LineEditor::LineEditor() : edits_(SetUtf8()) {
 
 std::optional<std::string> LineEditor::ReadLine(const char* prompt) const {
   if (edits_) {
+    HoldTerminalSignals(true);
     char* const line = readline(prompt);
+    HoldTerminalSignals(false);
     if (!line) return std::nullopt;
     std::string text = line;
     std::free(line);

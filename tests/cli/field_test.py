@@ -785,28 +785,44 @@ class Typed(Case):
         self.chat([b"a \x1b[200~two\rlines\x01,\tU\xc3\xbc\x1b[201~ b", b"/save ~/saved.json"], {})
         self.assertEqual(json.loads((self.path / "saved.json").read_bytes())[0]["content"], "a two\nlines\x01,\tUü b")
 
-    def test_stopped_and_ended(self):
-        """While the chat is stopped the terminal is as it was; SIGTERM ends it at once."""
+    def test_under_a_shell(self):
+        """While the chat is stopped the terminal is as it was; afterwards, after Ctrl-C and in a window of another size
+        the line goes on as it was; SIGTERM ends the chat at once."""
+        import fcntl
         import pty
+        import struct
         import termios
         pid, fd = pty.fork()
         if pid == 0:
-            os.execve(LFM, [LFM, "run", "-m", DENSE, "-n", "2"], {"HOME": str(self.path), "TERM": "xterm"})
-        def until(wanted):
-            end = time.time() + 60
-            while not wanted() and time.time() < end:
-                if select.select([fd], [], [], 0.05)[0]:
-                    os.read(fd, 65536)
-            return wanted()
+            os.execvpe("dash", ["dash", "-i"], {"HOME": str(self.path), "PATH": os.environ["PATH"], "PS1": "$ ", "TERM": "xterm"})
         edits = lambda: not termios.tcgetattr(fd)[3] & termios.ICANON
-        self.assertTrue(until(edits))
-        os.kill(pid, signal.SIGTSTP)
-        self.assertTrue(until(lambda: not edits()))
-        os.kill(pid, signal.SIGCONT)
-        self.assertTrue(until(edits))
-        os.kill(pid, signal.SIGTERM)
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 130)
-        os.close(fd)
+
+        def put(typed, mark, editing):
+            os.write(fd, typed)
+            end, seen = time.time() + 60, b""
+            while (mark not in seen or edits() != editing) and time.time() < end:
+                if select.select([fd], [], [], 0.05)[0]:
+                    seen += os.read(fd, 65536)
+            self.assertIn(mark, seen)
+            self.assertEqual(edits(), editing, seen)
+
+        put(f"exec 2>&1; {LFM} run -m {DENSE} -n 2\r".encode(), b"\n> ", True)
+        put(b"abx", b"abx", True)
+        for _ in range(2):
+            put(b"\x1a", b"topped", False)
+            put(b"fg\r", b"> abx", True)
+        put(b"\x7fc", b"c", True)
+        put(b"\x03", b"> abc", True)
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 30, 0, 0))
+        put(b"", b"> abc", True)
+        put(b"dx", b"dx", True)
+        put(b"\x7fe\r", b"\r\n> ", True)
+        put(b"/save ~/saved.json\r", b"\r\n> ", True)
+        self.assertEqual(json.loads((self.path / "saved.json").read_bytes())[0]["content"], "abcde")
+        put(b"\x1a", b"topped", False)
+        put(b"kill %1; fg; echo code $?\r", b"\ncode 130", False)
+        os.close(fd)  # the shell hears that its terminal is gone
+        os.waitpid(pid, 0)
 
     def test_load(self):
         (self.path / "talk.json").write_text(json.dumps([{"role": "user", "content": "A"}, {"role": "assistant", "content": "B"}]))
