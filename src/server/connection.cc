@@ -1,5 +1,6 @@
 #include "server/connection.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <random>
 
@@ -371,6 +372,8 @@ void Connection::Tick(Clock::time_point now) {
     case Phase::kClosed: break;
   }
 }
+
+void Connection::Excuse(Clock::duration lost) { since_ = std::min(since_ + lost, Clock::now()); }
 
 void Connection::Drain() {
   draining_ = true;

@@ -40,6 +40,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   void Start();
   void Tick(Clock::time_point now);    // deadlines
+  void Excuse(Clock::duration lost);   // time in which this process did not run is no delay of the client's
   void Drain();                        // no further request; closes at once when idle
   void CutOff(const ApiError& error);  // ends what is running
   void Close();

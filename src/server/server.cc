@@ -95,6 +95,7 @@ class ServerImpl final : public Server {
   void MakeRoom();
   void WaitForSignal();
   void Tick();
+  void ExcuseStall(Clock::time_point now);
   void BeginDrain();
   void CutAllOff();
 
@@ -104,7 +105,7 @@ class ServerImpl final : public Server {
   std::vector<std::unique_ptr<Door>> doors_;
   asio::signal_set signals_;
   asio::steady_timer timer_;
-  Clock::time_point cut_at_, stop_at_;
+  Clock::time_point cut_at_, stop_at_, tick_at_;
   bool draining_ = false, cut_off_ = false;
   std::thread thread_;
 };
@@ -238,7 +239,10 @@ void ServerImpl::BeginDrain() {
   draining_ = true;
   core_.life->set(Life::kDraining);
   const auto seconds = [](double s) { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(s)); };
-  cut_at_ = Clock::now() + seconds(core_.options.timeouts.drain);
+  const Clock::time_point now = Clock::now();
+  ExcuseStall(now);
+  tick_at_ = {};
+  cut_at_ = now + seconds(core_.options.timeouts.drain);
   stop_at_ = cut_at_ + seconds(kGraceSeconds);
   if (hooks_.draining) hooks_.draining();
   const auto all = core_.connections;
@@ -254,8 +258,19 @@ void ServerImpl::CutAllOff() {
   }
 }
 
+// A process that was stopped, or on a machine that slept, finds all deadlines past when it goes on: whatever was lost so
+// is added to them, or clients that did their part in time would be cut off.
+void ServerImpl::ExcuseStall(Clock::time_point now) {
+  const auto lost = now - tick_at_;
+  if (tick_at_ == Clock::time_point{} || lost < kTick) return;
+  for (const auto& connection : core_.connections) connection->Excuse(lost);
+  cut_at_ += lost;
+  stop_at_ += lost;
+}
+
 void ServerImpl::Tick() {
   const Clock::time_point now = Clock::now();
+  ExcuseStall(now);
   for (auto it = core_.connections.begin(); it != core_.connections.end();) {
     const auto connection = *it++;
     connection->Tick(now);
@@ -264,7 +279,8 @@ void ServerImpl::Tick() {
     if (core_.n_exchanges.load() == 0 || now >= stop_at_) return core_.io.stop();
     if (now >= cut_at_ && !cut_off_) CutAllOff();
   }
-  timer_.expires_after(draining_ ? kDrainTick : kTick);
+  tick_at_ = now + (draining_ ? kDrainTick : kTick);
+  timer_.expires_at(tick_at_);
   timer_.async_wait([this](const error_code&) { Tick(); });
 }
 

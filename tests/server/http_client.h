@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -51,11 +52,11 @@ class RawClient {
     close(fd_);
     fd_ = -1;
   }
-  // What arrived until `end` was seen, the server closed, or `wait_ms` passed without a byte.
-  std::string Read(std::string_view end = "", int wait_ms = 5000) {
+  // What arrived until `end` was seen, the server closed, or `wait_ms` passed without a byte. The default is for what
+  // must come: a machine may be as slow as it likes.
+  std::string Read(std::string_view end = "", int wait_ms = 120'000) {
     while (end.empty() || received_.find(end) == std::string::npos) {
-      pollfd ready{fd_, POLLIN, 0};
-      if (poll(&ready, 1, wait_ms) <= 0) break;
+      if (!HasMore(wait_ms)) break;
       char buffer[65536];
       const ssize_t n = recv(fd_, buffer, sizeof buffer, 0);
       if (n <= 0) {
@@ -69,6 +70,17 @@ class RawClient {
   bool closed() const { return closed_; }
 
  private:
+  // In short waits: where both sides were stopped for a while, the server goes on too before the client gives up.
+  bool HasMore(int wait_ms) const {
+    constexpr int kSliceMs = 100;
+    int n = 0;
+    for (; wait_ms > 0 && n == 0; wait_ms -= kSliceMs) {
+      pollfd ready{fd_, POLLIN, 0};
+      n = poll(&ready, 1, std::min(wait_ms, kSliceMs));
+    }
+    return n > 0;
+  }
+
   int fd_ = -1;
   bool connected_ = false, closed_ = false;
   std::string received_;

@@ -31,9 +31,13 @@ struct Recorder : Observer {
     }
     if (stored) stored();
   }
+  // In short waits, so that a process that was stopped for long still looks.
   bool WaitFor(const std::function<bool()>& condition) {
     std::unique_lock lock(mutex);
-    return changed.wait_for(lock, std::chrono::seconds(10), condition);
+    for (int i = 0; i < 1200; ++i) {
+      if (changed.wait_for(lock, std::chrono::milliseconds(100), condition)) return true;
+    }
+    return false;
   }
   std::mutex mutex;
   std::condition_variable changed;
@@ -106,6 +110,15 @@ struct RunningServer {
       waiting.push_back(reply);
       recorder.changed.notify_all();
     });
+    // Holds the server's own thread until the test lets it go.
+    router.Add("POST", "/v1/hold",
+               [this](const HttpRequest&, const std::shared_ptr<Reply>& reply) {
+                 is_holding = true;
+                 is_holding.notify_all();
+                 is_holding.wait(true);
+                 reply->Send(200, "text/plain", "");
+               },
+               {.quick = true});
     router.Add("POST", "/v1/drop", [](const HttpRequest&, const std::shared_ptr<Reply>&) {});
     router.Add("POST", "/v1/throw", [](const HttpRequest&, const std::shared_ptr<Reply>&) { throw std::bad_alloc(); });
     router.Add("POST", "/v1/messages",
@@ -133,6 +146,7 @@ struct RunningServer {
   std::shared_ptr<KeyRing> keys;
   std::vector<std::shared_ptr<Reply>> waiting;
   int n_gone = 0;
+  std::atomic<bool> is_holding{false};
   std::string error;
   int port = 0;
   std::unique_ptr<Server> server;
