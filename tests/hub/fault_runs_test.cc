@@ -113,6 +113,7 @@ TEST(FaultRuns, RightBytesOrAClearError) {
     options.environment.token = "hf_secret";
     const RepoFolders folders = FoldersOf(options.environment, kRepo);
     PullOptions clean = options;
+    options.download.http.stall_timeout_s = 1;
     {
       SeededRun run(hub, options, seed);
       const std::string blob = folders.blobs + "/" + EtagOf(hub.repos[kRepo][kGguf]);

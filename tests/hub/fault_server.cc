@@ -20,6 +20,8 @@
 namespace lfm::hub::test {
 namespace {
 
+constexpr int kGateMilliseconds = 120'000;  // then it opens by itself, and the test fails by what it sees
+
 bool SendAll(int fd, std::string_view bytes) {
   while (!bytes.empty()) {
     const ssize_t n = send(fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
@@ -108,7 +110,7 @@ void FaultServer::Accept() {
 }
 
 void FaultServer::Serve(int fd) {
-  const timeval limit{5, 0};
+  const timeval limit{120, 0};
   setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
   if (const auto query = ReadQuery(fd)) Send(fd, *query, handler_(*query));
@@ -131,6 +133,9 @@ void FaultServer::Send(int fd, const Query& query, const Reply& reply) {
   if (!SendAll(fd, head + "\r\n") || query.method == "HEAD") return;
   std::string_view body = reply.body;
   if (reply.cut_after) body = body.substr(0, *reply.cut_after);
+  for (int i = 0; i < kGateMilliseconds && reply.gate && !*reply.gate && !stop_; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
   while (!body.empty() && !stop_) {
     const auto pause_end = std::chrono::steady_clock::now() + std::chrono::duration<double>(reply.pause_s);
     while (!stop_ && std::chrono::steady_clock::now() < pause_end) {

@@ -29,11 +29,12 @@ struct Reply {
 
   void Set(const std::string& name, const std::string& value);
   // Misbehaviour:
-  std::optional<size_t> cut_after;  // the connection is reset after that many bytes of the body
-  bool cut_head = false;            // it is reset before a byte is sent
-  bool garbage = false;             // something that is no HTTP
-  size_t piece = size_t{64} << 10;  // the body is sent in pieces of this size
-  double pause_s = 0;               // with a pause before each
+  std::optional<size_t> cut_after;          // the connection is reset after that many bytes of the body
+  bool cut_head = false;                    // it is reset before a byte is sent
+  bool garbage = false;                     // something that is no HTTP
+  size_t piece = size_t{64} << 10;          // the body is sent in pieces of this size
+  double pause_s = 0;                       // with a pause before each
+  const std::atomic<bool>* gate = nullptr;  // nothing of the body is sent before this is true
 };
 
 class FaultServer {

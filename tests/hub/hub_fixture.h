@@ -62,7 +62,7 @@ inline PullOptions FastOptions(const std::string& endpoint, const std::string& f
   options.download.retry.first_delay_s = 0.002;
   options.download.retry.max_delay_s = 0.02;
   options.download.retry.max_retry_after_s = 2;
-  options.download.http.stall_timeout_s = 1;
+  options.download.http.stall_timeout_s = 60;  // a busy machine is no stall; tests of stalls have less patience
   options.download.part_bytes = size_t{64} << 10;
   options.download.min_parallel_bytes = size_t{128} << 10;
   options.download.save_interval_s = 0.05;
