@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "engine/prefix_file.h"
+#include "support/temp_folder.h"
 
 namespace lfm::engine {
 namespace {
@@ -103,7 +104,7 @@ TEST_F(PrefixCacheTest, KeepsWhatCostsMoreAndWhatIsAskedFor) {
 class PrefixFileTest : public PrefixCacheTest {
  protected:
   void SetUp() override {
-    path_ = testing::TempDir() + "prefix_file_test.bin";
+    const std::string path = folder_ / "prefix.bin";
     key_.page_bytes = pool_.layout().page_bytes;
     key_.layout = pool_.layout().fingerprint;
     key_.model = 42;
@@ -112,8 +113,8 @@ class PrefixFileTest : public PrefixCacheTest {
     std::fill_n(pages[2]->data(), key_.page_bytes, std::byte{5});
     cache_.Insert("one", PageIds(0, 192), pages);
     cache_.Insert("two", PageIds(0, 64), Take(1));
-    ASSERT_TRUE(WritePrefixFile(path_, key_, cache_).ok());
-    auto bytes = ReadWholeFile(path_);
+    ASSERT_TRUE(WritePrefixFile(path, key_, cache_).ok());
+    auto bytes = ReadWholeFile(path);
     ASSERT_TRUE(bytes.ok());
     bytes_ = std::move(*bytes);
   }
@@ -132,7 +133,8 @@ class PrefixFileTest : public PrefixCacheTest {
     });
   }
 
-  std::string path_, bytes_;
+  test::TempFolder folder_;
+  std::string bytes_;
   PrefixFileKey key_;
   int n_pages_ = 0;
 };
