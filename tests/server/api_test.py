@@ -4,6 +4,7 @@ import concurrent.futures
 import http.client
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -44,25 +45,28 @@ class Reply:
 
 
 class Api(unittest.TestCase):
-    @staticmethod
-    def start(*flags):
-        """A server and its port."""
-        server = subprocess.Popen([LFM, "serve", "-m", MODEL, "--port", "0", *flags], stdin=subprocess.DEVNULL,
-                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        for line in server.stdout:
-            at = line.find("http://127.0.0.1:")
-            if at >= 0:
-                return server, int("".join(c for c in line[at + 17:].split("/")[0] if c.isdigit()))
-        raise AssertionError("the server did not say where it listens")
+    @classmethod
+    def start(cls, *flags):
+        """A server and its port. Its log goes to a file: nobody reads a pipe while it is asked."""
+        log = pathlib.Path(tempfile.mkstemp(dir=cls.folder.name)[1])
+        with open(log, "wb") as out:
+            server = subprocess.Popen([LFM, "serve", "-m", MODEL, "--port", "0", "--ledger", f"{log}.db", *flags], stdin=subprocess.DEVNULL,
+                                      stdout=out, stderr=subprocess.STDOUT)
+        while server.poll() is None:
+            if found := re.search(r"http://127\.0\.0\.1:(\d+)\s", log.read_text()):
+                return server, int(found[1])
+            time.sleep(0.02)
+        raise AssertionError(f"the server did not say where it listens: {log.read_text()}")
 
     @staticmethod
     def end(server):
         server.terminate()
-        assert server.wait(30) == 0, "exit code"
-        server.stdout.close()
+        assert server.wait(120) == 0, "exit code"
 
     @classmethod
     def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.addClassCleanup(cls.folder.cleanup)
         cls.server, cls.port = cls.start("--alias", "me/demo")
         while cls.ask("GET", "/health").status != 200:
             time.sleep(0.02)

@@ -143,11 +143,11 @@ class Case(unittest.TestCase):
 class Life(Case):
     def test_ends_at_once_when_idle(self):
         for number in (signal.SIGTERM, signal.SIGINT):
-            with Serve(self.folder) as server:
+            with Serve(self.folder, "--drain-timeout", "3600") as server:
                 kept = server.connection()
                 kept.request("GET", "/health")
                 self.assertEqual(json.loads(kept.getresponse().read()), {"status": "ok"})
-                self.assertEqual(server.end(number, 20), 0, server.log())
+                self.assertEqual(server.end(number), 0, server.log())
                 kept.close()
 
     def test_drains(self):
@@ -156,14 +156,16 @@ class Life(Case):
             for stream in streams:
                 stream.began.wait(60)
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.05)
-            try:
-                self.assertEqual(server.ask("POST", "/v1/completions", {})[0], 503)
-            except OSError:
-                pass
+            end, status = time.monotonic() + 60, 400
+            while status == 400 and time.monotonic() < end:  # the signal has not arrived yet: there is no such model
+                try:
+                    status = server.ask("POST", "/v1/completions", {})[0]
+                except (OSError, http.client.HTTPException):
+                    status = 503  # all answers were whole before this was asked
+            self.assertEqual(status, 503)
             self.assertEqual(server.process.wait(120), 0, server.log())
             for stream in streams:
-                stream.join(10)
+                stream.join(60)
                 self.assertTrue(stream.whole(), (stream.error, stream.bytes[-200:]))
         self.assertEqual([row["completion_tokens"] for row in self.rows()], [400] * 3)
 
@@ -172,14 +174,14 @@ class Life(Case):
             stream = Streaming(server, 100_000)
             stream.began.wait(60)
             self.assertEqual(server.end(limit=60), 0)
-            stream.join(10)
+            stream.join(60)
             self.assertTrue(stream.bytes.endswith(b"[DONE]\n\n"), stream.bytes[-200:])
-        with Serve(self.folder) as server:
+        with Serve(self.folder, "--drain-timeout", "3600") as server:
             stream = Streaming(server, 100_000)
             stream.began.wait(60)
-            server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.2)
-            server.end(limit=20)
+            while server.process.poll() is None:  # two that come at once are one
+                server.process.send_signal(signal.SIGTERM)
+                time.sleep(0.2)
 
     def test_says_in_one_line_what_is_wrong(self):
         with socket.socket() as taken:
@@ -233,12 +235,15 @@ class Access(Case):
             self.assertEqual(server.ask("GET", "/v1/models", headers=bearer("first"))[0], 200)
             body = {"model": server.model(bearer("first")), "prompt": "x", "max_tokens": 1}
             self.assertEqual(server.ask("POST", "/v1/completions", body, {"x-api-key": "slow"})[0], 200)
-            status, headers, _ = server.ask("POST", "/v1/completions", body, {"x-api-key": "slow"})
+            for _ in range(20):  # a minute may pass between two requests on a machine that sleeps
+                status, headers, _ = server.ask("POST", "/v1/completions", body, {"x-api-key": "slow"})
+                if status != 200:
+                    break
             self.assertEqual(status, 429)
             self.assertGreater(int(headers["retry-after"]), 0)
             pathlib.Path(path).write_text("second\n")
             server.process.send_signal(signal.SIGHUP)
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while server.ask("GET", "/v1/models", headers=bearer("second"))[0] != 200 and time.monotonic() < end:
                 time.sleep(0.05)
             self.assertEqual(server.ask("GET", "/v1/models", headers=bearer("second"))[0], 200)
