@@ -123,12 +123,21 @@ LFM_INLINE F32x16 MaxOfGroups(const float* scores, int n_groups) {
   return max;
 }
 
+// How weights come from scores: exp(s - m), m the greatest so far.
+struct FloatWeights {
+  static LFM_INLINE float Reference(float m, float page_max) { return m > page_max ? m : page_max; }
+  template <int kCount>
+  static LFM_INLINE void Exps(F32x16* x) {
+    ExpOfNegatives<kCount>(x);
+  }
+};
+
 // Turns the scores of kQ queries and kG groups into weights, and adds those to the queries' lane sums.
-template <int kQ, int kG>
+template <class Weights, int kQ, int kG>
 LFM_INLINE void Weigh(float* scores, const float* m, F32x16* sums) {
   F32x16 p[kQ * kG];
   for (int i = 0; i < kQ * kG; i++) p[i] = Sub(Load(scores + i / kG * kPagePositions + i % kG * kLanes), Set(m[i / kG]));
-  ExpOfNegatives<kQ * kG>(p);
+  Weights::template Exps<kQ * kG>(p);
   for (int i = 0; i < kQ * kG; i++) {
     Store(scores + i / kG * kPagePositions + i % kG * kLanes, p[i]);
     sums[i / kG] = Add(sums[i / kG], p[i]);
@@ -142,6 +151,10 @@ LFM_INLINE void UpdateState(float m, float sum, int head_dim, AttentionState* st
     state->l = state->l + sum;
     return;
   }
+  if (state->l == 0.0f) {  // the first page
+    *state = {m, sum};
+    return;
+  }
   const float correction = Exp1(state->m - m);
   state->l = state->l * correction + sum;
   state->m = m;
@@ -149,44 +162,47 @@ LFM_INLINE void UpdateState(float m, float sum, int head_dim, AttentionState* st
 }
 
 // Four queries that see the whole page: their trees are one.
+template <class Weights>
 LFM_INLINE void SoftmaxOfFour(float* scores, int head_dim, AttentionState* state, float* acc) {
   F32x16 lanes[4];
   float m[4], sum[4];
   for (int q = 0; q < 4; q++) lanes[q] = MaxOfGroups(scores + q * kPagePositions, kKeyGroups);
   MaxTrees(lanes, m);
   for (int q = 0; q < 4; q++) {
-    m[q] = state[q].m > m[q] ? state[q].m : m[q];
+    m[q] = Weights::Reference(state[q].m, m[q]);
     lanes[q] = Set(0.0f);
   }
   for (int q = 0; q < 4; q += kWeighQueries) {
     for (int g = 0; g < kKeyGroups; g += kWeighGroups) {
-      Weigh<kWeighQueries, kWeighGroups>(scores + q * kPagePositions + g * kLanes, m + q, lanes + q);
+      Weigh<Weights, kWeighQueries, kWeighGroups>(scores + q * kPagePositions + g * kLanes, m + q, lanes + q);
     }
   }
   SumTrees(lanes, sum);
   for (int q = 0; q < 4; q++) UpdateState(m[q], sum[q], head_dim, state + q, acc + q * head_dim);
 }
 
+template <class Weights>
 LFM_INLINE void SoftmaxOfOne(float* scores, int n_keys, int head_dim, AttentionState* state, float* acc) {
   const int n_groups = GroupsOf(n_keys);
   for (int j = n_keys; j < n_groups * kLanes; j++) scores[j] = -__builtin_inff();
   const float page_max = MaxTree(MaxOfGroups(scores, n_groups));
-  const float m = state->m > page_max ? state->m : page_max;
+  const float m = Weights::Reference(state->m, page_max);
   F32x16 sum = Set(0.0f);
-  for (int g = 0; g < n_groups; g++) Weigh<1, 1>(scores + g * kLanes, &m, &sum);
+  for (int g = 0; g < n_groups; g++) Weigh<Weights, 1, 1>(scores + g * kLanes, &m, &sum);
   UpdateState(m, SumTree(sum), head_dim, state, acc);
 }
 
 // `whole`: all see the whole page.
+template <class Weights>
 LFM_INLINE void SoftmaxOfQueries(float* scores, const int* n_keys, bool whole, int n, int head_dim, AttentionState* state,
                                  float* acc) {
   for (int q = 0; q < n;) {
     float* const s = scores + q * kPagePositions;
     if (q + 4 <= n && (whole || LeastKeys(n_keys + q, 4) == kPagePositions)) {
-      SoftmaxOfFour(s, head_dim, state + q, acc + q * head_dim);
+      SoftmaxOfFour<Weights>(s, head_dim, state + q, acc + q * head_dim);
       q += 4;
     } else {
-      if (n_keys[q] > 0) SoftmaxOfOne(s, n_keys[q], head_dim, state + q, acc + q * head_dim);
+      if (n_keys[q] > 0) SoftmaxOfOne<Weights>(s, n_keys[q], head_dim, state + q, acc + q * head_dim);
       q++;
     }
   }
@@ -279,7 +295,7 @@ LFM_INLINE void AttendTile(const Keys& keys, const Values& values, const float* 
   const int most = whole ? kPagePositions : MostKeys(n_keys, n);
   if (most == 0) return;
   ScoresOfQueries(keys, GroupsOf(most), queries, n, head_dim, scores);
-  SoftmaxOfQueries(scores, n_keys, whole, n, head_dim, state, acc);
+  SoftmaxOfQueries<FloatWeights>(scores, n_keys, whole, n, head_dim, state, acc);
   AddValuesOfQueries(values, scores, n_keys, whole, n, head_dim, acc);
 }
 

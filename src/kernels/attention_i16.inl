@@ -2,8 +2,7 @@
 //
 // A query becomes such integers too, and a score is their exact sum times both scales. The weights, times the scales of the
 // values that they meet, become integers with one scale a page; their exact sums with the values are added to the accumulators
-// by one fma a page. Exact sums have no order, so each ISA multiplies pairs of 16 bits as it can, and all give the same bits. The
-// softmax between is that of the other types.
+// by one fma a page. Exact sums have no order, so each ISA multiplies pairs of 16 bits as it can, and all give the same bits.
 
 // Largest integers: sums of 64, or of head_dim, products of two stay below 2^31.
 constexpr float kMostValue = 4095.0f;
@@ -106,6 +105,7 @@ struct PairProducts {
     for (int q = 0; q < kQ; q++) {
       for (int g = 0; g < kG; g++) LFM_PARTS sums[q][g].v[i] = NoPairs();
     }
+#pragma GCC unroll 4
     for (int d = 0; d < n_pairs; d++) {
       if constexpr (kFetch) Fetch(page + layout.values + (group * n_pairs + d * kG) * kLanes * 4, kG * kLanes * 4);
       Pairs16 k[kG];
@@ -134,6 +134,7 @@ struct PairProducts {
     for (int q = 0; q < kQ; q++) {
       for (int j = 0; j < kD; j++) LFM_PARTS sums[q][j].v[i] = NoPairs();
     }
+#pragma GCC unroll 4
     for (int p = 0; 2 * p < t.most; p++) {
       if constexpr (kFetch) Fetch(next + layout.keys + (d * kPagePositions / 2 + p * kD * kLanes) * 4, kD * kLanes * 4);
       Pairs16 v[kD];
@@ -177,6 +178,32 @@ struct PairProducts {
   }
 };
 
+// The softmax between: as a page's weights become integers with a scale of their own, what they are relative to need not be
+// the greatest score, only near it. It stays while no score is above it by more than 8: then sums need no correction, which
+// costs a wrongly foreseen branch and a long chain of operations. And 13 bits need no exp of 24: a polynomial of degree 4
+// (fitted to 3e-6). n = round(x / ln 2) lies in the low bits of a float to which 1.5 * 2^23 is added.
+struct IntegerWeights {
+  static LFM_INLINE float Reference(float m, float page_max) { return page_max <= m + 8.0f ? m : page_max; }
+  // Of numbers up to about 8. Below -86, where 2^n nears the least exponent, all are e^-86.
+  template <int kCount>
+  static LFM_INLINE void Exps(F32x16* wide) {
+    constexpr float kRound = 0x1.8p+23f, kLog2E = 0x1.715476p+0f;
+    constexpr int kN16 = kCount * kParts;
+    VF x[kN16], t[kN16], p[kN16];
+#define LFM_EACH for (int i = 0; i < kN16; i++)
+    LFM_EACH x[i] = MaxF(wide[i / kParts].v[i % kParts], SetF(-86.0f));
+    LFM_EACH t[i] = FmaF(x[i], SetF(kLog2E), SetF(kRound));
+    LFM_EACH p[i] = SubF(SetF(kRound), t[i]);  // -n
+    LFM_EACH x[i] = FmaF(x[i], SetF(kLog2E), p[i]);
+    LFM_EACH p[i] = FmaF(SetF(0x1.3a02d6p-7f), x[i], SetF(0x1.c9fc4cp-5f));
+    LFM_EACH p[i] = FmaF(p[i], x[i], SetF(0x1.ec0378p-3f));
+    LFM_EACH p[i] = FmaF(p[i], x[i], SetF(0x1.62e12cp-1f));
+    LFM_EACH p[i] = FmaF(p[i], x[i], SetF(1.0f));
+    LFM_EACH wide[i / kParts].v[i % kParts] = CastF(AddI(CastI(p[i]), ShlI<23>(CastI(t[i]))));
+#undef LFM_EACH
+  }
+};
+
 // The weights p of kQ queries that see the whole page, times the scales of their values, as integers with a scale each.
 template <int kQ>
 LFM_INLINE void QuantizeWeights(const float* p, const float* value_scales, int16_t* weights, float* weight_scales) {
@@ -192,7 +219,7 @@ LFM_INLINE void QuantizeWeights(const float* p, const float* value_scales, int16
   if constexpr (kQ == 1) amax[0] = MaxTree(lanes[0]);
   for (int q = 0; q < kQ; q++) {
     const float inverse = InverseScale(amax[q], kMostValue);
-    weight_scales[q] = amax[q] / kMostValue;
+    weight_scales[q] = amax[q] * (1.0f / kMostValue);
     for (int g = 0; g < kKeyGroups; g++) {
       StoreS16x16(weights + q * kPagePositions + g * kLanes, inverse == 0.0f ? Set(0.0f) : Mul(w[q][g], Set(inverse)));
     }
@@ -239,7 +266,7 @@ LFM_INLINE void AttendI16(const uint8_t* page, const uint8_t* next, const float*
     const IntegerTile tile{n_tile, most,    seen,          queries + first * head_dim,
                            scores, weights, weight_scales, acc + first * head_dim};
     products.Scores(tile);
-    SoftmaxOfQueries(scores, seen, whole, n_tile, head_dim, state + first, tile.acc);
+    SoftmaxOfQueries<IntegerWeights>(scores, seen, whole, n_tile, head_dim, state + first, tile.acc);
     QuantizeWeightsOfTile(scores, products.ValueScales(), seen, whole, n_tile, weights, weight_scales);
     products.AddValues(tile);
   }

@@ -46,6 +46,7 @@ LFM_INLINE VI SraI(VI a) {
   return _mm256_srai_epi32(a, kShift);
 }
 LFM_INLINE VF CastF(VI a) { return _mm256_castsi256_ps(a); }
+LFM_INLINE VI CastI(VF a) { return _mm256_castps_si256(a); }
 LFM_INLINE VI LoadU8(const uint8_t* p) { return _mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE VI LoadS8(const uint8_t* p) { return _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE void StoreS8(int8_t* p, VI a) {

@@ -49,6 +49,7 @@ LFM_INLINE VI SraI(VI a) {
   return _mm512_srai_epi32(a, kShift);
 }
 LFM_INLINE VF CastF(VI a) { return _mm512_castsi512_ps(a); }
+LFM_INLINE VI CastI(VF a) { return _mm512_castps_si512(a); }
 LFM_INLINE VI LoadU8(const uint8_t* p) { return _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE VI LoadS8(const uint8_t* p) { return _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))); }
 LFM_INLINE void StoreS8(int8_t* p, VI a) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtepi32_epi8(a)); }

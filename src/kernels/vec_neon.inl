@@ -48,6 +48,7 @@ LFM_INLINE VI SraI(VI a) {
   return vshrq_n_s32(a, kShift);
 }
 LFM_INLINE VF CastF(VI a) { return vreinterpretq_f32_s32(a); }
+LFM_INLINE VI CastI(VF a) { return vreinterpretq_s32_f32(a); }
 LFM_INLINE uint8x8_t LoadFour(const uint8_t* p) {
   uint32_t four;
   __builtin_memcpy(&four, p, 4);

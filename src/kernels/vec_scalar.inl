@@ -146,6 +146,11 @@ LFM_INLINE VF CastF(VI a) {
   __builtin_memcpy(&r, &a, sizeof(r));
   return r;
 }
+LFM_INLINE VI CastI(VF a) {
+  VI r;
+  __builtin_memcpy(&r, &a, sizeof(r));
+  return r;
+}
 LFM_INLINE VI LoadU8(const uint8_t* p) {
   VI r;
   LFM_LANES r.v[i] = p[i];
