@@ -62,6 +62,13 @@ Error WriteError(const std::string& path, const char* action, int reason) {
   return {ErrorCode::kIo, StrCat("cannot ", action, " ", Plain(path), ": ", std::strerror(reason), advice)};
 }
 
+Status CheckNoLinkToNothing(const std::string& path) {
+  struct stat info {};
+  if (stat(path.c_str(), &info) == 0 || errno != ENOENT || lstat(path.c_str(), &info) != 0) return Ok();
+  return Error{ErrorCode::kIo, StrCat("cannot write ", Plain(path), ": it is a link to something that is not there; ",
+                                      "remove the link, or name the file itself")};
+}
+
 Result<WriteTarget> FindWriteTarget(const std::string& path) {
   if (path.empty()) return Error{ErrorCode::kInvalidArgument, "the name of the output is empty"};
   struct stat info {};
@@ -72,11 +79,7 @@ Result<WriteTarget> FindWriteTarget(const std::string& path) {
   WriteTarget target;
   if (stat(path.c_str(), &info) != 0) {
     const int reason = errno;
-    struct stat link {};
-    if (reason == ENOENT && lstat(path.c_str(), &link) == 0) {
-      return Error{ErrorCode::kIo, StrCat("cannot write ", Plain(path), ": it is a link to something that is not there; ",
-                                          "remove the link, or name the file itself")};
-    }
+    LFM_RETURN_IF_ERROR(CheckNoLinkToNothing(path));
     if (reason != ENOENT) return WriteError(path, "write", reason);
     target.path = path;
     return target;

@@ -26,6 +26,9 @@ struct WriteTarget {
 // nowhere. Errors are kIo, or kInvalidArgument for what no output can be.
 Result<WriteTarget> FindWriteTarget(const std::string& path);
 
+// Ok but for a link that leads nowhere, in words that say so: opening it would make what it leads to.
+Status CheckNoLinkToNothing(const std::string& path);
+
 // What ends writing, in words and with what to do.
 Error WriteError(const std::string& path, const char* action, int reason);
 

@@ -103,8 +103,7 @@ class ClassifyCommand : public Command {
     if (!adjustment.thresholds.empty() && !threshold_) job.rows.label_thresholds = adjustment.thresholds;
     LFM_TRY(job.settings, Settings(*classifier, table, adjustment));
     LFM_TRY(const ClassifyCounts counts, RunClassifyJob(*classifier, table, job));
-    Report(counts);
-    return kExitOk;
+    return Report(counts);
   }
 
  private:
@@ -269,7 +268,11 @@ class ClassifyCommand : public Command {
     return kExitOk;
   }
 
-  void Report(const ClassifyCounts& counts) const {
+  Result<int> Report(const ClassifyCounts& counts) const {
+    if (counts.n_bad > 0 && counts.n_bad == counts.n_rows) {
+      return Error{counts.first_code, StrCat("no row has a label", counts.first_bad.empty() ? "" : "; the first: ",
+                                             counts.first_bad, errors_ ? "" : "; --errors FILE keeps all of them")};
+    }
     const int64_t n_now = counts.n_rows - counts.n_kept;
     const double rate = counts.seconds > 0 ? static_cast<double>(n_now) / counts.seconds : 0;
     if (counts.n_bad > 0) {
@@ -281,6 +284,7 @@ class ClassifyCommand : public Command {
                 counts.n_kept > 0 ? StrCat(" (", counts.n_kept, " of them before)") : "",
                 counts.n_tokens > 0 ? StrCat(", ", Fixed(rate, 1), " rows/s") : "", ", ", counts.n_tokens, " tokens read; ",
                 counts.n_abstained, " abstained\n"));
+    return kExitOk;
   }
 
   ClassifyArgs args_;

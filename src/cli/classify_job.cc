@@ -139,6 +139,7 @@ class Job {
       if (row.status.ok()) continue;
       counts_.n_bad += 1;
       if (counts_.first_bad.empty()) {
+        if (row.status.error().code == ErrorCode::kLimit) counts_.first_code = ErrorCode::kLimit;
         counts_.first_bad = StrCat("row ", row.row.number, " (line ", row.row.line, "): ", row.status.error().message);
       }
       RowWriter::AppendError(row, errors);

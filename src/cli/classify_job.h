@@ -35,9 +35,10 @@ struct ClassifyJobOptions {
 struct ClassifyCounts {
   int64_t n_rows = 0, n_kept = 0;  // n_kept: of these, what an earlier run had done
   int64_t n_bad = 0, n_abstained = 0;
-  int64_t n_tokens = 0;   // read for the rows of this run
-  double seconds = 0;     // scoring them
-  std::string first_bad;  // what was wrong with the first bad row
+  int64_t n_tokens = 0;                                // read for the rows of this run
+  double seconds = 0;                                  // scoring them
+  std::string first_bad;                               // what was wrong with the first bad row
+  ErrorCode first_code = ErrorCode::kInvalidArgument;  // kLimit where it was too long
 };
 
 // An interrupt ends it between batches with kCancelled; what is done is kept for the next run.

@@ -124,8 +124,7 @@ std::vector<std::string_view> SplitLines(std::string_view text) {
   return lines;
 }
 
-Result<std::vector<BatchLine>> ReadLines(const Router& router, const std::string& path) {
-  LFM_TRY(const std::string text, ReadWholeFile(path, kMaxFile));
+Result<std::vector<BatchLine>> ReadLines(const Router& router, std::string_view text) {
   std::vector<BatchLine> lines;
   std::unordered_set<std::string> ids;
   const auto texts = SplitLines(text);
@@ -210,10 +209,10 @@ std::string ResultLine(const std::string& custom_id, const std::string& request_
 
 }  // namespace
 
-Result<BatchSummary> RunBatch(const Router& router, const std::string& in_path, const std::string& out_path,
+Result<BatchSummary> RunBatch(const Router& router, std::string_view in, const std::string& in_name, const std::string& out_path,
                               const BatchOptions& options) {
-  auto lines = ReadLines(router, in_path);
-  if (!lines.ok()) return lines.error().Within(in_path);
+  auto lines = ReadLines(router, in);
+  if (!lines.ok()) return lines.error().Within(in_name);
   std::unordered_set<std::string> done;
   LFM_TRY(const auto results, Results::Open(out_path, done));
   BatchSummary summary;

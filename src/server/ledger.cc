@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/start_thread.h"
 #include "base/strings.h"
+#include "base/write_target.h"
 
 namespace lfm::server {
 
@@ -205,6 +206,7 @@ struct Ledger::Database {
 };
 
 Result<std::unique_ptr<Ledger>> Ledger::Open(const std::string& path) {
+  if (const Status link = CheckNoLinkToNothing(path); !link.ok()) return link.error().Within("ledger");
   // SQLite would make the file readable by all; and its own words for a file that cannot be made say little.
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return Failed(path, StrCat("cannot be opened for writing (", std::strerror(errno), ")"));

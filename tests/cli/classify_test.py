@@ -173,6 +173,20 @@ class Classify(unittest.TestCase):
         self.assertEqual([e["row"] for e in errors], [2, 3, 4, 5])
         self.assertIn("exceeds the context", errors[3]["error"])
 
+    def test_no_row_that_can_be_classified_is_an_error(self):
+        out, errors = self.dir / "out.csv", self.dir / "err.jsonl"
+        for text, code, says in ((b"text,n\na\n1,2,3\n", 2, b"no row has a label; the first: row 1 (line 2): "),
+                                 (b"text\n" + b"x " * 20_000 + b"\n", 4, b"exceeds the context")):
+            path = self.dir / "in.csv"
+            path.write_bytes(text)
+            done = self.classify("--text-column", "text", path, "-o", out, "--errors", errors, code=code)
+            self.assertTrue(done.stderr.startswith(b"lfm: error: "), done.stderr)
+            self.assertEqual(done.stderr.count(b"\n"), 1, done.stderr)
+            self.assertIn(says, done.stderr)
+            self.assertEqual([row["label"] for row in csv_rows(out)], [""] * (text.count(b"\n") - 1))  # whole, as of any bad rows
+            self.assertEqual(len(errors.read_bytes().splitlines()), text.count(b"\n") - 1)
+        self.classify("--text-column", "text", stdin=b"text\n")  # none at all is none too many
+
     def test_formats(self):
         lines = b"refund please\n\nparcel\n"
         out = self.classify(stdin=lines).stdout.decode()
@@ -262,8 +276,8 @@ class Classify(unittest.TestCase):
         done = run("latin.csv", "text\ncaf\u00e9\nrefund\n".encode("latin-1"))
         self.assertIn(b"1 row has no label; the first: row 1 (line 2): the row holds bytes that are no UTF-8", done.stderr)
         self.assertTrue(done.stdout.splitlines()[1].startswith(b"caf\xe9,,"), done.stdout)  # as it was
-        self.assertIn(b"no UTF-8", run("latin.txt", b"caf\xe9\n").stderr)
-        self.assertIn(b"no UTF-8", run("latin.jsonl", b'{"text": "caf\xe9"}\n').stderr)
+        self.assertIn(b"no UTF-8", run("latin.txt", b"caf\xe9\n", code=2).stderr)
+        self.assertIn(b"no UTF-8", run("latin.jsonl", b'{"text": "caf\xe9"}\n', code=2).stderr)
         self.assertIn(b"the header: the row holds bytes", run("head.csv", b"caf\xe9\nx\n", code=2).stderr)
         self.assertIn(b"cannot open", lfm("classify", "-m", MODEL, "--labels", LABELS, self.dir / "none.csv").stderr)
 

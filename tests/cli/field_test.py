@@ -397,7 +397,7 @@ class Terminal(Case):
             for text in (done.stdout, done.stderr):
                 self.assertIsNone(self.FORBIDDEN.search(text.decode()), f"{args}: {text!r}")
 
-    def shown(self, *args):
+    def shown(self, *args, code=0):
         """What a command writes on a terminal."""
         import pty
         pid, fd = pty.fork()
@@ -410,7 +410,7 @@ class Terminal(Case):
             except OSError:  # it has ended
                 break
             text += part
-        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), 0, text)
+        self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), code, text)
         os.close(fd)
         return text.decode().replace("\r\n", "\n").replace("\r\x1b[K", "")
 
@@ -423,7 +423,7 @@ class Terminal(Case):
         classify = ("classify", "-m", DENSE, "--labels", "a,b", self.path / "rows.csv")
         for args in (classify, (*classify, "-o", "/dev/stdout"), (*classify, "--format", "jsonl"), (*classify, "-o", "/dev/null", "--trace", "/dev/stdout"),
                      ("batch", "-m", DENSE, "--any-model", self.path / "in.jsonl", "/dev/stdout")):
-            shown = self.shown(*args)
+            shown = self.shown(*args, code=2 if "jsonl" in args else 0)  # the table is no JSON
             self.assertIsNone(self.FORBIDDEN.search(shown), f"{args}: {shown!r}")
         self.assertIn(text.encode(), self.ok(*classify).stdout)
 
@@ -554,6 +554,18 @@ class Words(Case):
         self.assertTrue(all(row["calls"] for row in out[:4]))
         for row, value in ((out[4], "'xml'"), (out[5], "'5'")):
             self.assertIn(f'"format" is {value}; known are pythonic, json and none', row["error"])
+
+    def test_a_batch_from_standard_input(self):
+        row = {"custom_id": "a", "method": "POST", "url": "/v1/completions", "body": {"prompt": "Hi", "max_tokens": 2, "temperature": 0}}
+        text = (json.dumps(row) + "\n").encode()
+        (self.path / "in").write_bytes(text)
+        answers = []
+        for name, stdin in (("in", b""), ("-", b"\xef\xbb\xbf" + text)):
+            out = self.path / f"out{name}"
+            self.ok("batch", "-m", DENSE, "--any-model", name if name == "-" else self.path / name, out, stdin=stdin)
+            answers.append(json.loads(out.read_text())["response"]["body"]["choices"])
+        self.assertEqual(answers[0], answers[1])
+        self.fails(2, "batch", "-m", DENSE, "-", self.path / "x", stdin=b"{", says="standard input: line 1: ")
 
     def test_a_batch_keeps_its_prompts(self):
         requests, cache = self.path / "in.jsonl", self.path / "cache"

@@ -18,10 +18,7 @@ constexpr const char* kIn =
 
 struct Folder {
   Folder() { AddApiRoutes(router, api); }
-  Result<BatchSummary> Run(const std::string& in) {
-    std::ofstream(folder.path() + "/in") << in;
-    return RunBatch(router, folder.path() + "/in", folder.path() + "/out", {});
-  }
+  Result<BatchSummary> Run(const std::string& in) { return RunBatch(router, in, "in", folder.path() + "/out", {}); }
   std::string Out() const { return ReadWholeFile(folder.path() + "/out").value(); }
   test::TempFolder folder;
   std::shared_ptr<Api> api = TinyApi();
@@ -71,11 +68,9 @@ TEST(Batch, CutsNothingThatIsNotItsOwn) {
 
 TEST(Batch, WritesToPipes) {
   Folder folder;
-  std::ofstream(folder.folder.path() + "/in") << kIn;
   int ends[2];
   ASSERT_EQ(pipe(ends), 0);
-  const auto run =
-      RunBatch(folder.router, folder.folder.path() + "/in", "/dev/fd/" + std::to_string(ends[1]), {});  // less than a pipe holds
+  const auto run = RunBatch(folder.router, kIn, "in", "/dev/fd/" + std::to_string(ends[1]), {});  // less than a pipe holds
   ASSERT_TRUE(run.ok()) << run.error().message;
   close(ends[1]);
   std::string out(1 << 16, 'x');

@@ -240,6 +240,13 @@ TEST(Ledger, RefusesWhatIsNone) {
   EXPECT_FALSE(Ledger::Open("/dev/null").ok());  // whose journal would lie in /dev
   EXPECT_FALSE(FileExists("/dev/null-journal"));
   EXPECT_FALSE(LedgerReader::Open(TempPath("missing")).ok());
+  const std::string link = TempPath("link"), nothing = TempPath("nothing");
+  std::filesystem::create_symlink(nothing, link);
+  const auto opened = Ledger::Open(link);
+  ASSERT_FALSE(opened.ok());
+  EXPECT_NE(opened.error().message.find("a link to something that is not there"), std::string::npos) << opened.error().message;
+  EXPECT_FALSE(FileExists(nothing));
+  std::filesystem::remove(link);
   const std::string path = TempPath("foreign");
   auto file = AtomicFile::Create(path).value();
   ASSERT_TRUE(file.Append(std::string(8192, 'x')).ok());
