@@ -18,7 +18,7 @@ export async function startBrowser() {
 export async function openPage(browser, url, { width = 1440, height = 900, scheme = 'light', expected = [], context: given } = {}) {
   const context = given ?? (await browser.newContext({ viewport: { width, height }, colorScheme: scheme, acceptDownloads: true }));
   const page = await context.newPage();
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(120_000);
   const faults = [];
   const fault = (text) => {
     if (!expected.some((part) => text.includes(part))) faults.push(text);
@@ -31,6 +31,14 @@ export async function openPage(browser, url, { width = 1440, height = 900, schem
     if (!/^(data|blob):/.test(request.url()) && new URL(request.url()).host !== new URL(url).host) fault(`foreign request: ${request.url()}`);
   });
   await page.addInitScript(() => addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`)));
+  await page.addInitScript(() => {
+    window.shown = new Set();
+    new MutationObserver((records) => {
+      for (const { type, target, addedNodes } of records) {
+        for (const node of type === 'characterData' ? [target] : addedNodes) if (!(node.childElementCount > 9)) window.shown.add((node.textContent ?? '').slice(0, 300));
+      }
+    }).observe(document, { subtree: true, childList: true, characterData: true });
+  });
   await page.goto(url);
   const box = page.getByRole('textbox', { name: 'Message' });
   await box.waitFor();
@@ -68,9 +76,12 @@ export async function answered(page, act) {
   await settled(page);
 }
 
+/** Waits until this was on the page, however short a time: what shows itself for seconds may be gone before a test on a busy machine looks. */
+export const shown = (page, text) => page.waitForFunction((part) => [...window.shown].some((one) => one.includes(part)), text);
+
 /** Waits until what `read` gives is `wanted`: for what comes from the browser's storage or another tab. */
 export async function eventually(read, wanted) {
-  for (let tries = 0; tries < 300 && (await read()) !== wanted; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let tries = 0; tries < 2400 && (await read()) !== wanted; tries++) await new Promise((resolve) => setTimeout(resolve, 50));
   assert.equal(await read(), wanted);
 }
 

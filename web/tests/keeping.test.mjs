@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
-import { answered, eventually, openPage, settled, startBrowser } from './browser.mjs';
+import { answered, eventually, openPage, settled, shown, startBrowser } from './browser.mjs';
 import { startMock } from './mock_server.mjs';
 
 let browser, mock;
@@ -27,7 +27,7 @@ test('a reload keeps conversations, the draft and the branch; a stream that it b
   await answers.first().waitFor();
   await eventually(() => answers.first().locator('.prose').innerText(), text);
   await eventually(() => box.inputValue(), 'not yet sent');
-  await box.fill('slow 500');
+  await box.fill('slow 9000');
   await box.press('Enter');
   await page.waitForFunction(() => [...document.querySelectorAll('article')].at(-1).textContent.length > 300);
   await page.reload();
@@ -111,7 +111,7 @@ test('a busy server is asked again; a full context and a refusal are said in wor
   mock.state.busy = 0;
   await page.getByRole('textbox', { name: 'Message' }).fill('busy 5');
   await page.keyboard.press('Enter');
-  await page.getByText('The server is busy. Trying again in 1 second').waitFor();
+  await shown(page, 'The server is busy. Trying again in 1 second');
   await settled(page);
   assert.match(await answers.last().innerText(), /5 tokens/);
   await say('queue');
@@ -134,7 +134,7 @@ test('a server that is gone says so, and comes back', async () => {
   await answers.last().getByText(/The server at 127\.0\.0\.1:\d+ does not answer\./).waitFor();
   const again = await startMock({ port: own.port });
   await answered(page, () => page.getByRole('button', { name: 'Try again' }).click());
-  await page.waitForFunction(() => !document.querySelector('.notice'), undefined, { timeout: 15_000 });
+  await page.waitForFunction(() => !document.querySelector('.notice'));
   assert.match(await answers.last().innerText(), /5 tokens/);
   await close();
   await again.close();
@@ -176,7 +176,7 @@ test('search, tags, titles, deletion', async () => {
   await page.getByRole('textbox', { name: 'Title of the conversation' }).fill('Fruit');
   await page.getByRole('textbox', { name: 'Tags' }).fill('food, work');
   await page.getByRole('button', { name: 'Save' }).click();
-  assert.equal(await page.getByRole('heading', { level: 1 }).innerText(), 'Fruit');
+  await eventually(() => page.getByRole('heading', { level: 1 }).innerText(), 'Fruit');
   await page.getByRole('group', { name: 'Tags' }).getByRole('button', { name: 'food' }).click();
   await eventually(() => list.count(), 1);
   await page.getByRole('button', { name: 'Options' }).click();

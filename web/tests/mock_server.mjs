@@ -71,7 +71,7 @@ function play(body) {
   const random = numbers(temperature === 0 ? said : `${said} ${body.seed} ${temperature}`);
   const text = Array.from({ length: n }, () => words[random.next().value % words.length]);
   if (last.role === 'assistant') text.unshift(' and on:');
-  return { text, finish: body.max_tokens !== undefined && n === body.max_tokens ? 'length' : 'stop', slow: word === 'slow', waits: word === 'prompt', steady: word === 'steady', cut: word === 'cut', error: word === 'broken' };
+  return { text, finish: body.max_tokens !== undefined && n === body.max_tokens ? 'length' : 'stop', slow: word === 'slow', waits: word === 'prompt', steady: word === 'steady' || word === 'held', held: word === 'held', cut: word === 'cut', error: word === 'broken' };
 }
 
 function logprobs(token, i) {
@@ -129,6 +129,7 @@ export async function startMock({ key = '', port = 0 } = {}) {
         await sleep(100); // what was written goes out before
         return response.destroy();
       }
+      if (part.held && i === 12) await state.seen; // a promise of the test's, kept when it has seen the answer stream
       if (part.error && i === 12) return response.end(`data: ${JSON.stringify({ error: { message: 'The engine is ending.', type: 'server_error', param: null, code: 'server_error' } })}\n\n`);
       delta({ content: token }, body.logprobs ? logprobs(token, i) : null);
       i++;
@@ -180,7 +181,10 @@ export async function startMock({ key = '', port = 0 } = {}) {
   }
 
   const server = createServer((request, response) => void serve(request, response));
-  await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve));
+  // A port that was given back may have become somebody's for a moment.
+  const listen = () => new Promise((resolve, reject) => server.once('error', reject).listen(port, '127.0.0.1', () => resolve(true)));
+  for (let tries = 0; !(await listen().catch((error) => (error.code === 'EADDRINUSE' && tries < 300 ? false : Promise.reject(error)))); tries++) await sleep(200);
+  server.removeAllListeners('error');
   const url = `http://127.0.0.1:${server.address().port}`;
   const close = () => new Promise((resolve) => {
     server.close(resolve);

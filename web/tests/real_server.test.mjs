@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { answered, openPage, settled, shot, startBrowser } from './browser.mjs';
 import { csp } from './mock_server.mjs';
@@ -12,21 +11,15 @@ const lfm = process.env.LFM ?? `${root}build/release/lfm`;
 const options = { skip: existsSync(lfm) ? false : `${lfm} is not built` };
 let browser, server, url;
 
-async function freePort() {
-  const probe = createServer();
-  await new Promise((resolve) => probe.listen(0, '127.0.0.1', resolve));
-  const { port } = probe.address();
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
-
 before(async () => {
   if (options.skip) return;
-  url = `http://127.0.0.1:${await freePort()}`;
-  server = spawn(lfm, ['serve', '-m', `${root}models/lfm-demo.gguf`, '--port', new URL(url).port, '--ledger', 'none', '--log', 'none', '--stats'], { stdio: ['ignore', 'inherit', 'inherit'] });
-  const ready = async () => (await fetch(`${url}/health`).catch(() => null))?.ok;
-  for (let tries = 0; tries < 900 && server.exitCode === null && !(await ready()); tries++) await new Promise((resolve) => setTimeout(resolve, 100));
-  assert.ok(await ready(), 'lfm serve is ready');
+  server = spawn(lfm, ['serve', '-m', `${root}models/lfm-demo.gguf`, '--port', '0', '--ledger', 'none', '--log', 'none', '--stats'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  for await (const piece of server.stdout.setEncoding('utf8').iterator({ destroyOnReturn: false })) {
+    if ((url = /http:\/\/127\.0\.0\.1:\d+/.exec((said += piece))?.[0])) break;
+  }
+  server.stdout.resume();
+  assert.ok((await fetch(`${url}/health`)).ok, 'lfm serve is ready');
   browser = await startBrowser();
 });
 after(async () => {
