@@ -254,11 +254,13 @@ class Client(unittest.TestCase):
         self.assertEqual(len(self.lines()), 1)
 
     def test_timeouts_are_ours_to_set(self):
-        server, url = self.server(faults=["slow"], slow=1.5)
+        server, url = self.server(faults=["slow"], slow=600)
         client.LONGEST_WAIT, before = 0.01, client.LONGEST_WAIT
         self.addCleanup(setattr, client, "LONGEST_WAIT", before)
-        answer = client.Endpoint(url, "m", timeout=0.5).chat(body(0))
-        self.assertEqual((client.text_of(answer), len(self.lines())), ("I do not know.", 2))
+        answer = client.Endpoint(url, "m", timeout=1).chat(body(0))  # the server's first answer comes too late for any machine
+        self.assertEqual(client.text_of(answer), "I do not know.")
+        said = [line["what"] for line in self.lines()]  # on a busy one a sound answer may be late too
+        self.assertEqual((said[0], set(said[1:])), ("slow", {"answered"}))
         self.assertEqual(client.Endpoint(url, "m").timeout, 7200)
 
     def test_a_prompt_too_long_and_a_cut_answer_are_the_models(self):
@@ -359,7 +361,7 @@ class Sandbox(unittest.TestCase):
         if reason:
             self.skipTest(reason)
 
-    def python(self, code, seconds=20, **arguments):
+    def python(self, code, seconds=120, **arguments):
         return sandbox.run([sandbox.python(), "-I", "-c", code], seconds=seconds, **arguments)
 
     def test_runs(self):

@@ -223,7 +223,7 @@ class Models(Case):
             page = self.ok("doctor", "-m", path, env=env).decode()
             names = {"secretfolder", "secretuser", os.uname().nodename}
             for name in names:
-                if len(name) > 3:  # a host that is named like a word of the page would be no leak
+                if not name.isalpha() or name.startswith("secret"):  # a host that is named by a word of the page would be no leak
                     self.assertNotIn(name, page)
                     self.assertNotIn(name, json.dumps(report))
         self.assertIn("stale or damaged", page)
@@ -623,7 +623,8 @@ class Run(Case):
         return True
 
     def test_interrupt(self):
-        process = subprocess.Popen([LFM, "run", "-m", DENSE, "-p", "Hi", "--ignore-eos", "--json"],
+        # An answer that takes minutes: it must not end first, however late the signal is sent.
+        process = subprocess.Popen([LFM, "run", "-m", DENSE, "-p", "Hi", "--ignore-eos", "--json", "-c", "100000", "-n", "99000"],
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
         end = time.time() + 60
         while time.time() < end and not self.catches_interrupts(process.pid):
@@ -672,7 +673,7 @@ class Chat(Case):
             until(b"> ")
             for line in lines:
                 os.write(fd, line.encode() + b"\r")
-                until(b"> ", 30)
+                until(b"> ")
             # What is typed while the terminal changes between its modes can lose its Enter or Ctrl-D: they are pressed again.
             for i in range(60):
                 os.write(fd, b"\x04" if i % 2 == 0 else b"\r")

@@ -730,12 +730,12 @@ class Signals(Case):
 
     def test_long_work_ends(self):
         text = self.path / "text"
-        text.write_text("word " * 60000)
+        text.write_text("word " * 400_000)  # minutes of work: none may end first, however late the signal is sent
         out = str(self.path / "out")
         for number, args in ((signal.SIGINT, ("imatrix", "-m", GGUF, "-f", text, "-c", "20000", "-o", out)),
                              (signal.SIGTERM, ("perplexity", "-m", GGUF, "-f", text, "-c", "20000")),
-                             (signal.SIGINT, ("synth", "--like", "LFM2-24B-A2B", "--type", "q8_0", "-o", out)),  # must not end first
-                             (signal.SIGHUP, ("bench", "-m", GGUF, "-p", "20000", "--chunk", "4096", "-n", "0", "-r", "9"))):
+                             (signal.SIGINT, ("synth", "--like", "LFM2-24B-A2B", "--type", "q8_0", "-o", out)),
+                             (signal.SIGHUP, ("bench", "-m", GGUF, "-p", "20000", "--chunk", "4096", "-n", "0", "-r", "999"))):
             process = subprocess.Popen([LFM, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
             end = time.time() + 60
             while not self.is_armed(process.pid) and time.time() < end:
@@ -770,13 +770,14 @@ class Typed(Case):
             os.write(fd, line + b"\r")
             until(b"> ")
         os.write(fd, b"/exit\r")
-        end = time.time() + 30
-        while os.waitpid(pid, os.WNOHANG)[0] == 0 and time.time() < end:
+        end = time.time() + 60
+        while (ended := os.waitpid(pid, os.WNOHANG)[0]) == 0 and time.time() < end:
             try:
                 if select.select([fd], [], [], 0.2)[0]:
                     os.read(fd, 65536)
             except OSError:
                 pass
+        self.assertEqual(ended, pid, shown)  # so all that was asked is done, however early its answer seemed to be there
         os.close(fd)
         return shown
 
@@ -830,6 +831,9 @@ class Typed(Case):
         put(b"dx", b"dx", True)
         put(b"\x7fe\r", b"\r\n> ", True)
         put(b"/save ~/saved.json\r", b"\r\n> ", True)
+        end = time.time() + 60
+        while not (self.path / "saved.json").exists() and time.time() < end:
+            time.sleep(0.05)
         self.assertEqual(json.loads((self.path / "saved.json").read_bytes())[0]["content"], "abcde")
         put(b"\x1a", b"topped", False)
         put(b"kill %1; fg; echo code $?\r", b"\ncode 130", False)
