@@ -114,6 +114,10 @@ test('the same request gives the same answer; alternatives begin branches; stopp
   await shot(page, 'real-branch');
   await page.getByRole('button', { name: 'Settings' }).click();
   await page.getByRole('textbox', { name: 'Further request members' }).fill('{"ignore_eos": true}');
+  // The answer comes slowly from here on, or it would be over before a busy machine has pressed Stop.
+  const network = await page.context().newCDPSession(page);
+  await network.send('Network.enable');
+  await network.send('Network.emulateNetworkConditions', { offline: false, latency: 0, downloadThroughput: 16 << 10, uploadThroughput: -1 });
   await box.fill('Tell me more.');
   await box.press('Enter');
   // Of the new answer: one that was stopped before its first word has nothing to go on from.
@@ -122,7 +126,6 @@ test('the same request gives the same answer; alternatives begin branches; stopp
   await settled(page);
   assert.match(await answers.last().innerText(), /Stopped by you/);
   await page.getByRole('button', { name: 'Continue' }).last().click();
-  await page.waitForTimeout(200);
   await page.getByRole('button', { name: 'Stop' }).click();
   await settled(page);
   await close();
