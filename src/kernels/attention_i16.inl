@@ -256,6 +256,10 @@ LFM_INLINE void AttendI16(const uint8_t* page, const uint8_t* next, const float*
   float weight_scales[kQueryTile];
   const PairProducts<kFetch> products{page, next, KvLayout<KvType::kI16>(head_dim)};
   const int bytes = products.layout.values + kPagePositions * head_dim * 2;
+  if constexpr (kFetch) {  // the loops fetch the rest
+    Fetch(next + products.layout.key_scales, kPagePositions * 4);
+    Fetch(next + products.layout.value_scales, kPagePositions * 4);
+  }
   for (int first = 0; first < n; first += kQueryTile) {
     const int n_tile = n - first < kQueryTile ? n - first : kQueryTile;
     const int* const seen = n_keys + first;
