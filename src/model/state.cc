@@ -19,7 +19,8 @@ namespace {
 constexpr int64_t kPage = kernels::kPagePositions;
 constexpr size_t kAlignment = 64;
 constexpr size_t kHugePage = size_t{2} << 20;
-constexpr size_t kSlabBytes = 2 * kHugePage;  // taken from the system at a time
+// Taken from the system at a time. Its end, less than a huge page, lies on small ones: of a slab of two, four tenths did.
+constexpr size_t kSlabBytes = 8 * kHugePage;
 constexpr char kMagic[8] = {'L', 'F', 'M', 'S', 'T', 'A', 'T', '2'};
 constexpr int64_t kMaxPositions = int64_t{1} << 40;  // beyond any memory: sums of positions below it cannot overflow
 
