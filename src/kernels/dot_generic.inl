@@ -1,6 +1,6 @@
 // Integer sums of a block by plain loops: the reference of every other dot_*.inl.
 // Each offers: kUnsignedWeights (types of the full int8 range come as unsigned bytes, offset by 128), HalfScale,
-// MakeHalfScale, kGroup (native vectors of rows that share a pass over the tokens), Weights, BlockSum.
+// MakeHalfScale and Weights; all but AVX2 kGroup (native vectors of rows that share a pass over the tokens) and BlockSum, too.
 
 constexpr bool kUnsignedWeights = false;
 

@@ -30,15 +30,17 @@ constexpr int kTypeCount = 25;      // weight types (TypeIndex)
 constexpr int kSuperBlocks = 8;     // blocks of 32 in a super-panel (layout.h)
 constexpr int kPagePositions = 64;  // positions of a KV page
 
-// 32 activations as int8 with their scale. nsum0/nsum1 are MINUS the sums of the two halves of q.
+// 32 activations as int8 with their scale. nsum0/nsum1 are MINUS the sums of the two halves of q, and nsums[half] the parts
+// of these that stand first and second (pair 0), or third and fourth (pair 1) in each group of four.
 // d = amax / 127; q = round-to-even(x * (127 / amax)); dsum = d * float(sum of q). All zero when amax < 2^-100.
 struct Q8Block {
   int8_t q[kBlock];
   float d;
   float dsum;
   int32_t nsum0, nsum1;
+  int16_t nsums[2][2];
 };
-static_assert(sizeof(Q8Block) == 48);
+static_assert(sizeof(Q8Block) == 56);
 
 // 32 activations as they are.
 struct F32Block {

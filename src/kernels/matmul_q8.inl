@@ -1,47 +1,9 @@
 // Matrix product of packed weights with int8 activations, for all types: decode a block of rows once, then all tokens.
-// Per block and row: acc = fma(S, d * da, acc), then one fma for each min (docs/numerics.md).
 
-constexpr int kUnitParts = 2 * kParts;  // native vectors of 32 rows
 // The most tokens whose sums are held in registers. Counted, not measured: with AVX2 a panel of 16 rows and four tokens take
 // 8 of 16 registers, and the dot product needs most of the others; the next size that divides a tile would spill. The same
 // number serves the ISAs with 32 registers, on which 6 or 8 were not tried.
 constexpr int kFewTokens = 4;
-
-template <class D>
-LFM_INLINE void Decode(BlockAt at, int row, Weights<D>& w) {
-  at.row = row;
-  Scales s;
-  D::template Quants<kUnsignedWeights>(at, w.w);
-  D::GetScales(at, s);
-  w.d = s.d;
-  for (int i = 0; i < D::kMins; i++) w.m[i] = s.m[i];
-  if constexpr (D::kHalves) {
-    for (int i = 0; i < 2; i++) w.sc[i] = MakeHalfScale(s.sc[i]);
-  }
-}
-
-// Adds the integer sum of a block, with its scales, to a token's accumulator.
-template <class D>
-LFM_INLINE VF AddSum(VF sum, VF d, const VF* m, const Q8Block& x, VF acc) {
-  acc = FmaF(sum, MulF(d, SetF(x.d)), acc);
-  if constexpr (D::kMins == 1) acc = FmaF(m[0], SetF(x.dsum), acc);
-  if constexpr (D::kMins == 2) {
-    acc = FmaF(m[0], SetF(x.d * static_cast<float>(-x.nsum0)), acc);
-    acc = FmaF(m[1], SetF(x.d * static_cast<float>(-x.nsum1)), acc);
-  }
-  return acc;
-}
-
-template <class D>
-LFM_INLINE VF AddBlock(const Weights<D>& w, const Q8Block& x, VF acc) {
-  return AddSum<D>(BlockSum<D>(w, x), w.d, w.m, x, acc);
-}
-
-template <class D, int kTokens, int kToken = 0>
-LFM_INLINE void AddBlockOfTokens(const Weights<D>& w, const Q8Block* x, VF* acc) {
-  acc[kToken] = AddBlock<D>(w, x[kToken], acc[kToken]);
-  if constexpr (kToken + 1 < kTokens) AddBlockOfTokens<D, kTokens, kToken + 1>(w, x, acc);
-}
 
 // A block of all parts of a panel and kTokens tokens, unrolled: addresses become constants and sums stay in registers.
 template <class D, int kTokens, int kPart = 0>
@@ -94,14 +56,7 @@ void MatmulQ8Of(const std::byte* panel0, const std::byte* panel1, int64_t n_bloc
   alignas(64) float acc[kMaxTile * kUnitRows];
   for (int i = 0; i < n_tokens * kUnitRows; i += kN) StoreF(acc + i, SetF(0.0f));
   ForBlocks<kType>(panel0, panel1, n_blocks, [&](const BlockAt& at0, const BlockAt& at1) LFM_INLINE_LAMBDA {
-    for (int i = 0; i < kUnitParts; i += kGroup) {
-      Weights<D> w[kGroup];
-      for (int j = 0; j < kGroup; j++) Decode<D>(i + j < kParts ? at0 : at1, (i + j) % kParts * kN, w[j]);
-      float* a = acc + kN * i;
-      for (int t = 0; t < n_tokens; t++, a += kUnitRows) {
-        for (int j = 0; j < kGroup; j++) StoreF(a + kN * j, AddBlock<D>(w[j], x[t], LoadF(a + kN * j)));
-      }
-    }
+    AddBlockOfTile<D>(at0, at1, x, n_tokens, acc);
     x += n_tokens;
   });
   for (int t = 0; t < n_tokens; t++) {

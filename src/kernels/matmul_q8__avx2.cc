@@ -10,6 +10,8 @@ namespace {
 #include "kernels/wide.inl"
 #include "kernels/decode.inl"
 #include "kernels/dot_avx2.inl"
+#include "kernels/block.inl"
+#include "kernels/tokens_in_step.inl"
 #include "kernels/panel.inl"
 #include "kernels/matmul_q8.inl"
 }  // namespace

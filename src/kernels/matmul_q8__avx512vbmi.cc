@@ -12,6 +12,8 @@ namespace {
 #include "kernels/decode.inl"
 LFM_INLINE VI Dpbusd(VI sum, const VB& w, VI q) { return _mm512_dpbusd_epi32(sum, w.v, q); }
 #include "kernels/dot_vnni.inl"
+#include "kernels/block.inl"
+#include "kernels/tokens_in_turn.inl"
 #include "kernels/panel.inl"
 #include "kernels/matmul_q8.inl"
 

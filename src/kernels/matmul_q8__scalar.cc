@@ -9,6 +9,8 @@ namespace {
 #include "kernels/wide.inl"
 #include "kernels/decode.inl"
 #include "kernels/dot_generic.inl"
+#include "kernels/block.inl"
+#include "kernels/tokens_in_turn.inl"
 #include "kernels/panel.inl"
 #include "kernels/matmul_q8.inl"
 }  // namespace

@@ -17,24 +17,36 @@ LFM_INLINE void ForLanes(int64_t n, Body&& body) {
   }
 }
 
+// Minus the sums of a half block by pairs. Bytes are made unsigned, and added beside each other in a word: two in 16 bits, then
+// those of all four groups.
+LFM_INLINE void NegatedPairSums(const int8_t* q, int16_t* nsums) {
+  uint64_t sums = 0;
+  for (int i = 0; i < 2; i++) {
+    uint64_t eight;
+    __builtin_memcpy(&eight, q + 8 * i, 8);
+    eight ^= 0x8080808080808080u;
+    sums += (eight & 0x00ff00ff00ff00ffu) + (eight >> 8 & 0x00ff00ff00ff00ffu);
+  }
+  sums += sums >> 32;
+  constexpr int kOffset = 8 * 128;  // of eight bytes
+  nsums[0] = static_cast<int16_t>(kOffset - static_cast<int>(sums & 0xffff));
+  nsums[1] = static_cast<int16_t>(kOffset - static_cast<int>(sums >> 16 & 0xffff));
+}
+
 // q = round(x * 127 / amax); a block that is smaller than 2^-100 everywhere is zero (127 / amax could overflow).
 LFM_INLINE void QuantizeBlock(const F32x16& x0, const F32x16& x1, Q8Block* out) {
   const float amax = MaxTree(Max(Abs(x0), Abs(x1)));
   const bool zero = !(amax >= 0x1p-100f);
   out->d = zero ? 0.0f : amax / 127.0f;
   const VF scale = SetF(zero ? 0.0f : 127.0f / amax);
-  VI sums[2] = {SetI(0), SetI(0)};
   for (int i = 0; i < kParts; i++) {
-    for (int h = 0; h < 2; h++) {
-      int8_t* const q = out->q + 16 * h + kN * i;
-      StoreS8(q, RoundF(MulF(h == 0 ? x0.v[i] : x1.v[i], scale)));
-      sums[h] = AddI(sums[h], LoadS8(reinterpret_cast<const uint8_t*>(q)));  // as stored: infinities saturate
-    }
+    StoreS8(out->q + kN * i, RoundF(MulF(x0.v[i], scale)));
+    StoreS8(out->q + 16 + kN * i, RoundF(MulF(x1.v[i], scale)));
   }
-  const int32_t sum0 = SumLanes(sums[0]), sum1 = SumLanes(sums[1]);
-  out->nsum0 = -sum0;
-  out->nsum1 = -sum1;
-  out->dsum = out->d * static_cast<float>(sum0 + sum1);
+  for (int h = 0; h < 2; h++) NegatedPairSums(out->q + 16 * h, out->nsums[h]);
+  out->nsum0 = out->nsums[0][0] + out->nsums[0][1];
+  out->nsum1 = out->nsums[1][0] + out->nsums[1][1];
+  out->dsum = out->d * static_cast<float>(-(out->nsum0 + out->nsum1));
 }
 
 void QuantizeQ8(const float* x, int64_t n, Q8Block* out, int64_t stride) noexcept {

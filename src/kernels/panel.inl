@@ -36,14 +36,17 @@ LFM_INLINE void PrefetchLine(const uint8_t* line, Prefetch ahead) {
   if constexpr (kSteps != Steps::kToSecond) __builtin_prefetch(line + ahead.to_first, 0, 3);
 }
 
-// Calls walk.operator()<steps>(ahead) as prefetch.h says. Without kEach there is no loop of its own for the second level alone:
-// lines in use are asked for again instead, which does nothing.
-template <TensorType kType, bool kEach, class Walk>
+// Calls walk.operator()<steps>(ahead) as prefetch.h says. With several tokens there is no loop of its own for the second level
+// alone: lines in use are asked for again instead, which does nothing.
+template <TensorType kType, bool kOneToken, class Walk>
 LFM_INLINE void WithChosenAhead(Walk&& walk) {
   if constexpr (IsTunable(kType)) {
-    const Prefetch ahead = ChosenAhead<kType>();
-    if (ahead.to_second == 0) return walk.template operator()<Steps::kToFirst>(ahead);
-    if constexpr (kEach) {
+    Prefetch ahead = ChosenAhead<kType>();
+    if (ahead.to_second == 0) {
+      if constexpr (kN == 8 && !kOneToken) ahead.to_first *= 2;
+      return walk.template operator()<Steps::kToFirst>(ahead);
+    }
+    if constexpr (kOneToken) {
       if (ahead.to_first == 0) return walk.template operator()<Steps::kToSecond>(ahead);
     }
     walk.template operator()<Steps::kBoth>(ahead);

@@ -10,6 +10,7 @@ namespace {
 int64_t Int8Peak(int64_t rounds) noexcept {
   constexpr int kChains = 8;
   __m256i sums[kChains];
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) sums[i] = _mm256_set1_epi32(i);
   const __m256i a = _mm256_set1_epi8(3), b = _mm256_set1_epi8(5);
   for (int64_t r = 0; r < rounds; ++r) {
@@ -21,6 +22,7 @@ int64_t Int8Peak(int64_t rounds) noexcept {
       asm volatile("" : "+x"(sums[i]));
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) asm volatile("" ::"x"(sums[i]));
   return rounds * kChains * 64;
 }
@@ -28,6 +30,7 @@ int64_t Int8Peak(int64_t rounds) noexcept {
 int64_t F32Peak(int64_t rounds) noexcept {
   constexpr int kChains = 10;
   __m256 sums[kChains];
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) sums[i] = _mm256_set1_ps(static_cast<float>(i));
   const __m256 a = _mm256_set1_ps(0.75f), b = _mm256_set1_ps(0.5f);
   for (int64_t r = 0; r < rounds; ++r) {
@@ -37,6 +40,7 @@ int64_t F32Peak(int64_t rounds) noexcept {
       asm volatile("" : "+x"(sums[i]));
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) asm volatile("" ::"x"(sums[i]));
   return rounds * kChains * 16;
 }

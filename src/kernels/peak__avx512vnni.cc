@@ -9,6 +9,7 @@ namespace {
 int64_t Int8Peak(int64_t rounds) noexcept {
   constexpr int kChains = 10;
   __m512i sums[kChains];
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_epi32(i);
   const __m512i a = _mm512_set1_epi32(3), b = _mm512_set1_epi32(5);
   for (int64_t r = 0; r < rounds; ++r) {
@@ -18,6 +19,7 @@ int64_t Int8Peak(int64_t rounds) noexcept {
       asm volatile("" : "+v"(sums[i]));  // every product is really made
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) asm volatile("" ::"v"(sums[i]));
   return rounds * kChains * 128;
 }
@@ -25,6 +27,7 @@ int64_t Int8Peak(int64_t rounds) noexcept {
 int64_t F32Peak(int64_t rounds) noexcept {
   constexpr int kChains = 10;
   __m512 sums[kChains];
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) sums[i] = _mm512_set1_ps(static_cast<float>(i));
   const __m512 a = _mm512_set1_ps(0.75f), b = _mm512_set1_ps(0.5f);
   for (int64_t r = 0; r < rounds; ++r) {
@@ -34,6 +37,7 @@ int64_t F32Peak(int64_t rounds) noexcept {
       asm volatile("" : "+v"(sums[i]));
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) asm volatile("" ::"v"(sums[i]));
   return rounds * kChains * 32;
 }

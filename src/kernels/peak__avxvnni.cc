@@ -9,6 +9,7 @@ namespace {
 int64_t Int8Peak(int64_t rounds) noexcept {
   constexpr int kChains = 10;
   __m256i sums[kChains];
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) sums[i] = _mm256_set1_epi32(i);
   const __m256i a = _mm256_set1_epi32(3), b = _mm256_set1_epi32(5);
   for (int64_t r = 0; r < rounds; ++r) {
@@ -18,6 +19,7 @@ int64_t Int8Peak(int64_t rounds) noexcept {
       asm volatile("" : "+x"(sums[i]));  // every product is really made
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) asm volatile("" ::"x"(sums[i]));
   return rounds * kChains * 64;
 }

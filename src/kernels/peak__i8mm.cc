@@ -9,6 +9,7 @@ namespace {
 int64_t Int8Peak(int64_t rounds) noexcept {
   constexpr int kChains = 16;
   int32x4_t sums[kChains];
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) sums[i] = vdupq_n_s32(i);
   const int8x16_t a = vdupq_n_s8(3), b = vdupq_n_s8(5);
   for (int64_t r = 0; r < rounds; ++r) {
@@ -18,6 +19,7 @@ int64_t Int8Peak(int64_t rounds) noexcept {
       asm volatile("" : "+w"(sums[i]));  // every product is really made
     }
   }
+#pragma GCC unroll 16
   for (int i = 0; i < kChains; ++i) asm volatile("" ::"w"(sums[i]));
   return rounds * kChains * 64;
 }

@@ -22,7 +22,8 @@ constexpr int32_t kMostAhead = 1 << 16;  // farther is no use: the second-level 
 
 // What holds where nothing was measured, for kernels of so many f32 lanes: the hardware loses count of the streams of types
 // with several planes. For AVX2 (8) measured on Zen 3, where 4096 costs a tenth of Q8_0's speed and a twentieth of Q4_0's, and
-// 512 about the same. For AVX-512 (16) on Emerald Rapids, against one step 4096 ahead to the second level, two threads,
+// 512 about the same; two to four tokens look twice as far, which was 1.03 to 1.08 times as fast there (Q4_0 and Q4_K, from memory,
+// two threads), as 4096 was. For AVX-512 (16) on Emerald Rapids, against one step 4096 ahead to the second level, two threads,
 // medians: Q4_0 1.05 times as fast, Q4_K 1.07, Q8_0 1.02; three tokens of Q4_0 1.07. NEON's (4) as first chosen.
 constexpr Prefetch UsualPrefetch(int n_lanes, TensorType type) {
   if (n_lanes == 16) return IsFloat(type) ? Prefetch{4096, 0} : Prefetch{12288, 1536};

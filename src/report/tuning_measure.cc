@@ -53,6 +53,7 @@ class DecodeProbe {
       block.d = 1;
       block.dsum = kernels::kBlock;
       block.nsum0 = block.nsum1 = -kernels::kBlock / 2;
+      for (auto& half : block.nsums) half[0] = half[1] = -kernels::kBlock / 4;
     }
   }
 

@@ -179,6 +179,7 @@ inline void Saturate(Activations& a, int8_t value) {
     Q8Block& b = a.q8[i];
     for (int j = 0; j < kBlock; j++) b.q[j] = value;
     b.nsum0 = b.nsum1 = -16 * value;
+    for (auto& half : b.nsums) half[0] = half[1] = static_cast<int16_t>(-8 * value);
     b.dsum = b.d * static_cast<float>(32 * value);
   }
 }

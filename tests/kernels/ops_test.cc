@@ -73,6 +73,11 @@ TEST(QuantizeQ8, FollowsItsDefinition) {
       }
       ASSERT_EQ(block.nsum0, -sums[0]);
       ASSERT_EQ(block.nsum1, -sums[1]);
+      for (size_t pair = 0; pair < 4; pair++) {
+        int sum = 0;
+        for (size_t i = 0; i < 8; i++) sum += block.q[pair / 2 * 16 + i / 2 * 4 + pair % 2 * 2 + i % 2];
+        ASSERT_EQ(block.nsums[pair / 2][pair % 2], -sum);
+      }
       ASSERT_EQ(block.dsum, block.d * static_cast<float>(sums[0] + sums[1]));
     }
   }
