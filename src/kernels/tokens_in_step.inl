@@ -30,7 +30,7 @@ LFM_INLINE void AddBlockOfRows(const Weights<D>* w, const Q8Block* x, float* acc
   }
 }
 
-// Two vectors of rows with a tile: four tokens at a time, and three or two where that leaves no single one.
+// Two vectors of rows with a tile of more than kFewTokens: four tokens at a time, and three or two where that leaves no single one.
 template <class D>
 LFM_INLINE void AddTwoParts(const Weights<D>* w, const Q8Block* x, int n_tokens, float* acc) {
   for (; n_tokens >= 8; n_tokens -= 4, x += 4, acc += 4 * kUnitRows) AddBlockOfRows<D, 4>(w, x, acc);
@@ -40,7 +40,6 @@ LFM_INLINE void AddTwoParts(const Weights<D>* w, const Q8Block* x, int n_tokens,
   }
   for (; n_tokens >= 5 || n_tokens == 3; n_tokens -= 3, x += 3, acc += 3 * kUnitRows) AddBlockOfRows<D, 3>(w, x, acc);
   if (n_tokens == 2) AddBlockOfRows<D, 2>(w, x, acc);
-  if (n_tokens == 1) AddBlockOfRows<D, 1>(w, x, acc);
 }
 
 // All parts of both panels with the tokens of a tile: acc [n_tokens][32].

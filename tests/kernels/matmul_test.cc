@@ -79,7 +79,7 @@ TEST_P(MatmulOfType, EveryIsaGivesTheScalarBits) {
   Rng rng(11);
   for (const int64_t k : SizesOf(type())) {
     Unit unit(rng, type(), k);
-    for (const int n : {1, 2, 3, 5, 8, 15, 16, 17, 33, 64}) {
+    for (const int n : {1, 2, 3, 4, 5, 6, 7, 8, 15, 16, 17, 33, 64}) {
       if (k > 512 && n > 8 && n < 64) continue;
       Activations x(rng, k, n);
       ExpectEqualOnAllIsas(GetParam(), unit, x, "random");
