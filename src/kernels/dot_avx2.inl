@@ -27,7 +27,7 @@ constexpr int kOffset = D::kWide ? 0 : D::kBias;
 template <class D>
 constexpr int RunOf() {
   constexpr int kLongest = D::kHalves ? 4 : 8;
-  constexpr int kLargest = kOffset<D> > D::kMax - kOffset<D> ? kOffset<D> : D::kMax - kOffset<D>;
+  constexpr int kLargest = kOffset < D >> D::kMax - kOffset<D> ? kOffset<D> : D::kMax - kOffset<D>;
   constexpr int kFit = 32767 / (2 * kLargest * 127);
   static_assert(kOffset<D> == 0 || kFit >= kLongest);  // such a run ends where its start says
   return kFit >= kLongest ? kLongest : kFit >= 4 ? 4 : kFit >= 2 ? 2 : 1;
@@ -82,7 +82,7 @@ LFM_INLINE void AddProducts(const Weights<D>* w, const Q8Block* x, OpenSums<kRow
     for (int t = 0; t < kTokens; t++) {
       const VI q = Broadcast4(x[t].q + 4 * g);
       VI pair[kRows], start;
-      if constexpr (kOffset<D> > 0) start = StartOfRun<D>(x[t], g);
+      if constexpr (kOffset < D >> 0) start = StartOfRun<D>(x[t], g);
 #pragma GCC unroll 2
       for (int r = 0; r < kRows; r++) pair[r] = PairProducts<D>(now[r], q);
 #pragma GCC unroll 2
