@@ -7,6 +7,7 @@
 #include <functional>
 #include <list>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -22,6 +23,9 @@ struct Query {
   bool Has(const std::string& header) const { return headers.count(header) > 0; }
 };
 
+// Shared, as a reply that waits may outlive the test's body.
+using Gate = std::atomic<bool>;
+
 struct Reply {
   int status = 200;
   std::vector<std::pair<std::string, std::string>> headers;
@@ -29,12 +33,12 @@ struct Reply {
 
   void Set(const std::string& name, const std::string& value);
   // Misbehaviour:
-  std::optional<size_t> cut_after;          // the connection is reset after that many bytes of the body
-  bool cut_head = false;                    // it is reset before a byte is sent
-  bool garbage = false;                     // something that is no HTTP
-  size_t piece = size_t{64} << 10;          // the body is sent in pieces of this size
-  double pause_s = 0;                       // with a pause before each
-  const std::atomic<bool>* gate = nullptr;  // nothing of the body is sent before this is true
+  std::optional<size_t> cut_after;   // the connection is reset after that many bytes of the body
+  bool cut_head = false;             // it is reset before a byte is sent
+  bool garbage = false;              // something that is no HTTP
+  size_t piece = size_t{64} << 10;   // the body is sent in pieces of this size
+  double pause_s = 0;                // with a pause before each
+  std::shared_ptr<const Gate> gate;  // nothing of the body is sent before this is true
 };
 
 class FaultServer {
@@ -71,7 +75,8 @@ struct FakeFile {
 class FakeHub {
  public:
   enum class Site { kHub, kStorage };
-  // May change the good answer to a query. Called under a lock.
+  // May change the good answer to a query. Called under a lock; it owns what it uses, as requests that a
+  // client gave up may reach the hub when the test's body is over.
   using Fault = std::function<void(Site, const Query&, Reply&)>;
 
   FakeHub();

@@ -89,8 +89,7 @@ TEST_F(FaultTest, RetryAfterIsHonouredWithinBounds) {
 }
 
 TEST_F(FaultTest, CutConnectionsGoOn) {
-  int n = 0;
-  hub_.SetFault([&](Site site, const Query&, Reply& reply) {
+  hub_.SetFault([n = 0](Site site, const Query&, Reply& reply) mutable {
     if (site == Site::kStorage && ++n % 2) reply.cut_after = reply.body.size() / 3 + 1;
   });
   const auto pulled = Pull(kQ4, options_);
@@ -113,8 +112,7 @@ TEST_F(FaultTest, WrongBytesNeverGetTheName) {
 }
 
 TEST_F(FaultTest, DamagedPartialStartsAgain) {
-  int n = 0;
-  hub_.SetFault([&](Site site, const Query&, Reply& reply) {
+  hub_.SetFault([n = 0](Site site, const Query&, Reply& reply) mutable {
     if (site == Site::kStorage && ++n > 4) reply = Reply(), reply.status = 404;
   });
   ASSERT_FALSE(Pull(kQ4, options_).ok());
@@ -168,8 +166,7 @@ TEST_F(FaultTest, MoreOrLessThanPromised) {
 }
 
 TEST_F(FaultTest, EtagOfTheHubChanges) {
-  int n = 0;
-  hub_.SetFault([&](Site site, const Query& query, Reply& reply) {
+  hub_.SetFault([n = 0](Site site, const Query& query, Reply& reply) mutable {
     if (site == Site::kHub && query.target.find("/resolve/") != std::string::npos && ++n > 3) {
       reply.Set("X-Linked-Etag", "\"" + std::string(64, 'e') + "\"");
     }
@@ -184,12 +181,12 @@ TEST_F(FaultTest, Redirects) {
   });
   ExpectFailure(Pull(kQ4, options_), "redirects more than");
   for (const std::string target : {"file:///etc/passwd", "ftp://127.0.0.1/x", "https://u:p@127.0.0.1/", "http://", ""}) {
-    hub_.SetFault([&](Site site, const Query&, Reply& reply) {
+    hub_.SetFault([target](Site site, const Query&, Reply& reply) {
       if (site == Site::kHub) reply = Reply(), reply.status = 302, reply.Set("Location", target);
     });
     ASSERT_FALSE(Pull(kQ4, options_).ok()) << target;
   }
-  hub_.SetFault([&](Site site, const Query& query, Reply& reply) {  // a relative one within the hub
+  hub_.SetFault([](Site site, const Query& query, Reply& reply) {  // a relative one within the hub
     if (site == Site::kHub && query.target.find("moved") == std::string::npos && reply.status == 200) {
       reply = Reply(), reply.status = 307,
       reply.Set("Location", query.target + (query.target.find('?') == std::string::npos ? "?moved" : "&moved"));
@@ -224,8 +221,7 @@ TEST_F(FaultTest, NonsenseFromTheApi) {
 // Without an end to its patience the pull would take hours, byte by byte.
 TEST_F(FaultTest, SlowLoris) {
   options_.download.http.stall_timeout_s = 1;
-  std::atomic<int> n{0};
-  hub_.SetFault([&](Site site, const Query&, Reply& reply) {
+  hub_.SetFault([n = 0](Site site, const Query&, Reply& reply) mutable {
     if (site == Site::kStorage && n++ < 2) reply.piece = 1, reply.pause_s = 0.3;
   });
   const auto pulled = Pull(kQ4, options_);

@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <memory>
 #include <thread>
 
 #include "base/file.h"
@@ -118,7 +119,7 @@ TEST_F(HubTest, TheBeginningOfAGgufFileIsCheckedBeforeTheRest) {
   asked.clear();
   runs = false;
   fs::remove_all(options_.environment.cache);
-  hub_.SetFault([&](FakeHub::Site site, const Query& query, Reply& reply) {
+  hub_.SetFault([content](FakeHub::Site site, const Query& query, Reply& reply) {
     if (site == FakeHub::Site::kStorage && query.Has("range")) reply = Reply(), reply.body = content;
   });
   const auto whole = Pull(kQ4, options_);
@@ -271,15 +272,15 @@ TEST_F(HubTest, VerifyRepairsADamagedFile) {
 }
 
 TEST_F(HubTest, TwoAtOnceFetchOnce) {
-  std::atomic<bool> second_waits{false};
-  hub_.SetFault([&](FakeHub::Site site, const Query&, Reply& reply) {
-    if (site == FakeHub::Site::kStorage) reply.gate = &second_waits;
+  const auto second_waits = std::make_shared<Gate>(false);
+  hub_.SetFault([second_waits](FakeHub::Site site, const Query&, Reply& reply) {
+    if (site == FakeHub::Site::kStorage) reply.gate = second_waits;
   });
   PullOptions other = options_;
   std::string told;
   other.download.on_message = [&](std::string_view text) {
     told += text;
-    second_waits = true;
+    *second_waits = true;
   };
   std::thread first([&] { EXPECT_TRUE(Pull(kQ4, options_).ok()); });
   while (hub_.n_storage_requests == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -293,10 +294,9 @@ TEST_F(HubTest, TwoAtOnceFetchOnce) {
 
 // The rest of the file never comes, so that the pull ends by nothing but its being cancelled.
 TEST_F(HubTest, CancelAndResume) {
-  int n = 0;
-  std::atomic<bool> cancel{false}, never{false};
-  hub_.SetFault([&](FakeHub::Site site, const Query&, Reply& reply) {
-    if (site == FakeHub::Site::kStorage && ++n > 5) reply.gate = &never;
+  std::atomic<bool> cancel{false};
+  hub_.SetFault([n = 0, never = std::make_shared<Gate>(false)](FakeHub::Site site, const Query&, Reply& reply) mutable {
+    if (site == FakeHub::Site::kStorage && ++n > 5) reply.gate = never;
   });
   options_.download.cancel = &cancel;
   options_.on_progress = [&](const PullProgress& progress) {
@@ -316,9 +316,9 @@ TEST_F(HubTest, CancelAndResume) {
 }
 
 TEST_F(HubTest, CancelWhileNothingArrives) {
-  std::atomic<bool> cancel{false}, never{false};
-  hub_.SetFault([&](FakeHub::Site site, const Query&, Reply& reply) {
-    if (site == FakeHub::Site::kStorage) reply.gate = &never;
+  std::atomic<bool> cancel{false};
+  hub_.SetFault([never = std::make_shared<Gate>(false)](FakeHub::Site site, const Query&, Reply& reply) {
+    if (site == FakeHub::Site::kStorage) reply.gate = never;
   });
   options_.download.cancel = &cancel;
   options_.download.http.stall_timeout_s = 600;
@@ -381,9 +381,8 @@ TEST_F(AddressTest, HashInTheAddress) {
 }
 
 TEST_F(AddressTest, ChangeBetweenTwoRangesStartsAgain) {
-  int n = 0;
   const std::string other = RandomBytes(500000, 12);
-  change_ = [&](const Query& query, Reply& reply) {
+  change_ = [this, other, n = 0](const Query& query, Reply& reply) mutable {
     if (++n == 4) etag_ = "\"v2\"", content_ = other;
     if (n >= 4) reply = RangeReply(query, content_), reply.Set("ETag", etag_);
   };
@@ -393,8 +392,7 @@ TEST_F(AddressTest, ChangeBetweenTwoRangesStartsAgain) {
 }
 
 TEST_F(AddressTest, ContentThatNeverRests) {
-  int n = 0;
-  change_ = [&](const Query&, Reply& reply) { reply.Set("ETag", StrCat("\"", ++n, "\"")); };
+  change_ = [n = 0](const Query&, Reply& reply) mutable { reply.Set("ETag", StrCat("\"", ++n, "\"")); };
   const auto pulled = Pull(Url(), options_);
   ASSERT_FALSE(pulled.ok());
   EXPECT_NE(pulled.error().message.find("changed"), std::string::npos);
@@ -402,12 +400,12 @@ TEST_F(AddressTest, ContentThatNeverRests) {
 }
 
 TEST_F(AddressTest, ServersWithoutRangesHeadOrLength) {
-  change_ = [&](const Query& query, Reply& reply) {
+  change_ = [this](const Query& query, Reply& reply) {
     if (query.Has("range")) reply = Reply(), reply.body = content_, reply.Set("ETag", etag_);
   };
   EXPECT_EQ(ReadText(Pull(Url(), options_).value().path), content_);
   ASSERT_TRUE(RemoveModel(Url(), options_.environment, false).ok());
-  change_ = [&](const Query& query, Reply& reply) {
+  change_ = [](const Query& query, Reply& reply) {
     if (query.method == "HEAD") reply = Reply(), reply.status = 403;
   };
   const auto pulled = Pull(Url(), options_);
