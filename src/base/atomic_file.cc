@@ -151,6 +151,7 @@ Result<std::span<std::byte>> AtomicFile::AppendMapped(size_t size) {
   void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE, is_real ? MAP_SHARED : MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                     is_real ? fd_ : -1, is_real ? static_cast<off_t>(size_) : 0);
   if (data == MAP_FAILED) return WriteError(target_->path, "map", errno);
+  madvise(data, size, MADV_HUGEPAGE);  // what stays in the page cache is then read by huge pages
   mapped_ = {static_cast<std::byte*>(data), size};
   size_ += size;
   if (is_real && lseek(fd_, static_cast<off_t>(size_), SEEK_SET) < 0) return WriteError(target_->path, "seek in", errno);

@@ -119,6 +119,10 @@ void MappedFile::Release(std::span<const std::byte> part) const {
   if (!pages.empty()) madvise(const_cast<std::byte*>(pages.data()), pages.size(), MADV_DONTNEED);
 }
 
+void MappedFile::PreferHugePages() const {
+  if (data_) madvise(const_cast<std::byte*>(data_.get()), size_, MADV_HUGEPAGE);
+}
+
 void MappedFile::WillNeed(std::span<const std::byte> part) const {
   const auto pages = WholePages(part);
   if (!pages.empty()) madvise(const_cast<std::byte*>(pages.data()), pages.size(), MADV_WILLNEED);

@@ -137,6 +137,7 @@ class Opener {
                                                    kNumericsVersion, ": pack the model again")};
     }
     if (preamble.header_bytes > bytes_.size() - sizeof(Preamble)) return Damaged("is cut off inside its header");
+    file_.PreferHugePages();
     const auto header_bytes = bytes_.subspan(sizeof(Preamble), static_cast<size_t>(preamble.header_bytes));
     auto header = ParseJson({reinterpret_cast<const char*>(header_bytes.data()), header_bytes.size()});
     if (!header.ok()) return Damaged("has an unreadable header");
