@@ -166,10 +166,21 @@ struct PairProducts {
     for (; kWideStep > 1 && d < layout.head_dim; d += kLanes) AddValuesOf<kQ, 1>(t, q, d);
   }
 
-  LFM_INLINE void Scores(const IntegerTile& t) const {
+  // Of many queries, `first` of `n_all` is the tile's first; each asks for its share of the next page.
+  LFM_INLINE void Scores(const IntegerTile& t, int first, int n_all) const {
+    const int bytes = layout.values + kPagePositions * layout.head_dim * 2;
+    const auto fetch = [&](int q, int n) LFM_INLINE_LAMBDA {
+      if constexpr (!kFetch) Fetch(next + bytes * (first + q) / n_all, bytes * n / n_all);
+    };
     int q = 0;
-    for (; q + 4 <= t.n; q += 4) ScoresOfStep<4>(t, q);
-    for (; q < t.n; q++) ScoresOfStep<1>(t, q);
+    for (; q + 4 <= t.n; q += 4) {
+      fetch(q, 4);
+      ScoresOfStep<4>(t, q);
+    }
+    for (; q < t.n; q++) {
+      fetch(q, 1);
+      ScoresOfStep<1>(t, q);
+    }
   }
   LFM_INLINE void AddValues(const IntegerTile& t) const {
     int q = 0;
@@ -255,7 +266,6 @@ LFM_INLINE void AttendI16(const uint8_t* page, const uint8_t* next, const float*
   alignas(64) float scores[kQueryTile * kPagePositions];
   float weight_scales[kQueryTile];
   const PairProducts<kFetch> products{page, next, KvLayout<KvType::kI16>(head_dim)};
-  const int bytes = products.layout.values + kPagePositions * head_dim * 2;
   if constexpr (kFetch) {  // the loops fetch the rest
     Fetch(next + products.layout.key_scales, kPagePositions * 4);
     Fetch(next + products.layout.value_scales, kPagePositions * 4);
@@ -265,11 +275,10 @@ LFM_INLINE void AttendI16(const uint8_t* page, const uint8_t* next, const float*
     const int* const seen = n_keys + first;
     const bool whole = LeastKeys(seen, n_tile) == kPagePositions;
     const int most = whole ? kPagePositions : MostKeys(seen, n_tile);
-    if constexpr (!kFetch) Fetch(next + bytes * first / n, bytes * n_tile / n);
     if (most == 0) continue;
     const IntegerTile tile{n_tile, most,    seen,          queries + first * head_dim,
                            scores, weights, weight_scales, acc + first * head_dim};
-    products.Scores(tile);
+    products.Scores(tile, first, n);
     SoftmaxOfQueries<IntegerWeights>(scores, seen, whole, n_tile, head_dim, state + first, tile.acc);
     QuantizeWeightsOfTile(scores, products.ValueScales(), seen, whole, n_tile, weights, weight_scales);
     products.AddValues(tile);
