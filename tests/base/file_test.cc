@@ -9,8 +9,10 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "support/temp_folder.h"
@@ -39,6 +41,34 @@ TEST(MappedFile, MapsAndMoves) {
   MappedFile other;
   other = std::move(moved);
   EXPECT_EQ(other.bytes().size(), content.size());
+}
+
+// What the kernel notes of the mapping that holds `at` (VmFlags in /proc/self/smaps); "" where it tells nothing.
+std::string FlagsOfMapping(const void* at) {
+  std::ifstream maps("/proc/self/smaps");
+  bool here = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0, end = 0;
+    if (std::sscanf(line.c_str(), "%zx-%zx ", &begin, &end) == 2) {
+      here = begin <= reinterpret_cast<uintptr_t>(at) && reinterpret_cast<uintptr_t>(at) < end;
+    } else if (here && line.rfind("VmFlags:", 0) == 0) {
+      return line + " ";
+    }
+  }
+  return "";
+}
+
+TEST(MappedFile, HugePagesAreAskedFor) {
+  TempFolder folder;
+  const auto file = MappedFile::Open(folder.Write("f", std::string(100000, 'x')));
+  ASSERT_TRUE(file.ok());
+  const std::string before = FlagsOfMapping(file->bytes().data());
+  if (before.empty() || !FileExists("/sys/kernel/mm/transparent_hugepage/enabled")) GTEST_SKIP() << "this kernel has none";
+  EXPECT_EQ(before.find(" hg "), std::string::npos) << before;
+  file->PreferHugePages();
+  EXPECT_HAS(FlagsOfMapping(file->bytes().data()), " hg ");
+  EXPECT_EQ(file->bytes()[99999], std::byte{'x'});
+  MappedFile::Open(folder.Write("empty", ""))->PreferHugePages();
 }
 
 TEST(MappedFile, WhatIsMappedIsNotReplaced) {
