@@ -30,9 +30,11 @@ LFM_INLINE int LeastKeys(const int* n_keys, int n) {
 }
 LFM_INLINE int GroupsOf(int n_keys) { return (n_keys + kLanes - 1) / kLanes; }
 
-// Fetches the lines of `bytes` from `at` (one at least) to the second level.
+// Fetches the lines of `bytes` from `at` (one at least) to the second level, or to the first.
+enum class FetchTo { kFirst, kSecond };
+template <FetchTo kTo = FetchTo::kSecond>
 LFM_INLINE void Fetch(const uint8_t* at, int bytes) {
-  for (int i = 0; i < bytes || i == 0; i += 64) __builtin_prefetch(at + i, 0, 2);
+  for (int i = 0; i < bytes || i == 0; i += 64) __builtin_prefetch(at + i, 0, kTo == FetchTo::kFirst ? 3 : 2);
 }
 
 // Keys as their readers see them: vector (g, d) holds dim d of the 16 keys of group g.

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/kernels.h"
+#include "kernels/prefetch.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -105,6 +106,19 @@ std::vector<Isa> DetectIsas() {
 #endif
   found.push_back(Isa::kScalar);
   return found;
+}
+
+CpuMaker GetCpuMaker() {
+#if defined(__x86_64__)
+  static const CpuMaker maker = [] {
+    const CpuidRegs name = Cpuid(0, 0);
+    return name.b == signature_AMD_ebx && name.c == signature_AMD_ecx && name.d == signature_AMD_edx ? CpuMaker::kAmd
+                                                                                                     : CpuMaker::kOther;
+  }();
+  return maker;
+#else
+  return CpuMaker::kOther;
+#endif
 }
 
 #if defined(__x86_64__)

@@ -51,7 +51,7 @@ LFM_INLINE void WithChosenAhead(Walk&& walk) {
     }
     walk.template operator()<Steps::kBoth>(ahead);
   } else {
-    constexpr Prefetch kUsual = UsualPrefetch(kN, kType);
+    constexpr Prefetch kUsual = UsualPrefetch(kN, kType, CpuMaker::kOther);
     walk.template operator()<StepsOf(kUsual)>(kUsual);
   }
 }

@@ -5,7 +5,7 @@
 namespace lfm::kernels {
 namespace {
 
-constexpr PrefetchChoices UsualChoices() {
+PrefetchChoices UsualChoices() {
   PrefetchChoices choices;
   for (const int n_lanes : {4, 8, 16}) {
     for (int i = 0; i < kTypeCount; i++) choices.of[PrefetchRow(n_lanes)][i] = UsualPrefetch(n_lanes, kTypeOrder[i]);
@@ -19,7 +19,9 @@ Prefetch& ChoiceOf(std::string_view isa, TensorType type) {
 
 }  // namespace
 
-constinit PrefetchChoices prefetch_choices = UsualChoices();
+PrefetchChoices prefetch_choices = UsualChoices();
+
+Prefetch UsualPrefetch(int n_lanes, TensorType type) { return UsualPrefetch(n_lanes, type, GetCpuMaker()); }
 
 int LanesOf(std::string_view isa) {
   if (isa == IsaName(Isa::kNeon) || isa == IsaName(Isa::kI8mm)) return 4;
