@@ -56,7 +56,10 @@ LFM_INLINE void WithChosenAhead(Walk&& walk) {
   }
 }
 
-// Calls body(at0, at1) for each block, in order; at0 and at1 are the block in the two panels.
+// Calls body(at0, at1) for each block, in order; at0 and at1 are the block in the two panels. What is asked for ahead of a panel's
+// end is the next unit's same panel, which lies as far behind this one's end as the other panel is long. Without that a sixth of
+// Q4_0's lines (of 2048 columns, 6144 ahead) were not asked for: products of 5, 8, 12, 16 and 32 tokens from memory took 1.28, 1.18,
+// 1.12, 1.07 and 1.03 times as long (AVX-512, Zen 5, two threads; Q6_K 1.31, 1.21, 1.15, 1.10 and 1.12).
 template <TensorType kType, class Body>
 LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, Body&& body) {
   constexpr PanelLayout kLayout = LayoutOf(kType);
@@ -65,6 +68,8 @@ LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int6
   constexpr int kBytes = kLayout.scales + kLayout.quants;
   constexpr Prefetch kAhead = AheadInTwo(kType);
   int64_t position = n_supers * kLayout.head;
+  const int64_t panel_bytes = position + n_blocks * kBytes;
+  const auto in_units = [&](int64_t at) LFM_INLINE_LAMBDA { return at < panel_bytes ? at : at + panel_bytes; };
   for (int64_t i = 0; i < n_supers; i++) {
     const int64_t left = n_blocks - i * kSuperBlocks;
     const int n = left < kSuperBlocks ? static_cast<int>(left) : kSuperBlocks;
@@ -73,16 +78,12 @@ LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int6
     BlockAt at0{panels[0] + i * kLayout.head, body0, body0 + n * kLayout.scales, n, 0, 0};
     BlockAt at1{panels[1] + i * kLayout.head, body1, body1 + n * kLayout.scales, n, 0, 0};
     for (int b = 0; b < n; b++) {
+      const int64_t to_second = in_units(position + b * kBytes + kAhead.to_second);
+      const int64_t to_first = in_units(position + b * kBytes + kAhead.to_first);
       for (int line = 0; line < kBytes; line += 64) {
-        const uint8_t* const ahead0 = body0 + b * kBytes + line;
-        const uint8_t* const ahead1 = body1 + b * kBytes + line;
-        if constexpr (kAhead.to_second > 0) {
-          __builtin_prefetch(ahead0 + kAhead.to_second, 0, 2);
-          __builtin_prefetch(ahead1 + kAhead.to_second, 0, 2);
-        }
-        if constexpr (kAhead.to_first > 0) {
-          __builtin_prefetch(ahead0 + kAhead.to_first);
-          __builtin_prefetch(ahead1 + kAhead.to_first);
+        for (const uint8_t* const panel : panels) {
+          if constexpr (kAhead.to_second > 0) __builtin_prefetch(panel + to_second + line, 0, 2);
+          if constexpr (kAhead.to_first > 0) __builtin_prefetch(panel + to_first + line);
         }
       }
       body(at0, at1);
