@@ -58,8 +58,8 @@ LFM_INLINE void WithChosenAhead(Walk&& walk) {
 
 // Calls body(at0, at1) for each block, in order; at0 and at1 are the block in the two panels. What is asked for ahead of a panel's
 // end is the next unit's same panel, which lies as far behind this one's end as the other panel is long. Without that a sixth of
-// Q4_0's lines (of 2048 columns, 6144 ahead) were not asked for: products of 5, 8, 12, 16 and 32 tokens from memory took 1.28, 1.18,
-// 1.12, 1.07 and 1.03 times as long (AVX-512, Zen 5, two threads; Q6_K 1.31, 1.21, 1.15, 1.10 and 1.12).
+// Q4_0's lines (of 2048 columns, 6144 ahead) were not asked for: products of 5, 8, 16 and 32 tokens from memory took 1.18, 1.15, 1.12
+// and 1.04 times as long (AVX-512, Zen 5, two threads; Q6_K 1.12, 1.20, 1.18 and 1.06).
 template <TensorType kType, class Body>
 LFM_INLINE void ForBlocks(const std::byte* panel0, const std::byte* panel1, int64_t n_blocks, Body&& body) {
   constexpr PanelLayout kLayout = LayoutOf(kType);

@@ -123,6 +123,42 @@ TEST(SameBits, SplitsOfALongPast) {
   }
 }
 
+// Many sequences that decode, with pasts of several lengths: a thread takes several heads of a page, by splits (6 sequences) or by
+// whole blocks (20), where few threads have many tasks.
+TEST(SameBits, HeadsThatGoTogether) {
+  const std::string path = GoldenEntries("models").front();
+  const auto alone = Rig::Load(path, Compute::kAuto, 8);  // one head a task
+  const auto rig = Rig::Load(path, Compute::kAuto, 1);
+  ASSERT_TRUE(alone && rig);
+  ASSERT_EQ(rig->model->config.n_kv_heads % 2, 0);
+  const auto ids = Prompt(2060, rig->vocab(), 4);
+  std::vector<State> pasts;
+  std::vector<std::vector<float>> expected;
+  for (const int64_t n : {2050, 70, 1100}) {
+    pasts.emplace_back(*rig->pool);
+    rig->Logits(pasts.back(), {ids.begin(), ids.begin() + n}, 512);
+    auto copy = pasts.back().Copy();
+    ASSERT_TRUE(copy.ok());
+    expected.push_back(alone->Logits(*copy, {ids.back()}, 1));
+  }
+  for (const size_t n_sequences : {6, 20}) {
+    std::vector<State> states;
+    std::vector<BatchItem> batch;
+    for (size_t i = 0; i < n_sequences; ++i) {
+      auto copy = pasts[i % pasts.size()].Copy();
+      ASSERT_TRUE(copy.ok());
+      ASSERT_TRUE(copy->Reserve(1).ok());
+      states.push_back(std::move(*copy));
+    }
+    for (State& state : states) batch.push_back({&state, std::span(ids).last(1), model::Logits::kAll});
+    model::Forward(*rig->model, batch, *rig->workspace, *rig->threads);
+    for (size_t i = 0; i < n_sequences; ++i) {
+      const auto logits = rig->workspace->logits(static_cast<int64_t>(i));
+      EXPECT_EQ(expected[i % pasts.size()], std::vector<float>(logits.begin(), logits.end())) << n_sequences << " " << i;
+    }
+  }
+}
+
 TEST(SameBits, LastRowAlone) {
   for (const std::string& path : Paths()) {
     const auto rig = Rig::Load(path, Compute::kAuto);
