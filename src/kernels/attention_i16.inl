@@ -91,11 +91,13 @@ struct IntegerTile {
 // loops, to which level.
 enum class Ahead { kShares, kLinesToFirst, kLinesToSecond };
 
-// The products of a page by vectors. Line by line, memory should have something to do at any time, while weights are made as
-// well. What lies half a page ahead is fetched: with the keys, three quarters of the values, and the rest before the softmax;
-// before weights become integers, a quarter of the next page's keys, and the rest with the values. With nothing asked for in the
-// softmax, 4 queries read pages from memory at 0.80 of what plain reading gave, and now at 0.88 (AVX-512, Zen 5, two threads).
-// There lines go to the first level: 0.89 of 66 GB/s instead of 0.75.
+// The products of a page by vectors. Line by line, what lies half a page ahead is fetched: values with the keys, and the next
+// page's keys with the values. Wide vectors are done so soon that memory would stand still while weights are made: so a quarter
+// of the values is left for before the softmax, and a quarter of the keys for after it. 4 queries read pages from memory at 0.80
+// of what plain reading gave, and so at 0.88 (AVX-512, Zen 5, two threads); with AVX2 nothing is gained, and all is fetched in the
+// loops. On Zen 5 lines go to the first level: 0.89 of 66 GB/s instead of 0.75.
+constexpr int kQuartersInLoops = kN == 16 ? 3 : 4;
+
 template <Ahead kAhead>
 struct PairProducts {
   const uint8_t *page, *next;
@@ -108,22 +110,23 @@ struct PairProducts {
     if constexpr (kAhead == Ahead::kLinesToFirst) Fetch<FetchTo::kFirst>(at, bytes);
     if constexpr (kAhead == Ahead::kLinesToSecond) Fetch<FetchTo::kSecond>(at, bytes);
   }
-  // Step i of a loop that reads kLines a step fetches three quarters as many: three of four a step, or one in three of four steps.
-  // `at` is where the loop's first step does.
+  // Step i of a loop that reads kLines a step; `at` is what its first step fetches. One line a step and three quarters: one of four
+  // is fetched twice.
   template <int kLines>
   LFM_INLINE static void FetchInStep(const uint8_t* at, int i) {
-    if constexpr (kLines % 4 == 0) {
-      FetchLines(at + i * kLines * 48, kLines * 48);
-    } else if (i % 4 != 3) {
-      FetchLines(at + (i / 4 * 3 + i % 4) * kLines * 64, kLines * 64);
-    }
+    constexpr int kBytes = kLines * 16 * kQuartersInLoops;
+    FetchLines(at + i * kBytes, kBytes);
   }
   LFM_INLINE void FetchScales() const {
     FetchLines(next + layout.key_scales, kPagePositions * 4);
     FetchLines(next + layout.value_scales, kPagePositions * 4);
   }
-  LFM_INLINE void FetchBeforeSoftmax() const { FetchLines(page + layout.values + 3 * Quarter(), Quarter()); }
-  LFM_INLINE void FetchAfterSoftmax() const { FetchLines(next + layout.keys, Quarter()); }
+  LFM_INLINE void FetchBeforeSoftmax() const {
+    if constexpr (kQuartersInLoops == 3) FetchLines(page + layout.values + 3 * Quarter(), Quarter());
+  }
+  LFM_INLINE void FetchAfterSoftmax() const {
+    if constexpr (kQuartersInLoops == 3) FetchLines(next + layout.keys, Quarter());
+  }
 
   template <int kQ, int kG>
   LFM_INLINE void ScoresOf(const IntegerTile& t, int q0, int group) const {
@@ -136,7 +139,7 @@ struct PairProducts {
     }
 #pragma GCC unroll 4
     for (int d = 0; d < n_pairs; d++) {
-      FetchInStep<kG>(page + layout.values + group * n_pairs * kLanes * 3, d);
+      FetchInStep<kG>(page + layout.values + group * n_pairs * kLanes * kQuartersInLoops, d);
       Pairs16 k[kG];
       for (int g = 0; g < kG; g++) k[g] = LoadPairs(keys + (g * n_pairs + d) * kLanes * 4);
       for (int q = 0; q < kQ; q++) {
@@ -165,7 +168,7 @@ struct PairProducts {
     }
 #pragma GCC unroll 4
     for (int p = 0; 2 * p < t.most; p++) {
-      FetchInStep<kD>(next + layout.keys + Quarter() + d * kPagePositions / 2 * 3, p);
+      FetchInStep<kD>(next + layout.keys + (4 - kQuartersInLoops) * Quarter() + d * kPagePositions / 2 * kQuartersInLoops, p);
       Pairs16 v[kD];
       for (int j = 0; j < kD; j++) v[j] = LoadPairs(values + (p * dim + j * kLanes) * 4);
       for (int q = 0; q < kQ; q++) {
@@ -201,20 +204,24 @@ struct PairProducts {
     const auto fetch = [&](int q, int n) LFM_INLINE_LAMBDA {
       if constexpr (kAhead == Ahead::kShares) Fetch(next + bytes * (first + q) / n_all, bytes * n / n_all);
     };
-    int q = 0;
-    for (; q + 4 <= t.n; q += 4) {
-      fetch(q, 4);
-      ScoresOfStep<4>(t, q);
-    }
-    for (; q < t.n; q++) {
-      fetch(q, 1);
-      ScoresOfStep<1>(t, q);
-    }
+    InSteps(t.n, [&]<int kQ>(int q) LFM_INLINE_LAMBDA {
+      fetch(q, kQ);
+      ScoresOfStep<kQ>(t, q);
+    });
   }
   LFM_INLINE void AddValues(const IntegerTile& t) const {
+    InSteps(t.n, [&]<int kQ>(int q) LFM_INLINE_LAMBDA { AddValuesOfStep<kQ>(t, q); });
+  }
+  // Four queries at a time; few of two or three, as small models have, together.
+  template <class Step>
+  LFM_INLINE static void InSteps(int n, Step&& step) {
     int q = 0;
-    for (; q + 4 <= t.n; q += 4) AddValuesOfStep<4>(t, q);
-    for (; q < t.n; q++) AddValuesOfStep<1>(t, q);
+    for (; q + 4 <= n; q += 4) step.template operator()<4>(q);
+    if constexpr (kAhead != Ahead::kShares) {
+      if (n - q == 3) return step.template operator()<3>(q);
+      if (n - q == 2) return step.template operator()<2>(q);
+    }
+    for (; q < n; q++) step.template operator()<1>(q);
   }
 };
 
@@ -337,7 +344,7 @@ void FillAttention(Table& table) {
   table.attend_page[0] = &AttendPage<KvType::kF16>;
   table.attend_page[1] = &AttendPage<KvType::kF32>;
   table.attend_page[2] = &AttendPage<KvType::kQ8_0>;
-  const bool to_first = GetCpuMaker() == CpuMaker::kAmd;
+  const bool to_first = kN == 16 && GetCpuMaker() == CpuMaker::kAmd;  // measured with AVX-512 on Zen 5 only
   table.attend_page[3] = to_first ? &AttendPageI16<Ahead::kLinesToFirst> : &AttendPageI16<Ahead::kLinesToSecond>;
   table.attend_merge = &AttendMerge;
 }
